@@ -1,0 +1,18 @@
+"""The admin pages; Django looks for them here."""
+
+from __future__ import annotations
+
+from .providers import ProviderAdmin
+from .records import DeliveryReportAdmin, MessageAdmin, RecipientAdmin, ReplyAdmin, VerificationAdmin
+from .texts import SignatureAdmin, TemplateAdmin
+
+__all__ = [
+    "DeliveryReportAdmin",
+    "MessageAdmin",
+    "ProviderAdmin",
+    "RecipientAdmin",
+    "ReplyAdmin",
+    "SignatureAdmin",
+    "TemplateAdmin",
+    "VerificationAdmin",
+]

@@ -1,0 +1,182 @@
+"""What happened, in the admin: to be found, filtered and read, never changed; numbers are masked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify import phones
+from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, Verification
+
+
+class ReadOnly:
+    """Rows that only the app writes."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class RecordAdmin(ReadOnly, admin.ModelAdmin):
+    """Found by the whole phone number, as a person writes it, or by what `search_fields` names."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            return queryset.filter(phone=phones.parse(search_term)), False
+        except SMSVerifyError:
+            return super().get_search_results(request, queryset, search_term)
+
+    @admin.display(description=_("phone"), ordering="phone")
+    def masked_phone(self, row: Any) -> str:
+        return phones.mask(row.phone)
+
+
+class MessageInline(ReadOnly, admin.TabularInline):
+    model = Message
+    fields = (
+        "created_at",
+        "provider",
+        "status",
+        "error_reason",
+        "error_code",
+        "error_message",
+        "segments",
+        "cost",
+    )
+    readonly_fields = fields
+    ordering = ("created_at",)
+    extra = 0
+    show_change_link = True
+
+
+@admin.register(Recipient)
+class RecipientAdmin(RecordAdmin):
+    list_display = ("masked_phone", "created_at", "claimed_at")
+    fields = list_display
+    readonly_fields = fields
+    search_fields = ("=id",)
+
+
+@admin.register(Verification)
+class VerificationAdmin(RecordAdmin):
+    list_display = (
+        "masked_phone",
+        "purpose",
+        "state",
+        "attempts",
+        "max_attempts",
+        "created_at",
+        "expires_at",
+    )
+    list_filter = ("purpose", ("verified_at", admin.EmptyFieldListFilter), "created_at")
+    search_fields = ("=id",)
+    date_hierarchy = "created_at"
+    inlines = (MessageInline,)
+    fields = (
+        "id",
+        "masked_phone",
+        "purpose",
+        "state",
+        "code_length",
+        "attempts",
+        "max_attempts",
+        "created_at",
+        "expires_at",
+        "attempted_at",
+        "verified_at",
+        "redeemed_at",
+    )
+    readonly_fields = fields
+
+    @admin.display(description=_("state"))
+    def state(self, row: Verification) -> str:
+        if row.verified_at:
+            return gettext("verified")
+        if row.attempts >= row.max_attempts:
+            return gettext("used up")
+        return gettext("expired") if row.expires_at <= timezone.now() else gettext("open")
+
+
+@admin.register(Message)
+class MessageAdmin(RecordAdmin):
+    list_display = (
+        "masked_phone",
+        "purpose",
+        "provider",
+        "status",
+        "error_reason",
+        "segments",
+        "cost",
+        "created_at",
+    )
+    list_filter = ("status", "provider", "purpose", "error_reason", "created_at")
+    list_select_related = ("provider",)
+    search_fields = ("=id", "=remote_id")
+    date_hierarchy = "created_at"
+    fields = (
+        "id",
+        "masked_phone",
+        "purpose",
+        "verification",
+        "provider",
+        "template",
+        "status",
+        "remote_id",
+        "error_reason",
+        "error_code",
+        "error_message",
+        "segments",
+        "cost",
+        "created_at",
+        "sent_at",
+        "settled_at",
+    )
+    readonly_fields = fields
+
+
+@admin.register(DeliveryReport)
+class DeliveryReportAdmin(RecordAdmin):
+    list_display = ("masked_phone", "provider", "outcome", "code", "source", "occurred_at", "received_at")
+    list_filter = ("outcome", "provider", "source", "received_at")
+    list_select_related = ("provider",)
+    search_fields = ("=remote_id",)
+    fields = (
+        "masked_phone",
+        "provider",
+        "message",
+        "remote_id",
+        "outcome",
+        "code",
+        "detail",
+        "source",
+        "occurred_at",
+        "received_at",
+    )
+    readonly_fields = fields
+
+
+@admin.register(Reply)
+class ReplyAdmin(RecordAdmin):
+    list_display = ("masked_phone", "provider", "content", "occurred_at", "received_at")
+    list_filter = ("provider", "received_at")
+    list_select_related = ("provider",)
+    search_fields = ("content", "=remote_id")
+    fields = ("masked_phone", "provider", "message", "remote_id", "content", "occurred_at", "received_at")
+    readonly_fields = fields

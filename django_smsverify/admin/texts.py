@@ -1,0 +1,23 @@
+"""Signatures and templates in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from django_smsverify.models import Signature, Template
+
+
+@admin.register(Signature)
+class SignatureAdmin(admin.ModelAdmin):
+    list_display = ("__str__", "provider", "remote_id", "status")
+    list_filter = ("provider", "status")
+    list_select_related = ("provider",)
+    search_fields = ("text", "remote_id")
+
+
+@admin.register(Template)
+class TemplateAdmin(admin.ModelAdmin):
+    list_display = ("name", "purpose", "provider", "signature", "remote_id", "status", "is_active")
+    list_filter = ("provider", "status", "is_active", "purpose")
+    list_select_related = ("provider", "signature")
+    search_fields = ("name", "purpose", "content", "remote_id")

@@ -1,0 +1,23 @@
+"""The app's place in a Django project."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class SMSVerifyConfig(AppConfig):
+    """Label `smsverify`: tables, permissions and URL names begin with it."""
+
+    name = "django_smsverify"
+    label = "smsverify"
+    verbose_name = _("SMS verification")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks  # noqa: F401 - registers the checks
+
+        if find_spec("drf_spectacular") is not None:
+            from . import openapi  # noqa: F401 - describes the views to drf-spectacular

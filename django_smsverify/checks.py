@@ -1,0 +1,149 @@
+"""System checks: every bad setting by its key, caches that cannot count, and what a deployment forgot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError
+
+from .conf import KEYS, Key, conf, written
+from .exceptions import InvalidGateway
+from .gateways import gateway_class
+from .models import Provider
+from .throttling import cache_alias
+
+GOOD_CACHES = "Use one that all processes share and that counts atomically: Redis or Memcached."
+LONGEST_LIFETIME = 600
+
+
+@register(Tags.security)
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Each key of SMSVERIFY is known and has a value that can be used."""
+    value = getattr(settings, "SMSVERIFY", {})
+    if not isinstance(value, Mapping):
+        return [Error("SMSVERIFY must be a dict.", hint="SMSVERIFY = {}", id="smsverify.E001")]
+    messages = list(_check_keys(value, KEYS, "SMSVERIFY"))
+    for purpose, own in conf.PURPOSES.items():
+        where = f'SMSVERIFY["PURPOSES"]["{purpose}"]'
+        messages += _check_keys(own, {name: key for name, key in KEYS.items() if key.per_purpose}, where)
+    return messages
+
+
+def _check_keys(own: Mapping[Any, Any], known: Mapping[str, Key[Any]], where: str) -> Iterable[CheckMessage]:
+    for name, value in own.items():
+        if name not in known:
+            near = get_close_matches(str(name), known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"The keys are: {', '.join(known)}."
+            yield Error(f'{where} has an unknown key "{name}".', hint=hint, id="smsverify.E002")
+            continue
+        try:
+            known[name].read(value)
+        except ValueError as error:
+            shown = "a value" if name == "ENCRYPTION_KEYS" else f"{value!r:.80}"
+            yield Error(f'{where}["{name}"] is {shown}; it must be {error}.', id="smsverify.E003")
+
+
+@register(Tags.security)
+def check_lifetimes(**kwargs: Any) -> list[CheckMessage]:
+    """No code lives so long that it invites guessing."""
+    settings_of = {"": conf, **{f' for purpose "{purpose}"': conf.of(purpose) for purpose in conf.PURPOSES}}
+    return [
+        checks.Warning(
+            f"CODE_LIFETIME{where} is {own.CODE_LIFETIME} seconds.",
+            hint=f"A code should live for {LONGEST_LIFETIME} seconds at most.",
+            id="smsverify.W001",
+        )
+        for where, own in settings_of.items()
+        if own.CODE_LIFETIME > LONGEST_LIFETIME
+    ]
+
+
+@register(Tags.security)
+def check_gateways(**kwargs: Any) -> list[CheckMessage]:
+    """Each gateway can be imported."""
+    messages: list[CheckMessage] = []
+    for alias in conf.GATEWAYS:
+        try:
+            gateway_class(alias)
+        except InvalidGateway as error:
+            messages.append(Error(str(error), hint='See SMSVERIFY["GATEWAYS"].', id="smsverify.E004"))
+    return messages
+
+
+@register(Tags.caches)
+def check_cache(**kwargs: Any) -> list[CheckMessage]:
+    """The cache that keeps the limits exists and can count."""
+    alias = cache_alias()
+    try:
+        cache = caches[alias]
+    except InvalidCacheBackendError as error:
+        hint = "Set RATELIMIT_USE_CACHE to one of CACHES."
+        return [Error(f'The throttle\'s cache "{alias}" cannot be used: {error}', hint=hint, id="smsverify.E005")]
+    if isinstance(cache, DummyCache):
+        return [Error(f'The throttle\'s cache "{alias}" keeps nothing.', hint=GOOD_CACHES, id="smsverify.E006")]
+    if isinstance(cache, (DatabaseCache, FileBasedCache)):
+        why = f'The throttle\'s cache "{alias}" ({type(cache).__name__}) does not count atomically.'
+        return [Error(why, hint=GOOD_CACHES, id="smsverify.E007")]
+    return []
+
+
+@register(Tags.caches, deploy=True)
+def check_shared_cache(**kwargs: Any) -> list[CheckMessage]:
+    """In production all processes count in one cache."""
+    alias = cache_alias()
+    if alias not in settings.CACHES or not isinstance(caches[alias], LocMemCache):
+        return []
+    why = f'The throttle\'s cache "{alias}" is local memory: each process counts for itself.'
+    return [checks.Warning(why, hint=GOOD_CACHES, id="smsverify.W002")]
+
+
+@register(Tags.security, deploy=True)
+def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
+    """Someone has thought about whose address is counted."""
+    if "TRUSTED_PROXIES" in written():
+        return []
+    return [
+        checks.Warning(
+            'SMSVERIFY["TRUSTED_PROXIES"] is not set: behind a proxy all clients would have the proxy\'s address '
+            "and share one limit.",
+            hint="Set how many proxies of your own stand in front: 1 for nginx alone, 0 for none.",
+            id="smsverify.W003",
+        )
+    ]
+
+
+@register(Tags.database, deploy=True)
+def check_development_gateways(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """No active provider of a deployment only pretends to send."""
+    if not databases:
+        return []
+    local = [alias for alias in conf.GATEWAYS if _is_local(alias)]
+    try:
+        names = list(Provider.objects.filter(is_active=True, gateway__in=local).values_list("name", flat=True))
+    except DatabaseError:
+        return []  # not migrated yet
+    return [
+        checks.Warning(
+            f'The active provider "{name}" is for development: it sends no SMS and shows codes.',
+            hint="Deactivate it in the admin.",
+            id="smsverify.W004",
+        )
+        for name in names
+    ]
+
+
+def _is_local(alias: str) -> bool:
+    try:
+        return gateway_class(alias).local
+    except InvalidGateway:
+        return False

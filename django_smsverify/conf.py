@@ -1,0 +1,198 @@
+"""The settings dict SMSVERIFY, read late and checked key by key.
+
+A bad value is reported by a system check; until it is mended the key's default stands in for it, so that
+no request ever fails on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+import phonenumbers
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+BUILTIN_GATEWAYS = {
+    "topthink": "django_smsverify.gateways.topthink.TopThinkGateway",
+    "veesing": "django_smsverify.gateways.veesing.VeeSingGateway",
+    "apispace": "django_smsverify.gateways.apispace.APISpaceGateway",
+    "ihuyi": "django_smsverify.gateways.ihuyi.IhuyiGateway",
+    "qixuntong": "django_smsverify.gateways.qixuntong.QixuntongGateway",
+    "console": "django_smsverify.gateways.local.ConsoleGateway",
+    "memory": "django_smsverify.gateways.local.MemoryGateway",
+}
+PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,4})?([smhd])", re.ASCII)
+
+
+class Limit(NamedTuple):
+    """At most `times` in any window of `seconds`; written `"5/h"` or `"1/10m"` in the settings."""
+
+    times: int
+    seconds: int
+
+
+CaptchaCheck = Callable[[Any, Mapping[str, Any]], bool]
+T = TypeVar("T")
+
+
+def _refuse(request: Any, data: Mapping[str, Any]) -> bool:
+    """Stands in for a captcha that cannot be imported: better no SMS than an open door."""
+    return False
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def _limit(value: object) -> Limit:
+    match = RATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('a rate such as "5/h" or "20/d": a count, a slash, and s, m, h or d')
+    times, multiple, period = match.groups()
+    return Limit(int(times), int(multiple or 1) * PERIODS[period])
+
+
+def _limits(value: object) -> tuple[Limit, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError('a list of rates such as ("5/h", "10/d"), or () for none')
+    return tuple(_limit(item) for item in value)
+
+
+def _regions(value: object) -> tuple[str, ...]:
+    known = phonenumbers.SUPPORTED_REGIONS
+    if not isinstance(value, (list, tuple)) or not value or any(region not in known for region in value):
+        raise ValueError('a list of two-letter regions such as ("CN", "HK"), with at least one')
+    return tuple(value)
+
+
+def _captcha(value: object) -> CaptchaCheck | None:
+    if value is None:
+        return None
+    try:
+        found = import_string(value) if isinstance(value, str) else None
+    except ImportError:
+        found = None
+    if not callable(found):
+        raise ValueError("the dotted path of a function f(request, data) -> bool, or None")
+    return cast("CaptchaCheck", found)
+
+
+def _dispatch(value: object) -> str:
+    if value != "inline":
+        raise ValueError('"inline", the one way of dispatch of this version')
+    return "inline"
+
+
+def _timeout(value: object) -> tuple[float, float, float]:
+    numbers = value if isinstance(value, (list, tuple)) else ()
+    if len(numbers) != 3 or any(
+        isinstance(n, bool) or not isinstance(n, (int, float)) or not 0 < n <= 120 for n in numbers
+    ):
+        raise ValueError("three numbers of seconds over 0 and up to 120: connect, read, total")
+    return (numbers[0], numbers[1], numbers[2])
+
+
+def _gateways(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(alias, str) and isinstance(path, str) for alias, path in value.items()
+    ):
+        raise ValueError('a dict from alias to dotted path: {"acme": "acme_sms.AcmeGateway"}')
+    return {**BUILTIN_GATEWAYS, **value}
+
+
+def _keys(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)) or not value or any(not isinstance(k, str) or not k for k in value):
+        raise ValueError("a list of secrets, the newest first, or None to derive from SECRET_KEY")
+    return tuple(value)
+
+
+def _purposes(value: object) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, Mapping) or not all(isinstance(own, Mapping) for own in value.values()):
+        raise ValueError('a dict of dicts: {"payment": {"CODE_LIFETIME": 120}}')
+    return {str(purpose): dict(own) for purpose, own in value.items()}
+
+
+class Key(Generic[T]):
+    """One key of SMSVERIFY: its default as a site would write it, how it is read, and what stands in for a
+    bad value (the default, unless `broken` is safer)."""
+
+    def __init__(
+        self,
+        default: object,
+        read: Callable[[object], T],
+        *,
+        broken: T | None = None,
+        per_purpose: bool = False,
+    ) -> None:
+        self.read = read
+        self.per_purpose = per_purpose
+        self._fallback = read(default)
+        self._broken = self._fallback if broken is None else broken
+
+    def __set_name__(self, owner: type[Settings], name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Settings, owner: type[Settings]) -> T:
+        for source in instance.sources(self):
+            if self.name in source:
+                try:
+                    return self.read(source[self.name])
+                except ValueError:
+                    return self._broken
+        return self._fallback
+
+
+class Settings:
+    """One typed attribute a key; with a purpose, that purpose's overrides come first."""
+
+    CODE_LENGTH = Key(6, _whole(4, 8), per_purpose=True)
+    CODE_LIFETIME = Key(300, _whole(60, 86400), per_purpose=True)
+    MAX_ATTEMPTS = Key(5, _whole(1, 100), per_purpose=True)
+    RESEND_INTERVAL = Key(60, _whole(0, 86400))
+    PHONE_LIMITS = Key(("5/h", "10/d"), _limits)
+    GUESS_LIMIT = Key("20/d", _limit)
+    IP_LIMITS = Key(("30/h", "200/d"), _limits)
+    PREFIX_LIMITS = Key(("60/h",), _limits)
+    GLOBAL_LIMITS = Key((), _limits)
+    TRUSTED_PROXIES = Key(0, _whole(0, 20))
+    REGIONS = Key(("CN",), _regions)
+    CAPTCHA: Key[CaptchaCheck | None] = Key(None, _captcha, broken=_refuse, per_purpose=True)
+    DISPATCH = Key("inline", _dispatch)
+    PROOF_LIFETIME = Key(600, _whole(1, 86400))
+    TIMEOUT = Key((3, 5, 10), _timeout)
+    RETENTION_DAYS = Key(180, _whole(1, 36500))
+    GATEWAYS = Key({}, _gateways)
+    ENCRYPTION_KEYS: Key[tuple[str, ...] | None] = Key(None, _keys)
+    PURPOSES = Key({}, _purposes)
+
+    def __init__(self, purpose: str | None = None) -> None:
+        self._purpose = purpose
+
+    def of(self, purpose: str) -> Settings:
+        """The settings as they stand for one purpose."""
+        return Settings(purpose)
+
+    def sources(self, key: Key[Any]) -> list[Mapping[str, Any]]:
+        """Where to look for a key, the most specific first."""
+        own = self.PURPOSES.get(self._purpose, {}) if key.per_purpose and self._purpose else {}
+        return [own, written()]
+
+
+KEYS: dict[str, Key[Any]] = {name: key for name, key in vars(Settings).items() if isinstance(key, Key)}
+conf = Settings()
+
+
+def written() -> Mapping[str, Any]:
+    """The site's own dict; empty where it is missing or no dict (a check says so)."""
+    value = getattr(settings, "SMSVERIFY", {})
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,66 @@
+"""The closed word lists that are stored, shown and compared."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Reason(TextChoices):
+    """Whose fault a refusal is; it decides whether another provider may be tried."""
+
+    ACCOUNT = "account", _("account: key, balance, address or contract")
+    CONTENT = "content", _("content: template, signature or text")
+    RECIPIENT = "recipient", _("recipient: the number cannot be served")
+    RATE = "rate", _("rate: the vendor asks for a slower pace")
+    OTHER = "other", _("other: the vendor gave no known reason")
+
+
+class MessageStatus(TextChoices):
+    """What is known of one message, in rank: news only ever raises it."""
+
+    QUEUED = "queued", _("queued")
+    SENDING = "sending", _("sending")
+    UNKNOWN = "unknown", _("unknown")
+    NOT_SENT = "not_sent", _("not sent")
+    ACCEPTED = "accepted", _("accepted")
+    UNDELIVERED = "undelivered", _("undelivered")
+    DELIVERED = "delivered", _("delivered")
+
+    def below(self) -> list[MessageStatus]:
+        """The statuses that this one overrules."""
+        ranked = list(MessageStatus)
+        return ranked[: ranked.index(self)]
+
+
+class ReviewStatus(TextChoices):
+    """Where the vendor's review of a signature or a template stands."""
+
+    DRAFT = "draft", _("draft")
+    PENDING = "pending", _("in review")
+    APPROVED = "approved", _("approved")
+    REJECTED = "rejected", _("rejected")
+
+
+class Outcome(TextChoices):
+    """What a delivery report says became of the message."""
+
+    DELIVERED = "delivered", _("delivered")
+    UNDELIVERED = "undelivered", _("undelivered")
+
+
+class ReportSource(TextChoices):
+    """How a delivery report came to us."""
+
+    PUSH = "push", _("pushed by the vendor")
+    POLL = "poll", _("asked from the vendor")
+
+
+class Scope(TextChoices):
+    """Which limit refused a send; the `scope` of a 429 answer."""
+
+    RESEND = "resend", _("pause between two SMS")
+    PHONE = "phone", _("SMS to one number")
+    IP = "ip", _("sends from one address")
+    PREFIX = "prefix", _("sends to one number block")
+    GLOBAL = "global", _("sends of the whole site")

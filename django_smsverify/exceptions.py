@@ -1,0 +1,213 @@
+"""Every error of this app, divided by what the caller may do next.
+
+SMSVerifyError
+├── GatewayError              the vendor's code and words
+│   ├── GatewayRejected       said no: certainly not sent, `reason` says whose fault
+│   ├── GatewayUnavailable    it never left: certainly not sent
+│   └── GatewayUncertain      it may have been sent: never try another provider
+├── InvalidPhone · PhoneNotSupported · PhoneRejected
+├── UnknownPurpose · NoRoute · CaptchaRequired
+├── Throttled(scope, retry_after) · ThrottleUnavailable
+├── VerificationNotFound
+├── CodeRejected
+│   └── WrongCode(attempts_left) · CodeExpired · TooManyAttempts · AlreadyUsed
+└── ProofRejected
+
+Outside on purpose, because they are the site's to mend and not its visitor's:
+InvalidGateway · UndecryptableValue (ImproperlyConfigured) and InsideTransaction (RuntimeError).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from .enums import Reason, Scope
+
+
+class SMSVerifyError(Exception):
+    """Base of all; `code` is the stable word of the HTTP answer, `detail` a sentence for a person."""
+
+    code: ClassVar[str] = "error"
+    sentence: ClassVar[str | Promise] = _("The request could not be served.")
+
+    def __init__(self, detail: str | Promise | None = None) -> None:
+        self.detail = self.sentence if detail is None else detail
+        super().__init__(self.detail)
+
+    def __str__(self) -> str:
+        return str(self.detail)
+
+    def extra(self) -> dict[str, Any]:
+        """What the HTTP answer carries besides `detail` and `code`."""
+        return {}
+
+
+class GatewayError(SMSVerifyError):
+    """One provider did not take one message.
+
+    `error_code` and `detail` are the vendor's own, verbatim but for codes and numbers; `remote_id` is
+    the vendor's message id where it gave one all the same.
+    """
+
+    code = "gateway_error"
+
+    def __init__(self, detail: str = "", *, error_code: str = "", remote_id: str = "") -> None:
+        super().__init__(detail)
+        self.error_code = error_code
+        self.remote_id = remote_id
+
+
+class GatewayRejected(GatewayError):
+    """The vendor refused: the SMS was certainly not sent."""
+
+    def __init__(self, detail: str = "", *, reason: Reason = Reason.OTHER, error_code: str = "") -> None:
+        super().__init__(detail, error_code=error_code)
+        self.reason = reason
+
+
+class GatewayUnavailable(GatewayError):
+    """The request never left this machine (DNS, refused, TLS, connect timeout): certainly not sent."""
+
+
+class GatewayUncertain(GatewayError):
+    """The request left and no readable answer came: the SMS may well arrive."""
+
+
+class InvalidPhone(SMSVerifyError):
+    """The text cannot be read as a phone number."""
+
+    code = "invalid"
+    sentence = _("This is not a phone number. Give the 11 digits of a mobile number, such as 13800138000.")
+
+
+class PhoneNotSupported(SMSVerifyError):
+    """A phone number, but not a mobile number of an accepted region."""
+
+    code = "phone_not_supported"
+    sentence = _("SMS cannot be sent to this number. Use a mobile number of a supported region.")
+
+
+class PhoneRejected(SMSVerifyError):
+    """The vendor says that the number cannot be served (malformed, blacklisted)."""
+
+    code = "phone_rejected"
+    sentence = _("This number cannot receive our SMS. Use another number or contact your carrier.")
+
+
+class UnknownPurpose(SMSVerifyError):
+    """No template with a code names the purpose."""
+
+    code = "unknown_purpose"
+    sentence = _("There is no such purpose. Ask the operator of the site which purposes exist.")
+
+
+class NoRoute(SMSVerifyError):
+    """No provider could take the message; nothing was sent and nothing was charged."""
+
+    code = "gateway_unavailable"
+    sentence = _("The SMS could not be sent. Please try again in a moment.")
+
+
+class CaptchaRequired(SMSVerifyError):
+    """The site's captcha did not accept the request."""
+
+    code = "captcha_required"
+    sentence = _("Please solve the captcha first.")
+
+
+class Throttled(SMSVerifyError):
+    """A limit was reached; `retry_after` is in whole seconds and true."""
+
+    code = "throttled"
+
+    def __init__(self, scope: Scope, retry_after: int) -> None:
+        sentence = ngettext(
+            "Too many requests. Please try again in %(seconds)d second.",
+            "Too many requests. Please try again in %(seconds)d seconds.",
+            retry_after,
+        )
+        super().__init__(sentence % {"seconds": retry_after})
+        self.scope = scope
+        self.retry_after = retry_after
+
+    def extra(self) -> dict[str, Any]:
+        return {"scope": self.scope.value, "retry_after": self.retry_after}
+
+
+class ThrottleUnavailable(SMSVerifyError):
+    """The cache that keeps the limits does not answer; nothing is sent."""
+
+    code = "throttle_unavailable"
+    sentence = _("The service is busy. Please try again in a moment.")
+
+
+class VerificationNotFound(SMSVerifyError):
+    """No verification has this id."""
+
+    code = "not_found"
+    sentence = _("There is no such verification. Ask for a new code.")
+
+
+class CodeRejected(SMSVerifyError):
+    """The code does not verify; the subclass says why."""
+
+
+class WrongCode(CodeRejected):
+    """The guess was judged and was wrong."""
+
+    code = "wrong_code"
+
+    def __init__(self, attempts_left: int) -> None:
+        sentence = ngettext(
+            "Wrong code. %(count)d attempt left.", "Wrong code. %(count)d attempts left.", attempts_left
+        )
+        super().__init__(sentence % {"count": attempts_left})
+        self.attempts_left = attempts_left
+
+    def extra(self) -> dict[str, Any]:
+        return {"attempts_left": self.attempts_left}
+
+
+class CodeExpired(CodeRejected):
+    """The life of the code is over."""
+
+    code = "expired"
+    sentence = _("This code has expired. Ask for a new one.")
+
+
+class TooManyAttempts(CodeRejected):
+    """All guesses of this verification are used up."""
+
+    code = "too_many_attempts"
+    sentence = _("Too many wrong codes. Ask for a new one.")
+
+
+class AlreadyUsed(CodeRejected):
+    """The code has verified before."""
+
+    code = "already_used"
+    sentence = _("This code has been used. Ask for a new one.")
+
+
+class ProofRejected(SMSVerifyError):
+    """The proof is forged, too old, for another purpose, or was redeemed before."""
+
+    code = "proof_rejected"
+    sentence = _("This proof of verification is not valid. Verify the number again.")
+
+
+class InvalidGateway(ImproperlyConfigured):
+    """A provider names a gateway that does not exist or cannot be imported."""
+
+
+class UndecryptableValue(ImproperlyConfigured):
+    """A stored secret was encrypted with a key that is no longer configured."""
+
+
+class InsideTransaction(RuntimeError):
+    """Called inside a transaction, where a rollback would forget a guess or an SMS."""

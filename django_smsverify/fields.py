@@ -1,0 +1,109 @@
+"""A model field for a dict that is encrypted at rest and decrypted only when it is looked at."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db import models
+from django.db.models.query_utils import DeferredAttribute
+from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
+
+from .conf import conf
+from .exceptions import UndecryptableValue
+
+
+class Ciphertext(str):
+    """What the column holds: a Fernet token, or nothing for an empty dict."""
+
+    __slots__ = ()
+
+
+@sensitive_variables()
+def _cipher() -> MultiFernet:
+    secrets: tuple[str | bytes, ...] = conf.ENCRYPTION_KEYS or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    digests = [salted_hmac("django_smsverify.fields", "key", secret=s, algorithm="sha256").digest() for s in secrets]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+
+
+@sensitive_variables()
+def encrypt(value: dict[str, str]) -> Ciphertext:
+    """With the first of the keys."""
+    if not value:
+        return Ciphertext("")
+    return Ciphertext(_cipher().encrypt(json.dumps(value).encode()).decode())
+
+
+@sensitive_variables()
+def decrypt(token: Ciphertext) -> dict[str, str]:
+    """With any of the keys; raises UndecryptableValue when none fits."""
+    if not token:
+        return {}
+    try:
+        found: dict[str, str] = json.loads(_cipher().decrypt(token.encode()))
+    except InvalidToken:
+        found = {}
+    if not found:
+        raise UndecryptableValue(
+            "A stored secret cannot be decrypted: it was encrypted with a key that is no longer configured. "
+            'Add that key to SMSVERIFY["ENCRYPTION_KEYS"] (or to SECRET_KEY_FALLBACKS when that setting is None) '
+            "and run `manage.py smsverify_reencrypt`, or enter the credentials again in the admin."
+        )
+    return found
+
+
+def rotate(token: Ciphertext) -> Ciphertext:
+    """The same value under the first key; raises UndecryptableValue."""
+    return encrypt(decrypt(token))
+
+
+class _Decrypting(DeferredAttribute):
+    """Decrypts on the first look, so that a row with a lost key can still be listed, edited and mended."""
+
+    def __get__(self, instance: Any, cls: Any = None) -> Any:
+        value = super().__get__(instance, cls)
+        if isinstance(value, Ciphertext):
+            value = instance.__dict__[self.field.attname] = decrypt(value)
+        return value
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        # A data descriptor comes before the instance's dict, or __get__ would never be asked.
+        instance.__dict__[self.field.attname] = value
+
+
+if TYPE_CHECKING:
+    _Column = models.TextField[dict[str, str], dict[str, str]]
+else:
+    _Column = models.TextField
+
+
+class EncryptedDictField(_Column):
+    """A dict of text to text, stored as a Fernet token under SMSVERIFY["ENCRYPTION_KEYS"]."""
+
+    descriptor_class = _Decrypting
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.update(default=dict, blank=True)
+        super().__init__(*args, **kwargs)
+
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> Ciphertext:
+        return Ciphertext(value or "")
+
+    def get_prep_value(self, value: Any) -> Any:
+        return str(value if isinstance(value, Ciphertext) else encrypt(value))
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """For `dumpdata`: a fixture holds what the database holds."""
+        return str(self.get_prep_value(raw(obj, self.attname)))
+
+    def to_python(self, value: Any) -> Any:
+        return Ciphertext(value) if isinstance(value, str) else value
+
+
+def raw(instance: models.Model, name: str) -> Any:
+    """A field's value as it was loaded, not decrypted."""
+    return instance.__dict__[name]

@@ -1,0 +1,185 @@
+"""What every gateway is: a few words about the vendor, two pure methods, and one way to the network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import requests
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from django_smsverify import texts
+from django_smsverify.enums import Reason
+from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain
+from django_smsverify.types import Acceptance, Account, Answer, Credential, JSONObject, Option, OutgoingSMS
+
+from .transport import HTTPTransport, Transport
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+Outcome = Acceptance | GatewayError
+
+PROXY = Option(
+    name="proxy",
+    label=_("HTTP proxy"),
+    help_text=_("Such as http://10.0.0.5:3128; blank: none. Proxy settings of the environment are ignored."),
+)
+HTTP_REASONS = {401: Reason.ACCOUNT, 402: Reason.ACCOUNT, 403: Reason.ACCOUNT, 429: Reason.RATE}
+
+
+class Gateway:
+    """One vendor's HTTP dialect.
+
+    A subclass says what stands in the first part and nothing else. It gets an Account and never sees
+    models, settings or the cache.
+    """
+
+    label: ClassVar[StrOrPromise]
+    """The vendor's name for the operator."""
+    base_url: ClassVar[str] = ""
+    """The vendor's own address, for providers that leave theirs blank."""
+    credentials: ClassVar[tuple[Credential, ...]] = ()
+    options: ClassVar[tuple[Option, ...]] = (PROXY,)
+    reasons: ClassVar[Mapping[str, Reason]] = {}
+    """The vendor's codes as text to our reasons; what is not listed is OTHER."""
+    max_recipients: ClassVar[int] = 1
+    """Numbers in one call."""
+    same_text: ClassVar[bool] = False
+    """Whether all numbers of one call get the same values."""
+    local: ClassVar[bool] = False
+    """For development only: nothing leaves the machine."""
+
+    def build_send(self, sms: OutgoingSMS) -> requests.Request:
+        """The vendor's request; raises GatewayRejected for what the vendor could only refuse."""
+        raise NotImplementedError
+
+    def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        """What became of each number; raises a GatewayError where it is the same for all.
+
+        The answer's HTTP status is 2xx; a number that is left out counts as uncertain.
+        """
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ for nobody to override below
+
+    def __init__(self, account: Account, transport: Transport | None = None) -> None:
+        self.account = account
+        self.transport = transport or HTTPTransport()
+
+    @sensitive_variables()
+    def send(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+        """Hands one text over and returns what became of each number; never raises a GatewayError."""
+        try:
+            outcomes = self.deliver(sms)
+        except GatewayError as error:
+            outcomes = dict.fromkeys(sms.recipients, error)
+        return {phone: self._told(outcomes.get(phone), sms) for phone in sms.recipients}
+
+    @sensitive_variables()
+    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        answer = self.call(self.build_send(sms))
+        try:
+            return self.parse_send(answer, sms)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            failure = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
+        raise failure
+
+    def call(self, request: requests.Request) -> Answer:
+        """All I/O of all gateways: one request, one answer with a 2xx status, or a GatewayError."""
+        answer = self.transport.send(request, self.account)
+        if answer.status >= 500:
+            raise GatewayUncertain(self._excerpt(answer), error_code=str(answer.status))
+        if answer.status >= 300:
+            reason = HTTP_REASONS.get(answer.status, Reason.OTHER)
+            raise GatewayRejected(self._excerpt(answer), reason=reason, error_code=str(answer.status))
+        return answer
+
+    def refusal(self, code: object, message: object) -> GatewayRejected:
+        """The vendor's explicit no, with the reason that its code stands for."""
+        known = word(code)
+        reason = self.reasons.get(known, Reason.OTHER)
+        return GatewayRejected(word(message), reason=reason, error_code=known)
+
+    def url(self, path: str) -> str:
+        return self.account.base_url.rstrip("/") + path
+
+    def option(self, name: str) -> str:
+        """The operator's choice, or the option's default."""
+        declared = next(option for option in self.options if option.name == name)
+        return self.account.options.get(name) or declared.default
+
+    @staticmethod
+    def mobile(phone: str) -> str:
+        """The 11 digits of a mainland number, which is all that these vendors take."""
+        if not phone.startswith("+86"):
+            raise GatewayRejected("this vendor serves mainland numbers (+86) only", error_code="not-mainland")
+        return phone.removeprefix("+86")
+
+    @staticmethod
+    def _excerpt(answer: Answer) -> str:
+        return f"HTTP {answer.status}: {' '.join(answer.text.split())[:200]}"
+
+    @sensitive_variables()
+    def _told(self, outcome: Outcome | None, sms: OutgoingSMS) -> Outcome:
+        """The outcome with the vendor's words freed of numbers and values, which vendors like to repeat."""
+        if outcome is None:
+            return GatewayUncertain("the vendor's answer does not name this number")
+        if isinstance(outcome, GatewayError):
+            outcome.detail = scrub(str(outcome.detail), sms)
+            outcome.args = (outcome.detail,)
+        return outcome
+
+
+@sensitive_variables()
+def scrub(words: str, sms: OutgoingSMS) -> str:
+    """Replaces every number and every value of `sms` in a vendor's words by `***`."""
+    values = {value for own in sms.recipients.values() for value in own.values() if len(value) > 1}
+    numbers = {part for phone in sms.recipients for part in (phone, phone.removeprefix("+86"))}
+    for secret in sorted(values | numbers, key=len, reverse=True):
+        words = words.replace(secret, "***")
+    return words
+
+
+def word(value: object) -> str:
+    """A vendor's code or id as text: `1`, `"1"` and `"1 "` are one, None is none."""
+    return "" if value is None else str(value).strip()
+
+
+def json_object(answer: Answer) -> JSONObject:
+    """The answer as a JSON object, its numbers kept as the digits that were sent.
+
+    Raises GatewayUncertain for anything else.
+    """
+    try:
+        found: Any = json.loads(answer.text, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise GatewayUncertain(f"the answer is not a JSON object (HTTP {answer.status})")
+    return found
+
+
+def full_text(sms: OutgoingSMS, phone: str) -> str:
+    """The text for one number, without the signature."""
+    return texts.render(sms.content, sms.recipients[phone])
+
+
+def ordered_values(sms: OutgoingSMS, phone: str) -> list[str]:
+    """The values for one number in the order of the placeholders."""
+    return [sms.recipients[phone][name] for name in texts.placeholders(sms.content)]
+
+
+def named_values(sms: OutgoingSMS, phone: str) -> dict[str, str]:
+    """The values for one number under the vendor's names."""
+    values = sms.recipients[phone]
+    return {sms.variables.get(name, name): values[name] for name in texts.placeholders(sms.content)}
+
+
+def forbid(pattern: str, values: list[str], why: str) -> None:
+    """Refuses values that the vendor's syntax cannot carry, before anything is sent."""
+    if any(re.search(pattern, value) for value in values):
+        raise GatewayRejected(why, reason=Reason.CONTENT, error_code="value")

@@ -1,0 +1,105 @@
+"""ihuyi 互亿无线, https://106.ihuyi.com (its interface document v3.3 of 2018-05-16 and today's page)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from xml.etree import ElementTree
+
+import requests
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify.enums import Reason
+from django_smsverify.exceptions import GatewayUncertain
+from django_smsverify.types import Acceptance, Answer, Credential, JSONObject, Option, OutgoingSMS
+
+from .base import PROXY, Gateway, Outcome, forbid, full_text, json_object, ordered_values, word
+
+
+class IhuyiGateway(Gateway):
+    """Full text that matches a filed one, or a template id with values; success is code 2 and nothing else."""
+
+    label = _("ihuyi")
+    base_url = "https://106.ihuyi.com"
+    credentials = (
+        Credential(name="account", label="APIID"),
+        Credential(name="api_key", label="APIKEY"),
+    )
+    options = (
+        Option(
+            name="password",
+            label=_("Password"),
+            choices=("dynamic", "plain"),
+            help_text=_("“dynamic” signs each request with MD5; “plain” sends the APIKEY itself."),
+        ),
+        Option(
+            name="mode",
+            label=_("What is sent"),
+            choices=("content", "template"),
+            help_text=_("“content”: the full text, equal to the filed one to the letter; “template”: id and values."),
+        ),
+        Option(name="format", label=_("Answer format"), choices=("json", "xml")),
+        PROXY,
+    )
+    reasons = {
+        **dict.fromkeys(("400", "401", "402", "405", "4050", "40501", "40502", "40505"), Reason.ACCOUNT),
+        **dict.fromkeys(("4051", "4052", "4053"), Reason.ACCOUNT),
+        **dict.fromkeys(("404", "407", "4070", "4071", "4072", "40722", "4073", "4074", "4075"), Reason.CONTENT),
+        **dict.fromkeys(("4030", "406"), Reason.RECIPIENT),
+        **dict.fromkeys(("408", "4080", "4082", "4085"), Reason.RATE),
+        **dict.fromkeys(("0", "403"), Reason.OTHER),
+    }
+
+    def build_send(self, sms: OutgoingSMS) -> requests.Request:
+        (phone,) = sms.recipients
+        mobile, template = self.mobile(phone), self.option("mode") == "template"
+        if template:
+            values = ordered_values(sms, phone)
+            forbid(r"\|", values, "a value may not contain | at this vendor")
+            content = "|".join(values)
+        else:
+            content = full_text(sms, phone)  # the vendor adds the signature itself
+        fields = self.authorized(mobile, content, {"mobile": mobile, "content": content})
+        if template:
+            fields["templateid"] = sms.template_id
+        return self.request("Submit", fields)
+
+    def authorized(self, mobile: str, content: str, fields: Mapping[str, str]) -> dict[str, str]:
+        """The fields with account and password; the dynamic one is made for one request and one second."""
+        account, api_key = self.account.credentials["account"], self.account.credentials["api_key"]
+        if self.option("password") == "plain":
+            return {"account": account, "password": api_key, **fields}
+        now = str(int(time.time()))
+        signed = hashlib.md5(f"{account}{api_key}{mobile}{content}{now}".encode(), usedforsecurity=False)
+        return {"account": account, "password": signed.hexdigest(), **fields, "time": now}
+
+    def request(self, method: str, fields: Mapping[str, str]) -> requests.Request:
+        return requests.Request(
+            "POST",
+            self.url("/webservice/sms.php"),
+            params={"method": method},
+            data={**fields, "format": self.option("format")},
+        )
+
+    def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        found = flat_object(answer)
+        if word(found["code"]) != "2":
+            raise self.refusal(found["code"], found.get("msg"))
+        return dict.fromkeys(sms.recipients, Acceptance(remote_id=word(found.get("smsid"))))
+
+
+def flat_object(answer: Answer) -> JSONObject:
+    """JSON or XML by its first character (the content type is not documented), namespaces ignored."""
+    text = answer.text.strip()
+    if not text.startswith("<"):
+        return json_object(answer)
+    if "<!DOCTYPE" in text:
+        raise GatewayUncertain("the answer is XML with a document type")
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 - at most 64 KiB and no document type
+    except ElementTree.ParseError:
+        root = None
+    if root is None:
+        raise GatewayUncertain(f"the answer is not XML (HTTP {answer.status})")
+    return {child.tag.rpartition("}")[2]: child.text for child in root}

@@ -1,0 +1,54 @@
+"""Gateways for development and tests: nothing leaves the machine."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+from uuid import uuid4
+
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify import texts
+from django_smsverify.types import Acceptance, OutgoingSMS
+
+from .base import Gateway, Outcome, full_text
+
+
+class ConsoleGateway(Gateway):
+    """Prints each SMS to standard output."""
+
+    label = _("Console (development)")
+    options = ()
+    max_recipients = 200
+    local = True
+
+    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        for phone in sms.recipients:
+            sys.stdout.write(f"SMS to {phone}: {texts.signed(sms.signature, full_text(sms, phone))}\n")
+        return {phone: Acceptance(remote_id=uuid4().hex) for phone in sms.recipients}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSMS:
+    """One SMS in the memory gateway's outbox."""
+
+    phone: str
+    text: str = field(repr=False)
+
+
+class MemoryGateway(Gateway):
+    """Keeps the last SMS in `MemoryGateway.outbox`, newest last, for the tests of a site."""
+
+    label = _("Memory (tests)")
+    options = ()
+    max_recipients = 200
+    local = True
+    outbox: ClassVar[deque[KeptSMS]] = deque(maxlen=1000)
+
+    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        for phone in sms.recipients:
+            self.outbox.append(KeptSMS(phone=phone, text=texts.signed(sms.signature, full_text(sms, phone))))
+        return {phone: Acceptance(remote_id=uuid4().hex) for phone in sms.recipients}

@@ -1,0 +1,87 @@
+"""Qixuntong 企讯通 on the Tencent Cloud market, one endpoint of Tencent's API gateway.
+
+Tencent announced to stop that gateway in batches from 2026-10-30; hence the base URL is a setting.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from email.utils import formatdate
+from typing import Any
+
+import requests
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify import texts
+from django_smsverify.enums import Reason
+from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
+from django_smsverify.types import Acceptance, Answer, Credential, OutgoingSMS
+
+from .base import Gateway, Outcome, full_text, json_object, word
+
+ITEM_REASONS = {
+    "10": Reason.ACCOUNT,
+    "12": Reason.RECIPIENT,
+    "15": Reason.ACCOUNT,
+    "17": Reason.CONTENT,
+}
+
+
+class QixuntongGateway(Gateway):
+    """Full signed text in the query, HMAC-SHA1 over date and source; a verdict for each number."""
+
+    label = _("Qixuntong")
+    base_url = "https://service-4lwag7c4-1253285064.gz.apigw.tencentcs.com/release/qxt_yzm_sms/"
+    credentials = (
+        Credential(name="secret_id", label="SecretID"),
+        Credential(name="secret_key", label="SecretKey"),
+    )
+    # 1, 4 and 102 are Qixuntong's own; the others belong to the platform whose shape its answers have.
+    reasons = {
+        **dict.fromkeys(("2", "3", "6", "7", "10", "15"), Reason.ACCOUNT),
+        **dict.fromkeys(("9", "17", "20"), Reason.CONTENT),
+        **dict.fromkeys(("1", "4", "5", "8", "12", "30", "31", "34", "100", "102"), Reason.OTHER),
+        "21": Reason.RATE,
+    }
+    max_recipients = 200
+    same_text = True
+
+    def build_send(self, sms: OutgoingSMS) -> requests.Request:
+        text = full_text(sms, next(iter(sms.recipients)))
+        query = {
+            "content": texts.signed(sms.signature, text),
+            "mobile": ",".join(self.mobile(phone) for phone in sms.recipients),
+        }
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **self.authorization()}
+        return requests.Request("POST", self.account.base_url, params=query, headers=headers)
+
+    def authorization(self) -> dict[str, str]:
+        """Tencent's key-pair authentication; the date is English whatever the locale."""
+        date, source = formatdate(usegmt=True), "market"
+        message = f"x-date: {date}\nx-source: {source}"
+        key = self.account.credentials["secret_key"].encode()
+        digest = base64.b64encode(hmac.digest(key, message.encode(), hashlib.sha1)).decode()
+        secret_id = self.account.credentials["secret_id"]
+        value = f'hmac id="{secret_id}", algorithm="hmac-sha1", headers="x-date x-source", signature="{digest}"'
+        return {"X-Source": source, "X-Date": date, "Authorization": value}
+
+    def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        found = json_object(answer)
+        status = word(found["status"])
+        if status != "0":
+            raise self.refusal(status, f"status {status}")  # the vendor gives no words
+        items = {word(item["mobile"]): item for item in found["list"]}
+        named = {phone: items.get(self.mobile(phone)) for phone in sms.recipients}
+        return {phone: self._item(item) for phone, item in named.items() if item is not None}
+
+    def _item(self, item: Mapping[str, Any]) -> Outcome:
+        result = word(item.get("result"))
+        if result == "0":
+            return Acceptance(remote_id=word(item.get("mid")))
+        if not result:
+            return GatewayUncertain("the answer gives no result for this number")
+        reason = ITEM_REASONS.get(result, Reason.OTHER)
+        return GatewayRejected(f"result {result} for this number", reason=reason, error_code=result)

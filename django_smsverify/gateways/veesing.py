@@ -1,0 +1,74 @@
+"""10658 中昱维信 (VeeSing), https://cloud.10658.com.cn (its page 短信验证码接口文档 of 2024-07-25)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+import requests
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify import texts
+from django_smsverify.enums import Reason
+from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
+from django_smsverify.types import Acceptance, Answer, Credential, OutgoingSMS
+
+from .base import Gateway, Outcome, forbid, json_object, ordered_values, word
+
+
+class VeeSingGateway(Gateway):
+    """One filed template whose single variable is the code; every refusal is status 0 and differs in its words."""
+
+    label = _("10658 VeeSing")
+    base_url = "https://cloud.10658.com.cn"
+    credentials = (
+        Credential(name="app_id", label="appId"),
+        Credential(name="app_key", label="appKey"),
+    )
+    # By a part of the message, in NFKC: the vendor's own samples differ in punctuation.
+    reasons = {
+        "账号或密码错误": Reason.ACCOUNT,
+        "锁定": Reason.ACCOUNT,
+        "IP受限": Reason.ACCOUNT,
+        "余额不足": Reason.ACCOUNT,
+        "模板不存在": Reason.CONTENT,
+        "模板id格式": Reason.CONTENT,
+        "手机号码格式": Reason.RECIPIENT,
+        "一分钟之内": Reason.RATE,
+        "今日发送次数": Reason.RATE,
+        "当日发送量": Reason.RATE,
+        "缺少参数": Reason.OTHER,
+        "参数错误": Reason.OTHER,
+    }
+
+    def build_send(self, sms: OutgoingSMS) -> requests.Request:
+        (phone,) = sms.recipients
+        if len(texts.placeholders(sms.content)) != 1:
+            why = "this vendor's templates have exactly one variable, the code"
+            raise GatewayRejected(why, reason=Reason.CONTENT, error_code="template")
+        values = ordered_values(sms, phone)
+        forbid(r"\A(?![0-9]{2,8}\Z)", values, "this vendor takes 2 to 8 digits as the variable")
+        fields = {
+            "appId": self.account.credentials["app_id"],
+            "appKey": self.account.credentials["app_key"],
+            "phone": self.mobile(phone),
+            "templateId": sms.template_id,
+            "variables": values[0],
+        }
+        headers = {"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
+        return requests.Request("POST", self.url("/smsApi/verifyCode"), data=fields, headers=headers)
+
+    def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        found = json_object(answer)
+        status = word(found["returnStatus"])  # "1 " in the vendor's samples
+        if status == "1":
+            return dict.fromkeys(sms.recipients, Acceptance(remote_id=word(found.get("taskId"))))
+        if status == "0":
+            raise self.refusal(status, found.get("message"))
+        # An older edition said "2000" for success (veesing, 2018).
+        raise GatewayUncertain(f"unknown returnStatus, message: {word(found.get('message'))}", error_code=status)
+
+    def refusal(self, code: object, message: object) -> GatewayRejected:
+        plain = unicodedata.normalize("NFKC", word(message))
+        reason = next((reason for part, reason in self.reasons.items() if part in plain), Reason.OTHER)
+        return GatewayRejected(word(message), reason=reason, error_code=word(code))

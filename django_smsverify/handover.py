@@ -1,0 +1,62 @@
+"""The way of queued messages through their gateway, once, to a recorded outcome."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
+
+from . import phones
+from .enums import MessageStatus, Reason
+from .exceptions import GatewayRejected
+from .gateways.base import Outcome
+from .models import Message, Template
+from .recording import claim, record
+from .types import OutgoingSMS
+
+logger = logging.getLogger("django_smsverify")
+
+
+@sensitive_variables()
+def hand_over(messages: Iterable[Message], values: Mapping[str, Mapping[str, str]]) -> None:
+    """Gives queued messages of one template to its gateway in one call and records what became of each."""
+    claimed = {message.phone: message for message in messages if claim(message)}
+    if not claimed:
+        return
+    template = next(iter(claimed.values())).template
+    outcomes = _outcomes(template, {phone: values[phone] for phone in claimed})
+    for phone, message in claimed.items():
+        record(message, outcomes[phone])
+        logger.log(
+            logging.WARNING if message.status == MessageStatus.NOT_SENT else logging.INFO,
+            "SMS to %s by %s: %s %s",
+            phones.mask(phone),
+            template.provider.slug,
+            message.status,
+            message.error_code,
+        )
+
+
+@sensitive_variables()
+def _outcomes(template: Template, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Outcome]:
+    signature = template.signature
+    sms = OutgoingSMS(
+        content=template.content,
+        signature=signature.text if signature else "",
+        signature_id=signature.remote_id if signature else "",
+        template_id=template.remote_id,
+        variables=template.variables,
+        recipients=values,
+    )
+    try:
+        gateway = template.provider.connect()
+    except ImproperlyConfigured as error:
+        refusal = GatewayRejected(str(error), reason=Reason.ACCOUNT, error_code="configuration")
+        return dict.fromkeys(values, refusal)
+    missing = [c.name for c in gateway.credentials if not gateway.account.credentials.get(c.name)]
+    if missing:
+        words = f"the provider has no {', '.join(missing)}: enter it in the admin"
+        return dict.fromkeys(values, GatewayRejected(words, reason=Reason.ACCOUNT, error_code="configuration"))
+    return gateway.send(sms)

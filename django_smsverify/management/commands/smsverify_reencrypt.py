@@ -1,0 +1,42 @@
+"""manage.py smsverify_reencrypt"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import models
+
+from django_smsverify.exceptions import UndecryptableValue
+from django_smsverify.fields import raw, rotate
+from django_smsverify.models import Message, Provider
+
+
+class Command(BaseCommand):
+    help = (
+        "Encrypts all stored credentials anew with the first of the encryption keys, so that the older keys can "
+        "be removed from the settings. Safe to run at any time and again."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        lost = [
+            *self._rotate(Provider, "credentials"),
+            *self._rotate(Message, "values"),
+        ]
+        if lost:
+            names = "\n".join(f"  {name}" for name in lost)
+            raise CommandError(f"No configured key decrypts:\n{names}\nAdd their key, or enter the values again.")
+
+    def _rotate(self, model: type[models.Model], name: str) -> list[str]:
+        lost, done = [], 0
+        for row in model._default_manager.exclude(**{name: {}}).iterator():
+            token = raw(row, name)
+            try:
+                fresh = rotate(token)
+            except UndecryptableValue:
+                lost.append(f"{model._meta.verbose_name} {row.pk}: {row}")
+                continue
+            # Only if nobody has changed it since it was read.
+            done += model._default_manager.filter(pk=row.pk, **{name: token}).update(**{name: fresh})
+        self.stdout.write(f"{model._meta.verbose_name_plural}: {done} encrypted anew")
+        return lost

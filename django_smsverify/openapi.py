@@ -1,0 +1,127 @@
+"""The endpoints described for drf-spectacular; imported only where that is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiViewExtension
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers
+
+from .enums import MessageStatus, Scope
+from .serializers import SendingSerializer, SendSerializer, VerifySerializer
+from .views import SendStatusView, SendView, VerifyView
+
+
+class SendStatusSerializer(SendingSerializer):
+    status = serializers.ChoiceField(choices=[status.value for status in MessageStatus])
+
+
+class VerifiedSerializer(serializers.Serializer[Any]):
+    phone = serializers.CharField(help_text="Masked: 138****8000")
+    purpose = serializers.CharField()
+    proof = serializers.CharField(help_text="For redeem_proof(), once")
+    proof_expires_in = serializers.IntegerField(help_text="Seconds")
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    detail = serializers.CharField(help_text="A sentence for a person")
+    code = serializers.CharField(help_text="A stable word")
+
+
+class InvalidSerializer(RefusalSerializer):
+    errors = serializers.DictField(  # type: ignore[assignment]
+        required=False, help_text="With code `invalid`: field to sentences"
+    )
+    attempts_left = serializers.IntegerField(required=False, help_text="With code `wrong_code`")
+
+
+class ThrottledSerializer(RefusalSerializer):
+    scope = serializers.ChoiceField(choices=[scope.value for scope in Scope])
+    retry_after = serializers.IntegerField(help_text="Seconds; also the Retry-After header")
+
+
+def _refusals(bad_request: str, **more: tuple[Any, str]) -> dict[int, Any]:
+    described: dict[int, Any] = {400: OpenApiResponse(InvalidSerializer, description=bad_request)}
+    for status, (serializer, words) in more.items():
+        described[int(status[1:])] = OpenApiResponse(serializer, description=words)
+    return described
+
+
+MALFORMED = {
+    "_405": (RefusalSerializer, "`method_not_allowed`"),
+    "_415": (RefusalSerializer, "`unsupported_media_type`"),
+}
+NOT_FOUND = {"_404": (RefusalSerializer, "`not_found`")}
+
+SEND = extend_schema(
+    operation_id="smsverify_send",
+    description="Sends a code to a number for a purpose, or, with `verification_id` alone, the same code again.",
+    request=SendSerializer,
+    responses={
+        202: SendingSerializer,
+        **_refusals(
+            "`invalid`, `captcha_required`, `phone_not_supported`, `phone_rejected`, `unknown_purpose`; sending "
+            "again also `expired`, `too_many_attempts`, `already_used`",
+            **NOT_FOUND,
+            **MALFORMED,
+            _429=(ThrottledSerializer, "`throttled`, with the Retry-After header"),
+            _503=(RefusalSerializer, "`gateway_unavailable`, `throttle_unavailable`"),
+        ),
+    },
+    examples=[
+        OpenApiExample("First", {"phone": "13800138000", "purpose": "login"}, request_only=True),
+        OpenApiExample("Again", {"verification_id": "5f0c9e0e-4a0c-4d0e-9a55-0d6d3c1c9d1f"}, request_only=True),
+    ],
+    auth=[],
+)
+STATUS = extend_schema(
+    operation_id="smsverify_send_status",
+    description="What became of the last SMS of a verification.",
+    responses={200: SendStatusSerializer, 404: OpenApiResponse(RefusalSerializer, description="`not_found`")},
+    auth=[],
+)
+VERIFY = extend_schema(
+    operation_id="smsverify_verify",
+    description="Judges a code; a right one gives a proof for the site's own views.",
+    request=VerifySerializer,
+    responses={
+        200: VerifiedSerializer,
+        **_refusals(
+            "`invalid`, `wrong_code` (with `attempts_left`), `expired`, `too_many_attempts`, `already_used`",
+            **NOT_FOUND,
+            **MALFORMED,
+        ),
+    },
+    auth=[],
+)
+
+
+class SendViewSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    target_class = SendView
+
+    def view_replacement(self) -> type[SendView]:
+        class Described(SendView):
+            post = SEND(SendView.post)
+
+        return Described
+
+
+class SendStatusViewSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    target_class = SendStatusView
+
+    def view_replacement(self) -> type[SendStatusView]:
+        class Described(SendStatusView):
+            get = STATUS(SendStatusView.get)
+
+        return Described
+
+
+class VerifyViewSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    target_class = VerifyView
+
+    def view_replacement(self) -> type[VerifyView]:
+        class Described(VerifyView):
+            post = VERIFY(VerifyView.post)
+
+        return Described

@@ -1,0 +1,93 @@
+"""What front ends may say, read strictly: JSON text stays text, and what is not known is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from .conf import conf
+
+SHOWN = 40
+"""Characters of an unknown name that an error repeats."""
+
+
+class TextField(serializers.CharField):
+    """JSON text; a number is refused, as it has lost its leading zeros and its plus."""
+
+    default_error_messages = {"invalid": _("Send this as JSON text, in quotes.")}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class CodeField(TextField):
+    """4 to 8 ASCII digits."""
+
+    default_error_messages = {"not_a_code": _("A code is 4 to 8 digits 0-9, without spaces or other characters.")}
+
+    def to_internal_value(self, data: Any) -> str:
+        code = super().to_internal_value(data)
+        if not (code.isascii() and code.isdigit() and 4 <= len(code) <= 8):
+            self.fail("not_a_code")
+        return code
+
+
+class KnownFieldsOnly(serializers.Serializer[Any]):
+    """Refuses names that it does not know, so that a misspelled field is found at once."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and not self.takes_more():
+            unknown = {
+                ascii(name)[1:-1][:SHOWN]: [_("There is no such field.")] for name in data if name not in self.fields
+            }
+            if unknown:
+                raise serializers.ValidationError(unknown)
+        return super().to_internal_value(data)
+
+    def takes_more(self) -> bool:
+        return False
+
+
+class SendSerializer(KnownFieldsOnly):
+    """Either a number and a purpose, or the verification whose code is sent again."""
+
+    phone = TextField(max_length=40, required=False)
+    purpose = TextField(max_length=64, required=False)
+    verification_id = serializers.UUIDField(required=False)
+
+    def takes_more(self) -> bool:
+        """A captcha brings fields of its own."""
+        return conf.CAPTCHA is not None or any("CAPTCHA" in own for own in conf.PURPOSES.values())
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "verification_id" in attrs:
+            surplus: list[str] = [name for name in ("phone", "purpose") if name in attrs]
+            errors = {name: [_("Leave this out when verification_id is given.")] for name in surplus}
+        else:
+            missing: list[str] = [name for name in ("phone", "purpose") if name not in attrs]
+            errors = {name: [_("This field is required.")] for name in missing}
+        if errors:
+            raise serializers.ValidationError(cast("Any", errors))
+        return attrs
+
+
+class VerifySerializer(KnownFieldsOnly):
+    """One guess."""
+
+    verification_id = serializers.UUIDField()
+    code = CodeField()
+
+
+class SendingSerializer(serializers.Serializer[Any]):
+    """What a front end needs to ask for the code."""
+
+    verification_id = serializers.UUIDField()
+    phone = serializers.CharField(help_text="Masked: 138****8000")
+    expires_in = serializers.IntegerField(help_text="Seconds")
+    resend_in = serializers.IntegerField(help_text="Seconds")
+    code_length = serializers.IntegerField()

@@ -1,0 +1,109 @@
+"""For those who add a gateway: a transport that needs no network, and the tests that every gateway owes.
+
+class TestAcme(GatewayContract):
+    gateway_class = AcmeGateway
+    accepted = b'{"ok": true, "id": "42"}'
+    refused = b'{"ok": false, "error": "no such template"}'
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import ClassVar
+
+import requests
+
+from .enums import Reason
+from .exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain
+from .gateways.base import Gateway, Outcome
+from .types import Acceptance, Account, Answer, OutgoingSMS
+
+
+class FakeTransport:
+    """Answers from a list, each once, and keeps what was sent in `requests`.
+
+    An answer is the body of an HTTP 200, an Answer, or a GatewayError to raise.
+    """
+
+    def __init__(self, *answers: bytes | Answer | GatewayError) -> None:
+        self.answers = deque(answers)
+        self.requests: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.Request, account: Account) -> Answer:
+        self.requests.append(request.prepare())
+        answer = self.answers.popleft()
+        if isinstance(answer, GatewayError):
+            raise answer
+        return Answer(200, answer) if isinstance(answer, bytes) else answer
+
+
+class GatewayContract:
+    """Inherit this in a pytest class, name the gateway and two of its vendor's answers, and run."""
+
+    gateway_class: ClassVar[type[Gateway]]
+    accepted: ClassVar[bytes]
+    """The vendor's answer that it took the SMS to `phone`."""
+    refused: ClassVar[bytes]
+    """The vendor's answer that it did not."""
+    options: ClassVar[dict[str, str]] = {}
+    content: ClassVar[str] = "您的验证码是{code}，5分钟内有效。"
+    phone: ClassVar[str] = "+8613800138000"
+    values: ClassVar[dict[str, str]] = {"code": "471102"}
+
+    def gateway(self, transport: FakeTransport) -> Gateway:
+        kind = self.gateway_class
+        credentials = {credential.name: f"SECRET-{credential.name}" for credential in kind.credentials}
+        account = Account(base_url=kind.base_url, credentials=credentials, options=self.options)
+        return kind(account, transport)
+
+    def sms(self) -> OutgoingSMS:
+        return OutgoingSMS(
+            content=self.content,
+            signature="示例站",
+            signature_id="78",
+            template_id="234",
+            recipients={self.phone: self.values},
+        )
+
+    def send(self, *answers: bytes | Answer | GatewayError) -> Outcome:
+        return self.gateway(FakeTransport(*answers)).send(self.sms())[self.phone]
+
+    def test_says_who_it_is(self) -> None:
+        assert str(self.gateway_class.label)
+        assert self.gateway_class.base_url.startswith("https://")
+
+    def test_an_acceptance_is_one_with_its_id_as_text(self) -> None:
+        outcome = self.send(self.accepted)
+        assert isinstance(outcome, Acceptance), outcome
+        assert isinstance(outcome.remote_id, str)
+
+    def test_a_refusal_is_certain_and_has_a_reason(self) -> None:
+        outcome = self.send(self.refused)
+        assert isinstance(outcome, GatewayRejected), outcome
+        assert outcome.reason in Reason
+
+    def test_one_request_for_one_sms(self) -> None:
+        transport = FakeTransport(self.accepted)
+        self.gateway(transport).send(self.sms())
+        assert len(transport.requests) == 1
+
+    def test_what_cannot_be_read_may_have_been_sent(self) -> None:
+        for body in (b"", b"\xff\xfe", b"<html>", b"[]", b"{}", b"null", b"[" * 5000):
+            assert isinstance(self.send(body), GatewayUncertain), body
+
+    def test_a_server_error_may_have_been_sent(self) -> None:
+        assert isinstance(self.send(Answer(500, self.accepted)), GatewayUncertain)
+
+    def test_a_refusal_by_http_was_not_sent(self) -> None:
+        for status in (302, 400, 401, 403, 404, 429):
+            assert isinstance(self.send(Answer(status, b"no")), GatewayRejected), status
+
+    def test_the_networks_errors_keep_their_meaning(self) -> None:
+        assert isinstance(self.send(GatewayUnavailable("refused")), GatewayUnavailable)
+        assert isinstance(self.send(GatewayUncertain("timeout")), GatewayUncertain)
+
+    def test_no_secret_is_repeated(self) -> None:
+        echo = f"{self.phone} {self.phone[3:]} {self.values.get('code', '')}".encode()
+        shown = repr(self.gateway(FakeTransport()).account) + repr(self.sms()) + repr(self.send(Answer(400, echo)))
+        for secret in ("SECRET-", self.phone, self.phone[3:], self.values.get("code", "SECRET-")):
+            assert secret not in shown

@@ -1,0 +1,45 @@
+"""Template texts: the neutral placeholder syntax, rendering, and the carriers' segments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+WHOLE_SEGMENT = 70
+JOINED_SEGMENT = 67
+"""A long SMS spends three characters of each segment on joining them (gateways' billing rule)."""
+
+
+def placeholders(content: str) -> tuple[str, ...]:
+    """The names in order of appearance, repeated where the text repeats them."""
+    return tuple(PLACEHOLDER.findall(content))
+
+
+def translate(content: str, spell: Callable[[str], str]) -> str:
+    """Each placeholder replaced by what `spell` makes of its name, in one pass."""
+    return PLACEHOLDER.sub(lambda match: spell(match.group(1)), content)
+
+
+def render(content: str, values: Mapping[str, str]) -> str:
+    """The text as it is read on the phone; raises KeyError for a name without a value."""
+    return translate(content, values.__getitem__)
+
+
+def stray_braces(content: str) -> bool:
+    """Whether a brace stands in the text that belongs to no placeholder."""
+    return bool(re.search(r"[{}]", PLACEHOLDER.sub("", content)))
+
+
+def signed(signature: str, text: str) -> str:
+    """The text behind its sender name: `【示例站】…`; unchanged without one."""
+    return f"【{signature}】{text}" if signature else text
+
+
+def segments(text: str) -> int:
+    """How many SMS the carriers bill for a whole text, signature and brackets included."""
+    length = len(text)
+    if length <= WHOLE_SEGMENT:
+        return min(length, 1)
+    return -(-length // JOINED_SEGMENT)

@@ -1,0 +1,191 @@
+"""Who may cause an SMS now.
+
+One number's own limits are exact: they are read from the messages in the database, while the number's
+Recipient row is held. Address, number block and site are counted in the cache in django-ratelimit's windows.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.cache import BaseCache, caches
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+# Not get_usage(): it cannot give back what it took, and RATELIMIT_ENABLE or RATELIMIT_FAIL_OPEN would open it.
+from django_ratelimit.core import EXPIRATION_FUDGE, _get_window, _make_cache_key
+
+from . import phones
+from .conf import Limit, conf
+from .enums import Scope
+from .exceptions import Throttled, ThrottleUnavailable
+from .models import Message, Verification
+
+R = TypeVar("R")
+logger = logging.getLogger("django_smsverify")
+
+LOCK_SECONDS = 10
+"""A claim takes milliseconds; after this a lock that a dead process left is void."""
+
+
+def cache_alias() -> str:
+    """The cache that keeps the limits: django-ratelimit's."""
+    return str(getattr(settings, "RATELIMIT_USE_CACHE", "default"))
+
+
+class Toll:
+    """What one send has taken from the cached limits, to be given back when it is refused after all."""
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+
+    def take(self, scope: Scope, subject: str, limits: Sequence[Limit]) -> None:
+        """Counts one send against each limit of a scope; raises Throttled with the longest wait."""
+        value = digest(scope, subject)
+        waits = [self._count(f"smsverify.{scope}", value, limit) for limit in limits]
+        if any(waits):
+            raise Throttled(scope, max(waits))
+
+    def _count(self, group: str, value: str, limit: Limit) -> int:
+        window = _get_window(value, limit.seconds)
+        key = _make_cache_key(group, window, limit, value, None)
+        count = _cached(lambda cache: _increment(cache, key, limit.seconds))
+        self._keys.append(key)
+        # A window's last second is `window` itself.
+        return max(1, math.ceil(window + 1 - time.time())) if count > limit.times else 0
+
+    def refund(self) -> None:
+        """Gives everything back; a window that is over or a cache that is gone needs nothing."""
+        while self._keys:
+            with suppress(Exception):
+                caches[cache_alias()].decr(self._keys.pop())
+
+
+@contextmanager
+def admission(phone: str, ip: str | None) -> Iterator[Toll]:
+    """Passes the limits in their order, address, number, block, site, and holds the number for the body.
+
+    When one of them or the body refuses, what was taken before is given back.
+
+    Raises Throttled or ThrottleUnavailable.
+    """
+    toll = Toll()
+    try:
+        if ip is not None:
+            toll.take(Scope.IP, network(ip), conf.IP_LIMITS)
+        with number_lock(phone):
+            check_number(phone, timezone.now())
+            toll.take(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS)
+            toll.take(Scope.GLOBAL, "site", conf.GLOBAL_LIMITS)
+            yield toll
+    except BaseException:
+        toll.refund()
+        raise
+
+
+@contextmanager
+def number_lock(phone: str) -> Iterator[None]:
+    """Lets one request at a time ask the database about a number; what is exact is decided there.
+
+    Raises Throttled for the others, as what they wait for is an SMS.
+    """
+    key, token = f"smsverify:number:{digest(Scope.PHONE, phone)}", uuid4().hex
+    if not _cached(lambda cache: _acquire(cache, key, token)):
+        check_number(phone, timezone.now())
+        raise Throttled(Scope.RESEND, max(1, conf.RESEND_INTERVAL))
+    try:
+        yield
+    finally:
+        with suppress(Exception):
+            cache = caches[cache_alias()]
+            if cache.get(key) == token:
+                cache.delete(key)
+
+
+def _acquire(cache: BaseCache, key: str, token: str) -> bool:
+    """Whether the lock is ours; some backends answer a dead server with False, so the holder is looked at."""
+    for _attempt in range(2):
+        if cache.add(key, token, LOCK_SECONDS):
+            return True
+        if cache.get(key) is not None:
+            return False
+    raise ConnectionError("the cache neither keeps the lock nor names its holder")
+
+
+def check_number(phone: str, now: datetime) -> None:
+    """The number's own limits over every rolling window; raises Throttled with the longest wait."""
+    limits = [
+        (Scope.RESEND, Limit(1, conf.RESEND_INTERVAL)),
+        *((Scope.PHONE, limit) for limit in conf.PHONE_LIMITS),
+    ]
+    longest = timedelta(seconds=max(limit.seconds for _, limit in limits))
+    spent = Message.objects.primary().charged(phone, now - longest)
+    waits = [(_wait(spent, limit, now), scope) for scope, limit in limits]
+    seconds, scope = max(waits, key=lambda wait: wait[0])
+    if seconds > 0:
+        raise Throttled(scope, seconds)
+
+
+def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
+    """Whole seconds until one more fits into the window; `spent` is newest first."""
+    if len(spent) < limit.times:
+        return 0
+    free_at = spent[limit.times - 1] + timedelta(seconds=limit.seconds)
+    return max(0, math.ceil((free_at - now).total_seconds()))
+
+
+def resend_wait(phone: str, now: datetime) -> int:
+    """Whole seconds until the pause after the number's last SMS is over."""
+    pause = Limit(1, conf.RESEND_INTERVAL)
+    spent = Message.objects.primary().charged(phone, now - timedelta(seconds=pause.seconds))
+    return _wait(spent, pause, now)
+
+
+def allowed_guesses(phone: str, purpose: str, now: datetime) -> int:
+    """How many guesses a new verification gets; at least one, so that no stranger locks the owner out."""
+    limit = conf.GUESS_LIMIT
+    since = now - timedelta(seconds=limit.seconds)
+    spent = Verification.objects.primary().guesses(phone, since, now)
+    return int(max(1, min(conf.of(purpose).MAX_ATTEMPTS, limit.times - spent)))
+
+
+def network(ip: str) -> str:
+    """The address that is counted: IPv4 whole, IPv6 by /64, IPv4-mapped IPv6 as the IPv4 that it is."""
+    address = ipaddress.ip_address(ip)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+
+
+def digest(scope: Scope, subject: str) -> str:
+    """What stands for a number or an address in a cache key."""
+    return salted_hmac(f"django_smsverify.throttling.{scope}", subject, algorithm="sha256").hexdigest()
+
+
+def _increment(cache: BaseCache, key: str, seconds: int) -> int:
+    if cache.add(key, 1, seconds + EXPIRATION_FUDGE):
+        return 1
+    count = cache.incr(key)
+    if not count:
+        raise ConnectionError("the cache does not count")
+    return count
+
+
+def _cached(ask: Callable[[BaseCache], R]) -> R:
+    """Asks the cache; raises ThrottleUnavailable when it does not answer, whatever its client raises."""
+    try:
+        return ask(caches[cache_alias()])
+    except Exception as error:
+        logger.error("The throttle's cache %r failed (%s): nothing is sent.", cache_alias(), type(error).__name__)
+    raise ThrottleUnavailable

@@ -1,0 +1,82 @@
+"""Verifying: every guess is counted before its result is told, and one right guess wins once."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from . import codes
+from .conf import conf
+from .exceptions import CodeExpired, ProofRejected, WrongCode
+from .models import Verification
+from .sending import find, refuse_ended
+from .signals import phone_verified
+from .transactions import committed
+
+PROOF_SALT = "django_smsverify.proof"
+
+
+@sensitive_variables("code", "expected")
+def verify_code(verification_id: UUID, code: str) -> Verification:
+    """Judges one guess; returns the verification when it is right, once.
+
+    Raises VerificationNotFound, WrongCode, CodeExpired, TooManyAttempts, AlreadyUsed, and
+    InsideTransaction, as a rolled-back guess would be a free one.
+    """
+    while True:
+        verification = find(verification_id)
+        refuse_ended(verification, timezone.now())
+        expected = verification.code()
+        if expected is None:
+            raise CodeExpired
+        right = codes.matches(expected, code)
+        if _count(verification, right=right):
+            break
+    if not right:
+        raise WrongCode(verification.max_attempts - verification.attempts)
+    phone_verified.send_robust(Verification, verification=verification)
+    return verification
+
+
+def _count(verification: Verification, *, right: bool) -> bool:
+    """Counts the guess, and verifies if it is right, in one statement that only one of all who saw the same
+    number of attempts can win; False for the others, who must look again."""
+    now = timezone.now()
+    news: dict[str, Any] = {"attempts": verification.attempts + 1, "attempted_at": now}
+    if right:
+        news["verified_at"] = now
+    with committed(Verification):
+        seen = Verification.objects.primary().filter(pk=verification.pk, attempts=verification.attempts)
+        won = seen.filter(verified_at__isnull=True, expires_at__gt=now).update(**news) == 1
+    for name, value in news.items():
+        setattr(verification, name, value)
+    return won
+
+
+def make_proof(verification: Verification) -> str:
+    """A signed token that says "this number was verified for this purpose just now"."""
+    return signing.dumps(str(verification.pk), salt=PROOF_SALT)
+
+
+def redeem_proof(proof: str, purpose: str) -> str:
+    """The verified number as E.164, once.
+
+    May run inside the caller's transaction: rolled back with it, the proof can be redeemed again.
+
+    Raises ProofRejected for a proof that is forged, older than PROOF_LIFETIME, for another purpose or used.
+    """
+    try:
+        pk = UUID(signing.loads(proof, salt=PROOF_SALT, max_age=conf.PROOF_LIFETIME))
+    except signing.BadSignature:
+        raise ProofRejected from None
+    rows = Verification.objects.primary().filter(pk=pk, verified_at__isnull=False)
+    verification = rows.first()
+    if verification is None or verification.purpose != purpose:
+        raise ProofRejected
+    if not rows.filter(redeemed_at__isnull=True).update(redeemed_at=timezone.now()):
+        raise ProofRejected
+    return verification.phone

@@ -1,0 +1,207 @@
+"""The endpoints for front ends: JSON in, JSON out, every refusal with a stable word."""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework import exceptions as drf
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from . import phones
+from .conf import conf
+from .exceptions import (
+    CaptchaRequired,
+    NoRoute,
+    SMSVerifyError,
+    Throttled,
+    ThrottleUnavailable,
+    VerificationNotFound,
+)
+from .models import Message, Verification
+from .sending import find, resend_code, send_code
+from .serializers import SendSerializer, VerifySerializer
+from .throttling import resend_wait
+from .verifying import make_proof, verify_code
+
+logger = logging.getLogger("django_smsverify")
+
+MAX_BODY = 16 * 1024
+STATUSES: dict[type[SMSVerifyError], int] = {
+    VerificationNotFound: 404,
+    Throttled: 429,
+    NoRoute: 503,
+    ThrottleUnavailable: 503,
+}
+"""HTTP status of our errors; 400 for all others."""
+
+
+class SmallJSONParser(JSONParser):
+    """JSON of at most 16 KiB, refused before it is parsed."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        body = stream.read(MAX_BODY + 1)
+        if len(body) > MAX_BODY:
+            raise drf.ParseError(_("The body is larger than 16 KiB."))
+        try:
+            return super().parse(io.BytesIO(body), media_type, {"encoding": "utf-8-sig"})
+        except RecursionError:
+            raise drf.ParseError(_("The JSON is nested too deeply.")) from None
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """Answers JSON whatever a client says it accepts."""
+
+    def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
+        sent = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == sent), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class FrontEndView(APIView):
+    """What all endpoints for front ends share; a site's own DRF defaults do not reach them."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
+    parser_classes = (SmallJSONParser,)
+    renderer_classes = (JSONRenderer,)
+    content_negotiation_class = AlwaysJSON
+    versioning_class = None
+    metadata_class = None
+
+    def get_exception_handler(self) -> Any:
+        return refuse
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+class SendView(FrontEndView):
+    """Sends a code, or sends one again."""
+
+    def post(self, request: Request) -> Response:
+        serializer = SendSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        ip = client_ip(request._request)
+        if "verification_id" in asked:
+            verification = find(asked["verification_id"])
+            ask_captcha(request, verification.purpose)
+            verification = resend_code(verification.pk, ip=ip)
+        else:
+            phones.parse(asked["phone"])
+            ask_captcha(request, asked["purpose"])
+            verification = send_code(asked["phone"], asked["purpose"], ip=ip)
+        return Response(told(verification), status=202)
+
+
+class SendStatusView(FrontEndView):
+    """What became of the SMS."""
+
+    def get(self, request: Request, verification_id: str) -> Response:
+        try:
+            verification = find(UUID(verification_id))
+        except ValueError:
+            raise VerificationNotFound from None
+        last = Message.objects.primary().filter(verification=verification).order_by("-created_at").first()
+        return Response({"status": last.status if last else "queued", **told(verification)})
+
+
+class VerifyView(FrontEndView):
+    """Judges a code."""
+
+    def post(self, request: Request) -> Response:
+        serializer = VerifySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        verification = verify_code(**serializer.validated_data)
+        return Response(
+            {
+                "phone": phones.mask(verification.phone),
+                "purpose": verification.purpose,
+                "proof": make_proof(verification),
+                "proof_expires_in": conf.PROOF_LIFETIME,
+            }
+        )
+
+
+def told(verification: Verification) -> dict[str, Any]:
+    """What a front end needs to ask for the code."""
+    now = timezone.now()
+    return {
+        "verification_id": str(verification.pk),
+        "phone": phones.mask(verification.phone),
+        "expires_in": verification.seconds_left(now),
+        "resend_in": resend_wait(verification.phone, now),
+        "code_length": verification.code_length,
+    }
+
+
+def ask_captcha(request: Request, purpose: str) -> None:
+    """Raises CaptchaRequired unless the site's captcha, if there is one, accepts the request."""
+    captcha = conf.of(purpose).CAPTCHA
+    if captcha is not None and not captcha(request, cast("Mapping[str, Any]", request.data)):
+        raise CaptchaRequired
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """The client's address: TRUSTED_PROXIES entries from the right of X-Forwarded-For, else REMOTE_ADDR.
+
+    What stands further left in the header is the client's own word and is not read.
+    """
+    remote = request.META.get("REMOTE_ADDR", "")
+    hops = conf.TRUSTED_PROXIES
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    candidates = [forwarded[-hops], remote] if 0 < hops <= len(forwarded) else [remote]
+    return next(filter(None, map(_address, candidates)), None)
+
+
+def _address(written: str) -> str | None:
+    """An address without port and brackets; None for what is none."""
+    plain = written.strip()
+    if plain.startswith("["):
+        plain = plain[1:].partition("]")[0]
+    elif plain.count(":") == 1:
+        plain = plain.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(plain))
+    except ValueError:
+        return None
+
+
+def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """The answer to a refusal; anything that is none of ours or DRF's stays an error of the server."""
+    if isinstance(error, SMSVerifyError):
+        status = STATUSES.get(type(error), 400)
+        body = {"detail": str(error), "code": error.code, **error.extra()}
+        if error.code == "invalid":
+            body["errors"] = {"phone": [str(error)]}
+    elif isinstance(error, drf.ValidationError):
+        status = 400
+        body = {"detail": _("The request has errors."), "code": "invalid", "errors": error.detail}
+    elif isinstance(error, drf.APIException):
+        status = error.status_code
+        code = "invalid" if isinstance(error, drf.ParseError) else error.default_code
+        body = {"detail": str(error.detail), "code": code}
+    else:
+        return None
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else {}
+    return Response(body, status=status, headers=headers)

@@ -1,0 +1,194 @@
+"""The stage of all tests: sandbox vendors on real sockets, a site over real HTTP, and an ear for leaks."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+import requests
+from django.core.cache import cache
+from sandbox import catalogue
+from sandbox.server import Sandbox
+
+from django_smsverify.enums import ReviewStatus
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.models import Provider, Signature, Template
+
+PHONE = "+8613800138000"
+CODE_TEXT = "您的验证码是{code}，{minutes}分钟内有效。"
+REMOTE_IDS = {"topthink": "234", "veesing": "540", "ihuyi": "2001"}
+NOTICE_IDS = {"topthink": "236", "ihuyi": "2002"}
+VENDORS = tuple(catalogue.CREDENTIALS)
+SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own.values())
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    cache.clear()
+    MemoryGateway.outbox.clear()
+    yield
+    cache.clear()
+
+
+class Ear(logging.Handler):
+    """Keeps what any logger says at any level."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+        self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+@pytest.fixture(autouse=True)
+def log(sandbox_server: Sandbox) -> Iterator[Ear]:
+    """Everything that is logged at DEBUG during a test; no test may let a secret, a code or a number into it."""
+    ear, root = Ear(), logging.getLogger()
+    before, quiet = root.level, {name: logging.getLogger(name).level for name in ("django", "urllib3")}
+    root.addHandler(ear)
+    for name in ("", *quiet):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    # The statements hold what is stored anyway, and this suite's own clients are not the app.
+    logging.getLogger("django.db.backends").setLevel(logging.INFO)
+    yield ear
+    root.removeHandler(ear)
+    root.setLevel(before)
+    for name, level in quiet.items():
+        logging.getLogger(name).setLevel(level)
+    assert_clean(ear.text, codes_of(sandbox_server))
+
+
+def codes_of(sandbox: Sandbox) -> set[str]:
+    texts = [sms.text for sms in (*sandbox.inbox.all(), *MemoryGateway.outbox)]
+    return {code for text in texts for code in re.findall(r"(?<!\d)\d{6,8}(?!\d)", text)}
+
+
+def assert_clean(text: str, codes: set[str]) -> None:
+    """No secret, no full number, no code."""
+    for secret in (*SECRETS, PHONE, PHONE[3:]):
+        assert secret not in text, f"leaked {secret}: ...{text[max(0, text.find(secret) - 200) :][:400]}"
+    found = {code for code in codes if re.search(rf"(?<![0-9a-f-]){code}(?![0-9a-f-])", text)}
+    assert not found
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
+    yield sandbox_server
+    sandbox_server.behave()
+    sandbox_server.release()
+    sandbox_server.inbox.clear()
+    for quirk in ("apispace_envelope", "ihuyi_string_codes", "ihuyi_bom", "qixuntong_int_status"):
+        setattr(sandbox_server, quirk, False)
+
+
+MakeProvider = Callable[..., Provider]
+
+
+@pytest.fixture
+def vendor(sandbox: Sandbox, db: None) -> MakeProvider:
+    """Makes a provider at a sandbox vendor, with an approved template for each purpose."""
+
+    def make(gateway: str, *purposes: str, slug: str = "", **fields: Any) -> Provider:
+        fields.setdefault("base_url", sandbox.base_urls[gateway])
+        fields.setdefault("credentials", dict(catalogue.CREDENTIALS[gateway]))
+        provider = Provider.objects.create(name=slug or gateway, slug=slug or gateway, gateway=gateway, **fields)
+        content = "您的验证码是{code}，5分钟内有效。" if gateway == "veesing" else CODE_TEXT
+        for purpose in purposes or ("login",):
+            add_template(provider, purpose, content, REMOTE_IDS.get(gateway, ""))
+        return provider
+
+    return make
+
+
+@pytest.fixture
+def memory(db: None) -> MakeProvider:
+    """Makes a provider that keeps its SMS in memory, with an approved template for each purpose."""
+
+    def make(*purposes: str, slug: str = "memory", **fields: Any) -> Provider:
+        provider = Provider.objects.create(name=slug, slug=slug, gateway="memory", **fields)
+        for purpose in purposes or ("login",):
+            add_template(provider, purpose, CODE_TEXT, "")
+        return provider
+
+    return make
+
+
+def add_template(provider: Provider, purpose: str, content: str, remote_id: str, **fields: Any) -> Template:
+    signature, _ = Signature.objects.get_or_create(
+        provider=provider, text="示例站", defaults={"remote_id": "78", "status": ReviewStatus.APPROVED}
+    )
+    fields.setdefault("status", ReviewStatus.APPROVED)
+    return Template.objects.create(
+        provider=provider,
+        purpose=purpose,
+        signature=signature,
+        name=f"{provider.slug} {purpose}",
+        content=content,
+        remote_id=remote_id,
+        **fields,
+    )
+
+
+class Site:
+    """The app as a front end meets it, over real HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def post(self, path: str, body: Any, **headers: str) -> requests.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return requests.post(f"{self.url}/sms/{path}/", json=body, headers=named, timeout=60)
+
+    def send(self, phone: str = PHONE[3:], purpose: str = "login", **headers: str) -> requests.Response:
+        return self.post("send", {"phone": phone, "purpose": purpose}, **headers)
+
+    def resend(self, verification_id: str) -> requests.Response:
+        return self.post("send", {"verification_id": verification_id})
+
+    def verify(self, verification_id: str, code: str) -> requests.Response:
+        return self.post("verify", {"verification_id": verification_id, "code": code})
+
+
+@pytest.fixture
+def site(live_server: Any) -> Site:
+    return Site(live_server.url)
+
+
+def code_in(text: str) -> str:
+    """The code as a person reads it from the phone."""
+    return re.findall(r"\d{4,8}", text)[0]
+
+
+def last_code() -> str:
+    """The code in the newest SMS of the memory gateway."""
+    return code_in(MemoryGateway.outbox[-1].text)
+
+
+def wrong(code: str) -> str:
+    """Some other code of the same length."""
+    return str((int(code) + 1) % 10 ** len(code)).zfill(len(code))
+
+
+def refusal(response: requests.Response) -> tuple[int, str]:
+    """Status and stable word of a refusal, whose shape is checked on the way."""
+    body: Mapping[str, Any] = response.json()
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert isinstance(body["detail"], str)
+    assert body["detail"]
+    return response.status_code, body["code"]

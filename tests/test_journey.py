@@ -1,0 +1,55 @@
+"""The main job: a code goes out through any gateway and comes back verified."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import override_settings
+from sandbox.server import Sandbox
+
+from django_smsverify.exceptions import ProofRejected
+from django_smsverify.models import Message, Verification
+from django_smsverify.verifying import redeem_proof
+
+from .conftest import PHONE, VENDORS, MakeProvider, Site, code_in, last_code, refusal, wrong
+
+
+@pytest.mark.parametrize("gateway", VENDORS)
+def test_a_code_goes_out_and_comes_back_verified(
+    gateway: str, site: Site, vendor: MakeProvider, sandbox: Sandbox
+) -> None:
+    vendor(gateway, price="0.0450")
+
+    sent = site.send()
+
+    assert sent.status_code == 202
+    assert sent.json() == {
+        "verification_id": str(Verification.objects.get().pk),
+        "phone": "138****8000",
+        "expires_in": 300,
+        "resend_in": 60,
+        "code_length": 6,
+    }
+    (sms,) = sandbox.inbox.of("13800138000")
+    assert sms.text.startswith("【示例站】您的验证码是")
+    status = site_status(site, sent.json()["verification_id"])
+    assert status["status"] == "accepted"
+
+    verified = site.verify(sent.json()["verification_id"], code_in(sms.text))
+
+    assert verified.status_code == 200
+    body = verified.json()
+    proof = body.pop("proof")
+    assert body == {"phone": "138****8000", "purpose": "login", "proof_expires_in": 600}
+    assert redeem_proof(proof, "login") == PHONE
+    with pytest.raises(ProofRejected):
+        redeem_proof(proof, "login")
+    message = Message.objects.get()
+    assert message.remote_id == sms.remote_id
+    assert (message.status, message.segments, str(message.cost)) == ("accepted", 1, "0.0450")
+    assert message.sent_at is not None
+
+
+def site_status(site: Site, verification_id: str) -> dict[str, object]:
+    import requests
+
+    return dict(requests.get(f"{site.url}/sms/send/{verification_id}/", timeout=60).json())
