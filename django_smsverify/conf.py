@@ -68,7 +68,7 @@ def _limits(value: object) -> tuple[Limit, ...]:
 
 def _regions(value: object) -> tuple[str, ...]:
     known = phonenumbers.SUPPORTED_REGIONS
-    if not isinstance(value, (list, tuple)) or not value or any(region not in known for region in value):
+    if not isinstance(value, (list, tuple)) or not value or any(region not in known for region in map(str, value)):
         raise ValueError('a list of two-letter regions such as ("CN", "HK"), with at least one')
     return tuple(value)
 
@@ -78,7 +78,7 @@ def _captcha(value: object) -> CaptchaCheck | None:
         return None
     try:
         found = import_string(value) if isinstance(value, str) else None
-    except ImportError:
+    except (ImportError, TypeError, ValueError):  # the last two: a relative path
         found = None
     if not callable(found):
         raise ValueError("the dotted path of a function f(request, data) -> bool, or None")

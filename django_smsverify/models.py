@@ -42,6 +42,15 @@ def new_webhook_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def _is_safe(base_url: str) -> bool:
+    """Whether credentials may travel to this address."""
+    try:
+        url = urlsplit(base_url)
+    except ValueError:  # a bracket that is not closed
+        return False
+    return bool(url.hostname) and (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK))
+
+
 class PhoneField(models.CharField):
     """A number as E.164."""
 
@@ -98,8 +107,7 @@ class Provider(models.Model):
             gateway = gateway_class(self.gateway)
         except InvalidGateway as error:
             raise ValidationError({"gateway": str(error)}) from None
-        url = urlsplit(self.base_url)
-        if self.base_url and not (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK)):
+        if self.base_url and not _is_safe(self.base_url):
             raise ValidationError({"base_url": _("Use an https:// URL; http is allowed for loopback only.")})
         self._clean_options(gateway)
 

@@ -24,7 +24,7 @@ def parse(written: str) -> str:
     number of one of `REGIONS`.
     """
     number = _read(written)
-    if not phonenumbers.is_possible_number(number):
+    if not phonenumbers.is_valid_number(number):
         raise InvalidPhone
     region = phonenumbers.region_code_for_number(number)
     if region not in conf.REGIONS or phonenumbers.number_type(number) not in MOBILE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, cast
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -22,6 +23,15 @@ class TextField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class IdField(serializers.UUIDField):
+    """A verification's id as JSON text; DRF would take a number for one too."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=type(data).__name__)
         return super().to_internal_value(data)
 
 
@@ -57,8 +67,8 @@ class SendSerializer(KnownFieldsOnly):
     """Either a number and a purpose, or the verification whose code is sent again."""
 
     phone = TextField(max_length=40, required=False)
-    purpose = TextField(max_length=64, required=False)
-    verification_id = serializers.UUIDField(required=False)
+    purpose = TextField(max_length=64, required=False, trim_whitespace=False)
+    verification_id = IdField(required=False)
 
     def takes_more(self) -> bool:
         """A captcha brings fields of its own."""
@@ -79,7 +89,7 @@ class SendSerializer(KnownFieldsOnly):
 class VerifySerializer(KnownFieldsOnly):
     """One guess."""
 
-    verification_id = serializers.UUIDField()
+    verification_id = IdField()
     code = CodeField()
 
 

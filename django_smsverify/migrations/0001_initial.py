@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('purpose', models.CharField(help_text='Such as login or reset-password.', max_length=64, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:[-_][a-z0-9]+)*\\Z', 'A purpose is lower-case letters, digits and single hyphens or underscores, such as reset-password.')], verbose_name='purpose')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('content', models.TextField(help_text='The approved text without the signature, with {code} and {minutes}: 您的验证码是{code}，{minutes}分钟内有效。', verbose_name='content')),
+                ('content', models.TextField(help_text='The approved text without the signature, its placeholders in braces: 您的验证码是{code}，{minutes}分钟内有效。', verbose_name='content')),
                 ('variables', models.JSONField(blank=True, default=dict, help_text='Our names to the vendor\'s where they differ: {"code": "yzm"}', verbose_name='variables')),
                 ('remark', models.CharField(blank=True, max_length=255, verbose_name='remark')),
                 ('remote_id', models.CharField(blank=True, max_length=64, verbose_name='id at the vendor')),

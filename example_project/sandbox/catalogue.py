@@ -1,0 +1,80 @@
+"""What the sandbox vendors know: accounts, signatures and filed templates, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A signature filed with a vendor that numbers its signatures."""
+
+    id: str
+    name: str
+    approved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A filed text in the placeholder syntax of its vendor; id is empty where there are none."""
+
+    id: str
+    text: str
+    approved: bool = True
+
+
+CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
+    "topthink": {"app_code": "SANDBOX-APPCODE-7f3a19c2d84e"},
+    "veesing": {"app_id": "SANDBOX-APPID-2RYN7C", "app_key": "SANDBOX-APPKEY-91b0e6d57f2c"},
+    "apispace": {"token": "SANDBOX-TOKEN-c05d8e7a4b19f362"},
+    "ihuyi": {"account": "SANDBOX-APIID-C31", "api_key": "SANDBOX-APIKEY-5e8d20b6a7f49c13"},
+    "qixuntong": {"secret_id": "SANDBOX-SECRETID-8a41f7", "secret_key": "SANDBOX-SECRETKEY-d26c90be"},
+}
+
+SIGNATURE: Final = "示例站"
+SIGNED: Final = f"【{SIGNATURE}】"
+
+CODE_TEXT: Final = "您的验证码是{code}，{minutes}分钟内有效。"
+NOTICE_TEXT: Final = "{name}，您的订单已发货，请注意查收。"
+PLAIN_TEXT: Final = "系统维护已完成，感谢您的支持。"
+
+TOPTHINK_SIGN: Final = Sign("78", SIGNATURE)
+TOPTHINK_UNAPPROVED_SIGN: Final = Sign("79", "待审站", approved=False)
+TOPTHINK_SIGNS: Final = (TOPTHINK_SIGN, TOPTHINK_UNAPPROVED_SIGN)
+
+TOPTHINK_CODE: Final = Template("234", "您的验证码是${code}，${minutes}分钟内有效。")
+TOPTHINK_YZM: Final = Template("235", "验证码${yzm}，请勿泄露。")
+TOPTHINK_NOTICE: Final = Template("236", "${name}，您的订单已发货，请注意查收。")
+TOPTHINK_PLAIN: Final = Template("237", PLAIN_TEXT)
+TOPTHINK_UNAPPROVED: Final = Template("238", "动态码${code}，请勿转发。", approved=False)
+TOPTHINK_TEMPLATES: Final = (
+    TOPTHINK_CODE,
+    TOPTHINK_YZM,
+    TOPTHINK_NOTICE,
+    TOPTHINK_PLAIN,
+    TOPTHINK_UNAPPROVED,
+)
+
+VEESING_CODE: Final = Template("540", "您的验证码是{code}，5分钟内有效。")
+VEESING_UNAPPROVED: Final = Template("541", "动态码{code}，请勿转发。", approved=False)
+VEESING_TEMPLATES: Final = (VEESING_CODE, VEESING_UNAPPROVED)
+VEESING_POINTS: Final = 1_000_000
+
+APISPACE_CODE: Final = Template("", "您的验证码是{$var}，{$var}分钟内有效。")
+APISPACE_NOTICE: Final = Template("", "{$var}，您的订单已发货，请注意查收。")
+APISPACE_PLAIN: Final = Template("", PLAIN_TEXT)
+APISPACE_TEMPLATES: Final = (APISPACE_CODE, APISPACE_NOTICE, APISPACE_PLAIN)
+
+IHUYI_DEFAULT: Final = Template("1", "您的验证码是：【变量】。请不要把验证码泄露给其他人。")
+IHUYI_CODE: Final = Template("2001", "您的验证码是【变量1】，【变量2】分钟内有效。")
+IHUYI_NOTICE: Final = Template("2002", "【变量】，您的订单已发货，请注意查收。")
+IHUYI_PLAIN: Final = Template("2003", PLAIN_TEXT)
+IHUYI_UNAPPROVED: Final = Template("2004", "动态码【变量】，请勿转发。", approved=False)
+IHUYI_TEMPLATES: Final = (IHUYI_DEFAULT, IHUYI_CODE, IHUYI_NOTICE, IHUYI_PLAIN, IHUYI_UNAPPROVED)
+
+QIXUNTONG_CODE: Final = Template("", CODE_TEXT)
+QIXUNTONG_NOTICE: Final = Template("", NOTICE_TEXT)
+QIXUNTONG_PLAIN: Final = Template("", PLAIN_TEXT)
+QIXUNTONG_TEMPLATES: Final = (QIXUNTONG_CODE, QIXUNTONG_NOTICE, QIXUNTONG_PLAIN)

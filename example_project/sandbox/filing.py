@@ -1,0 +1,29 @@
+"""How a filed text is read: its placeholders found, filled in, and matched against a full text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """A vendor's placeholder notation, and the pattern of what may stand in its place."""
+
+    placeholder: str
+    value: str
+
+    def placeholders(self, text: str) -> list[str]:
+        return re.findall(self.placeholder, text)
+
+    def fill(self, text: str, values: Sequence[str]) -> str:
+        left = iter(values)
+        return re.sub(self.placeholder, lambda _: next(left), text)
+
+    def accepts(self, value: str) -> bool:
+        return re.fullmatch(self.value, value) is not None
+
+    def matches(self, text: str, candidate: str) -> bool:
+        fixed = (re.escape(piece) for piece in re.split(self.placeholder, text))
+        return re.fullmatch(f"(?:{self.value})".join(fixed), candidate) is not None

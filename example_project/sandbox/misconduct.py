@@ -1,0 +1,46 @@
+"""What each fault does to an exchange."""
+
+from __future__ import annotations
+
+from sandbox.faults import Fault, Kind
+from sandbox.line import Line
+from sandbox.vendors.base import Vendor
+from sandbox.wire import Reply, Request
+
+_HUGE_BYTES = 256 * 1024
+
+
+def misbehave(fault: Fault, vendor: Vendor, request: Request, line: Line) -> Reply | None:
+    """The reply that the fault calls for, or None when it has used up the connection."""
+    line.wait(fault.seconds)
+    regular = vendor.answer(request) if fault.deliver else Reply.page(200)
+    match fault.kind:
+        case Kind.REFUSE:
+            return vendor.refuse(request, fault.code)
+        case Kind.REFUSE_NUMBER:
+            return vendor.refuse_numbers(request, int(fault.code))
+        case Kind.SLOW:
+            return regular
+        case Kind.HANG:
+            line.hang()
+        case Kind.RESET:
+            line.reset()
+        case Kind.DRIP:
+            line.drip(regular)
+        case _:
+            return _nonsense(fault, vendor)
+    return None
+
+
+def _nonsense(fault: Fault, vendor: Vendor) -> Reply:
+    match fault.kind:
+        case Kind.GARBAGE:
+            return Reply(200, b"\x89\xff\xfe\x00 no reply \x80\xc3\x28", "application/json")
+        case Kind.EMPTY:
+            return Reply(200, b"", "application/json")
+        case Kind.REDIRECT:
+            return Reply.page(302, ("Location", f"/{vendor.name}/moved"))
+        case Kind.HUGE:
+            return Reply.json({"padding": "x" * _HUGE_BYTES})
+        case _:
+            return Reply.page(fault.http_status)

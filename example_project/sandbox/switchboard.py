@@ -1,0 +1,35 @@
+"""The way of a request to its vendor, past the faults and into the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sandbox.exchanges import Exchange, ExchangeLog
+from sandbox.faults import FaultBoard
+from sandbox.line import Line
+from sandbox.misconduct import misbehave
+from sandbox.vendors.base import Vendor
+from sandbox.wire import Reply, Request
+
+
+class Switchboard:
+    """Connects each request to the vendor named by the first segment of its path."""
+
+    def __init__(self, vendors: Mapping[str, Vendor], faults: FaultBoard, log: ExchangeLog) -> None:
+        self._vendors = vendors
+        self._faults = faults
+        self._log = log
+
+    def serve(self, request: Request, line: Line) -> None:
+        vendor = self._vendors.get(request.path.split("/")[1] if "/" in request.path else "")
+        name = vendor.name if vendor else ""
+        serial = self._log.opened(Exchange(name, request.method, request.path))
+        reply = self._reply(vendor, request, line) if vendor else Reply.page(404)
+        if reply is not None:
+            # Recorded first: a caller who has read the answer must find it in the record.
+            self._log.answered(serial, reply.status)
+            line.send(reply)
+
+    def _reply(self, vendor: Vendor, request: Request, line: Line) -> Reply | None:
+        fault = self._faults.take(vendor.name) if vendor.has_path(request.path) else None
+        return vendor.answer(request) if fault is None else misbehave(fault, vendor, request, line)

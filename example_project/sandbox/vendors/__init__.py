@@ -1,0 +1,12 @@
+"""The vendors of the sandbox."""
+
+from __future__ import annotations
+
+from sandbox.vendors.apispace import APISpace
+from sandbox.vendors.base import Vendor
+from sandbox.vendors.ihuyi import Ihuyi
+from sandbox.vendors.qixuntong import Qixuntong
+from sandbox.vendors.topthink import TopThink
+from sandbox.vendors.veesing import Veesing
+
+VENDORS: tuple[type[Vendor], ...] = (TopThink, Veesing, APISpace, Ihuyi, Qixuntong)

@@ -1,0 +1,125 @@
+"""APISpace: the caller's own filed text with positional values, many recipients in one request."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+
+from sandbox.catalogue import APISPACE_TEMPLATES, CREDENTIALS, SIGNED
+from sandbox.filing import Syntax
+from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
+from sandbox.wire import MalformedError, Reply, Request, only
+
+UNAUTHORIZED = "401"
+BAD_LENGTH = "106"
+BAD_PHONE = "107"
+BAD_EXTEND = "113"
+BAD_VALUES = "114"
+BAD_SIGNATURE = "116"
+NOT_FILED = "124"
+BAD_SENDTIME = "127"
+MALFORMED = "130"
+
+_MESSAGES = {
+    UNAUTHORIZED: "token无效",
+    BAD_LENGTH: "消息长度错",
+    BAD_PHONE: "包含错误的手机号码",
+    BAD_EXTEND: "扩展码格式错",
+    BAD_VALUES: "可用参数组个数错误",
+    BAD_SIGNATURE: "签名不合法或未带签名",
+    NOT_FILED: "模板匹配错误",
+    BAD_SENDTIME: "定时发送时间格式错误",
+    MALFORMED: "请求参数错误",
+}
+_LONGEST_TEXT = 536
+_CHINA = timezone(timedelta(hours=8))
+_SYNTAX = Syntax(r"\{\$var\}", ".+")
+
+
+class APISpace(Vendor):
+    """eolink.o.apispace.com, answering as the platform behind it is known to."""
+
+    name = "apispace"
+    malformed = MALFORMED
+
+    def routes(self) -> Mapping[tuple[str, str], Operation]:
+        return {("POST", "/sms-code/verifycode"): self._send}
+
+    def refuse(self, request: Request, code: str) -> Reply:
+        reason = _MESSAGES.get(code, "提交失败")
+        status = 401 if code == UNAUTHORIZED else 200
+        return Reply.json({"code": code, "msgId": "", "time": _now(), "errorMsg": reason}, status)
+
+    def _send(self, request: Request) -> Reply:
+        _authorize(request)
+        fields = _strings(request.json_object())
+        _check_options(fields)
+        text = _filed_text(fields["msg"])
+        recipients = [_recipient(group, text) for group in fields["params"].split(";")]
+        message_id = str(10**16 + secrets.randbelow(9 * 10**16))
+        for phone, filled in recipients:
+            self.deliver(phone, SIGNED + filled, message_id)
+        return self._accepted(message_id, len(recipients))
+
+    def _accepted(self, message_id: str, count: int) -> Reply:
+        if self._quirks.apispace_envelope:
+            data = {"code": "0", "msgId": message_id}
+            return Reply.json({"code": 200000, "msg": "success", "data": data})
+        return Reply.json(
+            {
+                "code": "0",
+                "failNum": "0",
+                "successNum": str(count),
+                "msgId": message_id,
+                "time": _now(),
+                "errorMsg": "",
+            }
+        )
+
+
+def _now() -> str:
+    return datetime.now(_CHINA).strftime("%Y%m%d%H%M%S")
+
+
+def _authorize(request: Request) -> None:
+    token = request.headers.get("x-apispace-token", "")
+    kind = request.headers.get("authorization-type", "apikey")
+    if kind != "apikey" or not same(token, CREDENTIALS["apispace"]["token"]):
+        raise RefusedError(UNAUTHORIZED)
+
+
+def _strings(body: Mapping[str, object]) -> dict[str, str]:
+    only(body, "msg", "params", "sendtime", "extend", "uid")
+    fields = {name: value for name, value in body.items() if isinstance(value, str)}
+    if len(fields) < len(body) or not (fields.get("msg") and fields.get("params")):
+        raise MalformedError("fields")
+    return fields
+
+
+def _check_options(fields: Mapping[str, str]) -> None:
+    if not re.fullmatch("([0-9]{12})?", fields.get("sendtime", "")):
+        raise RefusedError(BAD_SENDTIME)
+    if not re.fullmatch("([0-9]{1,3})?", fields.get("extend", "")):
+        raise RefusedError(BAD_EXTEND)
+
+
+def _filed_text(message: str) -> str:
+    if len(message) > _LONGEST_TEXT:
+        raise RefusedError(BAD_LENGTH)
+    if not message.startswith(SIGNED):
+        raise RefusedError(BAD_SIGNATURE)
+    text = message.removeprefix(SIGNED)
+    if not any(template.approved and template.text == text for template in APISPACE_TEMPLATES):
+        raise RefusedError(NOT_FILED)
+    return text
+
+
+def _recipient(group: str, text: str) -> tuple[str, str]:
+    phone, *values = group.split(",")
+    if not is_mobile(phone):
+        raise RefusedError(BAD_PHONE)
+    if len(values) != len(_SYNTAX.placeholders(text)) or not all(map(_SYNTAX.accepts, values)):
+        raise RefusedError(BAD_VALUES)
+    return phone, _SYNTAX.fill(text, values)

@@ -1,0 +1,84 @@
+"""What the vendors have in common: routing, refusing, and delivering to the inbox."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from sandbox.inbox import SMS, Inbox
+from sandbox.quirks import Quirks
+from sandbox.wire import MalformedError, Reply, Request
+
+Operation = Callable[[Request], Reply]
+
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+
+
+class RefusedError(Exception):
+    """The vendor refuses the request, with one of its own codes."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Vendor(ABC):
+    """One vendor: its operations by method and path, the path counted from the vendor's own root."""
+
+    name: ClassVar[str]
+    base: ClassVar[str] = ""
+    malformed: ClassVar[str]
+
+    def __init__(self, inbox: Inbox, quirks: Quirks) -> None:
+        self._inbox = inbox
+        self._quirks = quirks
+
+    @abstractmethod
+    def routes(self) -> Mapping[tuple[str, str], Operation]: ...
+
+    @abstractmethod
+    def refuse(self, request: Request, code: str) -> Reply:
+        """The vendor's refusal with that code, in the shape that the request asks for."""
+
+    def refuse_numbers(self, request: Request, result: int) -> Reply:
+        """The refusal of every number; the whole request where there is no verdict per number."""
+        return self.refuse(request, str(result))
+
+    def has_path(self, path: str) -> bool:
+        return any(self._absolute(known) == path for _, known in self.routes())
+
+    def answer(self, request: Request) -> Reply:
+        operations = {
+            method: operation
+            for (method, path), operation in self.routes().items()
+            if self._absolute(path) == request.path
+        }
+        if not operations:
+            return Reply.page(404)
+        if request.method not in operations:
+            return Reply.page(405, ("Allow", ", ".join(operations)))
+        try:
+            return operations[request.method](request)
+        except RefusedError as refused:
+            return self.refuse(request, refused.code)
+        except MalformedError:
+            return self.refuse(request, self.malformed)
+
+    def deliver(self, phone: str, text: str, remote_id: str) -> None:
+        self._inbox.put(SMS(self.name, phone, text, remote_id, datetime.now(UTC)))
+
+    def _absolute(self, path: str) -> str:
+        return f"/{self.name}{path}"
+
+
+def is_mobile(number: str) -> bool:
+    return _MOBILE.fullmatch(number) is not None
+
+
+def same(given: str, expected: str) -> bool:
+    """Whether two secrets are equal, in constant time."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())

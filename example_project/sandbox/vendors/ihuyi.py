@@ -1,0 +1,167 @@
+"""Ihuyi: full texts or template values, a clear or a dynamic password, XML or JSON answers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from xml.sax.saxutils import escape
+
+from sandbox.catalogue import CREDENTIALS, IHUYI_TEMPLATES, SIGNATURE, SIGNED
+from sandbox.filing import Syntax
+from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
+from sandbox.wire import MalformedError, Reply, Request, only
+
+_MESSAGES = {
+    "0": "提交失败",
+    "2": "提交成功",
+    "400": "非法ip访问",
+    "401": "帐号不能为空",
+    "402": "密码不能为空",
+    "403": "手机号码不能为空",
+    "4030": "手机号码已被列入黑名单",
+    "404": "短信内容不能为空",
+    "405": "API ID 或 API KEY 不正确",
+    "4050": "账号被冻结",
+    "40501": "动态密码已过期",
+    "40502": "动态密码校验失败",
+    "4051": "剩余条数不足",
+    "4052": "访问 ip 与备案 ip 不符",
+    "406": "手机格式不正确",
+    "407": "短信内容含有敏感字符",
+    "4070": "签名格式不正确",
+    "4071": "没有提交备案模板",
+    "4072": "短信内容与审核通过的模板不匹配",
+    "40722": "变量内容超过指定的长度【8】",
+    "4073": "短信内容超出长度限制",
+    "4074": "短信内容包含 emoji 符号",
+    "4075": "签名未通过审核",
+    "408": "发送超限([20]条)，已加入黑名单，可登入平台解除",
+    "4080": "同一手机号码同一秒钟之内发送频率不能超过 1 条",
+    "4082": "超出同一手机号一天之内【5】条短信限制",
+    "4085": "同一手机号验证码短信发送超出【5】条",
+}
+_FIELDS = ("account", "password", "mobile", "content", "time", "templateid", "sign", "format")
+_REQUIRED = {"account": "401", "password": "402", "mobile": "403", "content": "404"}
+_LONGEST_TEXT = 300
+_PASSWORD_SECONDS = 300
+_EMOJI = re.compile("[\u200d\u20e3\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]")
+_SYNTAX = Syntax("【变量[0-9]*】", "[0-9A-Za-z\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]{1,50}")
+
+
+class Ihuyi(Vendor):
+    """106.ihuyi.com."""
+
+    name = "ihuyi"
+    malformed = "0"
+
+    def routes(self) -> Mapping[tuple[str, str], Operation]:
+        path = "/webservice/sms.php"
+        return {("GET", path): self._submit, ("POST", path): self._submit}
+
+    def refuse(self, request: Request, code: str) -> Reply:
+        return self._result(request, code, "0")
+
+    def _submit(self, request: Request) -> Reply:
+        fields = _fields(request)
+        for name, code in _REQUIRED.items():
+            if not fields.get(name):
+                raise RefusedError(code)
+        _authorize(fields)
+        if not is_mobile(fields["mobile"]):
+            raise RefusedError("406")
+        if fields.get("sign", SIGNATURE) != SIGNATURE:
+            raise RefusedError("4075")
+        text = _text(fields["content"], fields.get("templateid"))
+        sms_id = str(10**19 + secrets.randbelow(9 * 10**19))
+        self.deliver(fields["mobile"], SIGNED + text, sms_id)
+        return self._result(request, "2", sms_id)
+
+    def _result(self, request: Request, code: str, sms_id: str) -> Reply:
+        message = _MESSAGES.get(code, "提交失败")
+        if _wants_json(request):
+            value: dict[str, object] = {"code": code, "msg": message, "smsid": sms_id}
+            if not self._quirks.ihuyi_string_codes:
+                value |= {"code": int(code), "smsid": sms_id if sms_id != "0" else 0}
+            reply = Reply.json(value)
+        else:
+            reply = Reply(200, _xml(code, message, sms_id).encode(), "text/xml; charset=utf-8")
+        mark = b"\xef\xbb\xbf" if self._quirks.ihuyi_bom else b""
+        return Reply(reply.status, mark + reply.body, reply.content_type)
+
+
+def dynamic_password(account: str, api_key: str, mobile: str, content: str, moment: str) -> str:
+    joined = f"{account}{api_key}{mobile}{content}{moment}"
+    return hashlib.md5(joined.encode(), usedforsecurity=False).hexdigest()
+
+
+def _fields(request: Request) -> dict[str, str]:
+    """The parameters, a POST having all but the method and the format in its body."""
+    query = request.query_fields()
+    if query.pop("method", "") != "Submit" or (request.method == "GET" and request.body):
+        raise MalformedError("method")
+    fields = query
+    if request.method == "POST":
+        only(query, "format")
+        body = request.form_fields()
+        if query.keys() & body.keys():
+            raise MalformedError("repeated field")
+        fields = query | body
+    only(fields, *_FIELDS)
+    if fields.get("format", "xml") not in ("xml", "json"):
+        raise MalformedError("format")
+    return fields
+
+
+def _wants_json(request: Request) -> bool:
+    try:
+        return "json" in (request.query_fields().get("format"), request.form_fields().get("format"))
+    except MalformedError:
+        return False
+
+
+def _authorize(fields: Mapping[str, str]) -> None:
+    account, api_key = CREDENTIALS["ihuyi"]["account"], CREDENTIALS["ihuyi"]["api_key"]
+    password, moment = fields["password"], fields.get("time")
+    if not same(fields["account"], account):
+        raise RefusedError("405")
+    if same(password, api_key):
+        return
+    if moment is None or not re.fullmatch("[0-9a-f]{32}", password):
+        raise RefusedError("405")
+    if not re.fullmatch("[0-9]{10}", moment) or abs(time.time() - int(moment)) > _PASSWORD_SECONDS:
+        raise RefusedError("40501")
+    if not same(password, dynamic_password(account, api_key, fields["mobile"], fields["content"], moment)):
+        raise RefusedError("40502")
+
+
+def _text(content: str, template_id: str | None) -> str:
+    if _EMOJI.search(content):
+        raise RefusedError("4074")
+    if "【" in content or "】" in content:
+        raise RefusedError("4070")
+    if len(content) > _LONGEST_TEXT:
+        raise RefusedError("4073")
+    approved = [template for template in IHUYI_TEMPLATES if template.approved]
+    if template_id is None:
+        if not any(_SYNTAX.matches(template.text, content) for template in approved):
+            raise RefusedError("4072")
+        return content
+    filed = next((template.text for template in approved if template.id == template_id), "")
+    values = content.split("|")
+    if len(values) != len(_SYNTAX.placeholders(filed)) or not all(map(_SYNTAX.accepts, values)):
+        raise RefusedError("4072")
+    return _SYNTAX.fill(filed, values)
+
+
+def _xml(code: str, message: str, sms_id: str) -> str:
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        '<SubmitResult xmlns="106.ihuyi.com">\n'
+        f"<code>{escape(code)}</code>\n"
+        f"<msg>{escape(message)}</msg>\n"
+        f"<smsid>{sms_id}</smsid>\n"
+        "</SubmitResult>\n"
+    )

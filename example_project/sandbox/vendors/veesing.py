@@ -1,0 +1,113 @@
+"""10658 Veesing: verification codes only, and failures told apart by nothing but their message."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from threading import Lock
+
+from sandbox.catalogue import CREDENTIALS, SIGNED, VEESING_POINTS, VEESING_TEMPLATES, Template
+from sandbox.filing import Syntax
+from sandbox.inbox import Inbox
+from sandbox.quirks import Quirks
+from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
+from sandbox.wire import Reply, Request, only
+
+BAD_PARAMETER = "参数错误"
+MISSING_PARAMETER = "缺少参数"
+BAD_ACCOUNT = "账号或密码错误"
+BAD_PHONE = "手机号码格式不正确"
+BAD_TEMPLATE_ID = "模板id格式不正确"
+NO_TEMPLATE = "模板不存在或者未通过"
+NO_BALANCE = "余额不足"
+
+_FIELDS = ("appId", "appKey", "phone", "templateId", "variables")
+_SYNTAX = Syntax(r"\{[a-z]+\}", "[0-9]{2,8}")
+
+
+class Veesing(Vendor):
+    """cloud.10658.com.cn."""
+
+    name = "veesing"
+    malformed = BAD_PARAMETER
+
+    def __init__(self, inbox: Inbox, quirks: Quirks) -> None:
+        super().__init__(inbox, quirks)
+        self._ledger = _Ledger()
+
+    def routes(self) -> Mapping[tuple[str, str], Operation]:
+        return {("POST", "/smsApi/verifyCode"): self._send}
+
+    def refuse(self, request: Request, code: str) -> Reply:
+        return _reply("0", code)
+
+    def _send(self, request: Request) -> Reply:
+        fields = request.form_fields()
+        only(fields, *_FIELDS)
+        if not all(fields.get(name) for name in _FIELDS):
+            raise RefusedError(MISSING_PARAMETER)
+        if request.query:
+            raise RefusedError(BAD_PARAMETER)
+        _authorize(fields)
+        template = _template(fields["templateId"])
+        if not is_mobile(fields["phone"]):
+            raise RefusedError(BAD_PHONE)
+        if not _SYNTAX.accepts(fields["variables"]):
+            raise RefusedError(BAD_PARAMETER)
+        task_id, points = self._ledger.charge()
+        text = _SYNTAX.fill(template.text, [fields["variables"]])
+        self.deliver(fields["phone"], SIGNED + text, task_id)
+        # The trailing space is the vendor's.
+        return _reply("1 ", "成功", str(points), task_id, "1")
+
+
+class _Ledger:
+    """The points left on the account and the numbering of its tasks."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._points = VEESING_POINTS
+        # Task ids must stay fresh when a demo restarts with its old database.
+        self._task = int(time.time())
+
+    def charge(self) -> tuple[str, int]:
+        with self._lock:
+            if not self._points:
+                raise RefusedError(NO_BALANCE)
+            self._points -= 1
+            self._task += 1
+            return str(self._task), self._points
+
+
+def _authorize(fields: Mapping[str, str]) -> None:
+    account = CREDENTIALS["veesing"]
+    if not (same(fields["appId"], account["app_id"]) and same(fields["appKey"], account["app_key"])):
+        raise RefusedError(BAD_ACCOUNT)
+
+
+def _template(given: str) -> Template:
+    if not re.fullmatch("[0-9]+", given):
+        raise RefusedError(BAD_TEMPLATE_ID)
+    found = next((t for t in VEESING_TEMPLATES if t.approved and t.id == given), None)
+    if found is None:
+        raise RefusedError(NO_TEMPLATE)
+    return found
+
+
+def _reply(
+    status: str,
+    message: str,
+    points: str | None = None,
+    task_id: str | None = None,
+    count: str | None = None,
+) -> Reply:
+    return Reply.json(
+        {
+            "returnStatus": status,
+            "message": message,
+            "remainPoint": points,
+            "taskId": task_id,
+            "successCounts": count,
+        }
+    )

@@ -1,0 +1,192 @@
+"""A desk at which a gateway is tried: its requests as they would leave, and what it makes of given answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self
+
+from requests import PreparedRequest
+from sandbox.catalogue import CREDENTIALS
+
+from django_smsverify.exceptions import GatewayRejected
+from django_smsverify.gateways.apispace import APISpaceGateway
+from django_smsverify.gateways.base import Gateway, Outcome
+from django_smsverify.gateways.ihuyi import IhuyiGateway
+from django_smsverify.gateways.qixuntong import QixuntongGateway
+from django_smsverify.gateways.topthink import TopThinkGateway
+from django_smsverify.gateways.veesing import VeeSingGateway
+from django_smsverify.testing import FakeTransport
+from django_smsverify.types import Acceptance, Account, Answer, OutgoingSMS
+from tests.conftest import CODE_TEXT, PHONE, REMOTE_IDS
+
+CODE = "471102"
+GATEWAYS: dict[str, type[Gateway]] = {
+    "topthink": TopThinkGateway,
+    "veesing": VeeSingGateway,
+    "apispace": APISpaceGateway,
+    "ihuyi": IhuyiGateway,
+    "qixuntong": QixuntongGateway,
+}
+ACCEPTED = {
+    "topthink": '{"code":0,"message":"发送成功","data":{"id":"6055df2f45e10"}}',
+    "veesing": '{"returnStatus":"1 ","message":"成功","remainPoint":"241","taskId":"3313746","successCounts":"1"}',
+    "apispace": '{"code":"0","failNum":"0","successNum":"1","msgId":"17041010383624511","time":"20170410103836","errorMsg":""}',
+    "ihuyi": '{"code":2,"msg":"提交成功","smsid":"16565055561380468726"}',
+    "qixuntong": '{"status":"0","balance":-153278040,"list":[{"mid":"5BCFD88382720003","mobile":"13800138000","result":0}]}',
+}
+HONG_KONG = "+85261234567"
+
+
+def sms(content: str, *phones: str, **values: str) -> OutgoingSMS:
+    """A text with the same values for all its numbers."""
+    recipients = {phone: values for phone in phones or (PHONE,)}
+    return OutgoingSMS(
+        content=content, signature="示例站", signature_id="78", template_id="234", recipients=recipients
+    )
+
+
+def filed(vendor: str, phone: str = PHONE, code: str = CODE) -> OutgoingSMS:
+    """A text that the sandbox vendor has on file."""
+    content = "您的验证码是{code}，5分钟内有效。" if vendor == "veesing" else CODE_TEXT
+    return replace(sms(content, phone, code=code, minutes="5"), template_id=REMOTE_IDS.get(vendor, ""))
+
+
+def at(
+    vendor: str,
+    base_url: str,
+    *,
+    timeout: tuple[float, float, float] = (5, 5, 10),
+    credentials: Mapping[str, str] | None = None,
+    **options: str,
+) -> Gateway:
+    """The gateway over the real network, with the sandbox's account."""
+    own = {**CREDENTIALS[vendor], **(credentials or {})}
+    return GATEWAYS[vendor](Account(base_url=base_url, credentials=own, options=options, timeout=timeout))
+
+
+def verdict(outcome: Outcome) -> tuple[str, ...]:
+    """An outcome in comparable words: what it is, whose fault, and the vendor's id or code."""
+    if isinstance(outcome, Acceptance):
+        return ("accepted", outcome.remote_id)
+    if isinstance(outcome, GatewayRejected):
+        return ("rejected", outcome.reason.value, outcome.error_code)
+    return (type(outcome).__name__.removeprefix("Gateway").lower(),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """One account at a vendor and a text to send, unless a test brings its own."""
+
+    kind: type[Gateway]
+    credentials: Mapping[str, str]
+    sms: OutgoingSMS
+
+    def gateway(self, transport: FakeTransport, options: Mapping[str, str]) -> Gateway:
+        account = Account(base_url=self.kind.base_url, credentials=self.credentials, options=options)
+        return self.kind(account, transport)
+
+    def request(self, sms: OutgoingSMS | None = None, **options: str) -> PreparedRequest:
+        """The one request that a send makes."""
+        transport = FakeTransport(b"")
+        self.gateway(transport, options).send(sms or self.sms)
+        (request,) = transport.requests
+        return request
+
+    def outcomes(
+        self, answer: str | bytes | Answer, sms: OutgoingSMS | None = None, **options: str
+    ) -> dict[str, Outcome]:
+        body = answer.encode() if isinstance(answer, str) else answer
+        return self.gateway(FakeTransport(body), options).send(sms or self.sms)
+
+    def outcome(self, answer: str | bytes | Answer, sms: OutgoingSMS | None = None, **options: str) -> Outcome:
+        """What becomes of the only number, or of the first."""
+        return next(iter(self.outcomes(answer, sms, **options).values()))
+
+    def refused_unsent(self, sms: OutgoingSMS, **options: str) -> tuple[str, ...]:
+        """The verdict on a text for which no request may be made."""
+        transport = FakeTransport()
+        outcomes = self.gateway(transport, options).send(sms)
+        assert transport.requests == []
+        (found,) = {verdict(outcome) for outcome in outcomes.values()}
+        return found
+
+
+def body_of(request: PreparedRequest) -> str:
+    """The body as text."""
+    body = request.body
+    return body.decode() if isinstance(body, bytes) else (body or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """One request as it came in over a socket."""
+
+    port: int
+    line: str
+    headers: Mapping[str, str]
+    body: str
+
+
+class Vendor:
+    """A small HTTP server that keeps what it hears and always answers the same."""
+
+    def __init__(self, answer: str, *headers: tuple[str, str], status: int = 200) -> None:
+        self.answer = answer.encode()
+        self.status = status
+        self.headers = headers
+        self.heard: list[Heard] = []
+        self.server = _Server(("127.0.0.1", 0), _handler(self))
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread = Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # without a look-up of the host's name
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that breaks off is part of some tests."""
+
+
+def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        timeout = 5
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            headers = dict(self.headers.items())
+            vendor.heard.append(
+                Heard(port=self.client_address[1], line=self.requestline, headers=headers, body=body)
+            )
+            self.send_response(vendor.status)
+            for name, value in (*vendor.headers, ("Content-Length", str(len(vendor.answer)))):
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(vendor.answer)
+
+        do_POST = do_CONNECT = do_GET
+
+        def log_message(self, *args: Any, **kwargs: Any) -> None:
+            pass
+
+    return Handler

@@ -1,0 +1,425 @@
+"""The contract with front ends, over real HTTP: every refusal, every field, every kind of bad input."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import time_machine
+from django.test import override_settings
+from django.utils import timezone
+from sandbox.faults import Fault
+from sandbox.server import Sandbox
+
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.models import Message, Verification
+
+from .conftest import PHONE, MakeProvider, Site, add_template, code_in, last_code, refusal, wrong
+
+NOBODY = str(uuid.UUID(int=0))
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(timezone.now(), tick=False) as traveller:
+        yield traveller
+
+
+def refuse_all(request: object, data: object) -> bool:
+    return False
+
+
+def accept_ticket(request: object, data: dict[str, Any]) -> bool:
+    return data.get("ticket") == "good"
+
+
+# ------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("", "invalid"),
+        ("hello", "invalid"),
+        ("1380013", "invalid"),
+        ("138001380001", "invalid"),
+        ("📱13800138000", "invalid"),
+        ("13800138000\x00", "invalid"),
+        ("1" * 5000, "invalid"),
+        ("\ud800", "invalid"),
+        (13800138000, "invalid"),
+        (None, "invalid"),
+        (True, "invalid"),
+        (["13800138000"], "invalid"),
+        ({"number": "13800138000"}, "invalid"),
+        ("02112345678", "phone_not_supported"),
+        ("12345678901", "invalid"),
+        ("+85261234567", "phone_not_supported"),
+    ],
+)
+def test_a_bad_number_is_named_and_nothing_is_sent(written: object, code: str, site: Site, memory: MakeProvider) -> None:
+    memory()
+
+    response = site.post("send", {"phone": written, "purpose": "login"})
+
+    assert refusal(response) == (400, code)
+    if code == "invalid":
+        assert response.json()["errors"]["phone"]
+    assert not Message.objects.exists()
+    assert not MemoryGateway.outbox
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ([], "non_field_errors"),
+        ("text", "non_field_errors"),
+        (7, "non_field_errors"),
+        (None, "phone"),
+        ({}, "phone"),
+        ({"phone": "13800138000"}, "purpose"),
+        ({"purpose": "login"}, "phone"),
+        ({"phone": "13800138000", "purpose": 1}, "purpose"),
+        ({"phone": "13800138000", "purpose": "x" * 65}, "purpose"),
+        ({"phone": "13800138000", "purpose": "login", "colour": "red"}, "colour"),
+        ({"phone": "13800138000", "purpose": "login", "\ud83d\ude00": 1}, "\\U0001f600"),
+        ({"phone": "13800138000", "verification_id": NOBODY}, "phone"),
+        ({"verification_id": "not-a-uuid"}, "verification_id"),
+        ({"verification_id": 12}, "verification_id"),
+    ],
+)
+def test_a_bad_send_names_the_field(body: Any, field: str, site: Site, memory: MakeProvider) -> None:
+    memory()
+
+    response = site.post("send", body)
+
+    assert refusal(response) == (400, "invalid")
+    assert field in response.json()["errors"]
+    assert not MemoryGateway.outbox
+
+
+@pytest.mark.parametrize(
+    "code", ["", "123", "123456789", "１２３４５６", "12 456", "12345a", "123456\x00", "🔑🔑🔑🔑", 123456, None, ["1"]]
+)
+def test_a_bad_code_is_named_and_costs_no_guess(code: object, site: Site, memory: MakeProvider) -> None:
+    memory()
+    verification_id = site.send().json()["verification_id"]
+
+    response = site.post("verify", {"verification_id": verification_id, "code": code})
+
+    assert refusal(response) == (400, "invalid")
+    assert response.json()["errors"]["code"]
+    assert Verification.objects.get().attempts == 0
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b"[" * 10_000,
+        b'{"a":' * 3000,
+        b"\xff\xfe\x00",
+        b'{"phone": NaN}',
+        b'{"phone": ' + b"9" * 5000 + b"}",
+        b'{"phone": "' + b"1" * 10_000_000 + b'"}',
+        b"\x00",
+    ],
+    ids=["cut", "deep-list", "deep-dict", "not-utf8", "nan", "long-int", "10MB", "null-byte"],
+)
+def test_a_body_that_is_no_small_json_is_refused(raw: bytes, site: Site, memory: MakeProvider) -> None:
+    memory()
+
+    response = requests.post(f"{site.url}/sms/send/", raw, headers={"Content-Type": "application/json"}, timeout=60)
+
+    assert refusal(response) == (400, "invalid")
+
+
+@pytest.mark.parametrize("charset", ["zlib", "utf-7", "base64", "gbk", "nonsense"])
+def test_json_is_utf8_whatever_is_claimed(charset: str, site: Site, memory: MakeProvider) -> None:
+    memory()
+    headers = {"Content-Type": f"application/json; charset={charset}", "Accept": "text/html"}
+
+    response = requests.post(
+        f"{site.url}/sms/send/", b'{"phone": "13800138000", "purpose": "login"}', headers=headers, timeout=60
+    )
+
+    assert response.status_code == 202
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"])
+@pytest.mark.parametrize("path", ["send", "verify"])
+def test_only_json_is_taken(kind: str, path: str, site: Site, db: None) -> None:
+    response = requests.post(f"{site.url}/sms/{path}/", b"phone=1", headers={"Content-Type": kind}, timeout=60)
+
+    assert refusal(response) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "send"), ("PUT", "send"), ("DELETE", "verify"), ("GET", "verify")])
+def test_other_methods_are_refused(method: str, path: str, site: Site, db: None) -> None:
+    assert refusal(requests.request(method, f"{site.url}/sms/{path}/", timeout=60)) == (405, "method_not_allowed")
+
+
+def test_what_does_not_exist_is_not_found(site: Site, memory: MakeProvider) -> None:
+    memory()
+
+    assert refusal(site.verify(NOBODY, "123456")) == (404, "not_found")
+    assert refusal(site.resend(NOBODY)) == (404, "not_found")
+    for written in (NOBODY, "garbage"):
+        assert refusal(requests.get(f"{site.url}/sms/send/{written}/", timeout=60)) == (404, "not_found")
+
+
+@pytest.mark.parametrize("purpose", ["payment", "Login", "login ", "log\x00in", "登录", "\ud800", "notice"])
+def test_a_purpose_exists_when_a_template_with_a_code_names_it_to_the_letter(
+    purpose: str, site: Site, memory: MakeProvider
+) -> None:
+    provider = memory()
+    add_template(provider, "notice", "{name}，您的订单已发货。", "")
+
+    status, code = refusal(site.send(purpose=purpose))
+
+    assert status == 400
+    assert code in {"unknown_purpose", "invalid"}
+    assert code == "unknown_purpose" or "\x00" in purpose or "\ud800" in purpose
+    assert not MemoryGateway.outbox
+
+
+def test_a_captcha_is_asked_before_anything_is_spent(site: Site, memory: MakeProvider) -> None:
+    memory("login", "payment")
+    body = {"phone": "13800138000", "purpose": "login", "ticket": "bad"}
+    settings = {"CAPTCHA": "tests.test_http.accept_ticket", "PURPOSES": {"payment": {"CAPTCHA": None}}}
+
+    with override_settings(SMSVERIFY=settings):
+        assert refusal(site.post("send", body)) == (400, "captcha_required")
+        assert not Message.objects.exists()
+        sent = site.post("send", body | {"ticket": "good"})
+        assert sent.status_code == 202
+        assert refusal(site.resend(sent.json()["verification_id"])) == (400, "captcha_required")
+        assert site.send("13900139000", "payment").status_code == 202
+
+
+@pytest.mark.parametrize("broken", ["no.such.function", 7, "tests.test_http"])
+def test_a_captcha_that_cannot_be_asked_refuses(broken: object, site: Site, memory: MakeProvider) -> None:
+    memory()
+
+    with override_settings(SMSVERIFY={"CAPTCHA": broken}):
+        assert refusal(site.send()) == (400, "captcha_required")
+
+
+def test_a_number_that_the_vendor_cannot_serve(site: Site, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox) -> None:
+    vendor("ihuyi", priority=1)
+    memory()
+    sandbox.misbehave("ihuyi", Fault.refuse("4030"))
+
+    assert refusal(site.send()) == (400, "phone_rejected")
+
+    message = Message.objects.get()
+    assert (message.status, message.error_reason, message.error_code) == ("not_sent", "recipient", "4030")
+    assert message.error_message == "手机号码已被列入黑名单"
+    sandbox.behave()
+    assert site.send().status_code == 202, "a refused SMS does not use up the number's allowance"
+
+
+def test_no_provider_took_it(site: Site, vendor: MakeProvider, sandbox: Sandbox) -> None:
+    vendor("ihuyi")
+    vendor("topthink")
+    sandbox.misbehave("ihuyi", Fault.refuse("4051"))
+    sandbox.misbehave("topthink", Fault.status(403))
+
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",), "PREFIX_LIMITS": ("1/h",), "GLOBAL_LIMITS": ("1/h",)}):
+        for _ in range(3):
+            assert refusal(site.send()) == (503, "gateway_unavailable")
+        assert {m.error_reason for m in Message.objects.all()} == {"account"}
+        assert not Verification.objects.live(timezone.now()).exists()
+        sandbox.behave()
+        assert site.send().status_code == 202
+
+
+def test_no_provider_is_active(site: Site, memory: MakeProvider) -> None:
+    memory(is_active=False)
+
+    assert refusal(site.send()) == (503, "gateway_unavailable")
+
+
+def test_an_unknown_outcome_answers_202_and_the_code_that_came_verifies(
+    site: Site, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
+) -> None:
+    vendor("ihuyi", priority=1)
+    memory()
+    sandbox.misbehave("ihuyi", Fault.deliver_then_status(502))
+
+    sent = site.send()
+
+    assert sent.status_code == 202
+    assert not MemoryGateway.outbox, "never a second SMS"
+    verification_id = sent.json()["verification_id"]
+    assert requests.get(f"{site.url}/sms/send/{verification_id}/", timeout=60).json()["status"] == "unknown"
+    (sms,) = sandbox.inbox.of(PHONE[3:])
+    assert site.verify(verification_id, code_in(sms.text)).status_code == 200
+
+
+# --------------------------------------------------------------------------------------------- verify
+
+
+def test_wrong_codes_are_counted_down_and_the_last_ends_it(site: Site, memory: MakeProvider) -> None:
+    memory()
+    verification_id = site.send().json()["verification_id"]
+    code = last_code()
+
+    left = []
+    for _ in range(5):
+        response = site.verify(verification_id, wrong(code))
+        assert refusal(response) == (400, "wrong_code")
+        left.append(response.json()["attempts_left"])
+
+    assert left == [4, 3, 2, 1, 0]
+    assert refusal(site.verify(verification_id, code)) == (400, "too_many_attempts")
+    assert refusal(site.resend(verification_id)) == (400, "too_many_attempts")
+
+
+def test_a_code_verifies_once(site: Site, memory: MakeProvider) -> None:
+    memory()
+    verification_id = site.send().json()["verification_id"]
+
+    assert site.verify(verification_id, last_code()).status_code == 200
+    assert refusal(site.verify(verification_id, last_code())) == (400, "already_used")
+    assert refusal(site.resend(verification_id)) == (400, "already_used")
+
+
+def test_a_code_lives_for_its_lifetime(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    first = site.send().json()["verification_id"]
+    code = last_code()
+
+    clock.shift(299)
+    assert refusal(site.verify(first, wrong(code))) == (400, "wrong_code")
+    clock.shift(1)
+
+    assert refusal(site.verify(first, code)) == (400, "expired")
+    assert refusal(site.resend(first)) == (400, "expired")
+
+
+def test_purposes_have_their_own_settings(site: Site, memory: MakeProvider) -> None:
+    memory("payment")
+
+    with override_settings(
+        SMSVERIFY={"PURPOSES": {"payment": {"CODE_LENGTH": 8, "CODE_LIFETIME": 120, "MAX_ATTEMPTS": 1}}}
+    ):
+        body = site.send(purpose="payment").json()
+        assert (body["code_length"], body["expires_in"]) == (8, 120)
+        assert len(last_code()) == 8
+        assert site.verify(body["verification_id"], wrong(last_code())).json()["attempts_left"] == 0
+
+
+def test_a_changed_setting_kills_no_live_code(site: Site, memory: MakeProvider) -> None:
+    memory()
+    verification_id = site.send().json()["verification_id"]
+
+    with override_settings(SMSVERIFY={"CODE_LENGTH": 8, "MAX_ATTEMPTS": 1, "CODE_LIFETIME": 60}):
+        assert site.verify(verification_id, wrong(last_code())).json()["attempts_left"] == 4
+        assert site.verify(verification_id, last_code()).status_code == 200
+
+
+def test_a_rotated_secret_key_kills_no_live_code(site: Site, memory: MakeProvider) -> None:
+    from django.conf import settings
+
+    memory()
+    old = settings.SECRET_KEY
+    verification_id = site.send().json()["verification_id"]
+    code = last_code()
+
+    with override_settings(SECRET_KEY="another"):
+        assert refusal(site.verify(verification_id, code)) == (400, "expired")
+    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[old]):
+        assert site.verify(verification_id, code).status_code == 200
+
+
+# --------------------------------------------------------------------------------------------- resend
+
+
+def test_sending_again_sends_the_same_code_and_lengthens_its_life(
+    site: Site, memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
+    memory()
+    first = site.send().json()
+    clock.shift(60)
+
+    again = site.resend(first["verification_id"])
+
+    assert again.status_code == 202
+    assert again.json() == first
+    one, two = MemoryGateway.outbox
+    assert code_in(one.text) == code_in(two.text)
+    clock.shift(299)
+    assert site.verify(first["verification_id"], last_code()).status_code == 200
+
+
+def test_a_life_ends_at_twice_the_lifetime(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    verification_id = site.send().json()["verification_id"]
+
+    for _ in range(2):
+        clock.shift(250)
+        assert site.resend(verification_id).status_code == 202
+    assert site.resend(verification_id).status_code == 429
+    clock.shift(60)
+    assert refusal(site.resend(verification_id)) == (400, "expired"), "forty seconds are not worth an SMS"
+    clock.shift(39)
+    assert site.verify(verification_id, wrong(last_code())).json()["code"] == "wrong_code"
+    clock.shift(1)
+    assert refusal(site.verify(verification_id, last_code())) == (400, "expired")
+
+
+def test_guesses_go_on_counting_after_a_resend(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    verification_id = site.send().json()["verification_id"]
+    for _ in range(4):
+        site.verify(verification_id, wrong(last_code()))
+    clock.shift(60)
+    assert site.resend(verification_id).status_code == 202
+
+    assert site.verify(verification_id, wrong(last_code())).json()["attempts_left"] == 0
+    assert refusal(site.verify(verification_id, last_code())) == (400, "too_many_attempts")
+
+
+def test_a_provider_with_an_unknown_outcome_is_passed_over(
+    site: Site, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
+) -> None:
+    vendor("topthink", priority=1)
+    memory()
+    sandbox.misbehave("topthink", Fault.status(500), times=1)
+    verification_id = site.send().json()["verification_id"]
+    clock.shift(60)
+
+    assert site.resend(verification_id).status_code == 202
+
+    assert len(MemoryGateway.outbox) == 1
+    assert site.verify(verification_id, last_code()).status_code == 200
+
+
+def test_the_only_provider_is_not_passed_over(
+    site: Site, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
+) -> None:
+    vendor("topthink")
+    sandbox.misbehave("topthink", Fault.status(500), times=1)
+    verification_id = site.send().json()["verification_id"]
+    clock.shift(60)
+
+    assert site.resend(verification_id).status_code == 202
+    assert len(sandbox.inbox.of(PHONE[3:])) == 1
+
+
+# ------------------------------------------------------------------------------------------- language
+
+
+def test_sentences_are_in_the_readers_language(site: Site, memory: MakeProvider) -> None:
+    memory()
+    verification_id = site.send().json()["verification_id"]
+
+    response = site.post(
+        "verify", {"verification_id": verification_id, "code": wrong(last_code())}, Accept_Language="zh-CN"
+    )
+
+    assert response.json()["detail"] == "验证码错误，还可以尝试 4 次。"

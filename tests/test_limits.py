@@ -1,0 +1,430 @@
+"""Laws 6 and 7: limits are exact over every rolling window, and nothing opens them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.cache import cache, caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.test import override_settings
+from django.utils import timezone
+from sandbox.faults import Fault
+from sandbox.server import Sandbox
+
+from django_smsverify.exceptions import Throttled, ThrottleUnavailable, WrongCode
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.models import Message, Verification
+from django_smsverify.sending import resend_code, send_code
+from django_smsverify.verifying import verify_code
+
+from .conftest import PHONE, MakeProvider, Site, code_in, last_code, refusal, wrong
+
+NO_LIMITS: dict[str, Any] = {
+    "RESEND_INTERVAL": 0,
+    "PHONE_LIMITS": (),
+    "IP_LIMITS": (),
+    "PREFIX_LIMITS": (),
+    "GLOBAL_LIMITS": (),
+}
+
+
+class DeadCache(LocMemCache):
+    """A cache whose server does not answer."""
+
+    def add(self, *args: Any, **kwargs: Any) -> bool:
+        raise ConnectionError("no server at redis://:password@10.0.0.1")
+
+
+class SilentCache(LocMemCache):
+    """A cache whose client swallows that its server is dead, as memcached clients may."""
+
+    def add(self, *args: Any, **kwargs: Any) -> bool:
+        return False
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        return None
+
+    def incr(self, *args: Any, **kwargs: Any) -> int:
+        raise ValueError("key not found")
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=timezone.get_current_timezone()), tick=False) as traveller:
+        yield traveller
+
+
+def wait(phone: str = PHONE, purpose: str = "login", **kwargs: Any) -> tuple[str, int]:
+    with pytest.raises(Throttled) as caught:
+        send_code(phone, purpose, **kwargs)
+    return caught.value.scope.value, caught.value.retry_after
+
+
+# ------------------------------------------------------------------------------------ the number's own
+
+
+def test_the_pause_between_two_sms_is_exact(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory("login", "payment")
+    assert site.send().json()["resend_in"] == 60
+
+    clock.shift(59.5)
+    response = site.send(purpose="payment")
+    assert refusal(response) == (429, "throttled")
+    assert (response.json()["scope"], response.json()["retry_after"]) == ("resend", 1)
+    assert response.headers["Retry-After"] == "1"
+
+    clock.shift(0.5)
+    assert site.send(purpose="payment").status_code == 202
+
+
+def test_a_number_is_counted_over_all_providers_purposes_and_resends(
+    memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
+    memory("login")
+    memory("payment", slug="other")
+    first = send_code(PHONE, "login")
+    for purpose in ("payment", "again", "login", "payment"):
+        clock.shift(60)
+        resend_code(first.pk) if purpose == "again" else send_code(PHONE, purpose)
+
+    clock.shift(60)
+
+    assert wait() == ("phone", 3600 - 5 * 60)
+
+
+def test_the_longest_wait_is_told(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"PHONE_LIMITS": ("1/10m", "1/2h")}):
+        send_code(PHONE, "login")
+        clock.shift(30)
+        assert wait() == ("phone", 7170)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_rolling_window_ever_holds_more(seed: int, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    luck = random.Random(seed)
+    limits = {"PHONE_LIMITS": ("3/m", "7/10m"), "RESEND_INTERVAL": 5, "PREFIX_LIMITS": (), "GUESS_LIMIT": "20/d"}
+    sent: list[datetime] = []
+
+    with override_settings(SMSVERIFY=limits):
+        for _ in range(120):
+            clock.shift(luck.choice([0, 0.4, 1, 3, 7, 20, 59]))
+            if luck.random() < 0.05:
+                cache.clear()
+            try:
+                send_code(PHONE, "login")
+                sent.append(timezone.now())
+            except Throttled as refused:
+                if luck.random() < 0.3:
+                    clock.shift(refused.retry_after)
+                    send_code(PHONE, "login")  # the wait that was told is enough
+                    sent.append(timezone.now())
+
+    for times, seconds in ((1, 5), (3, 60), (7, 600)):
+        for index in range(len(sent) - times):
+            assert sent[index + times] - sent[index] >= timedelta(seconds=seconds)
+    assert len(sent) > 10
+
+
+def test_a_flushed_cache_gives_no_number_one_more(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    for _ in range(5):
+        send_code(PHONE, "login")
+        clock.shift(60)
+        cache.clear()
+
+    assert wait()[0] == "phone"
+
+
+def test_what_was_not_sent_is_not_charged_and_what_may_have_been_is(
+    vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
+) -> None:
+    vendor("topthink", priority=1)
+    vendor("veesing", priority=2)
+    sandbox.misbehave("topthink", Fault.status(404))
+    send_code(PHONE, "login")
+    assert {m.provider.slug: m.status for m in Message.objects.all()} == {"topthink": "not_sent", "veesing": "accepted"}
+    assert wait() == ("resend", 60)
+
+    clock.shift(60)
+    sandbox.misbehave("topthink", Fault.status(500))
+    send_code(PHONE, "login")
+
+    assert wait() == ("resend", 60)
+
+
+def test_messages_of_the_site_itself_ask_and_spend_nothing(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    from django_smsverify.sending import send_message
+
+    from .conftest import add_template
+
+    provider = memory()
+    notice = add_template(provider, "notice", "{name}，您的订单已发货，请注意查收。", "")
+    send_code(PHONE, "login")
+
+    for _ in range(20):
+        send_message(notice, {PHONE: {"name": "王先生"}})
+
+    clock.shift(60)
+    send_code(PHONE, "login")
+
+
+# ------------------------------------------------------------------------------- address, block, site
+
+
+def test_an_address_is_limited(site: Site, memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("2/h",)}):
+        for number in range(2):
+            assert site.send(f"1380013800{number}").status_code == 202
+        response = site.send("13800138009")
+    assert refusal(response) == (429, "throttled")
+    body = response.json()
+    assert body["scope"] == "ip"
+    assert 0 < body["retry_after"] <= 3600
+    assert response.headers["Retry-After"] == str(body["retry_after"])
+
+
+def test_the_wait_of_a_window_is_true_to_the_second(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"GLOBAL_LIMITS": ("1/h",)}):
+        send_code("13800138001", "login")
+        scope, seconds = wait("13800138002")
+        assert scope == "global"
+        clock.shift(seconds - 1)
+        assert wait("13800138002") == ("global", 1)
+        clock.shift(1)
+        send_code("13800138002", "login")
+
+
+def test_a_number_block_is_limited(memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"PREFIX_LIMITS": ("2/h",)}):
+        send_code("13800138001", "login")
+        send_code("13800138002", "login")
+        assert wait("13800138003")[0] == "prefix"
+        send_code("13800148003", "login")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("203.0.113.7", "203.0.113.8", False),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:203.0.113.7", "203.0.113.7", True),
+    ],
+)
+def test_ipv6_is_counted_by_its_network(one: str, other: str, same: bool, memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",)}):
+        send_code("13800138001", "login", ip=one)
+        if same:
+            assert wait("13800138002", ip=other)[0] == "ip"
+        else:
+            send_code("13800138002", "login", ip=other)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "client"),
+    [
+        (0, "198.51.100.1", "127.0.0.1"),
+        (1, "198.51.100.1", "198.51.100.1"),
+        (1, "6.6.6.6, 198.51.100.1", "198.51.100.1"),
+        (2, "6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        (2, "198.51.100.1", "127.0.0.1"),
+        (1, "", "127.0.0.1"),
+        (1, "unknown", "127.0.0.1"),
+        (1, "198.51.100.1:4711", "198.51.100.1"),
+        (1, "[2001:db8::1]:4711", "2001:db8::1"),
+        (1, "2001:db8::1", "2001:db8::1"),
+    ],
+)
+def test_the_client_is_who_our_own_proxies_say(proxies: int, forwarded: str, client: str) -> None:
+    from django.test import RequestFactory
+
+    from django_smsverify.views import client_ip
+
+    request = RequestFactory().get("/", HTTP_X_FORWARDED_FOR=forwarded)
+    with override_settings(SMSVERIFY={"TRUSTED_PROXIES": proxies}):
+        assert client_ip(request) == client
+
+
+def test_a_forged_header_gives_nobody_one_more(site: Site, memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("3/h",), "TRUSTED_PROXIES": 1}):
+        answers = [
+            site.send(f"1380013800{n}", X_Forwarded_For=f"{n}.{n}.{n}.{n}, 198.51.100.1").status_code for n in range(6)
+        ]
+    assert answers == [202] * 3 + [429] * 3
+
+
+def test_a_refused_request_drains_nothing_that_others_need(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    limits = {"IP_LIMITS": ("3/h",), "PREFIX_LIMITS": ("3/h",), "GLOBAL_LIMITS": ("4/h",)}
+    with override_settings(SMSVERIFY=limits):
+        send_code("13800138001", "login", ip="203.0.113.7")
+        for _ in range(10):
+            assert wait("13800138001", ip="203.0.113.7")[0] == "resend"
+        send_code("13800138002", "login", ip="203.0.113.7")
+        send_code("13800138003", "login", ip="203.0.113.7")
+        for _ in range(10):
+            assert wait("13800138004", ip="203.0.113.8")[0] == "prefix"
+            assert wait("13900138004", ip="203.0.113.7")[0] == "ip"
+        send_code("13900138001", "login", ip="203.0.113.8")
+        for _ in range(10):
+            assert wait("13700138001", ip="203.0.113.8")[0] == "global"
+            assert wait("13700138001", ip="203.0.113.9")[0] == "global"
+
+
+@pytest.mark.parametrize("switch", [{"RATELIMIT_ENABLE": False}, {"RATELIMIT_FAIL_OPEN": True}])
+def test_ratelimits_own_switches_do_not_open_ours(switch: dict[str, bool], memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"GLOBAL_LIMITS": ("1/h",)}, **switch):
+        send_code("13800138001", "login")
+        assert wait("13900138001")[0] == "global"
+
+
+# ------------------------------------------------------------------------------------------ dead caches
+
+
+@pytest.mark.parametrize("backend", ["DeadCache", "SilentCache"])
+@pytest.mark.parametrize("limits", [{}, NO_LIMITS], ids=["limits", "no-limits"])
+def test_a_dead_cache_sends_nothing(
+    backend: str, limits: dict[str, Any], site: Site, memory: MakeProvider, log: Any
+) -> None:
+    memory()
+    broken = {**{"default": {"BACKEND": f"tests.test_limits.{backend}"}}}
+    with override_settings(CACHES=broken, SMSVERIFY=limits, RATELIMIT_FAIL_OPEN=True):
+        assert refusal(site.send()) == (503, "throttle_unavailable")
+        with pytest.raises(ThrottleUnavailable):
+            send_code(PHONE, "login")
+    assert not Message.objects.exists()
+    assert not MemoryGateway.outbox
+    assert "password" not in log.text
+    assert site.send().status_code == 202, "recovers by itself"
+
+
+def test_the_limits_live_in_ratelimits_cache(memory: MakeProvider) -> None:
+    memory()
+    two = {name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name} for name in "ab"}
+    with override_settings(
+        CACHES={"default": two["a"], "limits": two["b"]},
+        RATELIMIT_USE_CACHE="limits",
+        SMSVERIFY={"GLOBAL_LIMITS": ("1/h",)},
+    ):
+        caches["limits"].clear()
+        send_code("13800138001", "login")
+        caches["default"].clear()
+        assert wait("13900138001")[0] == "global"
+        caches["limits"].clear()
+        send_code("13900138001", "login")
+
+
+def test_a_lock_that_a_dead_process_left_gives_way(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    from django_smsverify.throttling import LOCK_SECONDS, number_lock
+
+    memory()
+    lock = number_lock(PHONE)
+    lock.__enter__()
+
+    assert wait() == ("resend", 60)
+    clock.shift(LOCK_SECONDS + 1)
+    send_code(PHONE, "login")
+
+
+# ------------------------------------------------------------------------------------------- guesses
+
+
+def guess_wrong(verification: Verification, times: int) -> None:
+    code = last_code()
+    for _ in range(times):
+        with pytest.raises(WrongCode):
+            verify_code(verification.pk, wrong(code))
+
+
+def test_guesses_for_one_number_are_limited_over_all_verifications(
+    memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
+    memory()
+    allowed = []
+    with override_settings(SMSVERIFY={"PHONE_LIMITS": ("100/d",), "PREFIX_LIMITS": (), "GUESS_LIMIT": "12/d"}):
+        for _ in range(6):
+            verification = send_code(PHONE, "login")
+            allowed.append(verification.max_attempts)
+            guess_wrong(verification, verification.max_attempts)
+            clock.shift(60)
+        assert allowed == [5, 5, 2, 1, 1, 1]
+
+        clock.shift(86400 - 6 * 60 + 1)
+
+        assert send_code(PHONE, "login").max_attempts == 2, "the first five of fifteen guesses are a day old"
+
+
+def test_open_guesses_are_counted_until_they_expire(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"GUESS_LIMIT": "7/d"}):
+        assert send_code(PHONE, "login").max_attempts == 5
+        clock.shift(60)
+        assert send_code(PHONE, "login").max_attempts == 2
+        clock.shift(600)
+        assert send_code(PHONE, "login").max_attempts == 5
+
+
+def test_guesses_do_not_block_another_number(memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"GUESS_LIMIT": "5/d"}):
+        guess_wrong(send_code(PHONE, "login"), 5)
+        assert send_code("13900139000", "login").max_attempts == 5
+
+
+def test_a_stranger_who_knows_only_the_number_ends_nothing(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory()
+    owners = send_code(PHONE, "login")
+    code = code_in(MemoryGateway.outbox[0].text)
+    clock.shift(60)
+
+    strangers = send_code(PHONE, "login")
+    guess_wrong(strangers, strangers.max_attempts)
+
+    assert verify_code(owners.pk, code).phone == PHONE
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_window_ever_judges_more_than_the_law_allows(
+    seed: int, memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
+    memory()
+    luck = random.Random(seed)
+    judged: list[datetime] = []
+    sent: list[datetime] = []
+    live: list[Verification] = []
+    with override_settings(SMSVERIFY={"GUESS_LIMIT": "8/h", "PHONE_LIMITS": ("40/h",), "PREFIX_LIMITS": ()}):
+        for _ in range(150):
+            clock.shift(luck.choice([1, 20, 61, 200]))
+            if luck.random() < 0.5:
+                try:
+                    live.append(send_code(PHONE, "login"))
+                    sent.append(timezone.now())
+                except Throttled:
+                    pass
+            for verification in luck.sample(live, min(2, len(live))):
+                try:
+                    verify_code(verification.pk, wrong(verification.code() or "0000"))
+                except WrongCode:
+                    judged.append(timezone.now())
+                except Exception:
+                    live.remove(verification)
+    hour = timedelta(hours=1)
+    for start in judged:
+        guesses = sum(start <= moment < start + hour for moment in judged)
+        # A guess may be made on an SMS that was sent up to two lifetimes before the window.
+        allowance = 8 + sum(start - timedelta(seconds=600) <= moment < start + hour for moment in sent)
+        assert guesses <= allowance
+    assert len(judged) > 15

@@ -1,0 +1,127 @@
+"""Law 5: many at once are as one after the other; here by threads with a connection each."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import override_settings
+from sandbox.server import Sandbox
+
+from django_smsverify.exceptions import ProofRejected, SMSVerifyError
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.models import Message, Recipient, Verification
+from django_smsverify.sending import resend_code, send_code
+from django_smsverify.verifying import make_proof, redeem_proof, verify_code
+
+from .conftest import PHONE, MakeProvider, last_code, wrong
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(times: int, act: Callable[[int], Any]) -> Counter[str]:
+    """Runs `act` in so many threads that start together; counts what became of each."""
+    barrier = threading.Barrier(times)
+
+    def one(index: int) -> str:
+        try:
+            barrier.wait(60)
+            act(index)
+        except SMSVerifyError as error:
+            return error.code
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(times) as pool:
+        return Counter(pool.map(one, range(times)))
+
+
+def test_of_200_parallel_verifies_of_the_right_code_one_succeeds(memory: MakeProvider) -> None:
+    memory()
+    verification = send_code(PHONE, "login")
+    code = last_code()
+
+    outcomes = at_once(200, lambda index: verify_code(verification.pk, code))
+
+    assert outcomes == {"done": 1, "already_used": 199}
+    assert Verification.objects.get().attempts == 1
+
+
+def test_of_200_parallel_guesses_no_more_are_judged_than_allowed(memory: MakeProvider) -> None:
+    memory()
+    verification = send_code(PHONE, "login")
+    code = last_code()
+    guesses = [wrong(code)] * 199 + [code]
+
+    outcomes = at_once(200, lambda index: verify_code(verification.pk, guesses[index]))
+
+    verification.refresh_from_db()
+    judged = outcomes["wrong_code"] + outcomes["done"]
+    assert judged == verification.attempts <= 5
+    assert outcomes["done"] == (verification.verified_at is not None)
+
+
+def test_each_wrong_guess_is_told_its_own_count(memory: MakeProvider) -> None:
+    from django_smsverify.exceptions import WrongCode
+
+    memory()
+    verification = send_code(PHONE, "login")
+    left: list[int] = []
+
+    def guess(index: int) -> None:
+        try:
+            verify_code(verification.pk, wrong(verification.code() or ""))
+        except WrongCode as error:
+            left.append(error.attempts_left)
+
+    at_once(30, guess)
+    assert sorted(left) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_of_100_parallel_sends_to_one_number_one_goes_out(
+    flushed: bool, vendor: MakeProvider, sandbox: Sandbox
+) -> None:
+    vendor("topthink", "login", "payment")
+
+    def send(index: int) -> None:
+        if flushed and index % 10 == 0:
+            cache.clear()
+        send_code(PHONE, ("login", "payment")[index % 2])
+
+    with override_settings(SMSVERIFY={"PREFIX_LIMITS": ()}):
+        outcomes = at_once(100, send)
+
+    assert outcomes == {"done": 1, "throttled": 99}
+    assert len(sandbox.inbox.of(PHONE[3:])) == 1
+    assert (Message.objects.count(), Verification.objects.count(), Recipient.objects.count()) == (1, 1, 1)
+
+
+def test_parallel_sends_to_many_numbers_all_go_out(memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"PREFIX_LIMITS": ()}):
+        outcomes = at_once(40, lambda index: send_code(f"138001380{index:02}", "login"))
+    assert outcomes == {"done": 40}
+    assert len({sms.phone for sms in MemoryGateway.outbox}) == 40
+
+
+def test_of_parallel_resends_one_goes_out(memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0, "PHONE_LIMITS": ("2/d",)}):
+        verification = send_code(PHONE, "login")
+        outcomes = at_once(20, lambda index: resend_code(verification.pk))
+    assert outcomes == {"done": 1, "throttled": 19}
+
+
+def test_of_parallel_redemptions_one_succeeds(memory: MakeProvider) -> None:
+    memory()
+    proof = make_proof(verify_code(send_code(PHONE, "login").pk, last_code()))
+
+    assert at_once(50, lambda index: redeem_proof(proof, "login")) == {"done": 1, ProofRejected.code: 49}
