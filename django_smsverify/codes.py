@@ -24,24 +24,35 @@ def current_key_id() -> str:
 
 
 @sensitive_variables()
-def derive(key_id: str, message: str, length: int) -> str | None:
-    """The code of `length` digits for a message, or None when the key `key_id` is no longer configured.
+def is_known(key_id: str) -> bool:
+    """Whether the key is still SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
+    return any(_key_id(secret) == key_id for secret in _secrets())
 
-    The key comes from SECRET_KEY or one of SECRET_KEY_FALLBACKS. 256 bits reduced modulo 10^8 at most:
-    the bias is below 2^-229.
+
+@sensitive_variables()
+def derive(key_id: str, message: str, length: int) -> str:
+    """The code of `length` digits for a message under a key.
+
+    256 bits are reduced modulo 10^8 at most: the bias is below 2^-229.
+
+    Raises LookupError when the key is no longer configured.
     """
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+    for secret in _secrets():
         if _key_id(secret) == key_id:
             key = salted_hmac(SALT, "key", secret=secret, algorithm="sha256").digest()
             digest = hmac.digest(key, message.encode(), hashlib.sha256)
             return str(int.from_bytes(digest) % 10**length).zfill(length)
-    return None
+    raise LookupError("The key of this code is neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS.")
 
 
 @sensitive_variables()
-def matches(code: str | None, guess: str) -> bool:
-    """Whether a guess is the code, in a time that tells nothing; no code matches nothing."""
-    return code is not None and constant_time_compare(code, guess)
+def matches(code: str, guess: str) -> bool:
+    """Whether a guess is the code, in a time that tells nothing."""
+    return constant_time_compare(code, guess)
+
+
+def _secrets() -> tuple[str | bytes, ...]:
+    return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
 @sensitive_variables()

@@ -82,7 +82,7 @@ class InvalidPhone(SMSVerifyError):
     """The text cannot be read as a phone number."""
 
     code = "invalid"
-    sentence = _("This is not a phone number. Give the 11 digits of a mobile number, such as 13800138000.")
+    sentence = _("This is not a phone number. Give the 11 digits of a mobile number.")
 
 
 class PhoneNotSupported(SMSVerifyError):

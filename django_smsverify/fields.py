@@ -93,6 +93,11 @@ class EncryptedDictField(_Column):
     def from_db_value(self, value: str | None, expression: object, connection: object) -> Ciphertext:
         return Ciphertext(value or "")
 
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """What nobody has looked at is stored as it was loaded, which needs no key."""
+        value = model_instance.__dict__.get(self.attname)
+        return value if isinstance(value, Ciphertext) else super().pre_save(model_instance, add)
+
     def get_prep_value(self, value: Any) -> Any:
         return str(value if isinstance(value, Ciphertext) else encrypt(value))
 

@@ -1,42 +1,32 @@
-"""The way of queued messages through their gateway, once, to a recorded outcome."""
+"""The way of queued messages through their gateway, once."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
-from . import phones
-from .enums import MessageStatus, Reason
+from .enums import Reason
 from .exceptions import GatewayRejected
 from .gateways.base import Outcome
 from .models import Message, Template
-from .recording import claim, record
+from .recording import claim
 from .types import OutgoingSMS
-
-logger = logging.getLogger("django_smsverify")
 
 
 @sensitive_variables()
-def hand_over(messages: Iterable[Message], values: Mapping[str, Mapping[str, str]]) -> None:
-    """Gives queued messages of one template to its gateway in one call and records what became of each."""
+def hand_over(messages: Iterable[Message], values: Mapping[str, Mapping[str, str]]) -> list[tuple[Message, Outcome]]:
+    """Gives queued messages of one template to its gateway in one call and returns what became of each.
+
+    Leaves out those that somebody else hands over. What it returns must be recorded by the caller.
+    """
     claimed = {message.phone: message for message in messages if claim(message)}
     if not claimed:
-        return
+        return []
     template = next(iter(claimed.values())).template
     outcomes = _outcomes(template, {phone: values[phone] for phone in claimed})
-    for phone, message in claimed.items():
-        record(message, outcomes[phone])
-        logger.log(
-            logging.WARNING if message.status == MessageStatus.NOT_SENT else logging.INFO,
-            "SMS to %s by %s: %s %s",
-            phones.mask(phone),
-            template.provider.slug,
-            message.status,
-            message.error_code,
-        )
+    return [(message, outcomes[phone]) for phone, message in claimed.items()]
 
 
 @sensitive_variables()

@@ -272,8 +272,8 @@ class Verification(models.Model):
     def __str__(self) -> str:
         return f"{phones.mask(self.phone)} · {self.purpose}"
 
-    def code(self) -> str | None:
-        """The code, derived anew; None when the key it came from is no longer configured."""
+    def code(self) -> str:
+        """The code, derived anew; raises LookupError when the key it came from is no longer configured."""
         message = f"{self.pk}:{self.phone}:{self.purpose}:{self.nonce}"
         return codes.derive(self.key_id, message, self.code_length)
 

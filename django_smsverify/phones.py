@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 import phonenumbers
+from django.views.decorators.debug import sensitive_variables
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
 
 from .conf import conf
@@ -15,6 +16,7 @@ WRITTEN = re.compile(r"\+?[0-9 ().-]{3,31}")
 MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
 
+@sensitive_variables()
 def parse(written: str) -> str:
     """Reads a number as a person writes it and returns it as E.164, such as `+8613800138000`.
 
@@ -32,6 +34,7 @@ def parse(written: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+@sensitive_variables()
 def _read(written: str) -> PhoneNumber:
     plain = unicodedata.normalize("NFKC", written).strip()
     if not WRITTEN.fullmatch(plain):

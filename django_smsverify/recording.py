@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.utils import timezone
 
+from . import phones
 from .enums import MessageStatus
 from .exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Outcome
 from .models import Message
+
+logger = logging.getLogger("django_smsverify")
 
 
 def claim(message: Message) -> bool:
@@ -25,10 +29,18 @@ def record(message: Message, outcome: Outcome) -> None:
     """
     status, found = _news(message, outcome)
     rows = Message.objects.primary().filter(pk=message.pk)
-    if outcome_id := outcome.remote_id if not isinstance(outcome, GatewayRejected) else "":
-        rows.update(remote_id=outcome_id)
+    if outcome.remote_id:
+        rows.update(remote_id=outcome.remote_id[:64])
     rows.filter(status__in=status.below()).update(status=status, values={}, **found)
     message.refresh_from_db()
+    logger.log(
+        logging.WARNING if message.status == MessageStatus.NOT_SENT else logging.INFO,
+        "SMS to %s by %s: %s %s",
+        phones.mask(message.phone),
+        message.provider.slug,
+        message.status,
+        message.error_code,
+    )
 
 
 def _news(message: Message, outcome: Outcome) -> tuple[MessageStatus, dict[str, Any]]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from . import phones, routing, texts, throttling
+from . import codes, phones, routing, texts, throttling
 from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
@@ -23,12 +23,16 @@ from .exceptions import (
 )
 from .handover import hand_over
 from .models import Message, Recipient, Template, Verification
+from .recording import record
 from .transactions import committed
 
 LEAST_LIFE = 60
 """Seconds; a code that is about to expire is not worth an SMS."""
+WAY = 5
+"""Seconds that an SMS may be under way before its text counts a minute less."""
 
 
+@sensitive_variables("phone")
 def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verification:
     """Sends a code to a number and returns the question that `verify_code` answers.
 
@@ -40,10 +44,11 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
     """
     phone = phones.parse(phone)
     templates = routing.routes(purpose)
-    recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
-    with throttling.admission(phone, ip) as toll, committed(Verification):
-        verification = _ask(_held(recipient), purpose)
-        first = _queue(templates[0], phone, verification=verification)
+    with throttling.admission(phone, ip) as toll:
+        recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
+        with committed(Verification):
+            verification = _ask(_held(recipient), purpose)
+            first = _queue(templates[0], verification)
     try:
         _send_by_routes(verification, templates, first)
     except (NoRoute, PhoneRejected) as error:
@@ -66,7 +71,7 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
     with throttling.admission(verification.phone, ip) as toll, committed(Verification):
         _held(verification.recipient)
         _lengthen(verification)
-        first = _queue(templates[0], verification.phone, verification=verification)
+        first = _queue(templates[0], verification)
     try:
         _send_by_routes(verification, templates, first)
     except NoRoute:
@@ -84,12 +89,15 @@ def find(verification_id: UUID) -> Verification:
 
 
 def refuse_ended(verification: Verification, now: datetime) -> None:
-    """Raises AlreadyUsed, TooManyAttempts or CodeExpired for a verification that no code can verify."""
+    """Raises AlreadyUsed, TooManyAttempts or CodeExpired for a verification that no code can verify.
+
+    A code whose key is no longer configured has expired, too.
+    """
     if verification.verified_at is not None:
         raise AlreadyUsed
     if verification.attempts >= verification.max_attempts:
         raise TooManyAttempts
-    if verification.expires_at <= now:
+    if verification.expires_at <= now or not codes.is_known(verification.key_id):
         raise CodeExpired
 
 
@@ -137,47 +145,46 @@ def _less_doubtful_first(verification: Verification, templates: list[Template]) 
     return sorted(templates, key=lambda template: last.get(template.provider_id) == MessageStatus.UNKNOWN)
 
 
-def _queue(template: Template, phone: str, *, verification: Verification) -> Message:
+def _queue(template: Template, verification: Verification) -> Message:
     values = _code_values(verification, code="0" * verification.code_length)
     return Message.objects.primary().create(
         verification=verification,
         provider=template.provider,
         template=template,
-        phone=phone,
-        purpose=template.purpose,
+        phone=verification.phone,
+        purpose=verification.purpose,
         segments=_segments(template, values),
         created_at=timezone.now(),
     )
 
 
+@sensitive_variables()
 def _send_by_routes(verification: Verification, templates: Sequence[Template], message: Message) -> None:
     """Tries one route after the other until an SMS has left or may have left.
 
+    A refusal and the next attempt are committed together, so that no other request finds the number free
+    between them.
+
     Raises PhoneRejected when the fault is the number's, NoRoute when no provider took it.
     """
-    for template in templates:
-        if message.template_id != template.pk:
-            message = _queue(template, verification.phone, verification=verification)
-        status = _hand_over_code(verification, message)
-        if status != MessageStatus.NOT_SENT:
-            return
-        if message.error_reason == Reason.RECIPIENT:
-            raise PhoneRejected
-    raise NoRoute
-
-
-@sensitive_variables()
-def _hand_over_code(verification: Verification, message: Message) -> str:
-    code = verification.code()
-    if code is None:
-        raise CodeExpired
-    hand_over([message], {message.phone: _code_values(verification, code)})
-    return message.status
+    for successor in (*templates[1:], None):
+        outcomes = hand_over([message], {message.phone: _code_values(verification, verification.code())})
+        with committed(Message):
+            for _, outcome in outcomes:
+                record(message, outcome)
+            if message.status != MessageStatus.NOT_SENT:
+                return
+            if message.error_reason == Reason.RECIPIENT:
+                break
+            if successor is not None:
+                message = _queue(successor, verification)
+    raise PhoneRejected if message.error_reason == Reason.RECIPIENT else NoRoute
 
 
 def _code_values(verification: Verification, code: str) -> dict[str, str]:
-    left = verification.expires_at - timezone.now()
-    return {"code": code, "minutes": str(max(1, round(left.total_seconds() / 60)))}
+    left = (verification.expires_at - timezone.now()).total_seconds()
+    # The seconds that the way here took do not cost a minute.
+    return {"code": code, "minutes": str(max(1, int(left + WAY) // 60))}
 
 
 def _segments(template: Template, values: Mapping[str, str]) -> int:
@@ -185,6 +192,7 @@ def _segments(template: Template, values: Mapping[str, str]) -> int:
     return texts.segments(texts.signed(signature, texts.render(template.content, values)))
 
 
+@sensitive_variables()
 def send_message(template: Template, recipients: Mapping[str, Mapping[str, str]]) -> list[Message]:
     """Sends an approved text without a code to many numbers, in batches where the vendor takes them.
 
@@ -209,10 +217,12 @@ def send_message(template: Template, recipients: Mapping[str, Mapping[str, str]]
             for phone, own in values.items()
         )
     for batch in _batches(template, messages, values):
-        hand_over(batch, values)
+        for message, outcome in hand_over(batch, values):
+            record(message, outcome)
     return messages
 
 
+@sensitive_variables()
 def _checked(template: Template, recipients: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
     names = set(texts.placeholders(template.content))
     if "code" in names:
@@ -230,6 +240,7 @@ def _checked(template: Template, recipients: Mapping[str, Mapping[str, str]]) ->
     return values
 
 
+@sensitive_variables()
 def _batches(
     template: Template, messages: Iterable[Message], values: Mapping[str, Mapping[str, str]]
 ) -> Iterator[list[Message]]:

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.cache import BaseCache, caches
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
 
 # Not get_usage(): it cannot give back what it took, and RATELIMIT_ENABLE or RATELIMIT_FAIL_OPEN would open it.
 from django_ratelimit.core import EXPIRATION_FUDGE, _get_window, _make_cache_key
@@ -70,6 +71,7 @@ class Toll:
                 caches[cache_alias()].decr(self._keys.pop())
 
 
+@sensitive_variables("phone", "ip")
 @contextmanager
 def admission(phone: str, ip: str | None) -> Iterator[Toll]:
     """Passes the limits in their order, address, number, block, site, and holds the number for the body.
@@ -92,6 +94,7 @@ def admission(phone: str, ip: str | None) -> Iterator[Toll]:
         raise
 
 
+@sensitive_variables("phone")
 @contextmanager
 def number_lock(phone: str) -> Iterator[None]:
     """Lets one request at a time ask the database about a number; what is exact is decided there.
@@ -121,6 +124,7 @@ def _acquire(cache: BaseCache, key: str, token: str) -> bool:
     raise ConnectionError("the cache neither keeps the lock nor names its holder")
 
 
+@sensitive_variables("phone")
 def check_number(phone: str, now: datetime) -> None:
     """The number's own limits over every rolling window; raises Throttled with the longest wait."""
     limits = [
@@ -150,6 +154,7 @@ def resend_wait(phone: str, now: datetime) -> int:
     return _wait(spent, pause, now)
 
 
+@sensitive_variables("phone")
 def allowed_guesses(phone: str, purpose: str, now: datetime) -> int:
     """How many guesses a new verification gets; at least one, so that no stranger locks the owner out."""
     limit = conf.GUESS_LIMIT

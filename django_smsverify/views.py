@@ -11,6 +11,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 from rest_framework import exceptions as drf
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -98,6 +99,7 @@ class FrontEndView(APIView):
 class SendView(FrontEndView):
     """Sends a code, or sends one again."""
 
+    @sensitive_variables()
     def post(self, request: Request) -> Response:
         serializer = SendSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -129,6 +131,7 @@ class SendStatusView(FrontEndView):
 class VerifyView(FrontEndView):
     """Judges a code."""
 
+    @sensitive_variables()
     def post(self, request: Request) -> Response:
         serializer = VerifySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

@@ -60,7 +60,9 @@ def accept_ticket(request: object, data: dict[str, Any]) -> bool:
         ("+85261234567", "phone_not_supported"),
     ],
 )
-def test_a_bad_number_is_named_and_nothing_is_sent(written: object, code: str, site: Site, memory: MakeProvider) -> None:
+def test_a_bad_number_is_named_and_nothing_is_sent(
+    written: object, code: str, site: Site, memory: MakeProvider
+) -> None:
     memory()
 
     response = site.post("send", {"phone": written, "purpose": "login"})
@@ -157,7 +159,9 @@ def test_only_json_is_taken(kind: str, path: str, site: Site, db: None) -> None:
     assert refusal(response) == (415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "send"), ("PUT", "send"), ("DELETE", "verify"), ("GET", "verify")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "send"), ("PUT", "send"), ("DELETE", "verify"), ("GET", "verify")]
+)
 def test_other_methods_are_refused(method: str, path: str, site: Site, db: None) -> None:
     assert refusal(requests.request(method, f"{site.url}/sms/{path}/", timeout=60)) == (405, "method_not_allowed")
 
@@ -208,7 +212,9 @@ def test_a_captcha_that_cannot_be_asked_refuses(broken: object, site: Site, memo
         assert refusal(site.send()) == (400, "captcha_required")
 
 
-def test_a_number_that_the_vendor_cannot_serve(site: Site, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox) -> None:
+def test_a_number_that_the_vendor_cannot_serve(
+    site: Site, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
+) -> None:
     vendor("ihuyi", priority=1)
     memory()
     sandbox.misbehave("ihuyi", Fault.refuse("4030"))

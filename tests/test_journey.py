@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.test import override_settings
 from sandbox.server import Sandbox
 
 from django_smsverify.exceptions import ProofRejected
 from django_smsverify.models import Message, Verification
 from django_smsverify.verifying import redeem_proof
 
-from .conftest import PHONE, VENDORS, MakeProvider, Site, code_in, last_code, refusal, wrong
+from .conftest import PHONE, VENDORS, MakeProvider, Site, code_in
 
 
 @pytest.mark.parametrize("gateway", VENDORS)

@@ -17,7 +17,7 @@ from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayUncertain
 from django_smsverify.types import Acceptance, Answer, Credential, JSONObject, Option, OutgoingSMS
 
-from .base import PROXY, Gateway, Outcome, forbid, json_object, ordered_values, word
+from .base import PROXY, Gateway, Outcome, forbid, json_object, ordered_values, stated, word
 
 
 class APISpaceGateway(Gateway):
@@ -61,7 +61,7 @@ class APISpaceGateway(Gateway):
         inner: JSONObject = data if isinstance(data, dict) else {}
         remote_id = _first(found, inner, "msgId", "msgid")
         success = {word(code) for code in self.option("success_codes").split(",")}
-        codes = [word(level["code"]) for level in (found, inner) if "code" in level]
+        codes = [stated(level["code"]) for level in (found, inner) if "code" in level]
         failed = [code for code in codes if code not in success]
         if not codes or (failed and remote_id):
             raise GatewayUncertain(
@@ -83,5 +83,5 @@ class APISpaceGateway(Gateway):
 
 
 def _first(found: JSONObject, inner: JSONObject, *names: str) -> str:
-    """The first of these fields that says something, in the envelope and then inside it."""
-    return next((word(level[n]) for level in (found, inner) for n in names if word(level.get(n))), "")
+    """The first of these fields that says something, each in the envelope and then inside it."""
+    return next((word(level[n]) for n in names for level in (found, inner) if word(level.get(n))), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import requests
@@ -28,6 +28,7 @@ PROXY = Option(
     label=_("HTTP proxy"),
     help_text=_("Such as http://10.0.0.5:3128; blank: none. Proxy settings of the environment are ignored."),
 )
+LONGEST_DETAIL = 500
 HTTP_REASONS = {401: Reason.ACCOUNT, 402: Reason.ACCOUNT, 403: Reason.ACCOUNT, 429: Reason.RATE}
 
 
@@ -121,25 +122,27 @@ class Gateway:
 
     @staticmethod
     def _excerpt(answer: Answer) -> str:
-        return f"HTTP {answer.status}: {' '.join(answer.text.split())[:200]}"
+        return f"HTTP {answer.status}: {' '.join(answer.text.split())}"
 
     @sensitive_variables()
     def _told(self, outcome: Outcome | None, sms: OutgoingSMS) -> Outcome:
-        """The outcome with the vendor's words freed of numbers and values, which vendors like to repeat."""
+        """The outcome with the vendor's words freed of numbers, values and keys, which vendors like to repeat."""
         if outcome is None:
             return GatewayUncertain("the vendor's answer does not name this number")
         if isinstance(outcome, GatewayError):
-            outcome.detail = scrub(str(outcome.detail), sms)
+            secrets = self.account.credentials.values()
+            # Cut last: half a code would not be found.
+            outcome.detail = scrub(str(outcome.detail), sms, secrets)[:LONGEST_DETAIL]
             outcome.args = (outcome.detail,)
         return outcome
 
 
 @sensitive_variables()
-def scrub(words: str, sms: OutgoingSMS) -> str:
-    """Replaces every number and every value of `sms` in a vendor's words by `***`."""
+def scrub(words: str, sms: OutgoingSMS, secrets: Iterable[str]) -> str:
+    """Replaces every secret and every number and value of `sms` in a vendor's words by `***`."""
     values = {value for own in sms.recipients.values() for value in own.values() if len(value) > 1}
     numbers = {part for phone in sms.recipients for part in (phone, phone.removeprefix("+86"))}
-    for secret in sorted(values | numbers, key=len, reverse=True):
+    for secret in sorted({*values, *numbers, *filter(None, secrets)}, key=len, reverse=True):
         words = words.replace(secret, "***")
     return words
 
@@ -147,6 +150,13 @@ def scrub(words: str, sms: OutgoingSMS) -> str:
 def word(value: object) -> str:
     """A vendor's code or id as text: `1`, `"1"` and `"1 "` are one, None is none."""
     return "" if value is None else str(value).strip()
+
+
+def stated(code: object) -> str:
+    """The code that decides, as text; raises ValueError where the vendor gives none, which says neither yes nor no."""
+    if not word(code):
+        raise ValueError("no code")
+    return word(code)
 
 
 def json_object(answer: Answer) -> JSONObject:

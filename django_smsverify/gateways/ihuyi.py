@@ -14,7 +14,7 @@ from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayUncertain
 from django_smsverify.types import Acceptance, Answer, Credential, JSONObject, Option, OutgoingSMS
 
-from .base import PROXY, Gateway, Outcome, forbid, full_text, json_object, ordered_values, word
+from .base import PROXY, Gateway, Outcome, forbid, full_text, json_object, ordered_values, stated, word
 
 
 class IhuyiGateway(Gateway):
@@ -84,8 +84,9 @@ class IhuyiGateway(Gateway):
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         found = flat_object(answer)
-        if word(found["code"]) != "2":
-            raise self.refusal(found["code"], found.get("msg"))
+        code = stated(found["code"])
+        if code != "2":
+            raise self.refusal(code, found.get("msg"))
         return dict.fromkeys(sms.recipients, Acceptance(remote_id=word(found.get("smsid"))))
 
 

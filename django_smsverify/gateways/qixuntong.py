@@ -20,7 +20,7 @@ from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.types import Acceptance, Answer, Credential, OutgoingSMS
 
-from .base import Gateway, Outcome, full_text, json_object, word
+from .base import Gateway, Outcome, full_text, json_object, stated, word
 
 ITEM_REASONS = {
     "10": Reason.ACCOUNT,
@@ -70,7 +70,7 @@ class QixuntongGateway(Gateway):
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         found = json_object(answer)
-        status = word(found["status"])
+        status = stated(found["status"])
         if status != "0":
             raise self.refusal(status, f"status {status}")  # the vendor gives no words
         items = {word(item["mobile"]): item for item in found["list"]}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import texts
 from django_smsverify.types import Acceptance, Answer, Credential, Option, OutgoingSMS
 
-from .base import PROXY, Gateway, Outcome, json_object, named_values, word
+from .base import PROXY, Gateway, Outcome, json_object, named_values, stated, word
 
 
 class TopThinkGateway(Gateway):
@@ -62,8 +62,9 @@ class TopThinkGateway(Gateway):
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         found = json_object(answer)
-        if word(found["code"]) != "0":
-            raise self.refusal(found["code"], found.get("message"))
+        code = stated(found["code"])
+        if code != "0":
+            raise self.refusal(code, found.get("message"))
         data = found.get("data")
         remote_id = word(data.get("id")) if isinstance(data, dict) else ""
         return dict.fromkeys(sms.recipients, Acceptance(remote_id=remote_id))

@@ -41,7 +41,7 @@ class HTTPTransport:
         try:
             return self._fly(session, request, flight, (connect, read))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            failure = flight.failure(urlsplit(account.base_url).hostname or "", type(error).__name__)
+            failure = flight.failure(_host(account.base_url), type(error).__name__)
         finally:
             flight.land()
         # Raised out here, so that it carries no context: requests puts whole URLs into its exceptions.
@@ -105,6 +105,13 @@ class _Flight:
                 with suppress(OSError):  # the vendor was faster
                     # Of the plain socket, also under TLS: only the kernel's end may be touched from here.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 _current: ContextVar[_Flight | None] = ContextVar("django_smsverify_flight", default=None)

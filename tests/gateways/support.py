@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from threading import Thread
+from threading import Semaphore, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,19 +35,21 @@ GATEWAYS: dict[str, type[Gateway]] = {
 ACCEPTED = {
     "topthink": '{"code":0,"message":"发送成功","data":{"id":"6055df2f45e10"}}',
     "veesing": '{"returnStatus":"1 ","message":"成功","remainPoint":"241","taskId":"3313746","successCounts":"1"}',
-    "apispace": '{"code":"0","failNum":"0","successNum":"1","msgId":"17041010383624511","time":"20170410103836","errorMsg":""}',
+    "apispace": (
+        '{"code":"0","failNum":"0","successNum":"1","msgId":"17041010383624511","time":"20170410103836","errorMsg":""}'
+    ),
     "ihuyi": '{"code":2,"msg":"提交成功","smsid":"16565055561380468726"}',
-    "qixuntong": '{"status":"0","balance":-153278040,"list":[{"mid":"5BCFD88382720003","mobile":"13800138000","result":0}]}',
+    "qixuntong": (
+        '{"status":"0","balance":-153278040,"list":[{"mid":"5BCFD88382720003","mobile":"13800138000","result":0}]}'
+    ),
 }
 HONG_KONG = "+85261234567"
 
 
 def sms(content: str, *phones: str, **values: str) -> OutgoingSMS:
     """A text with the same values for all its numbers."""
-    recipients = {phone: values for phone in phones or (PHONE,)}
-    return OutgoingSMS(
-        content=content, signature="示例站", signature_id="78", template_id="234", recipients=recipients
-    )
+    recipients = dict.fromkeys(phones or (PHONE,), values)
+    return OutgoingSMS(content=content, signature="示例站", signature_id="78", template_id="234", recipients=recipients)
 
 
 def filed(vendor: str, phone: str = PHONE, code: str = CODE) -> OutgoingSMS:
@@ -133,14 +135,26 @@ class Heard:
 
 
 class Vendor:
-    """A small HTTP server that keeps what it hears and always answers the same."""
+    """A small HTTP server that keeps what it hears and always answers the same.
 
-    def __init__(self, answer: str, *headers: tuple[str, str], status: int = 200) -> None:
-        self.answer = answer.encode()
+    `promised` bytes more than it has are announced; `hang_up` closes each connection without a word about it.
+    """
+
+    def __init__(
+        self,
+        answer: str | bytes,
+        *headers: tuple[str, str],
+        status: int = 200,
+        promised: int = 0,
+        hang_up: bool = False,
+    ) -> None:
+        self.answer = answer.encode() if isinstance(answer, str) else answer
+        self.headers = (*headers, ("Content-Length", str(len(self.answer) + promised)))
         self.status = status
-        self.headers = headers
+        self.hang_up = hang_up
         self.heard: list[Heard] = []
-        self.server = _Server(("127.0.0.1", 0), _handler(self))
+        self.closed = Semaphore(0)
+        self.server = _Server(self)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -159,34 +173,40 @@ class Vendor:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, vendor: Vendor) -> None:
+        self.vendor = vendor
+        super().__init__(("127.0.0.1", 0), _Handler)
+
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # without a look-up of the host's name
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self.vendor.closed.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that breaks off is part of some tests."""
 
 
-def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        timeout = 5
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 5
 
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            headers = dict(self.headers.items())
-            vendor.heard.append(
-                Heard(port=self.client_address[1], line=self.requestline, headers=headers, body=body)
-            )
-            self.send_response(vendor.status)
-            for name, value in (*vendor.headers, ("Content-Length", str(len(vendor.answer)))):
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(vendor.answer)
+    def do_GET(self) -> None:
+        vendor = self.server.vendor
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        headers = dict(self.headers.items())
+        vendor.heard.append(Heard(port=self.client_address[1], line=self.requestline, headers=headers, body=body))
+        self.send_response(vendor.status)
+        for name, value in vendor.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(vendor.answer)
+        self.close_connection = self.close_connection or vendor.hang_up
 
-        do_POST = do_CONNECT = do_GET
+    do_POST = do_CONNECT = do_GET  # noqa: N815 - named by the base class
 
-        def log_message(self, *args: Any, **kwargs: Any) -> None:
-            pass
-
-    return Handler
+    def log_message(self, *args: Any, **kwargs: Any) -> None:
+        pass

@@ -1,0 +1,42 @@
+# Everything here needs Python 3.11 or newer and make, and installs what else it needs into .venv.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint messages clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+demo: $(VENV)/ready ## run the demo site with five sandbox vendors (HOST=127.0.0.1 PORT=8000)
+	@$(RUN) example_project/manage.py demo --host $(HOST) --port $(PORT)
+
+test: $(VENV)/test ## run the tests with branch coverage
+	$(RUN) -m coverage run -m pytest $(ARGS)
+	$(RUN) -m coverage report
+
+lint: $(VENV)/lint ## check style and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy django_smsverify example_project tests
+
+messages: $(VENV)/lint ## collect and compile the translations (needs GNU gettext)
+	cd django_smsverify && ../$(RUN) -P -m django makemessages --locale zh_Hans --no-location
+	cd django_smsverify && ../$(RUN) -P -m django compilemessages --locale zh_Hans
+
+clean: ## remove what these commands made
+	rm -rf $(VENV) .tox .coverage .mypy_cache .pytest_cache .ruff_cache example_project/var
+
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/test $(VENV)/lint: $(VENV)/%: $(VENV)/ready
+	$(RUN) -m pip install --quiet --disable-pip-version-check --group $*
+	@touch $@

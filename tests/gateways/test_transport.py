@@ -1,0 +1,503 @@
+"""What each way of failing means, over real sockets: not sent, refused, or perhaps sent."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import time_machine
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from sandbox.catalogue import CREDENTIALS
+from sandbox.faults import Fault
+from sandbox.server import Sandbox
+
+from django_smsverify.exceptions import GatewayError, GatewayUnavailable, GatewayUncertain
+from django_smsverify.types import Acceptance
+from tests.conftest import PHONE, VENDORS, Ear
+
+from .support import ACCEPTED, CODE, GATEWAYS, Vendor, at, body_of, filed, verdict
+
+every_vendor = pytest.mark.parametrize("vendor", VENDORS)
+
+HASTY = (0.2, 0.2, 5.0)
+"""For vendors that do not answer in time."""
+SHORT = (2.0, 2.0, 0.5)
+"""For vendors that never come to an end."""
+
+
+def served(sandbox: Sandbox) -> int:
+    return len(sandbox.exchanges)
+
+
+def outcome_of(gateway: Any, vendor: str) -> GatewayError:
+    """The error for the only number, which names neither a secret nor a URL."""
+    found = gateway.send(filed(vendor))[PHONE]
+    assert isinstance(found, GatewayError), found
+    assert_discreet(found, vendor)
+    return found
+
+
+def assert_discreet(error: BaseException, vendor: str) -> None:
+    assert error.__context__ is None
+    assert error.__cause__ is None
+    for shown in (str(error), repr(error), repr(error.args), repr(vars(error))):
+        for secret in (*CREDENTIALS[vendor].values(), PHONE, PHONE[3:], CODE, "://", "/sms", "%E"):
+            assert secret not in shown
+
+
+# ------------------------------------------------------------------------ certainly not sent
+
+
+@every_vendor
+def test_a_refused_connection_never_left(vendor: str, closed_port: int) -> None:
+    error = outcome_of(at(vendor, f"http://127.0.0.1:{closed_port}"), vendor)
+
+    assert isinstance(error, GatewayUnavailable)
+    assert "127.0.0.1 could not be reached" in str(error)
+
+
+@every_vendor
+def test_an_unknown_host_never_left(vendor: str) -> None:
+    error = outcome_of(at(vendor, "https://nonexistent.invalid"), vendor)
+
+    assert isinstance(error, GatewayUnavailable)
+    assert "nonexistent.invalid" in str(error)
+
+
+@every_vendor
+def test_a_host_that_speaks_no_tls_never_got_it(vendor: str, sandbox: Sandbox) -> None:
+    before = served(sandbox)
+
+    error = outcome_of(at(vendor, sandbox.base_urls[vendor].replace("http://", "https://")), vendor)
+
+    assert isinstance(error, GatewayUnavailable)
+    assert served(sandbox) == before
+
+
+@every_vendor
+def test_a_connect_timeout_never_left(vendor: str, full_port: int) -> None:
+    error = outcome_of(at(vendor, f"http://127.0.0.1:{full_port}", timeout=HASTY), vendor)
+
+    assert isinstance(error, GatewayUnavailable)
+    assert "ConnectTimeout" in str(error)
+
+
+@every_vendor
+def test_a_handshake_without_an_answer_never_left(vendor: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        error = outcome_of(at(vendor, f"https://127.0.0.1:{mute.getsockname()[1]}", timeout=HASTY), vendor)
+
+    assert isinstance(error, GatewayUnavailable)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_total_time_over_while_connecting_never_left(scheme: str, full_port: int) -> None:
+    gateway = at("topthink", f"{scheme}://127.0.0.1:{full_port}", timeout=(0.4, 5, 0.1))
+
+    assert isinstance(outcome_of(gateway, "topthink"), GatewayUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "credential", "options"),
+    [("topthink", "app_code", {"auth": "header"}), ("apispace", "token", {}), ("qixuntong", "secret_id", {})],
+)
+@pytest.mark.parametrize("value", ["密钥", "key\r\nX-Other: 1", "key\n"], ids=["Chinese", "two lines", "line end"])
+def test_a_credential_that_no_header_can_carry_never_left(
+    vendor: str, credential: str, options: dict[str, str], value: str, sandbox: Sandbox
+) -> None:
+    before = served(sandbox)
+
+    gateway = at(vendor, sandbox.base_urls[vendor], credentials={credential: value}, **options)
+    error = outcome_of(gateway, vendor)
+
+    assert isinstance(error, GatewayUnavailable)
+    assert value.strip() not in f"{error!r}"
+    assert served(sandbox) == before
+
+
+@pytest.mark.parametrize(
+    "base_url", ["", "nonsense", "http://", "ftp://127.0.0.1/", "https://[::1", "http://127.0.0.1:port/", "http://*/"]
+)
+def test_a_broken_base_url_never_left(base_url: str) -> None:
+    assert isinstance(at("veesing", base_url).send(filed("veesing"))[PHONE], GatewayUnavailable)
+
+
+# ------------------------------------------------------------------------ a certificate
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> Path:
+    """A certificate for this machine that nobody vouches for, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path / "self-signed.pem"
+    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def impostor(self_signed: Path) -> Iterator[Vendor]:
+    """A server with that certificate; it works for those who trust it."""
+    server = Vendor(ACCEPTED["topthink"])
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(self_signed)
+    server.server.socket = tls.wrap_socket(server.server.socket, server_side=True, do_handshake_on_connect=False)
+    server.url = server.url.replace("http://", "https://")
+    with server:
+        assert requests.post(server.url, verify=str(self_signed), timeout=5).status_code == 200
+        server.heard.clear()
+        yield server
+
+
+@every_vendor
+def test_a_certificate_that_nobody_vouches_for_is_not_accepted(
+    vendor: str, impostor: Vendor, self_signed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(self_signed))
+
+    error = outcome_of(at(vendor, impostor.url), vendor)
+
+    assert isinstance(error, GatewayUnavailable)
+    assert "SSLError" in str(error)
+    assert impostor.heard == []
+
+
+# ------------------------------------------------------------------------ perhaps sent
+
+
+@every_vendor
+@pytest.mark.parametrize("deliver", [True, False], ids=["delivered", "lost"])
+@pytest.mark.parametrize(
+    ("fault", "timeout"),
+    [(Fault.hang, HASTY), (Fault.reset, (5, 5, 10)), (Fault.drip, SHORT)],
+    ids=["hang", "reset", "drip"],
+)
+def test_without_a_whole_answer_it_may_have_been_sent(
+    vendor: str,
+    fault: Callable[[bool], Fault],
+    timeout: tuple[float, float, float],
+    deliver: bool,
+    sandbox: Sandbox,
+) -> None:
+    sandbox.misbehave(vendor, fault(deliver))
+    before, began = served(sandbox), time.monotonic()
+
+    error = outcome_of(at(vendor, sandbox.base_urls[vendor], timeout=timeout), vendor)
+
+    assert isinstance(error, GatewayUncertain)
+    assert time.monotonic() - began < 5
+    assert served(sandbox) == before + 1
+    assert len(sandbox.inbox.of(PHONE[3:])) == deliver
+
+
+@every_vendor
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Fault.status(500), "500"),
+        (Fault.status(502), "502"),
+        (Fault.deliver_then_status(503), "503"),
+        (Fault.garbage(), ""),
+        (Fault.empty(), ""),
+        (Fault.huge(), ""),
+    ],
+    ids=["500", "502", "delivered, then 503", "garbage", "empty", "huge"],
+)
+def test_with_an_unreadable_answer_it_may_have_been_sent(
+    vendor: str, fault: Fault, code: str, sandbox: Sandbox
+) -> None:
+    sandbox.misbehave(vendor, fault)
+    before = served(sandbox)
+
+    error = outcome_of(at(vendor, sandbox.base_urls[vendor]), vendor)
+
+    assert isinstance(error, GatewayUncertain)
+    assert error.error_code == code
+    assert served(sandbox) == before + 1
+
+
+@every_vendor
+def test_an_answer_that_breaks_off_may_have_been_sent(vendor: str) -> None:
+    with Vendor(ACCEPTED[vendor], ("Connection", "close"), promised=1) as server:
+        error = outcome_of(at(vendor, server.url), vendor)
+
+    assert isinstance(error, GatewayUncertain)
+    assert len(server.heard) == 1
+
+
+@pytest.mark.parametrize(("size", "expected"), [(64 * 1024, "accepted"), (64 * 1024 + 1, "uncertain")])
+def test_an_answer_may_have_64_kib_and_not_a_byte_more(size: int, expected: str) -> None:
+    with Vendor('{"code":0}'.ljust(size)) as server:
+        assert verdict(at("topthink", server.url).send(filed("topthink"))[PHONE])[0] == expected
+
+
+def test_a_compressed_answer_is_measured_when_it_is_unpacked() -> None:
+    packed = gzip.compress(b'{"code":0}'.ljust(1024 * 1024))
+    with Vendor(packed, ("Content-Encoding", "gzip")) as server:
+        error = outcome_of(at("topthink", server.url), "topthink")
+
+    assert isinstance(error, GatewayUncertain)
+    assert "larger than 64 KiB" in str(error)
+
+
+# ------------------------------------------------------------------------ refused by HTTP
+
+
+@every_vendor
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (400, "other"),
+        (401, "account"),
+        (402, "account"),
+        (403, "account"),
+        (404, "other"),
+        (429, "rate"),
+        (304, "other"),
+    ],
+)
+def test_a_refusal_by_http_was_not_sent(vendor: str, status: int, reason: str, sandbox: Sandbox) -> None:
+    sandbox.misbehave(vendor, Fault.status(status))
+
+    error = outcome_of(at(vendor, sandbox.base_urls[vendor]), vendor)
+
+    assert verdict(error) == ("rejected", reason, str(status))
+    assert f"HTTP {status}" in str(error)
+
+
+@every_vendor
+def test_a_redirect_is_a_refusal_and_not_followed(vendor: str, sandbox: Sandbox) -> None:
+    sandbox.misbehave(vendor, Fault.redirect())
+    before = served(sandbox)
+
+    error = outcome_of(at(vendor, sandbox.base_urls[vendor]), vendor)
+
+    assert verdict(error) == ("rejected", "other", "302")
+    assert served(sandbox) == before + 1
+
+
+# ------------------------------------------------------------------------ what leaves, and how
+
+
+@every_vendor
+def test_the_sandbox_vendor_takes_it(vendor: str, sandbox: Sandbox) -> None:
+    found = at(vendor, sandbox.base_urls[vendor]).send(filed(vendor))[PHONE]
+
+    (received,) = sandbox.inbox.of(PHONE[3:])
+    assert isinstance(found, Acceptance)
+    assert found.remote_id == received.remote_id
+    assert CODE in received.text
+
+
+@every_vendor
+def test_what_was_built_arrives_with_nothing_of_the_environment(vendor: str) -> None:
+    with Vendor(ACCEPTED[vendor]) as server:
+        gateway = at(vendor, server.url)
+        with time_machine.travel(datetime(2026, 11, 21, tzinfo=UTC), tick=False):
+            built = gateway.build_send(filed(vendor)).prepare()
+            assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+
+    (heard,) = server.heard
+    assert heard.line == f"{built.method} {built.path_url} HTTP/1.1"
+    assert heard.body == body_of(built)
+    general = {"Host", "User-Agent", "Accept", "Accept-Encoding", "Connection"}
+    assert {name: value for name, value in heard.headers.items() if name not in general} == dict(built.headers)
+    assert heard.headers["User-Agent"] == "django-smsverify"
+
+
+@every_vendor
+def test_one_connection_serves_many_sends(vendor: str) -> None:
+    with Vendor(ACCEPTED[vendor]) as server:
+        for _ in range(3):
+            assert isinstance(at(vendor, server.url).send(filed(vendor))[PHONE], Acceptance)
+
+    assert len(server.heard) == 3
+    assert len({heard.port for heard in server.heard}) == 1
+
+
+@every_vendor
+def test_a_connection_that_the_vendor_closed_meanwhile_is_replaced(vendor: str) -> None:
+    with Vendor(ACCEPTED[vendor], hang_up=True) as server:
+        for _ in range(2):
+            assert isinstance(at(vendor, server.url).send(filed(vendor))[PHONE], Acceptance)
+            assert server.closed.acquire(timeout=10)
+
+    assert len({heard.port for heard in server.heard}) == 2
+
+
+def test_proxies_of_the_environment_are_ignored(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
+    with Vendor(ACCEPTED["topthink"]) as server:
+        with pytest.raises(requests.exceptions.ProxyError):
+            requests.get(server.url, timeout=5)
+
+        assert isinstance(at("topthink", server.url).send(filed("topthink"))[PHONE], Acceptance)
+
+
+def test_netrc_does_not_replace_the_authorization(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Vendor(ACCEPTED["topthink"]) as server:
+        requests.get(server.url, timeout=5)
+        at("topthink", server.url, auth="header").send(filed("topthink"))
+        at("veesing", server.url).send(filed("veesing"))
+
+    by_hand, topthink, veesing = (heard.headers.get("Authorization") for heard in server.heard)
+    assert by_hand is not None
+    assert by_hand.startswith("Basic ")
+    assert topthink == f"AppCode {CREDENTIALS['topthink']['app_code']}"
+    assert veesing is None
+
+
+def test_cookies_are_not_kept() -> None:
+    with Vendor(ACCEPTED["topthink"], ("Set-Cookie", "session=1; Path=/")) as server:
+        for _ in range(2):
+            at("topthink", server.url).send(filed("topthink"))
+
+    assert [heard.headers.get("Cookie") for heard in server.heard] == [None, None]
+
+
+@every_vendor
+def test_the_proxy_option_is_used_for_http(vendor: str) -> None:
+    with Vendor(ACCEPTED[vendor]) as proxy:
+        found = at(vendor, "http://vendor.example/path/", proxy=proxy.url).send(filed(vendor))[PHONE]
+
+    assert isinstance(found, Acceptance)
+    assert proxy.heard[0].line.split()[1].startswith("http://vendor.example/path/")
+
+
+def test_a_proxy_that_opens_no_tunnel_never_let_it_leave() -> None:
+    with Vendor("no", status=403) as proxy:
+        error = outcome_of(at("topthink", "https://vendor.example", proxy=proxy.url), "topthink")
+
+    assert isinstance(error, GatewayUnavailable)
+    assert [heard.line.rpartition(" ")[0] for heard in proxy.heard] == ["CONNECT vendor.example:443"]
+
+
+def test_a_proxy_that_is_down_never_let_it_leave(closed_port: int) -> None:
+    proxy = f"http://127.0.0.1:{closed_port}"
+
+    for url in ("http://vendor.example", "https://vendor.example"):
+        assert isinstance(outcome_of(at("topthink", url, proxy=proxy), "topthink"), GatewayUnavailable)
+
+
+# ------------------------------------------------------------------------ discretion
+
+
+@every_vendor
+@pytest.mark.parametrize("fault", [None, Fault.status(500), Fault.reset()], ids=["accepted", "500", "reset"])
+def test_urllib3_says_nothing_while_a_send_is_under_way(
+    vendor: str, fault: Fault | None, sandbox: Sandbox, log: Ear
+) -> None:
+    if fault is not None:
+        sandbox.misbehave(vendor, fault)
+
+    at(vendor, sandbox.base_urls[vendor]).send(filed(vendor))
+
+    assert "urllib3" not in log.text
+    assert CODE not in log.text
+    requests.get(sandbox.url, timeout=5)
+    assert "urllib3.connectionpool DEBUG" in log.text
+
+
+@every_vendor
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_vendor_that_repeats_everything_is_not_repeated(vendor: str, status: int) -> None:
+    echo = " ".join((PHONE, PHONE[3:], CODE, f"【示例站】{CODE}", *CREDENTIALS[vendor].values()))
+    with Vendor(echo, status=status) as server:
+        error = outcome_of(at(vendor, server.url), vendor)
+
+    assert "***" in str(error)
+
+
+@pytest.mark.parametrize("length", range(485, 505, 2))
+def test_no_part_of_a_number_or_code_is_left_where_an_answer_is_cut(length: int) -> None:
+    with Vendor(f"{'x' * length}{CODE}{PHONE}", status=400) as server:
+        error = outcome_of(at("topthink", server.url), "topthink")
+
+    assert CODE[:3] not in str(error)
+    assert PHONE[3:7] not in str(error)
+
+
+def test_a_gateway_and_its_account_show_no_secret() -> None:
+    for vendor, kind in GATEWAYS.items():
+        gateway = at(vendor, kind.base_url)
+        for shown in (repr(gateway.account), str(gateway.account), repr(filed(vendor)), repr(gateway)):
+            for secret in (*CREDENTIALS[vendor].values(), PHONE, CODE):
+                assert secret not in shown
+
+
+# ------------------------------------------------------------------------ threads and processes
+
+
+@every_vendor
+def test_fifty_threads_share_one_gateway(vendor: str, sandbox: Sandbox) -> None:
+    gateway = at(vendor, sandbox.base_urls[vendor], timeout=(20, 20, 40))
+    orders = [(f"+86138001380{n:02}", f"4711{n:02}") for n in range(50)]
+
+    with ThreadPoolExecutor(50) as pool:
+        outcomes = list(pool.map(lambda order: gateway.send(filed(vendor, *order)), orders))
+
+    for (phone, code), outcome in zip(orders, outcomes, strict=True):
+        (received,) = sandbox.inbox.of(phone[3:])
+        assert code in received.text
+        assert verdict(outcome[phone]) == ("accepted", received.remote_id)
+
+
+FORKING = """
+import os, sys
+from django_smsverify.gateways.topthink import TopThinkGateway
+from django_smsverify.types import Acceptance, Account, OutgoingSMS
+
+def send():
+    account = Account(base_url=sys.argv[1], credentials={"app_code": "x"})
+    outcome = TopThinkGateway(account).send(OutgoingSMS(content="x", recipients={"+8613800138000": {}}))
+    return isinstance(outcome["+8613800138000"], Acceptance)
+
+assert send()
+child = os.fork()
+if not child:
+    os._exit(0 if send() else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert send()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_opens_a_connection_of_its_own() -> None:
+    with Vendor(ACCEPTED["topthink"]) as server:
+        subprocess.run([sys.executable, "-c", FORKING, server.url], check=True, timeout=60)
+
+    parent, child, parent_again = (heard.port for heard in server.heard)
+    assert parent_again == parent
+    assert child != parent

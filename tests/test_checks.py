@@ -1,0 +1,237 @@
+"""System checks, as `manage.py check` runs them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.test import override_settings
+
+from django_smsverify.gateways.topthink import TopThinkGateway
+
+from .conftest import MakeProvider
+from .test_conf import BAD, PER_PURPOSE, pairs
+
+BACKENDS = "django.core.cache.backends"
+LOCMEM = {"BACKEND": f"{BACKENDS}.locmem.LocMemCache"}
+REDIS = {"BACKEND": f"{BACKENDS}.redis.RedisCache", "LOCATION": "redis://127.0.0.1:6379"}
+
+
+def found(*, deploy: bool = False, databases: list[str] | None = None) -> list[CheckMessage]:
+    messages = run_checks(include_deployment_checks=deploy, databases=databases)
+    return [message for message in messages if str(message.id).startswith("smsverify.")]
+
+
+def ids(**options: Any) -> list[str]:
+    return [str(message.id) for message in found(**options)]
+
+
+def refused_by_the_command() -> str:
+    """What `manage.py check` says when it fails."""
+    with pytest.raises(SystemCheckError) as caught:
+        call_command("check", stdout=io.StringIO(), stderr=io.StringIO())
+    return str(caught.value)
+
+
+def test_a_site_that_sets_nothing_is_clean() -> None:
+    out = io.StringIO()
+
+    call_command("check", stdout=out)
+
+    assert out.getvalue() == "System check identified no issues (0 silenced).\n"
+    assert found() == []
+
+
+@pytest.mark.parametrize("value", [None, [], "CODE_LENGTH", 5])
+def test_e001_settings_that_are_no_dict(value: Any) -> None:
+    with override_settings(SMSVERIFY=value):
+        assert "(smsverify.E001) SMSVERIFY must be a dict." in refused_by_the_command()
+        assert ids() == ["smsverify.E001"]
+
+
+@pytest.mark.parametrize(
+    ("written", "where", "hint"),
+    [
+        ({"CODE_LENGHT": 6}, 'SMSVERIFY has an unknown key "CODE_LENGHT"', "Did you mean CODE_LENGTH?"),
+        ({"zzz": 6}, 'SMSVERIFY has an unknown key "zzz"', "The keys are: CODE_LENGTH,"),
+        ({5: 6}, 'SMSVERIFY has an unknown key "5"', "The keys are: CODE_LENGTH,"),
+        (
+            {"PURPOSES": {"payment": {"RESEND_INTERVAL": 1}}},
+            'SMSVERIFY["PURPOSES"]["payment"] has an unknown key "RESEND_INTERVAL"',
+            f"The keys are: {', '.join(('CODE_LENGTH', 'CODE_LIFETIME', 'MAX_ATTEMPTS', 'CAPTCHA'))}.",
+        ),
+    ],
+)
+def test_e002_an_unknown_key_is_named_with_what_was_meant(written: Any, where: str, hint: str) -> None:
+    with override_settings(SMSVERIFY=written):
+        (message,) = found()
+
+    assert message.id == "smsverify.E002"
+    assert where in message.msg
+    assert str(message.hint).startswith(hint)
+
+
+@pytest.mark.parametrize(("key", "value"), pairs(BAD))
+def test_e003_a_bad_value_is_named_by_its_key_with_what_it_must_be(key: str, value: Any) -> None:
+    with override_settings(SMSVERIFY={key: value}):
+        (message,) = found()
+
+    assert message.id == "smsverify.E003"
+    named, _, must_be = message.msg.partition("; it must be ")
+    assert named.startswith(f'SMSVERIFY["{key}"] is ')
+    assert must_be.startswith(("a ", "three ", "the dotted path ", '"inline"'))
+
+
+@pytest.mark.parametrize("key", PER_PURPOSE)
+def test_e003_a_bad_override_is_named_with_its_purpose(key: str) -> None:
+    with override_settings(SMSVERIFY={"PURPOSES": {"payment": {key: "nonsense"}}}):
+        (message,) = found()
+
+    assert message.id == "smsverify.E003"
+    assert message.msg.startswith(f'SMSVERIFY["PURPOSES"]["payment"]["{key}"] is \'nonsense\'; it must be ')
+
+
+@pytest.mark.parametrize("keys", ["T0P-SECRET", {"T0P-SECRET": 1}, ["T0P-SECRET", 5], [b"T0P-SECRET"]])
+def test_encryption_keys_are_never_printed(keys: Any) -> None:
+    with override_settings(SMSVERIFY={"ENCRYPTION_KEYS": keys}):
+        said = refused_by_the_command()
+
+    assert 'SMSVERIFY["ENCRYPTION_KEYS"] is a value; it must be a list of secrets' in said
+    assert "T0P" not in said
+
+
+def test_every_bad_value_is_reported_at_once() -> None:
+    with override_settings(SMSVERIFY={"CODE_LENGTH": 3, "MAX_ATTEMPTS": 0, "NONSENSE": 1}):
+        said = refused_by_the_command()
+
+    assert all(name in said for name in ("CODE_LENGTH", "MAX_ATTEMPTS", "NONSENSE"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["no.such.Gateway", "", "nodots", ".relative.Gateway", ".Gateway", "tests.test_checks.NOTHING"],
+)
+def test_e004_a_gateway_that_cannot_be_imported(path: str) -> None:
+    with override_settings(SMSVERIFY={"GATEWAYS": {"acme": path}}):
+        said = refused_by_the_command()
+        assert ids() == ["smsverify.E004"]
+
+    assert f'(smsverify.E004) The gateway "acme" cannot be imported from "{path}"' in said
+
+
+@pytest.mark.parametrize("path", ["decimal.Decimal", "tests.test_checks.ids", "tests.test_checks.LOCMEM"])
+def test_e004_a_gateway_that_is_none(path: str) -> None:
+    with override_settings(SMSVERIFY={"GATEWAYS": {"acme": path}}):
+        (message,) = found()
+
+    assert (message.id, message.msg) == (
+        "smsverify.E004",
+        f'"{path}" of the gateway "acme" is not a subclass of Gateway.',
+    )
+
+
+def test_a_gateway_of_the_sites_own_is_welcome() -> None:
+    path = f"{TopThinkGateway.__module__}.{TopThinkGateway.__name__}"
+    with override_settings(SMSVERIFY={"GATEWAYS": {"acme": path}}):
+        assert found() == []
+
+
+def test_e005_a_cache_that_does_not_exist() -> None:
+    with override_settings(RATELIMIT_USE_CACHE="nowhere"):
+        (message,) = found()
+
+    assert message.id == "smsverify.E005"
+    assert '"nowhere"' in message.msg
+    assert "RATELIMIT_USE_CACHE" in str(message.hint)
+
+
+def test_e006_a_cache_that_keeps_nothing() -> None:
+    with override_settings(CACHES={"default": {"BACKEND": f"{BACKENDS}.dummy.DummyCache"}}):
+        (message,) = found()
+
+    assert message.id == "smsverify.E006"
+    assert "Redis or Memcached" in str(message.hint)
+
+
+@pytest.mark.parametrize("backend", ["db.DatabaseCache", "filebased.FileBasedCache"])
+def test_e007_a_cache_that_does_not_count_atomically(backend: str, tmp_path: Path) -> None:
+    with override_settings(CACHES={"default": {"BACKEND": f"{BACKENDS}.{backend}", "LOCATION": str(tmp_path)}}):
+        (message,) = found()
+
+    assert message.id == "smsverify.E007"
+    assert backend.rpartition(".")[2] in message.msg
+
+
+def test_only_the_cache_that_keeps_the_limits_is_judged(tmp_path: Path) -> None:
+    unfit = {"BACKEND": f"{BACKENDS}.filebased.FileBasedCache", "LOCATION": str(tmp_path)}
+    with override_settings(CACHES={"default": unfit, "limits": LOCMEM}, RATELIMIT_USE_CACHE="limits"):
+        assert found() == []
+    with override_settings(CACHES={"default": LOCMEM, "limits": unfit}, RATELIMIT_USE_CACHE="limits"):
+        assert ids() == ["smsverify.E007"]
+
+
+@pytest.mark.parametrize(
+    ("written", "where"),
+    [
+        ({"CODE_LIFETIME": 601}, "CODE_LIFETIME is 601 seconds."),
+        ({"PURPOSES": {"payment": {"CODE_LIFETIME": 900}}}, 'CODE_LIFETIME for purpose "payment" is 900 seconds.'),
+    ],
+)
+def test_w001_a_code_that_lives_too_long(written: Any, where: str) -> None:
+    with override_settings(SMSVERIFY=written):
+        (message,) = found()
+
+    assert (message.id, message.msg) == ("smsverify.W001", where)
+
+
+def test_a_code_may_live_for_ten_minutes() -> None:
+    with override_settings(SMSVERIFY={"CODE_LIFETIME": 600}):
+        assert found() == []
+
+
+def test_w002_and_w003_a_deployment_that_nobody_thought_about() -> None:
+    assert ids(deploy=True) == ["smsverify.W002", "smsverify.W003"]
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_a_deployment_with_a_shared_cache_and_known_proxies_is_clean(proxies: int) -> None:
+    with override_settings(CACHES={"default": REDIS}, SMSVERIFY={"TRUSTED_PROXIES": proxies}):
+        assert found(deploy=True) == []
+
+
+def test_the_command_says_w002_and_w003_only_when_asked_to_look_at_a_deployment() -> None:
+    err = io.StringIO()
+
+    call_command("check", deploy=True, stdout=io.StringIO(), stderr=err)
+
+    assert '(smsverify.W002) The throttle\'s cache "default" is local memory' in err.getvalue()
+    assert '(smsverify.W003) SMSVERIFY["TRUSTED_PROXIES"] is not set' in err.getvalue()
+
+
+@pytest.mark.parametrize("gateway", ["console", "memory"])
+def test_w004_an_active_provider_that_only_pretends(gateway: str, memory: MakeProvider) -> None:
+    provider = memory(slug="pretender")
+    type(provider).objects.update(gateway=gateway)
+
+    (message,) = (m for m in found(deploy=True, databases=["default"]) if m.id == "smsverify.W004")
+
+    assert '"pretender"' in message.msg
+
+
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"gateway": "topthink"}, {"gateway": "gone"}])
+def test_no_w004_for_a_provider_that_sends_or_is_off(fields: dict[str, Any], memory: MakeProvider) -> None:
+    provider = memory()
+    type(provider).objects.update(**fields)
+
+    assert "smsverify.W004" not in ids(deploy=True, databases=["default"])
+
+
+def test_no_database_is_asked_unless_the_command_was_told_to(memory: MakeProvider) -> None:
+    memory()
+
+    assert "smsverify.W004" not in ids(deploy=True)

@@ -1,0 +1,163 @@
+"""Codes: uniform, of the length asked for, tied to the key they came from."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Sequence
+
+import pytest
+from django.test import override_settings
+
+from django_smsverify.codes import current_key_id, derive, matches, new_nonce
+
+LENGTHS = range(4, 9)
+MILLION = 1_000_000
+SECRET = "TEST-SECRET-KEY-of-the-suite-0123456789"
+
+
+def key_of(secret: str) -> bytes:
+    """The key as Django documents salted_hmac(): HMAC(HASH(salt + secret), value)."""
+    inner = hashlib.sha256(b"django_smsverify.codes" + secret.encode()).digest()
+    return hmac.digest(inner, b"key", "sha256")
+
+
+def written_down(key: bytes, message: str, length: int) -> str:
+    """A second implementation of what `derive` promises."""
+    return str(number(key, message) % 10**length).zfill(length)
+
+
+def number(key: bytes, message: str) -> int:
+    return int.from_bytes(hmac.digest(key, message.encode(), "sha256"))
+
+
+def chi_square(observed: Sequence[int]) -> float:
+    expected = sum(observed) / len(observed)
+    return sum((count - expected) ** 2 for count in observed) / expected
+
+
+def assert_uniform(codes: Iterable[int]) -> None:
+    """No digit at any of the six places and no first three digits are more likely than others.
+
+    Critical values of chi-square for p = 1e-6: 44.8 with 9 and 1226.0 with 999 degrees of freedom. The codes
+    are always the same ones, so that this passes or fails for good.
+    """
+    counts = [0] * MILLION
+    for code in codes:
+        counts[code] += 1
+    for _place in range(6):
+        assert chi_square([sum(counts[digit::10]) for digit in range(10)]) < 44.8
+        counts = [sum(counts[first : first + 10]) for first in range(0, len(counts), 10)]  # without the last digit
+        if len(counts) == 1000:
+            assert chi_square(counts) < 1226.0
+
+
+def test_a_million_codes_are_uniform() -> None:
+    key = key_of(SECRET)
+
+    assert_uniform(number(key, f"message {n}") % MILLION for n in range(MILLION))
+
+
+def test_the_codes_that_are_derived_are_those_and_uniform() -> None:
+    key, key_id = key_of(SECRET), current_key_id()
+    codes = [derive(key_id, f"message {n}", 6) for n in range(50_000)]
+
+    assert codes == [written_down(key, f"message {n}", 6) for n in range(50_000)]
+    assert_uniform(int(code) for code in codes if code is not None)
+
+
+def test_the_measure_of_uniformity_sees_a_missing_leading_zero() -> None:
+    key = key_of(SECRET)
+    biased = (100_000 + number(key, f"message {n}") % 900_000 for n in range(50_000))
+
+    with pytest.raises(AssertionError):
+        assert_uniform(biased)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_code_has_the_length_asked_for_with_its_leading_zeros(length: int) -> None:
+    codes = [str(derive(current_key_id(), f"message {n}", length)) for n in range(300)]
+
+    assert all(re.fullmatch(rf"[0-9]{{{length}}}", code) for code in codes)
+    assert any(code.startswith("0") for code in codes)
+    assert codes == [written_down(key_of(SECRET), f"message {n}", length) for n in range(300)]
+
+
+def test_a_release_does_not_change_the_codes_that_are_on_their_way() -> None:
+    assert current_key_id() == "025a2b43dfd7b4d4"
+    assert derive(current_key_id(), "message", 6) == "426948"
+
+
+def test_a_code_outlives_its_secret_as_a_fallback() -> None:
+    key_id = current_key_id()
+    code = derive(key_id, "message", 6)
+
+    with override_settings(SECRET_KEY="a new secret", SECRET_KEY_FALLBACKS=["another", SECRET]):
+        assert derive(key_id, "message", 6) == code
+        assert current_key_id() != key_id
+
+
+def test_a_code_dies_with_its_secret() -> None:
+    key_id = current_key_id()
+
+    with override_settings(SECRET_KEY="a new secret"):
+        assert derive(key_id, "message", 6) is None
+
+
+def test_every_secret_has_codes_of_its_own() -> None:
+    messages = [f"message {n}" for n in range(50)]
+    first = [derive(current_key_id(), message, 8) for message in messages]
+
+    with override_settings(SECRET_KEY="another secret"):
+        second = [derive(current_key_id(), message, 8) for message in messages]
+
+    assert not any(one == other for one, other in zip(first, second, strict=True))
+
+
+def test_every_message_has_a_code_of_its_own() -> None:
+    codes = {derive(current_key_id(), f"message {n}", 8) for n in range(500)}
+
+    assert len(codes) == 500
+
+
+def test_a_secret_of_bytes_serves_too() -> None:
+    with override_settings(SECRET_KEY=SECRET.encode()):
+        assert derive(current_key_id(), "message", 6) == written_down(key_of(SECRET), "message", 6)
+
+
+@pytest.mark.parametrize("key_id", ["", "0" * 16, SECRET])
+def test_an_unknown_key_has_no_code(key_id: str) -> None:
+    assert derive(key_id, "message", 6) is None
+
+
+@pytest.mark.parametrize("secret", [SECRET, "another secret"])
+def test_the_name_of_a_key_does_not_tell_it(secret: str) -> None:
+    with override_settings(SECRET_KEY=secret):
+        assert re.fullmatch("[0-9a-f]{16}", current_key_id())
+        assert not key_of(secret).hex().startswith(current_key_id())
+
+
+@pytest.mark.parametrize(
+    ("code", "guess", "right"),
+    [
+        ("047110", "047110", True),
+        ("047110", "047111", False),
+        ("047110", "47110", False),
+        ("047110", "0471100", False),
+        ("047110", "", False),
+        ("047110", "０４７１１０", False),
+        (None, "", False),
+        (None, "None", False),
+        (None, "000000", False),
+    ],
+)
+def test_only_the_code_itself_matches(code: str | None, guess: str, right: bool) -> None:
+    assert matches(code, guess) is right
+
+
+def test_a_nonce_is_128_bits_and_new_each_time() -> None:
+    nonces = {new_nonce() for _ in range(1000)}
+
+    assert len(nonces) == 1000
+    assert all(re.fullmatch("[0-9a-f]{32}", nonce) for nonce in nonces)

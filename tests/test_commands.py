@@ -1,0 +1,185 @@
+"""The management commands, as an operator runs them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from django_smsverify.enums import Reason
+from django_smsverify.exceptions import GatewayRejected
+from django_smsverify.gateways.base import Outcome
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.models import Message, Provider, Verification
+from django_smsverify.types import OutgoingSMS
+
+from .conftest import PHONE, MakeProvider, last_code
+from .test_fields import column
+
+REFUSING = {"GATEWAYS": {"refusing": f"{__name__}.RefusingGateway"}}
+
+
+class RefusingGateway(MemoryGateway):
+    """Says of every number what its vendors say of a blacklisted one."""
+
+    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        raise GatewayRejected("blacklisted", reason=Reason.RECIPIENT, error_code="12")
+
+
+def run(command: str, *args: str, **options: Any) -> str:
+    out = io.StringIO()
+    call_command(command, *args, stdout=out, **options)
+    return out.getvalue()
+
+
+def send(phone: str = "138 0013 8000", purpose: str = "login") -> str:
+    return run("smsverify_send", phone, "--purpose", purpose)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSend:
+    def test_says_which_provider_took_the_sms(self, memory: MakeProvider) -> None:
+        memory()
+
+        said = send()
+
+        verification = Verification.objects.get()
+        assert said.splitlines() == ["memory: accepted", f"138****8000: verification {verification.pk}"]
+        assert [sms.phone for sms in MemoryGateway.outbox] == [PHONE]
+        assert last_code() not in said.replace(str(verification.pk), "")
+
+    def test_says_why_a_provider_did_not_take_it(self, memory: MakeProvider) -> None:
+        memory(slug="broken", priority=1)
+        memory(slug="works", priority=2)
+        Provider.objects.filter(slug="broken").update(gateway="gone")
+
+        broken, works, _ = send().splitlines()
+
+        assert broken.startswith('broken: not_sent configuration There is no gateway "gone".')
+        assert works == "works: accepted"
+
+    @pytest.mark.parametrize(
+        ("phone", "purpose", "said"),
+        [
+            ("hello", "login", "This is not a phone number. Give the 11 digits of a mobile number"),
+            ("010-62781234", "login", "SMS cannot be sent to this number. Use a mobile number of a supported region."),
+            ("13800138000", "payment", "There is no such purpose. Ask the operator of the site which purposes exist."),
+            ("13800138000", "Login", "There is no such purpose."),
+        ],
+    )
+    def test_what_was_wrong_is_a_sentence(self, phone: str, purpose: str, said: str, memory: MakeProvider) -> None:
+        memory()
+
+        with pytest.raises(CommandError) as caught:
+            send(phone, purpose)
+
+        assert str(caught.value).startswith(said)
+        assert str(caught.value).endswith((" (invalid)", " (phone_not_supported)", " (unknown_purpose)"))
+        assert not Message.objects.exists()
+
+    def test_no_provider(self, memory: MakeProvider) -> None:
+        memory(is_active=False)
+
+        with pytest.raises(CommandError, match=r"^The SMS could not be sent\..*\(gateway_unavailable\)$"):
+            send()
+
+    def test_too_soon(self, memory: MakeProvider) -> None:
+        memory()
+        send()
+
+        with pytest.raises(CommandError, match=r"^Too many requests\. .* (59|60) seconds\. \(throttled\)$"):
+            send("+8613800138000")
+
+        assert Message.objects.count() == 1
+
+    def test_a_number_that_the_vendor_cannot_serve(self, memory: MakeProvider) -> None:
+        memory()
+        Provider.objects.update(gateway="refusing")
+
+        with (
+            override_settings(SMSVERIFY=REFUSING),
+            pytest.raises(CommandError, match=r"^This number cannot receive our SMS\..*\(phone_rejected\)$"),
+        ):
+            send()
+
+    def test_no_cache(self, memory: MakeProvider) -> None:
+        memory()
+
+        with (
+            override_settings(RATELIMIT_USE_CACHE="nowhere"),
+            pytest.raises(CommandError, match=r"^The service is busy\..*\(throttle_unavailable\)$"),
+        ):
+            send()
+
+        assert not MemoryGateway.outbox
+
+    @pytest.mark.parametrize("args", [[], ["13800138000"], ["--purpose", "login"]])
+    def test_asks_for_number_and_purpose(self, args: list[str]) -> None:
+        with pytest.raises(CommandError, match="the following arguments are required"):
+            call_command("smsverify_send", *args)
+
+
+def keys(*secrets: str) -> override_settings:
+    return override_settings(SMSVERIFY={"ENCRYPTION_KEYS": secrets})
+
+
+@pytest.mark.django_db
+class TestReencrypt:
+    def provider(self, slug: str) -> Provider:
+        return Provider.objects.create(name=slug.title(), slug=slug, gateway="apispace", credentials={"token": slug})
+
+    def message(self, provider: Provider, values: dict[str, str]) -> Message:
+        template = provider.templates.create(purpose="notice", name="notice", content="{name}")
+        return Message.objects.create(
+            provider=provider, template=template, phone=PHONE, purpose="notice", values=values
+        )
+
+    def test_counts_what_it_encrypted(self) -> None:
+        for slug in ("one", "two"):
+            self.message(self.provider(slug), {"name": "王"})
+        Provider.objects.create(name="none", slug="none", gateway="memory")
+
+        assert run("smsverify_reencrypt") == "providers: 2 encrypted anew\nmessages: 2 encrypted anew\n"
+
+    def test_has_nothing_to_do_on_a_new_site(self) -> None:
+        assert run("smsverify_reencrypt") == "providers: 0 encrypted anew\nmessages: 0 encrypted anew\n"
+
+    def test_can_be_run_again(self) -> None:
+        with keys("old"):
+            provider = self.provider("acme")
+            message = self.message(provider, {"name": "王"})
+
+        with keys("new", "old"):
+            first, before = run("smsverify_reencrypt"), column(provider)
+            second, after = run("smsverify_reencrypt"), column(provider)
+
+        assert first == second
+        assert before != after
+        with keys("new"):
+            assert Provider.objects.get(pk=provider.pk).credentials == {"token": "acme"}
+            assert Message.objects.get(pk=message.pk).values == {"name": "王"}
+
+    def test_names_the_rows_whose_key_is_lost_and_does_the_others(self) -> None:
+        with keys("lost"):
+            lost = self.provider("lost")
+            message = self.message(lost, {"name": "王"})
+        with keys("old"):
+            kept = self.provider("kept")
+        token = column(lost)
+
+        with keys("new", "old"), pytest.raises(CommandError) as caught:
+            run("smsverify_reencrypt")
+
+        assert str(caught.value).splitlines() == [
+            "No configured key decrypts:",
+            f"  provider {lost.pk}: Lost",
+            f"  message {message.pk}: 138****8000 · notice · queued",
+            "Add their key, or enter the values again.",
+        ]
+        assert column(lost) == token
+        with keys("new"):
+            assert Provider.objects.get(pk=kept.pk).credentials == {"token": "kept"}

@@ -1,0 +1,189 @@
+"""The settings dict: defaults, live reading, overrides for a purpose, and what stands in for a bad value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.test import override_settings
+
+from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS, Limit, conf
+
+HOUR, DAY = 3600, 86400
+DEFAULTS: dict[str, Any] = {
+    "CODE_LENGTH": 6,
+    "CODE_LIFETIME": 300,
+    "MAX_ATTEMPTS": 5,
+    "RESEND_INTERVAL": 60,
+    "PHONE_LIMITS": ((5, HOUR), (10, DAY)),
+    "GUESS_LIMIT": (20, DAY),
+    "IP_LIMITS": ((30, HOUR), (200, DAY)),
+    "PREFIX_LIMITS": ((60, HOUR),),
+    "GLOBAL_LIMITS": (),
+    "TRUSTED_PROXIES": 0,
+    "REGIONS": ("CN",),
+    "CAPTCHA": None,
+    "DISPATCH": "inline",
+    "PROOF_LIFETIME": 600,
+    "TIMEOUT": (3, 5, 10),
+    "RETENTION_DAYS": 180,
+    "GATEWAYS": BUILTIN_GATEWAYS,
+    "ENCRYPTION_KEYS": None,
+    "PURPOSES": {},
+}
+GOOD: dict[str, tuple[Any, Any]] = {
+    "CODE_LENGTH": (8, 8),
+    "CODE_LIFETIME": (120, 120),
+    "MAX_ATTEMPTS": (1, 1),
+    "RESEND_INTERVAL": (0, 0),
+    "PHONE_LIMITS": (["1/10m"], ((1, 600),)),
+    "GUESS_LIMIT": ("3/s", (3, 1)),
+    "IP_LIMITS": ((), ()),
+    "PREFIX_LIMITS": (("1/m", "2/h"), ((1, 60), (2, HOUR))),
+    "GLOBAL_LIMITS": (("1000/d",), ((1000, DAY),)),
+    "TRUSTED_PROXIES": (2, 2),
+    "REGIONS": (["HK", "CN"], ("HK", "CN")),
+    "PROOF_LIFETIME": (1, 1),
+    "TIMEOUT": ([0.5, 1, 120], (0.5, 1, 120)),
+    "RETENTION_DAYS": (30, 30),
+    "GATEWAYS": ({"acme": "acme.Gateway"}, {**BUILTIN_GATEWAYS, "acme": "acme.Gateway"}),
+    "ENCRYPTION_KEYS": (["new", "old"], ("new", "old")),
+    "PURPOSES": ({"payment": {"MAX_ATTEMPTS": 3}}, {"payment": {"MAX_ATTEMPTS": 3}}),
+}
+BAD: dict[str, list[Any]] = {
+    "CODE_LENGTH": [3, 9, "6", 6.0, True, None],
+    "CODE_LIFETIME": [59, 0, -1, "300", None],
+    "MAX_ATTEMPTS": [0, 101, False, "5"],
+    "RESEND_INTERVAL": [-1, "60", None],
+    "PHONE_LIMITS": ["5/h", ("5 per hour",), (5,), None, {"5/h"}],
+    "GUESS_LIMIT": ["0/d", "20/w", "20", 20, "", None, ("20/d",)],
+    "IP_LIMITS": ["30/h", ("30/h", "x"), 30],
+    "PREFIX_LIMITS": ["60/h", (None,)],
+    "GLOBAL_LIMITS": [None, "1/d", ("-1/d",)],
+    "TRUSTED_PROXIES": [-1, 21, True, "1"],
+    "REGIONS": ["CN", (), ("XX",), ("cn",), ("CN", None), ([],), None],
+    "CAPTCHA": ["", "captcha", "no.such.module.check", "tests.test_conf.MISSING", ".captcha.check", ".x", 5, all],
+    "DISPATCH": ["tasks", "celery", "INLINE", None],
+    "PROOF_LIFETIME": [0, -600, "600"],
+    "TIMEOUT": [5, (3, 5), (3, 5, 0), (3, 5, 121), (3, "5", 10), (True, 5, 10), (3, 5, float("nan"))],
+    "RETENTION_DAYS": [0, "180", None],
+    "GATEWAYS": [[], "acme.Gateway", {"acme": object}, {1: "acme.Gateway"}, None],
+    "ENCRYPTION_KEYS": ["one-secret-text", [], [""], [b"bytes"], ["ok", None]],
+    "PURPOSES": [[], "payment", {"payment": 120}, None],
+}
+PER_PURPOSE = ("CAPTCHA", "CODE_LENGTH", "CODE_LIFETIME", "MAX_ATTEMPTS")
+
+
+def closed(request: HttpRequest, data: object) -> bool:
+    return False
+
+
+def pairs(table: dict[str, list[Any]]) -> list[Any]:
+    return [pytest.param(key, value, id=f"{key}={value!r}") for key, values in table.items() for value in values]
+
+
+def test_the_keys_are_those_of_the_contract() -> None:
+    assert set(KEYS) == set(DEFAULTS) == set(BAD)
+
+
+@pytest.mark.parametrize(("key", "expected"), DEFAULTS.items())
+def test_a_key_that_is_not_set_has_its_default(key: str, expected: Any) -> None:
+    assert getattr(conf, key) == expected
+
+
+@pytest.mark.parametrize(("key", "written", "expected"), [(key, *pair) for key, pair in GOOD.items()])
+def test_a_written_value_is_read_while_it_stands(key: str, written: Any, expected: Any) -> None:
+    with override_settings(SMSVERIFY={key: written}):
+        assert getattr(conf, key) == expected
+
+    assert getattr(conf, key) == DEFAULTS[key] != expected
+
+
+@pytest.mark.parametrize(("key", "value"), pairs({key: bad for key, bad in BAD.items() if key != "CAPTCHA"}))
+def test_a_bad_value_leaves_the_default_in_force(key: str, value: Any) -> None:
+    with override_settings(SMSVERIFY={key: value}):
+        assert getattr(conf, key) == DEFAULTS[key]
+
+
+@pytest.mark.parametrize("path", BAD["CAPTCHA"])
+def test_a_captcha_that_cannot_be_found_refuses_everyone(path: Any) -> None:
+    with override_settings(SMSVERIFY={"CAPTCHA": path}):
+        check = conf.CAPTCHA
+
+    assert check is not None
+    assert check(HttpRequest(), {"captcha": "solved"}) is False
+
+
+def test_a_captcha_is_imported_by_its_path() -> None:
+    with override_settings(SMSVERIFY={"CAPTCHA": f"{__name__}.closed"}):
+        assert conf.CAPTCHA is closed
+
+
+@pytest.mark.parametrize("value", [None, [], "CODE_LENGTH", 5])
+def test_a_dict_that_is_none_leaves_all_defaults_in_force(value: Any) -> None:
+    with override_settings(SMSVERIFY=value):
+        assert {key: getattr(conf, key) for key in KEYS} == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        ("1/s", Limit(1, 1)),
+        ("5/m", Limit(5, 60)),
+        ("5/h", Limit(5, 3600)),
+        ("20/d", Limit(20, 86400)),
+        ("1/10m", Limit(1, 600)),
+        ("3/2d", Limit(3, 172800)),
+        ("999999999/99999d", Limit(999999999, 99999 * 86400)),
+    ],
+)
+def test_a_rate_is_a_count_and_a_period(rate: str, expected: Limit) -> None:
+    with override_settings(SMSVERIFY={"GUESS_LIMIT": rate}):
+        found = conf.GUESS_LIMIT
+
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "rate", ["0/h", "01/h", "5/0h", "5/H", "5/ h", " 5/h", "5/h\n", "5h", "5/", "/h", "5/1.5h", "-5/h", "５/h", "5/w"]
+)
+def test_anything_else_is_no_rate(rate: str) -> None:
+    with override_settings(SMSVERIFY={"GUESS_LIMIT": rate}):
+        found = conf.GUESS_LIMIT
+
+    assert found == DEFAULTS["GUESS_LIMIT"]
+
+
+def test_these_keys_can_be_overridden_for_a_purpose() -> None:
+    assert sorted(name for name, key in KEYS.items() if key.per_purpose) == list(PER_PURPOSE)
+
+
+@pytest.mark.parametrize(
+    ("key", "general", "own"), [("CODE_LENGTH", 4, 8), ("CODE_LIFETIME", 200, 120), ("MAX_ATTEMPTS", 6, 3)]
+)
+def test_a_purpose_has_its_own_value_and_the_others_the_general_one(key: str, general: int, own: int) -> None:
+    with override_settings(SMSVERIFY={key: general, "PURPOSES": {"payment": {key: own}}}):
+        found = [getattr(settings, key) for settings in (conf.of("payment"), conf.of("login"), conf)]
+
+    assert found == [own, general, general]
+
+
+def test_a_purpose_can_go_without_the_captcha_of_the_others() -> None:
+    path = f"{__name__}.closed"
+    with override_settings(SMSVERIFY={"CAPTCHA": path, "PURPOSES": {"payment": {"CAPTCHA": None}}}):
+        found = [conf.of(purpose).CAPTCHA for purpose in ("payment", "login")]
+
+    assert found == [None, closed]
+
+
+def test_a_key_without_overrides_is_not_read_from_a_purpose() -> None:
+    with override_settings(SMSVERIFY={"PURPOSES": {"payment": {"RESEND_INTERVAL": 1}}}):
+        found = conf.of("payment").RESEND_INTERVAL
+
+    assert found == DEFAULTS["RESEND_INTERVAL"]
+
+
+def test_a_bad_override_leaves_the_default_in_force() -> None:
+    with override_settings(SMSVERIFY={"CODE_LENGTH": 8, "PURPOSES": {"payment": {"CODE_LENGTH": 99}}}):
+        assert (conf.of("payment").CODE_LENGTH, conf.of("login").CODE_LENGTH) == (6, 8)

@@ -1,0 +1,144 @@
+"""Law 1 and law 10, by grep: after a busy day no code, no secret and no full number lies where it must not."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import caches
+from django.db import connection
+from django.test import Client, override_settings
+from django.urls import reverse
+from django.views.debug import ExceptionReporter
+from sandbox.faults import Fault
+from sandbox.server import Sandbox
+
+from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.models import Message, Provider, Recipient, Template, Verification
+from django_smsverify.sending import send_code, send_message
+from django_smsverify.verifying import verify_code
+
+from .conftest import (
+    NOTICE_IDS,
+    PHONE,
+    SECRETS,
+    VENDORS,
+    Ear,
+    MakeProvider,
+    Site,
+    add_template,
+    assert_clean,
+    code_in,
+    codes_of,
+    wrong,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FAULTS = [Fault.status(500), Fault.status(403), Fault.garbage(), Fault.reset(deliver=True), Fault.redirect()]
+ROOMY = {
+    "RESEND_INTERVAL": 0,
+    "PHONE_LIMITS": (),
+    "IP_LIMITS": (),
+    "PREFIX_LIMITS": (),
+    "TIMEOUT": (0.5, 0.5, 1),
+}
+
+
+def busy_day(site: Site, vendor: MakeProvider, sandbox: Sandbox) -> list[BaseException]:
+    """Everything that can happen at every vendor; returns the exceptions that Python callers saw."""
+    seen: list[BaseException] = []
+    for gateway in VENDORS:
+        provider = vendor(gateway, gateway)
+        sent = site.send(purpose=gateway).json()
+        code = code_in(sandbox.inbox.of(PHONE[3:])[-1].text)
+        site.resend(sent["verification_id"])
+        site.verify(sent["verification_id"], wrong(code))
+        site.verify(sent["verification_id"], code)
+        site.verify(sent["verification_id"], code)
+        if gateway != "veesing":
+            notice = add_template(
+                provider, "notice", "{name}，您的订单已发货，请注意查收。", NOTICE_IDS.get(gateway, "")
+            )
+            send_message(notice, {PHONE: {"name": "王先生"}})
+        for fault in FAULTS:
+            sandbox.misbehave(gateway, fault)
+            seen += raised(gateway)
+        sandbox.behave()
+    return seen
+
+
+def raised(purpose: str) -> list[BaseException]:
+    try:
+        verification = send_code(PHONE, purpose)
+        verify_code(verification.pk, wrong(verification.code()))
+    except SMSVerifyError as error:
+        return [error]
+    return []
+
+
+def test_nothing_leaks(site: Site, vendor: MakeProvider, sandbox: Sandbox, log: Ear) -> None:
+    with override_settings(SMSVERIFY=ROOMY):
+        errors = busy_day(site, vendor, sandbox)
+    codes = codes_of(sandbox)
+    assert len(codes) >= 5
+    assert len(errors) >= 10
+
+    assert_clean(log.text, codes)
+    for error in errors:
+        assert_clean("".join(traceback.format_exception(error)) + repr(error), codes)
+    for row in (*Message.objects.all(), *Verification.objects.all(), *Provider.objects.all(), *Recipient.objects.all()):
+        assert_clean(f"{row} {row!r}", codes)
+    assert_clean(everything_cached(), codes)
+    stored = Path(connection.settings_dict["NAME"]).read_bytes().decode("latin-1")
+    assert "示例站".encode().decode("latin-1") in stored, "this is the file that we mean"
+    for secret in SECRETS:
+        assert secret not in stored
+    assert not {code for code in codes if re.search(rf"(?<![0-9a-f.-]){code}(?![0-9a-f-])", stored)}
+
+
+def everything_cached() -> str:
+    store: Any = caches["default"]
+    return "".join(f"{key} {value!r}" for key, value in store._cache.items())
+
+
+def test_no_admin_page_shows_what_it_must_not(site: Site, vendor: MakeProvider, sandbox: Sandbox) -> None:
+    with override_settings(SMSVERIFY=ROOMY):
+        busy_day(site, vendor, sandbox)
+    codes = codes_of(sandbox)
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("root"))
+
+    pages = [reverse("admin:index")]
+    for model in (Provider, Template, Recipient, Verification, Message):
+        name = model._meta.model_name
+        pages.append(reverse(f"admin:smsverify_{name}_changelist"))
+        pages += [reverse(f"admin:smsverify_{name}_change", args=[row.pk]) for row in model._default_manager.all()[:40]]
+    for page in pages:
+        html = client.get(page).content.decode()
+        assert_clean(re.sub(r'csrfmiddlewaretoken" value="[^"]+"|\d{2}:\d{2}:\d{2}\.\d+', "", html), codes)
+
+
+def test_an_error_report_shows_no_code(memory: MakeProvider, rf: Any) -> None:
+    """What Django mails to the admins when something breaks in the middle of it."""
+    provider = memory()
+    Provider.objects.filter(pk=provider.pk).update(gateway="broken")
+    gateways = {"GATEWAYS": {"broken": "tests.test_sending.BrokenGateway"}}
+    with override_settings(SMSVERIFY=gateways, DEBUG=False), pytest.raises(RuntimeError) as caught:
+        send_code(PHONE, "login")
+
+    frames = caught.tb.tb_next.tb_next  # without this test's own
+    html = ExceptionReporter(rf.post("/sms/send/"), caught.type, caught.value, frames).get_traceback_html()
+
+    assert "BrokenGateway" in html
+    assert_clean(html, {str(Verification.objects.get().code())})
+
+
+def test_debug_logs_of_other_traffic_are_left_alone(log: Ear) -> None:
+    logging.getLogger("urllib3.connectionpool").debug("https://example.com/ of somebody else")
+    assert "somebody else" in log.text

@@ -1,0 +1,370 @@
+"""What rows refuse to hold, what they show of themselves, and the rank of a message's status."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.test import override_settings
+from django.utils import timezone
+
+from django_smsverify.enums import MessageStatus, ReviewStatus
+from django_smsverify.gateways import gateway_class
+from django_smsverify.models import (
+    DeliveryReport,
+    Message,
+    Provider,
+    Recipient,
+    Reply,
+    Signature,
+    Template,
+    Verification,
+)
+
+from .conftest import CODE_TEXT, PHONE, VENDORS, MakeProvider
+
+pytestmark = pytest.mark.django_db
+
+
+def provider_with(**fields: Any) -> Provider:
+    return Provider(**{"name": "Acme", "slug": "acme", "gateway": "topthink", **fields})
+
+
+def refused(row: Provider | Template | Signature) -> dict[str, list[str]]:
+    with pytest.raises(ValidationError) as caught:
+        row.full_clean()
+    return caught.value.message_dict
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "",
+        "https://sms.example.com",
+        "HTTPS://sms.example.com/path/",
+        "https://sms.example.com:8443",
+        "http://127.0.0.1:8099",
+        "http://localhost",
+        "http://LOCALHOST:1/x",
+        "http://[::1]:8099",
+    ],
+)
+def test_a_base_url_is_https_or_loopback(base_url: str) -> None:
+    provider_with(base_url=base_url).full_clean()
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://sms.example.com",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+        "http://127.0.0.1@example.com",
+        "http://10.0.0.5",
+        "ftp://127.0.0.1",
+        "//sms.example.com",
+        "sms.example.com",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://",
+        "https:sms.example.com",
+        "https://[",
+        "http://[::1",
+    ],
+)
+def test_secrets_do_not_travel_in_the_clear(base_url: str) -> None:
+    assert list(refused(provider_with(base_url=base_url))) == ["base_url"]
+
+
+def test_an_unknown_gateway_is_refused_with_those_that_exist() -> None:
+    said = refused(provider_with(gateway="acme"))
+
+    assert list(said) == ["gateway"]
+    assert all(word in said["gateway"][0] for word in ('"acme"', 'SMSVERIFY["GATEWAYS"]', *VENDORS))
+
+
+def test_a_gateway_that_cannot_be_imported_is_refused() -> None:
+    with override_settings(SMSVERIFY={"GATEWAYS": {"acme": "no.such.Gateway"}}):
+        assert "no.such.Gateway" in refused(provider_with(gateway="acme"))["gateway"][0]
+
+
+def options_of(gateway: str) -> list[tuple[str, str, str]]:
+    return [(gateway, o.name, choice) for o in gateway_class(gateway).options for choice in (*o.choices, o.default)]
+
+
+@pytest.mark.parametrize(("gateway", "name", "value"), [case for vendor in VENDORS for case in options_of(vendor)])
+def test_a_gateways_options_take_each_of_their_choices(gateway: str, name: str, value: str) -> None:
+    provider_with(gateway=gateway, options={name: value}).full_clean()
+
+
+@pytest.mark.parametrize(
+    ("gateway", "options", "said"),
+    [
+        ("topthink", {"auth": "cookie"}, "auth: use query, header."),
+        ("topthink", {"auth": 1}, "auth: use query, header."),
+        ("topthink", {"mode": "content"}, "The options of this gateway are: http_method, auth, proxy."),
+        ("topthink", ["auth"], "The options of this gateway are: http_method, auth, proxy."),
+        ("ihuyi", {"password": "md5"}, "password: use dynamic, plain."),
+        ("ihuyi", {"mode": "Content"}, "mode: use content, template."),
+        ("apispace", {"success_codes": 0}, "success_codes: use text."),
+        ("veesing", {"proxy": None}, "proxy: use text."),
+        ("qixuntong", {"auth": "query"}, "The options of this gateway are: proxy."),
+        ("console", {"proxy": "x"}, "The options of this gateway are: -."),
+    ],
+)
+def test_options_are_judged_by_the_gateway(gateway: str, options: Any, said: str) -> None:
+    assert refused(provider_with(gateway=gateway, options=options)) == {"options": [said]}
+
+
+def test_a_price_is_not_negative() -> None:
+    assert list(refused(provider_with(price="-0.01"))) == ["price"]
+
+
+def test_a_slug_is_taken_once(memory: MakeProvider) -> None:
+    memory(slug="acme")
+
+    assert list(refused(provider_with())) == ["slug"]
+
+
+def test_each_provider_has_a_webhook_secret_of_its_own() -> None:
+    first, second = provider_with().webhook_secret, provider_with().webhook_secret
+
+    assert first != second
+    assert min(len(first), len(second)) >= 43  # 256 bits
+
+
+@pytest.mark.parametrize("gateway", VENDORS)
+def test_a_blank_base_url_means_the_vendors_own(gateway: str) -> None:
+    own = provider_with(gateway=gateway).connect().account.base_url
+    other = provider_with(gateway=gateway, base_url="https://x.example").connect().account.base_url
+
+    assert own == gateway_class(gateway).base_url != ""
+    assert other == "https://x.example"
+
+
+@pytest.fixture
+def signature(memory: MakeProvider) -> Signature:
+    return memory().signatures.get()
+
+
+def template_with(own: Signature, **fields: Any) -> Template:
+    defaults = {"name": "code", "purpose": "login", "content": CODE_TEXT}
+    return Template(**{"provider": own.provider, "signature": own, **defaults, **fields})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"content": "您的验证码是{code}"},
+        {"content": "{code} {code}"},
+        {"content": "系统维护已完成。"},
+        {"content": "{name}，您的订单{order_no}已发货，{minutes}分钟内到。"},
+        {"variables": {"code": "yzm", "minutes": "t"}},
+        {"signature": None},
+    ],
+)
+def test_a_template_that_can_be_sent_is_taken(fields: dict[str, Any], signature: Signature) -> None:
+    template_with(signature, **fields).full_clean()
+
+
+@pytest.mark.parametrize("purpose", ["login", "reset-password", "a", "2fa", "change_phone", "a1-b2_c3", "x" * 64])
+def test_a_purpose_is_a_lower_case_slug(purpose: str, signature: Signature) -> None:
+    template_with(signature, purpose=purpose).full_clean()
+
+
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        "",
+        "Login",
+        "LOGIN",
+        "log in",
+        "login\n",
+        "login ",
+        "-login",
+        "login-",
+        "a--b",
+        "a-_b",
+        "登录",
+        "ｌogin",
+        "x" * 65,
+    ],
+)
+def test_any_other_purpose_is_refused(purpose: str, signature: Signature) -> None:
+    assert list(refused(template_with(signature, purpose=purpose))) == ["purpose"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "said"),
+    [
+        ({"content": "{code"}, "content", "Write placeholders as {name}"),
+        ({"content": "code}"}, "content", "Write placeholders as {name}"),
+        ({"content": "{{code}}"}, "content", "Write placeholders as {name}"),
+        ({"content": "{验证码}"}, "content", "Write placeholders as {name}"),
+        ({"content": "{code} {name}"}, "content", "nothing fills in: name."),
+        ({"content": "{code} {z} {a} {minutes}"}, "content", "nothing fills in: a, z."),
+        ({"variables": {"yzm": "code"}}, "variables", "Use a placeholder of the content"),
+        ({"variables": {"code": ""}}, "variables", "Use a placeholder of the content"),
+        ({"variables": {"code": 1}}, "variables", "Use a placeholder of the content"),
+        ({"variables": ["code"]}, "variables", "Use a placeholder of the content"),
+        ({"variables": "code"}, "variables", "Use a placeholder of the content"),
+    ],
+)
+def test_a_template_that_nothing_could_fill_in_is_refused(
+    fields: dict[str, Any], field: str, said: str, signature: Signature
+) -> None:
+    errors = refused(template_with(signature, **fields))
+
+    assert list(errors) == [field]
+    assert said in errors[field][0]
+
+
+def test_a_signature_of_another_provider_is_refused(signature: Signature, memory: MakeProvider) -> None:
+    other = memory(slug="other")
+
+    errors = refused(template_with(signature, provider=other))
+
+    assert errors == {"signature": ["This signature belongs to another provider."]}
+
+
+@pytest.mark.parametrize(
+    ("content", "carries"), [(CODE_TEXT, True), ("{code}", True), ("{minutes}", False), ("{codes} {Code}", False)]
+)
+def test_a_template_knows_whether_it_carries_a_code(content: str, carries: bool) -> None:
+    assert Template(content=content).carries_code is carries
+
+
+@pytest.mark.parametrize(
+    ("fields", "routable"),
+    [
+        ({}, True),
+        ({"signature": None}, True),
+        ({"is_active": False}, False),
+        ({"status": ReviewStatus.DRAFT}, False),
+        ({"status": ReviewStatus.PENDING}, False),
+        ({"status": ReviewStatus.REJECTED}, False),
+    ],
+)
+def test_a_route_is_an_approved_active_template(fields: dict[str, Any], routable: bool, memory: MakeProvider) -> None:
+    Template.objects.filter(provider=memory()).update(**fields)
+
+    assert Template.objects.routable().exists() is routable
+
+
+@pytest.mark.parametrize("status", [s for s in ReviewStatus if s != ReviewStatus.APPROVED])
+def test_no_route_goes_under_an_unapproved_signature(status: ReviewStatus, signature: Signature) -> None:
+    Signature.objects.update(status=status)
+
+    assert not Template.objects.routable().exists()
+
+
+def test_no_route_goes_through_an_inactive_provider(memory: MakeProvider) -> None:
+    memory(is_active=False)
+
+    assert not Template.objects.routable().exists()
+
+
+def rows_of(provider: Provider) -> list[Any]:
+    """One row of each model that knows a number."""
+    now = timezone.now()
+    recipient = Recipient.objects.create(phone=PHONE)
+    verification = Verification.objects.create(
+        recipient=recipient,
+        phone=PHONE,
+        purpose="login",
+        code_length=6,
+        max_attempts=5,
+        expires_at=now + timedelta(minutes=5),
+    )
+    common: dict[str, Any] = {"provider": provider, "phone": PHONE}
+    message = Message.objects.create(
+        verification=verification, template=provider.templates.get(), purpose="login", values={"name": "王"}, **common
+    )
+    common["message"] = message
+    report = DeliveryReport.objects.create(outcome="delivered", source="push", fingerprint="1", **common)
+    return [recipient, verification, message, report, Reply.objects.create(content="T", fingerprint="1", **common)]
+
+
+def test_no_row_shows_a_full_number_or_a_code(memory: MakeProvider) -> None:
+    rows = rows_of(memory())
+    verification = rows[1]
+
+    for row in rows:
+        shown = f"{row} {row!r} {type(row).objects.all()!r}"
+        assert "138****8000" in shown
+        assert PHONE[3:] not in shown
+        assert str(verification.code()) not in shown
+        assert verification.nonce not in shown
+
+
+def test_rows_say_what_they_are(memory: MakeProvider) -> None:
+    provider = memory()
+    words = [str(row) for row in (*rows_of(provider), provider, provider.signatures.get(), provider.templates.get())]
+
+    assert words == [
+        "138****8000",
+        "138****8000 · login",
+        "138****8000 · login · queued",
+        "138****8000 · delivered",
+        "138****8000",
+        "memory",
+        "【示例站】",
+        "memory login",
+    ]
+
+
+def test_a_code_is_the_verifications_own(memory: MakeProvider) -> None:
+    _, verification, *_ = rows_of(memory())
+    own = verification.code()
+
+    assert len(own) == 6
+    assert Verification.objects.get().code() == own
+    for name, value in {"nonce": "0" * 32, "phone": "+8613900139000", "purpose": "payment"}.items():
+        other = Verification.objects.get()
+        setattr(other, name, value)
+        other.code_length = verification.code_length = 8
+        assert other.code() != verification.code()
+
+
+def test_a_code_is_gone_with_its_key(memory: MakeProvider) -> None:
+    _, verification, *_ = rows_of(memory())
+
+    with override_settings(SECRET_KEY="all new"):
+        assert verification.code() is None
+
+
+def test_no_column_of_a_verification_holds_its_code(memory: MakeProvider) -> None:
+    _, verification, *_ = rows_of(memory())
+    columns = [str(value) for value in Verification.objects.values_list().get()]
+
+    assert not any(verification.code() in column for column in columns if "-" not in column)
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(300, 300), (0.1, 1), (0, 0), (-5, 0)])
+def test_the_seconds_left_are_rounded_up_and_never_negative(seconds: float, left: int) -> None:
+    now = timezone.now()
+
+    assert Verification(expires_at=now + timedelta(seconds=seconds)).seconds_left(now) == left
+
+
+def test_a_number_has_one_row() -> None:
+    Recipient.objects.create(phone=PHONE)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Recipient.objects.create(phone=PHONE)
+
+
+RANK = ["queued", "sending", "unknown", "not_sent", "accepted", "undelivered", "delivered"]
+
+
+@pytest.mark.parametrize(("place", "status"), list(enumerate(RANK)))
+def test_news_overrules_what_ranks_below_it_and_not_itself(place: int, status: str) -> None:
+    assert [str(below) for below in MessageStatus(status).below()] == RANK[:place]
+
+
+def test_every_status_has_a_rank() -> None:
+    assert sorted(MessageStatus.values) == sorted(RANK)

@@ -1,0 +1,139 @@
+"""Numbers as people write them, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import override_settings
+
+from django_smsverify.exceptions import InvalidPhone, PhoneNotSupported, SMSVerifyError
+from django_smsverify.phones import block, mask, parse
+
+from .conftest import PHONE
+
+HONG_KONG = "+85251234567"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "13800138000",
+        " 13800138000 ",
+        "138 0013 8000",
+        "138-0013-8000",
+        "138.0013.8000",
+        "138 00138000",
+        "138\u00a00013\u00a08000",
+        "138\u30000013\u30008000",
+        "+8613800138000",
+        "+86 138 0013 8000",
+        "+86-138-0013-8000",
+        "+86 (0)138 0013 8000",
+        "(86)13800138000",
+        "8613800138000",
+        "86 138 0013 8000",
+        "008613800138000",
+        "0086 138-0013-8000",
+        "１３８００１３８０００",
+        "＋８６　１３８００１３８０００",
+        "１３８－００１３－８０００",
+    ],
+)
+def test_a_number_is_read_as_people_write_it(written: str) -> None:
+    assert parse(written) == PHONE
+
+
+@pytest.mark.parametrize(
+    "prefix", [130, 139, 145, 150, 159, 166, 170, 171, 173, 180, 189, 190, 191, 193, 195, 196, 197, 199]
+)
+def test_all_carriers_mobile_blocks_are_served(prefix: int) -> None:
+    assert parse(f"{prefix}00138000") == f"+86{prefix}00138000"
+
+
+@pytest.mark.parametrize("written", ["13800138000", "+8613800138000", "138 0013 8000"])
+def test_reading_twice_changes_nothing(written: str) -> None:
+    assert parse(parse(written)) == parse(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "error"),
+    [
+        ("", InvalidPhone),
+        ("   ", InvalidPhone),
+        ("+", InvalidPhone),
+        ("-----------", InvalidPhone),
+        ("13800", InvalidPhone),
+        ("1380013800", InvalidPhone),
+        ("138001380000", InvalidPhone),
+        ("12345678901", InvalidPhone),
+        ("10000000000", InvalidPhone),
+        ("9" * 31, InvalidPhone),
+        ("1" * 10_000, InvalidPhone),
+        (" " * 100 + "+", InvalidPhone),
+        ("+999123456789", InvalidPhone),
+        ("1380013800o", InvalidPhone),
+        ("13800138000x", InvalidPhone),
+        ("13800138000 ext 5", InvalidPhone),
+        ("13800138000;ext=5", InvalidPhone),
+        ("13800138000#5", InvalidPhone),
+        ("13800138000,5", InvalidPhone),
+        ("tel:13800138000", InvalidPhone),
+        ("tel:+86-138-0013-8000", InvalidPhone),
+        ("1-800-FLOWERS", InvalidPhone),
+        ("😀", InvalidPhone),
+        ("1380013800😀", InvalidPhone),
+        ("一三八〇〇一三八〇〇〇", InvalidPhone),
+        ("١٣٨٠٠١٣٨٠٠٠", InvalidPhone),
+        ("138\x0000138000", InvalidPhone),
+        ("13800138000\x00", InvalidPhone),
+        ("138\n00138000", InvalidPhone),
+        ("13800138000\r\nX: y", InvalidPhone),
+        ("13800138000 13900139000", InvalidPhone),
+        ("++8613800138000", InvalidPhone),
+        ("010-62781234", PhoneNotSupported),
+        ("0571 8765 4321", PhoneNotSupported),
+        ("+86 10 6278 1234", PhoneNotSupported),
+        ("4008001234", PhoneNotSupported),
+        (HONG_KONG, PhoneNotSupported),
+        ("+886912345678", PhoneNotSupported),
+        ("+1 202 555 0123", PhoneNotSupported),
+    ],
+)
+def test_what_cannot_get_an_sms_is_refused_by_the_reason(written: str, error: type[SMSVerifyError]) -> None:
+    with pytest.raises(SMSVerifyError) as caught:
+        parse(written)
+
+    assert type(caught.value) is error
+    assert "number" in str(caught.value)
+
+
+def test_another_region_is_served_when_it_is_named() -> None:
+    with override_settings(SMSVERIFY={"REGIONS": ("CN", "HK")}):
+        assert parse("+852 5123 4567") == HONG_KONG
+        assert parse("13800138000") == PHONE
+        with pytest.raises(PhoneNotSupported):
+            parse("+85221234567")  # a landline of Hong Kong
+
+
+def test_the_first_region_is_assumed_without_a_plus() -> None:
+    with override_settings(SMSVERIFY={"REGIONS": ("HK", "CN")}):
+        assert parse("5123 4567") == HONG_KONG
+        assert parse(PHONE) == PHONE
+        with pytest.raises(SMSVerifyError):
+            parse("13800138000")
+
+
+def test_a_region_that_shares_its_country_code_is_told_apart() -> None:
+    with override_settings(SMSVERIFY={"REGIONS": ("US",)}):
+        assert parse("202 555 0123") == "+12025550123"
+        with pytest.raises(PhoneNotSupported):
+            parse("+1 416 555 0123")  # Canada
+
+
+@pytest.mark.parametrize(("phone", "masked"), [(PHONE, "138****8000"), (HONG_KONG, "+85****4567")])
+def test_a_mask_shows_head_and_tail(phone: str, masked: str) -> None:
+    assert mask(phone) == masked
+
+
+def test_a_block_is_shared_by_ten_thousand_neighbours() -> None:
+    assert block(PHONE) == block("+8613800139999"[:-4] + "9999") == "+861380013"
+    assert block(PHONE) != block("+8613800148000")

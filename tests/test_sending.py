@@ -1,0 +1,393 @@
+"""Routes, failover, the order of row and byte, and messages of the site itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.models.signals import post_save
+from django.http import HttpRequest, JsonResponse
+from django.test import Client, override_settings
+from django.urls import path
+from sandbox import catalogue
+from sandbox.faults import Fault
+from sandbox.server import Sandbox
+
+from django_smsverify.enums import MessageStatus, ReviewStatus
+from django_smsverify.exceptions import InsideTransaction, InvalidPhone, NoRoute, PhoneRejected, UnknownPurpose
+from django_smsverify.gateways.base import Outcome
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.handover import hand_over
+from django_smsverify.models import Message, Provider, Template, Verification
+from django_smsverify.recording import claim, record
+from django_smsverify.routing import routes, shuffled
+from django_smsverify.sending import send_code, send_message
+from django_smsverify.types import Acceptance, OutgoingSMS
+from django_smsverify.verifying import verify_code
+
+from .conftest import NOTICE_IDS, PHONE, MakeProvider, add_template, last_code
+
+NOTICE = "{name}，您的订单已发货，请注意查收。"
+
+
+class WitnessGateway(MemoryGateway):
+    """Looks, from a connection of its own, at what is committed at the moment of sending."""
+
+    seen: list[tuple[str, int]] = []
+
+    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+        assert not connection.in_atomic_block
+        self.seen.extend(Message.objects.values_list("status", "segments"))
+        return dict(super().deliver(sms))
+
+
+class BrokenGateway(MemoryGateway):
+    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+        raise RuntimeError("a bug in a gateway")
+
+
+WITNESS = {"GATEWAYS": {"witness": "tests.test_sending.WitnessGateway", "broken": "tests.test_sending.BrokenGateway"}}
+
+
+# ------------------------------------------------------------------------------------------- routes
+
+
+def test_lower_priority_numbers_come_first(memory: MakeProvider) -> None:
+    for priority in (30, 10, 20):
+        memory(slug=f"p{priority}", priority=priority)
+    assert [template.provider.priority for template in routes("login")] == [10, 20, 30]
+
+
+def test_providers_of_one_priority_share_by_weight(memory: MakeProvider) -> None:
+    templates = [memory(slug=f"w{weight}", weight=weight).templates.get() for weight in (0, 1, 3)]
+
+    first = Counter(shuffled(templates)[0].provider.weight for _ in range(4000))
+
+    assert first[0] == 0
+    assert 0.70 < first[3] / 4000 < 0.80
+    assert all(shuffled(templates)[-1].provider.weight == 0 for _ in range(50))
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        lambda t: Template.objects.update(is_active=False),
+        lambda t: Template.objects.update(status=ReviewStatus.PENDING),
+        lambda t: t.provider.signatures.update(status=ReviewStatus.REJECTED),
+        lambda t: Provider.objects.update(is_active=False),
+    ],
+    ids=["inactive", "in-review", "signature", "provider"],
+)
+def test_what_is_not_approved_and_active_is_no_route(unfit: Callable[[Template], Any], memory: MakeProvider) -> None:
+    unfit(memory().templates.get())
+    with pytest.raises(NoRoute):
+        send_code(PHONE, "login")
+    assert not MemoryGateway.outbox
+
+
+def test_a_text_without_a_code_serves_no_send(memory: MakeProvider) -> None:
+    add_template(memory(), "notice", NOTICE, "")
+    with pytest.raises(UnknownPurpose):
+        routes("notice")
+
+
+# ----------------------------------------------------------------------------------------- failover
+
+
+@pytest.mark.parametrize(
+    ("gateway", "fault", "status", "reason", "goes_on"),
+    [
+        ("ihuyi", Fault.refuse("405"), "not_sent", "account", True),
+        ("ihuyi", Fault.refuse("4072"), "not_sent", "content", True),
+        ("ihuyi", Fault.refuse("4085"), "not_sent", "rate", True),
+        ("ihuyi", Fault.refuse("0"), "not_sent", "other", True),
+        ("ihuyi", Fault.refuse("406"), "not_sent", "recipient", False),
+        ("veesing", Fault.refuse("手机号码格式不正确"), "not_sent", "recipient", False),
+        ("veesing", Fault.refuse("余额不足"), "not_sent", "account", True),
+        ("qixuntong", Fault.refuse_number(12), "not_sent", "recipient", False),
+        ("qixuntong", Fault.refuse_number(15), "not_sent", "account", True),
+        ("topthink", Fault.status(401), "not_sent", "account", True),
+        ("topthink", Fault.redirect(), "not_sent", "other", True),
+        ("topthink", Fault.status(500), "unknown", "", None),
+        ("apispace", Fault.garbage(), "unknown", "", None),
+        ("apispace", Fault.empty(), "unknown", "", None),
+        ("topthink", Fault.reset(deliver=True), "unknown", "", None),
+        ("topthink", Fault.huge(), "unknown", "", None),
+    ],
+)
+def test_failover_knows_why(
+    gateway: str,
+    fault: Fault,
+    status: str,
+    reason: str,
+    goes_on: bool | None,
+    vendor: MakeProvider,
+    memory: MakeProvider,
+    sandbox: Sandbox,
+) -> None:
+    vendor(gateway, priority=1)
+    memory(priority=2)
+    sandbox.misbehave(gateway, fault)
+
+    if goes_on is False:
+        with pytest.raises(PhoneRejected):
+            send_code(PHONE, "login")
+    else:
+        send_code(PHONE, "login")
+
+    first = Message.objects.get(provider__slug=gateway)
+    assert (first.status, first.error_reason) == (status, reason)
+    assert len(MemoryGateway.outbox) == (goes_on is True)
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:9", "https://nonexistent.invalid"])
+def test_an_unreachable_vendor_is_passed(base_url: str, vendor: MakeProvider, memory: MakeProvider) -> None:
+    vendor("topthink", priority=1, base_url=base_url)
+    memory(priority=2)
+
+    verification = send_code(PHONE, "login")
+
+    assert verify_code(verification.pk, last_code()).verified_at
+    first = Message.objects.get(provider__slug="topthink")
+    assert (first.status, first.error_reason) == ("not_sent", "")
+    assert "could not be reached" in first.error_message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"gateway": "gone"},
+        {"credentials": {}},
+        {"credentials": {"app_id": "x"}},
+    ],
+)
+def test_a_provider_that_is_not_set_up_is_the_accounts_fault(fields: dict[str, Any], memory: MakeProvider) -> None:
+    provider = memory(slug="unset", priority=1)
+    Provider.objects.filter(pk=provider.pk).update(**{"gateway": "veesing", **fields})
+    memory(priority=2)
+
+    send_code(PHONE, "login")
+
+    first = Message.objects.get(provider=provider)
+    assert (first.status, first.error_reason, first.error_code) == ("not_sent", "account", "configuration")
+    assert first.error_message
+    assert len(MemoryGateway.outbox) == 1
+
+
+def test_the_vendors_words_are_kept_without_number_and_code(
+    vendor: MakeProvider, sandbox: Sandbox, memory: MakeProvider
+) -> None:
+    vendor("veesing", priority=1)
+    memory(priority=2)
+    sandbox.misbehave("veesing", Fault.refuse(f"未知原因，请联系客服 {PHONE[3:]}"))
+
+    send_code(PHONE, "login")
+
+    assert Message.objects.get(provider__slug="veesing").error_message == "未知原因，请联系客服 ***"
+
+
+# ---------------------------------------------------------------------------------- row before byte
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_row_is_committed_and_no_transaction_is_open_while_the_vendor_is_called(memory: MakeProvider) -> None:
+    provider = memory()
+    Provider.objects.filter(pk=provider.pk).update(gateway="witness")
+    WitnessGateway.seen.clear()
+
+    with override_settings(SMSVERIFY=WITNESS):
+        send_code(PHONE, "login")
+
+    assert WitnessGateway.seen == [("sending", 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bug_in_a_gateway_leaves_the_row(memory: MakeProvider) -> None:
+    provider = memory()
+    Provider.objects.filter(pk=provider.pk).update(gateway="broken")
+
+    with override_settings(SMSVERIFY=WITNESS), pytest.raises(RuntimeError):
+        send_code(PHONE, "login")
+
+    assert Message.objects.get().status == "sending", "nobody knows what happened, and nobody sends it again"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_other_request_finds_the_number_free_between_two_attempts(
+    vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
+) -> None:
+    vendor("topthink", priority=1)
+    memory(priority=2)
+    sandbox.misbehave("topthink", Fault.status(403))
+    seen_by_others: list[list[str]] = []
+
+    def look(instance: Message, created: bool, **kwargs: Any) -> None:
+        with ThreadPoolExecutor(1) as other:
+            seen_by_others.append(other.submit(committed_statuses).result(60))
+
+    post_save.connect(look, Message)
+    try:
+        send_code(PHONE, "login")
+    finally:
+        post_save.disconnect(look, Message)
+
+    assert seen_by_others == [[], ["sending"]], "the refusal is told together with the next attempt"
+
+
+def committed_statuses() -> list[str]:
+    try:
+        return list(Message.objects.values_list("status", flat=True))
+    finally:
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_inside_a_callers_transaction_nothing_is_done(memory: MakeProvider) -> None:
+    provider = memory()
+    notice = add_template(provider, "notice", NOTICE, "")
+    verification = send_code(PHONE, "login")
+    code = last_code()
+
+    for act in (
+        lambda: send_code("13900139000", "login"),
+        lambda: verify_code(verification.pk, code),
+        lambda: send_message(notice, {PHONE: {"name": "王"}}),
+    ):
+        with transaction.atomic(), pytest.raises(InsideTransaction, match="non_atomic_requests"):
+            act()
+
+    assert len(MemoryGateway.outbox) == 1
+    verification.refresh_from_db()
+    assert verification.attempts == 0
+
+
+def own_view(request: HttpRequest, verification_id: str, code: str) -> JsonResponse:
+    """A site's own view that forgets that it runs under ATOMIC_REQUESTS."""
+    verify_code(verification_id, code)  # type: ignore[arg-type]
+    return JsonResponse({})
+
+
+urlpatterns = [path("own/<str:verification_id>/<str:code>/", own_view)]
+
+
+@pytest.mark.django_db(transaction=True)
+@override_settings(ROOT_URLCONF="tests.test_sending", MIDDLEWARE=[])
+def test_a_view_under_atomic_requests_gets_the_teaching_error_and_no_free_guess(memory: MakeProvider) -> None:
+    memory()
+    verification = send_code(PHONE, "login")
+
+    with pytest.raises(InsideTransaction):
+        Client().get(f"/own/{verification.pk}/000000/")
+
+    assert Verification.objects.get().attempts == 0
+
+
+# ----------------------------------------------------------------------------------------- recording
+
+
+def test_a_message_is_handed_over_once(memory: MakeProvider) -> None:
+    memory()
+    verification = send_code(PHONE, "login")
+    message = verification.messages.get()
+
+    assert not claim(message)
+    assert hand_over([message], {PHONE: {"code": "000000", "minutes": "5"}}) == []
+
+    assert len(MemoryGateway.outbox) == 1
+
+
+def test_news_only_raises_a_status(memory: MakeProvider) -> None:
+    memory()
+    message = send_code(PHONE, "login").messages.get()
+    Message.objects.update(status=MessageStatus.DELIVERED, remote_id="")
+
+    record(message, Acceptance(remote_id="4711"))
+
+    assert (message.status, message.remote_id) == ("delivered", "4711")
+
+
+# -------------------------------------------------------------------------------------- send_message
+
+
+@pytest.mark.parametrize("gateway", ["apispace", "ihuyi", "qixuntong", "topthink"])
+def test_a_text_to_many_numbers_is_batched_where_the_vendor_can(
+    gateway: str, vendor: MakeProvider, sandbox: Sandbox
+) -> None:
+    provider = vendor(gateway, price="0.05")
+    notice = add_template(provider, "notice", NOTICE, NOTICE_IDS.get(gateway, ""))
+    names = {f"+8613800138{n:03}": {"name": "王先生" if n % 2 else "李女士"} for n in range(6)}
+    before = len(sandbox.exchanges)
+
+    messages = send_message(notice, names)
+
+    assert [message.phone for message in messages] == list(names)
+    assert {message.status for message in messages} == {"accepted"}
+    assert all(message.values == {} and message.remote_id and message.verification is None for message in messages)
+    assert {sms.phone: sms.text for sms in sandbox.inbox.all()} == {
+        phone[3:]: f"【示例站】{own['name']}，您的订单已发货，请注意查收。" for phone, own in names.items()
+    }
+    calls = {"apispace": 1, "qixuntong": 2}
+    assert len(sandbox.exchanges) - before == calls.get(gateway, 6)
+
+
+def test_a_batch_is_no_larger_than_the_vendor_takes(vendor: MakeProvider, sandbox: Sandbox) -> None:
+    provider = vendor("qixuntong")
+    plain = add_template(provider, "notice", catalogue.PLAIN_TEXT, "")
+    before = len(sandbox.exchanges)
+
+    messages = send_message(plain, {f"1380013{n:04}": {} for n in range(401)})
+
+    assert {message.status for message in messages} == {"accepted"}
+    assert len(sandbox.inbox.all()) == 401
+    assert len(sandbox.exchanges) - before == 3
+
+
+def test_numbers_of_one_batch_fare_differently(vendor: MakeProvider, sandbox: Sandbox) -> None:
+    provider = vendor("qixuntong")
+    plain = add_template(provider, "notice", catalogue.PLAIN_TEXT, "")
+    sandbox.misbehave("qixuntong", Fault.refuse_number(15), times=1)
+
+    messages = send_message(plain, {"13800138001": {}, "13800138002": {}})
+
+    assert {(m.status, m.error_code, m.error_reason) for m in messages} == {("not_sent", "15", "account")}
+
+
+@pytest.mark.parametrize(
+    ("content", "recipients", "error"),
+    [
+        ("您的验证码是{code}。", {PHONE: {"code": "1"}}, ValueError),
+        (NOTICE, {PHONE: {}}, ValueError),
+        (NOTICE, {PHONE: {"name": "王", "colour": "red"}}, ValueError),
+        (NOTICE, {PHONE: {"name": 7}}, ValueError),
+        (NOTICE, {PHONE: {"name": "王"}, "13800138000": {"name": "李"}}, ValueError),
+        (NOTICE, {"nobody": {"name": "王"}}, InvalidPhone),
+    ],
+)
+def test_what_cannot_be_sent_is_said_before_anything_is(
+    content: str, recipients: dict[str, Any], error: type[Exception], memory: MakeProvider
+) -> None:
+    template = add_template(memory(), "notice", content, "")
+
+    with pytest.raises(error) as caught:
+        send_message(template, recipients)
+
+    assert PHONE[3:] not in str(caught.value)
+    assert not Message.objects.exists()
+    assert not MemoryGateway.outbox
+
+
+def test_a_template_that_is_not_approved_is_not_sent(memory: MakeProvider) -> None:
+    template = add_template(memory(), "notice", NOTICE, "", status=ReviewStatus.DRAFT)
+    with pytest.raises(ValueError, match="not approved"):
+        send_message(template, {PHONE: {"name": "王"}})
+
+
+def test_the_local_gateways_have_no_secrets_and_no_batches_to_mind(memory: MakeProvider) -> None:
+    notice = add_template(memory(), "notice", NOTICE, "")
+    assert len(send_message(notice, {f"1380013{n:04}": {"name": "王"} for n in range(250)})) == 250
+    assert len(MemoryGateway.outbox) == 250
+    assert send_message(notice, {}) == []

@@ -1,0 +1,114 @@
+"""Placeholders, rendering in one pass, and the carriers' segments."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_smsverify.texts import placeholders, render, segments, signed, stray_braces, translate
+
+VECTORS = {
+    0: 0,
+    1: 1,
+    69: 1,
+    70: 1,
+    71: 2,
+    133: 2,
+    134: 2,
+    135: 3,
+    200: 3,
+    201: 3,
+    202: 4,
+    268: 4,
+    269: 5,
+    300: 5,
+    335: 5,
+    336: 6,
+    500: 8,
+    536: 8,
+}
+
+
+@pytest.mark.parametrize(("length", "expected"), VECTORS.items())
+@pytest.mark.parametrize("character", ["a", "码", "。"])
+def test_a_text_is_billed_by_its_characters_whatever_they_are(character: str, length: int, expected: int) -> None:
+    assert segments(character * length) == expected
+
+
+def test_the_signature_and_its_brackets_are_billed_too() -> None:
+    text = "码" * 66
+
+    assert (segments(text), segments(signed("示例", text)), segments(signed("示例站", text))) == (1, 1, 2)
+
+
+def test_a_signature_stands_in_front_in_brackets() -> None:
+    assert signed("示例站", "您好") == "【示例站】您好"
+    assert signed("", "您好") == "您好"
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("您的验证码是{code}，{minutes}分钟内有效。", ("code", "minutes")),
+        ("{b}{a}{b}", ("b", "a", "b")),
+        ("{_x1}{A}", ("_x1", "A")),
+        ("none", ()),
+        ("", ()),
+        ("{}{ code }{1x}{a-b}{验证码}{a.b}{a!r}{a:>5}{a[0]}", ()),
+        ("{{code}}", ("code",)),
+        ("${code}{$var}", ("code",)),
+    ],
+)
+def test_placeholders_are_names_in_braces_in_order(content: str, names: tuple[str, ...]) -> None:
+    assert placeholders(content) == names
+
+
+def test_a_text_is_rendered_with_its_values() -> None:
+    assert render("{name}，{code}，{name}", {"code": "047110", "name": "王"}) == "王，047110，王"
+
+
+def test_a_value_with_braces_is_not_looked_into() -> None:
+    values = {"name": "{code}", "code": "{name}"}
+
+    assert render("{name} {code}", values) == "{code} {name}"
+    assert translate("{a}{b}", lambda name: {"a": "{b}", "b": "x"}[name]) == "{b}x"
+
+
+@pytest.mark.parametrize("value", [r"\1", r"\g<0>", "%s", "{0}", "", "\\"])
+def test_a_value_is_taken_to_the_letter(value: str) -> None:
+    assert render("<{name}>", {"name": value}) == f"<{value}>"
+
+
+def test_what_is_no_placeholder_stays_as_it_is() -> None:
+    assert render("100% {} {{code}} $code", {"code": "1"}) == "100% {} {1} $code"
+
+
+def test_a_name_without_a_value_is_an_error() -> None:
+    with pytest.raises(KeyError, match="minutes"):
+        render("{code} {minutes}", {"code": "1"})
+
+
+def test_a_value_without_a_name_is_ignored() -> None:
+    assert render("{code}", {"code": "1", "minutes": "5"}) == "1"
+
+
+def test_translate_spells_each_name_anew() -> None:
+    assert translate("{code}，{minutes}", lambda name: "${" + name.upper() + "}") == "${CODE}，${MINUTES}"
+
+
+@pytest.mark.parametrize(
+    ("content", "stray"),
+    [
+        ("{code}", False),
+        ("no braces", False),
+        ("{code", True),
+        ("code}", True),
+        ("{{code}}", True),
+        ("{验证码}", True),
+        ("{ code }", True),
+        ("{}", True),
+        ("{code}{minutes}", False),
+        ("{code} }{", True),
+    ],
+)
+def test_a_brace_that_belongs_to_no_placeholder_is_stray(content: str, stray: bool) -> None:
+    assert stray_braces(content) is stray

@@ -1,0 +1,133 @@
+"""Proofs, signals, and what a verification tells about itself."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.core import signing
+from django.db import transaction
+from django.test import override_settings
+from django.utils import timezone
+
+from django_smsverify.exceptions import ProofRejected, VerificationNotFound, WrongCode
+from django_smsverify.models import Verification
+from django_smsverify.sending import send_code
+from django_smsverify.signals import phone_verified
+from django_smsverify.verifying import PROOF_SALT, make_proof, redeem_proof, verify_code
+
+from .conftest import PHONE, MakeProvider, last_code, wrong
+
+
+@pytest.fixture
+def verified(memory: MakeProvider) -> Verification:
+    memory("login", "payment")
+    return verify_code(send_code(PHONE, "login").pk, last_code())
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Verification]]:
+    verifications: list[Verification] = []
+
+    def hear(sender: object, verification: Verification, **kwargs: Any) -> None:
+        verifications.append(verification)
+
+    phone_verified.connect(hear)
+    yield verifications
+    phone_verified.disconnect(hear)
+
+
+def test_a_proof_is_redeemed_once(verified: Verification) -> None:
+    proof = make_proof(verified)
+
+    assert redeem_proof(proof, "login") == PHONE
+    with pytest.raises(ProofRejected):
+        redeem_proof(proof, "login")
+    with pytest.raises(ProofRejected):
+        redeem_proof(make_proof(verified), "login")
+
+
+def test_a_proof_for_another_purpose_is_refused_and_not_spent(verified: Verification) -> None:
+    proof = make_proof(verified)
+    for purpose in ("payment", "Login", ""):
+        with pytest.raises(ProofRejected):
+            redeem_proof(proof, purpose)
+    assert redeem_proof(proof, "login") == PHONE
+
+
+def test_a_proof_lives_for_its_lifetime(verified: Verification) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        proof = make_proof(verified)
+        clock.shift(601)
+        with pytest.raises(ProofRejected):
+            redeem_proof(proof, "login")
+        clock.shift(-2)
+        assert redeem_proof(proof, "login") == PHONE
+
+
+@pytest.mark.parametrize("forged", ["", "x", "a:b:c", "\x00", "é", "🔑"])
+def test_a_forged_proof_is_refused(forged: str, verified: Verification) -> None:
+    with pytest.raises(ProofRejected):
+        redeem_proof(forged, "login")
+
+
+def test_a_token_signed_for_something_else_is_no_proof(verified: Verification) -> None:
+    other = signing.dumps(str(verified.pk), salt="password-reset")
+    with pytest.raises(ProofRejected):
+        redeem_proof(other, "login")
+
+
+def test_a_proof_of_what_was_never_verified_is_refused(memory: MakeProvider) -> None:
+    memory()
+    for pk in (send_code(PHONE, "login").pk, uuid.uuid4()):
+        with pytest.raises(ProofRejected):
+            redeem_proof(signing.dumps(str(pk), salt=PROOF_SALT), "login")
+
+
+def test_a_proof_survives_a_rotated_secret_key(verified: Verification) -> None:
+    proof, old = make_proof(verified), settings.SECRET_KEY
+    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[old]):
+        assert redeem_proof(proof, "login") == PHONE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_redemption_is_rolled_back_with_the_callers_transaction(verified: Verification) -> None:
+    proof = make_proof(verified)
+    with pytest.raises(KeyError), transaction.atomic():
+        redeem_proof(proof, "login")
+        raise KeyError
+    assert redeem_proof(proof, "login") == PHONE
+
+
+def test_listeners_hear_of_a_verification_once(memory: MakeProvider, heard: list[Verification]) -> None:
+    memory()
+    verification = send_code(PHONE, "login")
+    with pytest.raises(WrongCode):
+        verify_code(verification.pk, wrong(last_code()))
+    assert heard == []
+
+    verify_code(verification.pk, last_code())
+
+    assert [v.pk for v in heard] == [verification.pk]
+    assert heard[0].verified_at is not None
+
+
+def test_a_listeners_error_breaks_nothing(memory: MakeProvider) -> None:
+    def stumble(**kwargs: Any) -> None:
+        raise RuntimeError("a receiver's bug")
+
+    memory()
+    phone_verified.connect(stumble)
+    try:
+        assert verify_code(send_code(PHONE, "login").pk, last_code()).verified_at
+    finally:
+        phone_verified.disconnect(stumble)
+
+
+def test_an_unknown_verification_is_said_to_be_unknown(db: None) -> None:
+    with pytest.raises(VerificationNotFound):
+        verify_code(uuid.uuid4(), "123456")
