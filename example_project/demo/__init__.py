@@ -1,0 +1,1 @@
+"""A small site that has its visitors' numbers verified by SMS."""

@@ -1,0 +1,98 @@
+"""The rows that the demo needs: an account, a signature and two templates at each vendor, and an admin."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.contrib.auth.models import User
+from sandbox import catalogue
+
+from django_smsverify.enums import ReviewStatus
+from django_smsverify.models import Provider, Signature, Template
+
+FIVE_MINUTES = "您的验证码是{code}，5分钟内有效。"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is entered in the admin for one vendor."""
+
+    slug: str
+    name: str
+    native_name: str
+    price: Decimal
+    template_id: str = ""
+    signature_id: str = ""
+    content: str = catalogue.CODE_TEXT
+
+
+ACCOUNTS = (
+    Account(
+        slug="topthink",
+        name="TopThink",
+        native_name="顶想云",
+        price=Decimal("0.0450"),
+        template_id=catalogue.TOPTHINK_CODE.id,
+        signature_id=catalogue.TOPTHINK_SIGN.id,
+    ),
+    Account(
+        slug="veesing",
+        name="10658",
+        native_name="中昱维信",
+        price=Decimal("0.0420"),
+        template_id=catalogue.VEESING_CODE.id,
+        content=FIVE_MINUTES,
+    ),
+    Account(slug="apispace", name="APISpace", native_name="Eolink", price=Decimal("0.0480")),
+    Account(
+        slug="ihuyi",
+        name="ihuyi",
+        native_name="互亿无线",
+        price=Decimal("0.0500"),
+        template_id=catalogue.IHUYI_CODE.id,
+    ),
+    Account(slug="qixuntong", name="Qixuntong", native_name="企讯通", price=Decimal("0.0380")),
+)
+
+
+def seed(base_urls: Mapping[str, str]) -> None:
+    """Adds what is missing; what was changed in the admin since stays, but for the way to the vendor."""
+    for account in ACCOUNTS:
+        provider = _provider(account, base_urls[account.slug])
+        signature, _ = Signature.objects.get_or_create(
+            provider=provider,
+            text=catalogue.SIGNATURE,
+            defaults={"remote_id": account.signature_id, "status": ReviewStatus.APPROVED},
+        )
+        for purpose in ("login", f"login-{account.slug}"):
+            Template.objects.get_or_create(
+                provider=provider,
+                purpose=purpose,
+                defaults={
+                    "signature": signature,
+                    "name": f"{account.name} {purpose}",
+                    "content": account.content,
+                    "remote_id": account.template_id,
+                    "status": ReviewStatus.APPROVED,
+                },
+            )
+
+
+def _provider(account: Account, base_url: str) -> Provider:
+    way = {"credentials": dict(catalogue.CREDENTIALS[account.slug]), "base_url": base_url}
+    first = {"name": f"{account.name} {account.native_name}", "gateway": account.slug, "price": account.price}
+    provider, _ = Provider.objects.update_or_create(slug=account.slug, defaults=way, create_defaults={**first, **way})
+    return provider
+
+
+def reset_admin() -> str:
+    """Gives the superuser `admin` a new password and returns it."""
+    password = secrets.token_urlsafe(9)
+    admin, _ = User.objects.get_or_create(username="admin")
+    admin.is_active = admin.is_staff = admin.is_superuser = True
+    admin.set_password(password)
+    admin.save()
+    return password

@@ -1,0 +1,23 @@
+"""The sentences that the page's scripts say; {names} are filled in there."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+
+def words() -> dict[str, str]:
+    return {
+        "send": _("Send code"),
+        "sending": _("Sending…"),
+        "again": _("Send again"),
+        "againIn": _("Again in {seconds} s"),
+        "sent": _("Sent to {phone}. The code is valid for {minutes} minutes."),
+        "retryIn": _("{seconds} s left"),
+        "verified": _("{phone} is verified"),
+        "proofLife": _("valid for {minutes} minutes, once"),
+        "offline": _("The demo does not answer. Is it still running?"),
+        "live": _("Live"),
+        "stopped": _("Stopped"),
+        "fillIn": _("Fill in the code {code}"),
+        "milliseconds": _("{milliseconds} ms"),
+    }

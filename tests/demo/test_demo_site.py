@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import re
+import socket
+import stat
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import polib
+import pytest
+import requests
+from sandbox.catalogue import SIGNED
+
+from .conftest import MANAGE, Demo, run, running
+
+VENDORS = ("topthink", "veesing", "apispace", "ihuyi", "qixuntong")
+DEMO = MANAGE.parent / "demo"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_code_goes_through_each_vendor_and_verifies(demo: Demo, vendor: str) -> None:
+    phone = f"1360013600{VENDORS.index(vendor)}"
+    sent = demo.send(phone, f"login-{vendor}")
+    assert sent.status_code == 202
+    (sms,) = demo.inbox(phone)
+    assert sms["vendor"] == vendor
+    assert sms["text"].startswith(SIGNED)
+    code = re.search(r"\d{6}", sms["text"])[0]  # type: ignore[index]
+    verified = demo.post("sms/verify/", {"verification_id": sent.json()["verification_id"], "code": code})
+    assert verified.status_code == 200
+    assert verified.json()["purpose"] == f"login-{vendor}"
+    row = next(row for row in demo.wire() if row["phone"] == verified.json()["phone"])
+    assert (row["status"], row["segments"], row["error"]) == ("accepted", 1, "")
+    assert row["milliseconds"] >= 0
+    assert float(row["cost"]) > 0
+
+
+def test_a_refusal_is_shown_and_another_vendor_takes_over(demo: Demo) -> None:
+    working = "qixuntong"
+    try:
+        for vendor in set(VENDORS) - {working}:
+            assert demo.post("trouble/", {"vendor": vendor, "mood": "refuses"}).status_code == 200
+        refused = demo.send("13900001111", "login-ihuyi")
+        taken_over = demo.send("13900002222")
+    finally:
+        for vendor in VENDORS:
+            demo.post("trouble/", {"vendor": vendor, "mood": "works"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "gateway_unavailable")
+    row = next(row for row in demo.wire() if row["phone"] == "139****1111")
+    assert (row["status"], row["cost"], row["error"]) == ("not_sent", None, "4051 剩余条数不足")
+    assert taken_over.status_code == 202
+    assert [sms["vendor"] for sms in demo.inbox("13900002222")] == [working]
+
+
+def test_a_lost_answer_is_no_reason_to_send_twice(demo: Demo) -> None:
+    demo.post("trouble/", {"vendor": "topthink", "mood": "loses-answer"})
+    sent = demo.send("13900003333", "login-topthink")
+    demo.post("trouble/", {"vendor": "topthink", "mood": "works"})
+    assert sent.status_code == 202
+    assert len(demo.inbox("13900003333")) == 1
+    row = next(row for row in demo.wire() if row["phone"] == "139****3333")
+    assert (row["status"], row["milliseconds"]) == ("unknown", None)
+
+
+def test_what_the_page_asks_is_read_strictly(demo: Demo) -> None:
+    assert demo.get("inbox/", params={"phone": "12"}).status_code == 400
+    assert demo.inbox("+86 139-0000-4444") == []
+    assert demo.get("trouble/").status_code == 405
+    assert demo.post("trouble/", {"vendor": "nobody", "mood": "works"}).status_code == 400
+    assert demo.post("trouble/", {"vendor": "ihuyi", "mood": "sulks"}).status_code == 400
+    form = requests.post(demo.url + "trouble/", data={"vendor": "ihuyi", "mood": "refuses"}, timeout=20)
+    assert form.status_code == 400
+
+
+@pytest.mark.parametrize(("language", "title"), [("zh-CN", "用手机号登录"), ("en", "Sign in with your phone")])
+def test_the_page_speaks_both_languages_and_holds_under_a_strict_policy(demo: Demo, language: str, title: str) -> None:
+    page = demo.get("", headers={"Accept-Language": language})
+    assert title in page.text
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|https?://", page.text)
+    for script in re.findall(r"<script[^>]*>", page.text):
+        assert "src=" in script or 'type="application/json"' in script
+    assert re.search(r'value="13800138000"', page.text)
+
+
+def test_the_language_can_be_chosen(demo: Demo) -> None:
+    with requests.Session() as session:
+        session.headers["Accept-Language"] = "zh-CN"
+        page = session.post(demo.url + "language/", data={"language": "en"}, timeout=20)
+        assert 'lang="en"' in page.text
+
+
+def test_static_files_are_served(demo: Demo) -> None:
+    for file in (DEMO / "static" / "demo").iterdir():
+        answer = demo.get(f"static/demo/{file.name}")
+        assert answer.status_code == 200
+        assert answer.content == file.read_bytes()
+
+
+def test_the_printed_login_opens_the_admin(demo: Demo) -> None:
+    assert f"{demo.url}admin/" in demo.banner
+    with requests.Session() as session:
+        session.get(demo.url + "admin/login/", timeout=20)
+        login = {
+            "username": "admin",
+            "password": demo.password,
+            "csrfmiddlewaretoken": session.cookies["csrftoken"],
+            "next": "/admin/smsverify/provider/",
+        }
+        page = session.post(demo.url + "admin/login/", data=login, timeout=20)
+    assert page.url.endswith("/admin/smsverify/provider/")
+    assert "Qixuntong" in page.text
+
+
+@pytest.mark.skipif(find_spec("drf_spectacular") is None, reason="drf-spectacular is not installed")
+def test_the_schema_names_the_endpoints(demo: Demo) -> None:
+    assert "/sms/verify/" in demo.get("api/schema/").text
+
+
+def test_a_second_start_keeps_the_database_and_gives_a_new_password(tmp_path: Path) -> None:
+    passwords = set()
+    for start in (1, 2):
+        with running(tmp_path) as demo:
+            passwords.add(demo.password)
+            assert demo.send(f"1370000000{start}", "login-veesing").status_code == 202
+            assert len(demo.wire()) == start
+    assert len(passwords) == 2
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_a_taken_port_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with run(tmp_path, "--port", port, stderr=subprocess.PIPE) as process:
+            stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (1, "")
+    assert f"Port {port} of 127.0.0.1 is taken" in stderr
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("option", [("--port", "65536"), ("--host", "203.0.113.1")])
+def test_an_address_that_cannot_be_had_is_a_sentence_too(tmp_path: Path, option: tuple[str, str]) -> None:
+    with run(tmp_path, *option, stderr=subprocess.PIPE) as process:
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"cannot listen on {'203.0.113.1' if option[0] == '--host' else '127.0.0.1'}" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_the_translation_is_complete_and_compiled() -> None:
+    where = DEMO / "locale" / "zh_Hans" / "LC_MESSAGES"
+    written, compiled = polib.pofile(str(where / "django.po")), polib.mofile(str(where / "django.mo"))
+    assert written.percent_translated() == 100
+    assert {entry.msgid: entry.msgstr for entry in written} == {entry.msgid: entry.msgstr for entry in compiled}

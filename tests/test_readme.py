@@ -1,0 +1,123 @@
+"""What the README tells is true: its snippets run in a fresh project, its tables name what there is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS
+from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.gateways import gateway_class
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.rst").read_text()
+BLOCK = re.compile(r"^( *)\.\. code-block:: python\n\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
+SNIPPETS = [textwrap.dedent(body).strip() + "\n" for _, body in BLOCK.findall(README)]
+
+SEED = """
+from django_smsverify.models import Provider, Signature, Template
+provider = Provider.objects.create(name="console", slug="console", gateway="console")
+signature = Signature.objects.create(provider=provider, text="示例站", status="approved")
+Template.objects.create(provider=provider, signature=signature, purpose="login", name="login", status="approved",
+    content="您的验证码是{code}，{minutes}分钟内有效。")
+"""
+FORGET = "from django_smsverify.models import Message; Message.objects.all().delete()"
+LOG_IN = """
+import io, contextlib, json, re
+from django.test import Client
+client, said = Client(), io.StringIO()
+with contextlib.redirect_stdout(said):
+    sent = client.post("/sms/send/", {"phone": "13800138000", "purpose": "login"}, "application/json").json()
+code = re.findall(r"[0-9]{6}(?![0-9])", said.getvalue().rpartition("】")[2])[0]
+verified = client.post("/sms/verify/", {"verification_id": sent["verification_id"], "code": code}, "application/json")
+for _ in range(2):
+    answer = client.post("/sms-login/", {"proof": verified.json()["proof"]}, "application/json")
+    print(answer.status_code, "sessionid" in client.cookies, answer.json())
+"""
+
+
+def snippet(start: str) -> str:
+    """The one snippet with a line that starts so."""
+    (found,) = [text for text in SNIPPETS if re.search(f"^{re.escape(start)}", text, re.MULTILINE)]
+    return found
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project as `startproject` makes it, with the README's snippets put in."""
+    run(tmp_path, "-m", "django", "startproject", "mysite", ".", module="")
+    inside = tmp_path / "mysite"
+    with (inside / "settings.py").open("a") as settings:
+        settings.write(f'\n{snippet("INSTALLED_APPS")}\nALLOWED_HOSTS = ["testserver"]\n')
+    with (inside / "urls.py").open("a") as urls:
+        urls.write(f"\n{snippet('urlpatterns')}\n{snippet('@require_POST')}\n")
+        urls.write('urlpatterns += [path("sms-login/", sms_login)]\n')
+    return tmp_path
+
+
+def run(where: Path, *arguments: str, module: str = "mysite.settings") -> str:
+    command = [sys.executable, *arguments]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(where), "DJANGO_SETTINGS_MODULE": module}
+    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_five_minutes_to_the_first_code(project: Path) -> None:
+    run(project, "manage.py", "migrate")
+    run(project, "manage.py", "check")
+    run(project, "manage.py", "shell", "-c", SEED)
+
+    said = run(project, "manage.py", "smsverify_send", "13800138000", "--purpose", "login")
+    assert re.search(r"【示例站】您的验证码是\d{6}，5分钟内有效。", said)
+    assert "console: accepted" in said
+
+    run(
+        project,
+        "manage.py",
+        "shell",
+        "-c",
+        "from django_smsverify.models import Message; Message.objects.all().delete()",
+    )
+    first, second = run(project, "manage.py", "shell", "-c", LOG_IN).strip().splitlines()[-2:]
+    assert first == "200 True {'created': True}"
+    assert second.startswith("400 ")
+
+
+def test_the_settings_table_names_every_key_with_its_default() -> None:
+    rows = dict(re.findall(r"^``([A-Z_]+)``  +``(.+?)``  ", README, re.MULTILINE))
+    assert rows.keys() == KEYS.keys()
+    for name, default in rows.items():
+        assert repr(KEYS[name].default).replace("'", '"') == default, name
+
+
+def test_the_endpoints_table_names_every_refusal() -> None:
+    table = README.partition("\nEndpoints\n")[2].partition("\nFrom Python\n")[0]
+    ours = {error.code for error in every_error(SMSVerifyError)} - {"error", "gateway_error", "proof_rejected"}
+    for code in ours | {"method_not_allowed", "unsupported_media_type"}:
+        assert f"``{code}``" in table, code
+
+
+def every_error(base: type[SMSVerifyError]) -> set[type[SMSVerifyError]]:
+    return {base}.union(*(every_error(error) for error in base.__subclasses__()))
+
+
+def test_the_gateways_table_names_every_gateway_with_its_credentials() -> None:
+    rows = dict(re.findall(r"^``([a-z]+)``  +(.+?)  ", README, re.MULTILINE))
+    assert rows.keys() == BUILTIN_GATEWAYS.keys()
+    for alias, credentials in rows.items():
+        assert re.findall(r"``(\w+)``", credentials) == [c.name for c in gateway_class(alias).credentials]
+
+
+def test_the_gateway_of_an_outsider_is_the_one_that_is_tested() -> None:
+    assert (ROOT / "tests/acme_sms.py").read_text() in [f"{text}" for text in SNIPPETS]
+
+
+def test_the_pictures_are_there() -> None:
+    for name in re.findall(r"image:: (\S+)", README):
+        assert (ROOT / name).is_file()
