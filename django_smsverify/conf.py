@@ -134,6 +134,7 @@ class Key(Generic[T]):
         broken: T | None = None,
         per_purpose: bool = False,
     ) -> None:
+        self.default = default
         self.read = read
         self.per_purpose = per_purpose
         self._fallback = read(default)

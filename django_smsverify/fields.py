@@ -1,4 +1,4 @@
-"""A model field for a dict that is encrypted at rest and decrypted only when it is looked at."""
+"""Model fields: a number as E.164, and a dict that is encrypted at rest and decrypted only when it is looked at."""
 
 from __future__ import annotations
 
@@ -94,16 +94,19 @@ class EncryptedDictField(_Column):
         return Ciphertext(value or "")
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """What nobody has looked at is stored as it was loaded, which needs no key."""
-        value = model_instance.__dict__.get(self.attname)
-        return value if isinstance(value, Ciphertext) else super().pre_save(model_instance, add)
+        return self.value_from_object(model_instance)
+
+    def value_from_object(self, obj: models.Model) -> Any:
+        """What nobody has looked at is stored and dumped as it was loaded, which needs no key."""
+        value = obj.__dict__.get(self.attname)
+        return value if isinstance(value, Ciphertext) else super().value_from_object(obj)
 
     def get_prep_value(self, value: Any) -> Any:
         return str(value if isinstance(value, Ciphertext) else encrypt(value))
 
     def value_to_string(self, obj: models.Model) -> str:
         """For `dumpdata`: a fixture holds what the database holds."""
-        return str(self.get_prep_value(raw(obj, self.attname)))
+        return str(self.get_prep_value(self.value_from_object(obj)))
 
     def to_python(self, value: Any) -> Any:
         return Ciphertext(value) if isinstance(value, str) else value
@@ -112,3 +115,11 @@ class EncryptedDictField(_Column):
 def raw(instance: models.Model, name: str) -> Any:
     """A field's value as it was loaded, not decrypted."""
     return instance.__dict__[name]
+
+
+class PhoneField(models.CharField):
+    """A number as E.164."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_length"] = 16
+        super().__init__(*args, **kwargs)

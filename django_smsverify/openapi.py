@@ -73,13 +73,15 @@ SEND = extend_schema(
         OpenApiExample("First", {"phone": "13800138000", "purpose": "login"}, request_only=True),
         OpenApiExample("Again", {"verification_id": "5f0c9e0e-4a0c-4d0e-9a55-0d6d3c1c9d1f"}, request_only=True),
     ],
-    auth=[],
 )
 STATUS = extend_schema(
     operation_id="smsverify_send_status",
     description="What became of the last SMS of a verification.",
-    responses={200: SendStatusSerializer, 404: OpenApiResponse(RefusalSerializer, description="`not_found`")},
-    auth=[],
+    responses={
+        200: SendStatusSerializer,
+        404: OpenApiResponse(RefusalSerializer, description="`not_found`"),
+        405: OpenApiResponse(RefusalSerializer, description="`method_not_allowed`"),
+    },
 )
 VERIFY = extend_schema(
     operation_id="smsverify_verify",
@@ -93,7 +95,6 @@ VERIFY = extend_schema(
             **MALFORMED,
         ),
     },
-    auth=[],
 )
 
 

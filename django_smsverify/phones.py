@@ -12,7 +12,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
 from .conf import conf
 from .exceptions import InvalidPhone, PhoneNotSupported
 
-WRITTEN = re.compile(r"\+?[0-9 ().-]{3,31}")
+WRITTEN = re.compile(r"\(?\+?[0-9 ().-]{3,31}")
 MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
 
@@ -36,7 +36,7 @@ def parse(written: str) -> str:
 
 @sensitive_variables()
 def _read(written: str) -> PhoneNumber:
-    plain = unicodedata.normalize("NFKC", written).strip()
+    plain = "".join(map(_plain, unicodedata.normalize("NFKC", written))).strip()
     if not WRITTEN.fullmatch(plain):
         raise InvalidPhone
     try:
@@ -45,11 +45,17 @@ def _read(written: str) -> PhoneNumber:
         raise InvalidPhone from None
 
 
+def _plain(character: str) -> str:
+    """Dashes of all kinds as one; the invisible marks that address books copy along as nothing."""
+    kind = unicodedata.category(character)
+    return "-" if kind == "Pd" else "" if kind == "Cf" else character
+
+
 def mask(phone: str) -> str:
     """`+8613800138000` as `138****8000`; other countries keep their `+` and the last four digits."""
     if phone.startswith("+86"):
         return f"{phone[3:6]}****{phone[-4:]}"
-    return f"{phone[:3]}****{phone[-4:]}"
+    return f"{phone[:3]}****{phone[-4:] if len(phone) > 10 else phone[-2:]}"
 
 
 def block(phone: str) -> str:

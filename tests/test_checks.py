@@ -194,8 +194,10 @@ def test_a_code_may_live_for_ten_minutes() -> None:
         assert found() == []
 
 
-def test_w002_and_w003_a_deployment_that_nobody_thought_about() -> None:
-    assert ids(deploy=True) == ["smsverify.W002", "smsverify.W003"]
+@pytest.mark.parametrize("written", [{}, {"CODE_LENGTH": 6}])
+def test_w002_and_w003_a_deployment_that_nobody_thought_about(written: Any) -> None:
+    with override_settings(SMSVERIFY=written):
+        assert ids(deploy=True) == ["smsverify.W002", "smsverify.W003"]
 
 
 @pytest.mark.parametrize("proxies", [0, 1])

@@ -36,6 +36,9 @@ HONG_KONG = "+85251234567"
         "１３８００１３８０００",
         "＋８６　１３８００１３８０００",
         "１３８－００１３－８０００",
+        "(+86)13800138000",
+        "\u202d13800138000\u202c",
+        "138\u20110013\u20138000",
     ],
 )
 def test_a_number_is_read_as_people_write_it(written: str) -> None:
@@ -129,7 +132,9 @@ def test_a_region_that_shares_its_country_code_is_told_apart() -> None:
             parse("+1 416 555 0123")  # Canada
 
 
-@pytest.mark.parametrize(("phone", "masked"), [(PHONE, "138****8000"), (HONG_KONG, "+85****4567")])
+@pytest.mark.parametrize(
+    ("phone", "masked"), [(PHONE, "138****8000"), (HONG_KONG, "+85****4567"), ("+6834002", "+68****02")]
+)
 def test_a_mask_shows_head_and_tail(phone: str, masked: str) -> None:
     assert mask(phone) == masked
 

@@ -23,7 +23,7 @@ from .base import PROXY, Gateway, Outcome, forbid, json_object, ordered_values, 
 class APISpaceGateway(Gateway):
     """Full text with positional `{$var}` and groups `phone,value;phone,value`: many numbers in one call."""
 
-    label = _("APISpace")
+    label = "APISpace (Eolink)"
     base_url = "https://eolink.o.apispace.com"
     credentials = (Credential(name="token", label="X-APISpace-Token"),)
     options = (

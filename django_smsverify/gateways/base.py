@@ -140,10 +140,11 @@ class Gateway:
 @sensitive_variables()
 def scrub(words: str, sms: OutgoingSMS, secrets: Iterable[str]) -> str:
     """Replaces every secret and every number and value of `sms` in a vendor's words by `***`."""
-    values = {value for own in sms.recipients.values() for value in own.values() if len(value) > 1}
+    values = {value for own in sms.recipients.values() for value in own.values()}
     numbers = {part for phone in sms.recipients for part in (phone, phone.removeprefix("+86"))}
-    for secret in sorted({*values, *numbers, *filter(None, secrets)}, key=len, reverse=True):
-        words = words.replace(secret, "***")
+    for secret in sorted({*values, *numbers, *secrets}, key=len, reverse=True):
+        if len(secret) > 1:
+            words = words.replace(secret, "***")
     return words
 
 

@@ -20,7 +20,7 @@ from .base import PROXY, Gateway, Outcome, forbid, full_text, json_object, order
 class IhuyiGateway(Gateway):
     """Full text that matches a filed one, or a template id with values; success is code 2 and nothing else."""
 
-    label = _("ihuyi")
+    label = "ihuyi 互亿无线"
     base_url = "https://106.ihuyi.com"
     credentials = (
         Credential(name="account", label="APIID"),

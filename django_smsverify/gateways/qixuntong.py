@@ -13,7 +13,6 @@ from email.utils import formatdate
 from typing import Any
 
 import requests
-from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
 from django_smsverify.enums import Reason
@@ -33,7 +32,7 @@ ITEM_REASONS = {
 class QixuntongGateway(Gateway):
     """Full signed text in the query, HMAC-SHA1 over date and source; a verdict for each number."""
 
-    label = _("Qixuntong")
+    label = "Qixuntong 企讯通"
     base_url = "https://service-4lwag7c4-1253285064.gz.apigw.tencentcs.com/release/qxt_yzm_sms/"
     credentials = (
         Credential(name="secret_id", label="SecretID"),

@@ -17,7 +17,7 @@ from .base import PROXY, Gateway, Outcome, json_object, named_values, stated, wo
 class TopThinkGateway(Gateway):
     """Filed signature and template by id, values as JSON; success is code 0, no list of other codes is public."""
 
-    label = _("TopThink")
+    label = "TopThink 顶想云"
     base_url = "https://api.topthink.com"
     credentials = (Credential(name="app_code", label=_("AppCode"), help_text=_("From the console's 安全信息.")),)
     options = (

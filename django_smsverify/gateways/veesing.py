@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Mapping
 
 import requests
-from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
 from django_smsverify.enums import Reason
@@ -19,7 +18,7 @@ from .base import Gateway, Outcome, forbid, json_object, ordered_values, word
 class VeeSingGateway(Gateway):
     """One filed template whose single variable is the code; every refusal is status 0 and differs in its words."""
 
-    label = _("10658 VeeSing")
+    label = "10658 中昱维信 (VeeSing)"
     base_url = "https://cloud.10658.com.cn"
     credentials = (
         Credential(name="app_id", label="appId"),

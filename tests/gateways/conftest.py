@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,20 +15,17 @@ def closed_port() -> int:
 
 
 @pytest.fixture
-def full_port() -> Iterator[int]:
-    """A port whose queue of connections is full: the next one is left without an answer."""
-    held = []
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        address = listener.getsockname()
+def full_listener() -> Iterator[socket.socket]:
+    """A listener whose queue of connections is full: the next one is left without an answer."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as held:
         for _ in range(8):
-            held.append(socket.socket())
-            held[-1].settimeout(0.1)
+            one = held.enter_context(socket.socket())
+            one.settimeout(0.1)
             try:
-                held[-1].connect(address)
+                one.connect(listener.getsockname())
             except TimeoutError:
+                one.close()
                 break
         else:
             pytest.skip("this system's queues do not fill")
-        yield int(address[1])
-    for one in held:
-        one.close()
+        yield listener

@@ -64,11 +64,11 @@ def at(
     *,
     timeout: tuple[float, float, float] = (5, 5, 10),
     credentials: Mapping[str, str] | None = None,
-    **options: str,
+    options: Mapping[str, str] | None = None,
 ) -> Gateway:
     """The gateway over the real network, with the sandbox's account."""
     own = {**CREDENTIALS[vendor], **(credentials or {})}
-    return GATEWAYS[vendor](Account(base_url=base_url, credentials=own, options=options, timeout=timeout))
+    return GATEWAYS[vendor](Account(base_url=base_url, credentials=own, options=options or {}, timeout=timeout))
 
 
 def verdict(outcome: Outcome) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ def local(kind: type[Gateway]) -> Gateway:
 @both
 def test_it_is_for_development_and_needs_nothing(kind: type[Gateway]) -> None:
     assert kind.local
-    assert kind.credentials == kind.options == ()
+    assert not kind.credentials
+    assert not kind.options
     assert str(kind.label)
 
 

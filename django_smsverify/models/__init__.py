@@ -1,0 +1,18 @@
+"""What is remembered."""
+
+from __future__ import annotations
+
+from .accounts import PURPOSE, Provider, Signature, Template
+from .records import DeliveryReport, Message, Recipient, Reply, Verification
+
+__all__ = [
+    "PURPOSE",
+    "DeliveryReport",
+    "Message",
+    "Provider",
+    "Recipient",
+    "Reply",
+    "Signature",
+    "Template",
+    "Verification",
+]

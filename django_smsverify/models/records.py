@@ -1,0 +1,174 @@
+"""What happened: numbers, questions asked, messages sent, and what came back."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from datetime import datetime
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify import codes, phones
+from django_smsverify.enums import MessageStatus, Outcome, Reason, ReportSource
+from django_smsverify.fields import EncryptedDictField, PhoneField
+from django_smsverify.models.accounts import Provider, Template
+from django_smsverify.querysets import MessageQuerySet, RowQuerySet, VerificationQuerySet
+
+
+class Recipient(models.Model):
+    """What is known of a number as such: the row on which everything about one number is serialized."""
+
+    phone = PhoneField(_("phone"), unique=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    claimed_at = models.DateTimeField(_("last claimed at"), default=timezone.now)
+
+    objects = RowQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("recipient")
+        verbose_name_plural = _("recipients")
+
+    def __str__(self) -> str:
+        return phones.mask(self.phone)
+
+
+class Verification(models.Model):
+    """The question that was asked; what it was started with is stored, so that no changed setting kills it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    recipient = models.ForeignKey(Recipient, models.CASCADE, related_name="verifications", verbose_name=_("recipient"))
+    phone = PhoneField(_("phone"))
+    purpose = models.CharField(_("purpose"), max_length=64)
+    nonce = models.CharField(max_length=64, default=codes.new_nonce, editable=False)
+    key_id = models.CharField(max_length=16, default=codes.current_key_id, editable=False)
+    code_length = models.PositiveSmallIntegerField(_("code length"))
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    expires_at = models.DateTimeField(_("expires at"))
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    max_attempts = models.PositiveSmallIntegerField(_("attempts allowed"))
+    attempted_at = models.DateTimeField(_("last attempt at"), null=True, blank=True)
+    verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
+    redeemed_at = models.DateTimeField(_("proof redeemed at"), null=True, blank=True)
+
+    objects = VerificationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("verification")
+        verbose_name_plural = _("verifications")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["phone", "expires_at"]),
+            models.Index(fields=["phone", "attempted_at"]),
+            models.Index(fields=["-created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{phones.mask(self.phone)} · {self.purpose}"
+
+    def code(self) -> str:
+        """The code, derived anew; raises LookupError when the key it came from is no longer configured."""
+        message = f"{self.pk}:{self.phone}:{self.purpose}:{self.nonce}"
+        return codes.derive(self.key_id, message, self.code_length)
+
+    def seconds_left(self, now: datetime) -> int:
+        return max(0, math.ceil((self.expires_at - now).total_seconds()))
+
+
+class Message(models.Model):
+    """One attempt to hand one SMS to one provider."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    verification = models.ForeignKey(
+        Verification,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="messages",
+        verbose_name=_("verification"),
+    )
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="messages", verbose_name=_("provider"))
+    template = models.ForeignKey(Template, models.PROTECT, related_name="messages", verbose_name=_("template"))
+    phone = PhoneField(_("phone"))
+    purpose = models.CharField(_("purpose"), max_length=64)
+    values = EncryptedDictField(_("values"))
+    segments = models.PositiveSmallIntegerField(_("segments"), default=1)
+    cost = models.DecimalField(_("cost"), max_digits=10, decimal_places=4, null=True, blank=True)
+    remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
+    status = models.CharField(_("status"), max_length=16, choices=MessageStatus.choices, default=MessageStatus.QUEUED)
+    error_reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices, blank=True)
+    error_code = models.CharField(_("vendor's code"), max_length=64, blank=True)
+    error_message = models.TextField(_("vendor's words"), blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    sent_at = models.DateTimeField(_("handed over at"), null=True, blank=True)
+    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["phone", "created_at"]),
+            models.Index(fields=["provider", "remote_id"]),
+            models.Index(fields=["status", "created_at"]),
+            models.Index(fields=["-created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{phones.mask(self.phone)} · {self.purpose} · {self.get_status_display()}"
+
+
+class DeliveryReport(models.Model):
+    """The vendor's later word about one message."""
+
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="reports", verbose_name=_("provider"))
+    message = models.ForeignKey(
+        Message, models.SET_NULL, null=True, blank=True, related_name="reports", verbose_name=_("message")
+    )
+    remote_id = models.CharField(_("id at the vendor"), max_length=64)
+    phone = PhoneField(_("phone"))
+    outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome.choices)
+    code = models.CharField(_("vendor's code"), max_length=64, blank=True)
+    detail = models.TextField(_("detail"), blank=True)
+    occurred_at = models.DateTimeField(_("occurred at"), null=True, blank=True)
+    received_at = models.DateTimeField(_("received at"), default=timezone.now)
+    source = models.CharField(_("source"), max_length=8, choices=ReportSource.choices)
+    payload = models.JSONField(_("payload"), default=dict)
+    fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+
+    class Meta:
+        verbose_name = _("delivery report")
+        verbose_name_plural = _("delivery reports")
+        ordering = ["-received_at"]
+        indexes = [models.Index(fields=["provider", "remote_id"]), models.Index(fields=["-received_at"])]
+
+    def __str__(self) -> str:
+        return f"{phones.mask(self.phone)} · {self.get_outcome_display()}"
+
+
+class Reply(models.Model):
+    """A text that the phone's owner sent back."""
+
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="replies", verbose_name=_("provider"))
+    message = models.ForeignKey(
+        Message, models.SET_NULL, null=True, blank=True, related_name="replies", verbose_name=_("message")
+    )
+    remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
+    phone = PhoneField(_("phone"))
+    content = models.TextField(_("content"))
+    occurred_at = models.DateTimeField(_("occurred at"), null=True, blank=True)
+    received_at = models.DateTimeField(_("received at"), default=timezone.now)
+    payload = models.JSONField(_("payload"), default=dict)
+    fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+
+    class Meta:
+        verbose_name = _("reply")
+        verbose_name_plural = _("replies")
+        ordering = ["-received_at"]
+        indexes = [models.Index(fields=["-received_at"])]
+
+    def __str__(self) -> str:
+        return phones.mask(self.phone)

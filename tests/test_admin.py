@@ -1,0 +1,644 @@
+"""The admin pages: everything can be found and read, no secret is ever shown, and accounts cannot be redirected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.db import models
+from django.http import HttpResponse
+from django.test import Client, override_settings
+from django.urls import reverse
+
+from django_smsverify.gateways import gateway_class
+from django_smsverify.gateways.ihuyi import IhuyiGateway
+from django_smsverify.models import (
+    DeliveryReport,
+    Message,
+    Provider,
+    Recipient,
+    Reply,
+    Signature,
+    Template,
+    Verification,
+)
+
+from .conftest import CODE_TEXT, PHONE, VENDORS, MakeProvider
+from .test_fields import column
+from .test_models import rows_of
+
+pytestmark = pytest.mark.django_db
+
+Row = models.Model
+MODELS = (Provider, Signature, Template, Recipient, Verification, Message, DeliveryReport, Reply)
+RECORDS = MODELS[3:]
+LANGUAGES = ("en", "zh-hans")
+SECRET, OTHER = "S3CRET-ORIGINAL", "S3CRET-REPLACED"
+TWIN = {"twin": f"{IhuyiGateway.__module__}.{IhuyiGateway.__name__}"}
+
+
+class Desk:
+    """Someone at the admin; every page that is looked at is searched for secrets."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def get(self, url: str, language: str = "en", **query: str) -> Any:
+        response = self.client.get(url, query, headers={"accept-language": language})
+        return searched(response)
+
+    def post(self, url: str, data: dict[str, Any]) -> Any:
+        return searched(self.client.post(url, data))
+
+    def found(self, model: type[Row], **query: str) -> int:
+        """How many rows a list shows; what was typed into the search box stands in it, so it is not searched."""
+        response: Any = self.client.get(page(model), query)
+        assert response.status_code == 200
+        return len(response.context["cl"].result_list)
+
+
+def searched(response: Any) -> Any:
+    html = response.content.decode()
+    codes = {str(verification.code()) for verification in Verification.objects.all()}
+    nonces = set(Verification.objects.values_list("nonce", flat=True))
+    for secret in {SECRET, OTHER, PHONE[3:], "gAAAA", *codes, *nonces}:
+        assert secret not in html, f"{response.request['PATH_INFO']} shows {secret}"
+    return response
+
+
+def page(of: type[Row] | Row, name: str = "changelist") -> str:
+    args = [of.pk] if isinstance(of, Row) else []
+    return reverse(f"admin:smsverify_{of._meta.model_name}_{name}", args=args)
+
+
+@pytest.fixture
+def desk(admin_client: Client) -> Desk:
+    return Desk(admin_client)
+
+
+@pytest.fixture
+def rows(memory: MakeProvider) -> dict[type[Row], Row]:
+    """One row of each model; the provider is one that has everything."""
+    provider = memory(slug="acme", price="0.05", balance="12.5")
+    found = [provider, provider.signatures.get(), provider.templates.get(), *rows_of(provider)]
+    Provider.objects.update(gateway="ihuyi", credentials={"account": SECRET, "api_key": SECRET})
+    provider.refresh_from_db()
+    return {type(row): row for row in found}
+
+
+@pytest.fixture
+def acme(rows: dict[type[Row], Row]) -> Provider:
+    return Provider.objects.get()
+
+
+def filled_in(gateway: str, *, secret: str = "", **fields: Any) -> dict[str, Any]:
+    """The provider's form as a browser posts it."""
+    kind = gateway_class(gateway)
+    return {
+        "name": "Acme",
+        "slug": "acme",
+        "gateway": gateway,
+        "base_url": "",
+        "is_active": "on",
+        "priority": "100",
+        "weight": "1",
+        **{f"credential_{credential.name}": secret for credential in kind.credentials},
+        **{f"option_{option.name}": option.default for option in kind.options},
+        **fields,
+    }
+
+
+def errors(response: Any) -> list[str]:
+    assert response.status_code == 200
+    return list(response.context["adminform"].form.errors)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_row_can_be_listed_and_opened(
+    model: type[Row], language: str, desk: Desk, rows: dict[type[Row], Row]
+) -> None:
+    for url in (page(model), page(rows[model], "change"), page(rows[model], "history")):
+        response = desk.get(url, language)
+
+        assert response.status_code == 200
+        assert f'<html lang="{language}"' in response.content.decode()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("model", MODELS)
+def test_an_empty_list_is_a_page_too(model: type[Row], language: str, desk: Desk) -> None:
+    assert desk.get(page(model), language).status_code == 200
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_index_names_every_model(language: str, desk: Desk) -> None:
+    for url in (reverse("admin:index"), reverse("admin:app_list", args=["smsverify"])):
+        html = desk.get(url, language).content.decode()
+
+        assert all(page(model) in html for model in MODELS)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "13800138000",
+        " 138 0013 8000",
+        "138-0013-8000",
+        "+86 138 0013 8000",
+        "008613800138000",
+        "１３８００１３８０００",
+    ],
+)
+@pytest.mark.parametrize("model", RECORDS)
+def test_a_record_is_found_by_its_number_as_a_person_writes_it(
+    model: type[Row], typed: str, desk: Desk, rows: dict[type[Row], Row]
+) -> None:
+    assert desk.found(model, q=typed) == 1
+
+
+@pytest.mark.parametrize("typed", ["13900139000", "8000", "1380013", "+861380013800", "138****8000", "010-62781234"])
+@pytest.mark.parametrize("model", RECORDS)
+def test_a_record_is_not_found_by_another_or_half_a_number(
+    model: type[Row], typed: str, desk: Desk, rows: dict[type[Row], Row]
+) -> None:
+    assert desk.found(model, q=typed) == 0
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("typed", ["'", '"', "%", "\\", "a b", "😀", "x" * 500, "-1", "9" * 30, "\x00"])
+def test_nothing_that_is_typed_breaks_a_search(
+    typed: str, model: type[Row], desk: Desk, rows: dict[type[Row], Row]
+) -> None:
+    assert desk.found(model, q=typed) <= 1
+
+
+@pytest.mark.parametrize(
+    ("model", "typed"),
+    [
+        (Provider, "acm"),
+        (Signature, "示例"),
+        (Template, "login"),
+        (Template, "验证码"),
+        (Verification, "00000000-0000-0000-0000-000000000001"),
+        (Verification, "00000000000000000000000000000001"),
+        (Message, "SMS-42"),
+        (DeliveryReport, "SMS-42"),
+        (Reply, "SMS-42"),
+        (Reply, "退订"),
+    ],
+)
+def test_a_row_is_found_by_its_words_and_ids(
+    model: type[Row], typed: str, desk: Desk, rows: dict[type[Row], Row]
+) -> None:
+    for record in (Message, DeliveryReport, Reply):
+        record.objects.update(remote_id="SMS-42")
+    Reply.objects.update(content="请退订，谢谢")
+
+    assert desk.found(model, q=typed) == 1
+    assert desk.found(model, q="something else") == 0
+
+
+def offered(desk: Desk, model: type[Row]) -> Iterator[str]:
+    """Every link that the filters, the dates and the column heads of a list offer."""
+    cl = desk.get(page(model)).context["cl"]
+    for spec in cl.filter_specs:
+        yield from (choice["query_string"] for choice in spec.choices(cl))
+    for column_ in range(1, len(cl.list_display) + 1):
+        yield from (f"?o={column_}", f"?o=-{column_}")
+    if cl.date_hierarchy:
+        yield f"?{cl.date_hierarchy}__year=2026&{cl.date_hierarchy}__month=1"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_filter_and_order_of_a_list_works(model: type[Row], desk: Desk, rows: dict[type[Row], Row]) -> None:
+    links = list(offered(desk, model))
+
+    assert links
+    for link in links:
+        assert desk.get(page(model) + link).status_code == 200, link
+
+
+@pytest.mark.parametrize(
+    ("model", "hit", "miss"),
+    [
+        (Provider, {"gateway": "ihuyi"}, {"gateway": "memory"}),
+        (Signature, {"status__exact": "approved"}, {"status__exact": "draft"}),
+        (Template, {"purpose": "login"}, {"is_active__exact": "0"}),
+        (Verification, {"purpose": "login"}, {"verified_at__isempty": "0"}),
+        (Message, {"status__exact": "queued"}, {"status__exact": "accepted"}),
+        (DeliveryReport, {"outcome__exact": "delivered"}, {"source__exact": "poll"}),
+        (Reply, {"received_at__gte": "2020-01-01 00:00Z"}, {"received_at__lt": "2020-01-01 00:00Z"}),
+    ],
+)
+def test_a_filter_narrows_the_list(
+    model: type[Row], hit: dict[str, str], miss: dict[str, str], desk: Desk, rows: dict[type[Row], Row]
+) -> None:
+    assert (desk.found(model, **hit), desk.found(model, **miss)) == (1, 0)
+
+
+@pytest.mark.parametrize("model", RECORDS)
+def test_nobody_writes_a_record_by_hand(model: type[Row], desk: Desk, rows: dict[type[Row], Row]) -> None:
+    row = rows[model]
+    before = list(model._default_manager.values())
+
+    answers = [
+        desk.get(page(model, "add")),
+        desk.post(page(model, "add"), {"phone": "x"}),
+        desk.post(page(row, "change"), {"phone": "x"}),
+        desk.get(page(row, "delete")),
+        desk.post(page(row, "delete"), {"post": "yes"}),
+    ]
+    desk.post(page(model), {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"})
+
+    assert [answer.status_code for answer in answers] == [403] * 5
+    assert list(model._default_manager.values()) == before
+    html = desk.get(page(row, "change")).content.decode()
+    assert 'name="_save"' not in html
+    assert page(row, "delete") not in html
+
+
+@pytest.mark.parametrize("model", RECORDS)
+def test_a_record_shows_its_number_masked(model: type[Row], desk: Desk, rows: dict[type[Row], Row]) -> None:
+    for url in (page(model), page(rows[model], "change")):
+        assert "138****8000" in desk.get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({}, "open"),
+        ({"attempts": 5}, "used up"),
+        ({"expires_at": "2020-01-01T00:00Z"}, "expired"),
+        ({"verified_at": "2020-01-01T00:00Z", "attempts": 5, "expires_at": "2020-01-01T00:00Z"}, "verified"),
+    ],
+)
+def test_a_verification_says_how_it_stands(
+    fields: dict[str, Any], state: str, desk: Desk, rows: dict[type[Row], Row]
+) -> None:
+    Verification.objects.update(**fields)
+
+    html = desk.get(page(Verification)).content.decode()
+
+    assert re.findall(r'<td class="field-state">(.*?)</td>', html) == [state]
+
+
+def test_a_verification_shows_its_messages(desk: Desk, rows: dict[type[Row], Row]) -> None:
+    Message.objects.update(error_code="4030", error_message="手机号码已被列入黑名单")
+
+    html = desk.get(page(rows[Verification], "change")).content.decode()
+
+    assert "手机号码已被列入黑名单" in html
+    assert page(rows[Message], "change") in html
+
+
+@pytest.mark.parametrize("query", [{}, {"gateway": "nonsense"}, {"gateway": ""}])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_new_provider_begins_with_the_choice_of_a_gateway(language: str, query: dict[str, str], desk: Desk) -> None:
+    html = desk.get(page(Provider, "add"), language, **query).content.decode()
+
+    assert re.findall(r'name="gateway" value="(\w+)"', html) == [
+        "topthink",
+        "veesing",
+        "apispace",
+        "ihuyi",
+        "qixuntong",
+        "console",
+        "memory",
+    ]
+    assert 'type="password"' not in html
+
+
+def test_a_gateway_that_cannot_be_imported_is_not_offered(desk: Desk) -> None:
+    with override_settings(SMSVERIFY={"GATEWAYS": {"acme": "no.such.Gateway", **TWIN}}):
+        html = desk.get(page(Provider, "add")).content.decode()
+
+    assert 'value="twin"' in html
+    assert 'value="acme"' not in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("gateway", VENDORS)
+def test_the_form_asks_for_each_secret_and_option_of_the_gateway(gateway: str, language: str, desk: Desk) -> None:
+    kind = gateway_class(gateway)
+
+    html = desk.get(page(Provider, "add"), language, gateway=gateway).content.decode()
+
+    secrets = {f"credential_{credential.name}" for credential in kind.credentials}
+    assert set(re.findall(r'<input type="password" name="(\w+)"', html)) == secrets
+    assert set(re.findall(r'name="(option_\w+)"', html)) == {f"option_{option.name}" for option in kind.options}
+    for credential in kind.credentials:
+        assert re.search(rf'<label[^>]* for="id_credential_{credential.name}"[^>]*>\s*{credential.label}:', html)
+    assert f'<option value="{gateway}" selected>' in html
+
+
+@pytest.mark.parametrize("gateway", VENDORS)
+def test_what_is_saved_is_encrypted_and_complete(gateway: str, desk: Desk) -> None:
+    kind = gateway_class(gateway)
+
+    saved = desk.post(page(Provider, "add"), filled_in(gateway, secret=SECRET, price="0.045"))
+
+    assert saved.status_code == 302
+    provider = Provider.objects.get()
+    assert (provider.gateway, str(provider.price), provider.is_active) == (gateway, "0.0450", True)
+    assert provider.credentials == {credential.name: SECRET for credential in kind.credentials}
+    assert provider.options == {option.name: option.default for option in kind.options if option.default}
+    assert SECRET not in column(provider)
+    assert desk.client.get(saved.url).status_code == 200
+
+
+def test_the_choice_of_an_option_is_saved_and_shown(desk: Desk) -> None:
+    desk.post(page(Provider, "add"), filled_in("ihuyi", secret=SECRET, option_mode="template", option_proxy=""))
+
+    provider = Provider.objects.get()
+    html = desk.get(page(provider, "change")).content.decode()
+
+    assert provider.options == {"password": "dynamic", "mode": "template", "format": "json"}
+    assert '<option value="template" selected>' in html
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"credential_api_key": ""}, "credential_api_key"),
+        ({"credential_account": ""}, "credential_account"),
+        ({"option_mode": "nonsense"}, "option_mode"),
+        ({"base_url": "http://sms.example.com"}, "base_url"),
+        ({"base_url": "https://["}, "base_url"),
+        ({"gateway": "nonsense"}, "gateway"),
+        ({"gateway": ""}, "gateway"),
+        ({"name": ""}, "name"),
+        ({"price": "-1"}, "price"),
+    ],
+)
+def test_a_wrong_form_comes_back_without_what_was_typed_as_a_secret(
+    fields: dict[str, str], wrong: str, desk: Desk
+) -> None:
+    data = {**filled_in("ihuyi", secret=SECRET), **fields}
+
+    assert errors(desk.post(page(Provider, "add"), data)) == [wrong]
+    assert not Provider.objects.exists()
+
+
+def test_a_stored_secret_is_only_said_to_be_there(acme: Provider, desk: Desk) -> None:
+    html = desk.get(page(acme, "change")).content.decode()
+    inputs = re.findall(r'<input type="password"[^>]*>', html)
+
+    assert len(inputs) == 2
+    assert all("leave blank to keep" in field and "value=" not in field for field in inputs)
+
+
+def test_a_blank_secret_is_kept_and_a_new_one_replaces_it_alone(acme: Provider, desk: Desk) -> None:
+    data = filled_in("ihuyi", name="Renamed", credential_api_key=OTHER)
+
+    saved = desk.post(page(acme, "change"), data)
+
+    assert saved.status_code == 302
+    acme.refresh_from_db()
+    assert (acme.name, acme.credentials) == ("Renamed", {"account": SECRET, "api_key": OTHER})
+
+
+def test_what_the_form_does_not_show_stays_as_it_is(acme: Provider, desk: Desk) -> None:
+    shown = {"name", "slug", "gateway", "options", "base_url", "is_active", "priority", "weight", "price"}
+    hidden = [f.attname for f in Provider._meta.concrete_fields if f.name not in shown | {"credentials"}]
+    before = Provider.objects.values(*hidden).get()
+
+    desk.post(page(acme, "change"), filled_in("ihuyi", balance_alert=""))
+
+    assert Provider.objects.values(*hidden).get() == before
+    assert "webhook_secret" in hidden
+
+
+REDIRECTIONS: list[dict[str, str]] = [
+    {"base_url": "https://attacker.example"},
+    {"base_url": "http://127.0.0.1:8099"},
+    {"base_url": IhuyiGateway.base_url},
+    {"gateway": "twin"},
+    {"gateway": "twin", "base_url": "https://attacker.example"},
+    {"base_url": "https://attacker.example", "credential_account": "guessed"},
+]
+
+
+@pytest.mark.parametrize("redirection", REDIRECTIONS)
+def test_nobody_can_have_the_stored_secrets_sent_elsewhere(
+    redirection: dict[str, str], acme: Provider, desk: Desk
+) -> None:
+    before = Provider.objects.values().get()
+
+    with override_settings(SMSVERIFY={"GATEWAYS": TWIN}):
+        answer = desk.post(page(acme, "change"), {**filled_in("ihuyi", name="Renamed"), **redirection})
+
+        missing = {"credential_account", "credential_api_key"} - redirection.keys()
+        assert set(errors(answer)) == missing
+        assert "again" in answer.content.decode()
+    assert Provider.objects.values().get() == before
+
+
+def test_a_base_url_of_ones_own_is_guarded_like_the_vendors(acme: Provider, desk: Desk) -> None:
+    Provider.objects.update(base_url="https://proxy.example")
+
+    answer = desk.post(page(acme, "change"), filled_in("ihuyi"))
+
+    assert errors(answer) == ["credential_account", "credential_api_key"]
+    kept = desk.post(page(acme, "change"), filled_in("ihuyi", base_url="https://proxy.example"))
+    assert kept.status_code == 302
+    acme.refresh_from_db()
+    assert acme.credentials == {"account": SECRET, "api_key": SECRET}
+
+
+@pytest.mark.parametrize("gateway", VENDORS)
+def test_who_knows_the_new_secrets_may_move_a_provider(gateway: str, acme: Provider, desk: Desk) -> None:
+    data = filled_in(gateway, secret=OTHER, base_url="https://sms.example.com")
+
+    assert desk.post(page(acme, "change"), data).status_code == 302
+
+    acme.refresh_from_db()
+    assert (acme.gateway, acme.base_url) == (gateway, "https://sms.example.com")
+    assert acme.credentials == {c.name: OTHER for c in gateway_class(gateway).credentials}
+
+
+def test_another_gateway_is_asked_for_its_own_secrets(acme: Provider, desk: Desk) -> None:
+    answer = desk.post(page(acme, "change"), {**filled_in("ihuyi"), "gateway": "qixuntong"})
+
+    assert {"credential_secret_id", "credential_secret_key"} == set(errors(answer))
+    assert 'name="credential_secret_key"' in answer.content.decode()
+    assert 'name="credential_api_key"' not in answer.content.decode()
+
+
+def test_a_provider_with_a_lost_key_can_be_opened_and_mended(acme: Provider, desk: Desk) -> None:
+    with override_settings(SMSVERIFY={"ENCRYPTION_KEYS": ["all new"]}):
+        assert desk.found(Provider) == 1
+        html = desk.get(page(acme, "change")).content.decode()
+        assert html.count('type="password"') == 2
+        assert "leave blank to keep" not in html
+
+        blank = desk.post(page(acme, "change"), filled_in("ihuyi"))
+        assert errors(blank) == ["credential_account", "credential_api_key"]
+
+        assert desk.post(page(acme, "change"), filled_in("ihuyi", secret=OTHER)).status_code == 302
+        assert Provider.objects.get().credentials == {"account": OTHER, "api_key": OTHER}
+
+
+@pytest.mark.parametrize("alias", ["gone", "broken"])
+def test_a_provider_whose_gateway_is_gone_can_be_opened_and_mended(alias: str, acme: Provider, desk: Desk) -> None:
+    Provider.objects.update(gateway=alias)
+
+    with override_settings(SMSVERIFY={"GATEWAYS": {"broken": "no.such.Gateway"}}):
+        html = desk.get(page(acme, "change")).content.decode()
+        assert 'type="password"' not in html
+        assert desk.found(Provider) == 1
+
+        assert errors(desk.post(page(acme, "change"), {**filled_in("memory"), "gateway": alias})) == ["gateway"]
+        assert desk.post(page(acme, "change"), filled_in("veesing", secret=OTHER)).status_code == 302
+
+    acme.refresh_from_db()
+    assert acme.credentials == {"app_id": OTHER, "app_key": OTHER}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_who_may_only_look_sees_no_credentials_and_saves_nothing(
+    model: type[Row], client: Client, rows: dict[type[Row], Row]
+) -> None:
+    Provider.objects.update(base_url="https://proxy.example", options={"proxy": "http://10.9.8.7:3128"})
+    client.force_login(staff("view"))
+    desk, before = Desk(client), list(model._default_manager.values())
+
+    for url in (page(model), page(rows[model], "change")):
+        html = desk.get(url).content.decode()
+        assert not any(
+            word in html for word in ("Credentials", "credential_", 'type="password"', "10.9.8.7", "proxy.example")
+        )
+    answers = [desk.post(page(rows[model], "change"), filled_in("ihuyi")), desk.get(page(model, "add"))]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert list(model._default_manager.values()) == before
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_who_has_no_permission_sees_nothing(model: type[Row], client: Client, rows: dict[type[Row], Row]) -> None:
+    client.force_login(staff())
+    desk = Desk(client)
+
+    for url in (page(model), page(model, "add"), page(rows[model], "change"), page(rows[model], "delete")):
+        assert desk.get(url).status_code == 403
+
+
+def staff(*actions: str) -> User:
+    user = User.objects.create_user("staff", is_staff=True)
+    codenames = [f"{action}_{model._meta.model_name}" for action in actions for model in MODELS]
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return user
+
+
+def test_the_log_of_the_admin_holds_no_secret(desk: Desk) -> None:
+    desk.post(page(Provider, "add"), filled_in("ihuyi", secret=SECRET))
+    provider = Provider.objects.get()
+    desk.post(page(provider, "change"), filled_in("ihuyi", name="Renamed", credential_api_key=OTHER))
+
+    entries = [f"{entry.object_repr} {entry.change_message} {entry}" for entry in LogEntry.objects.all()]
+
+    assert len(entries) == 2
+    assert "Renamed" in entries[0]
+    assert not any(secret in entry for secret in (SECRET, OTHER) for entry in entries)
+    assert "APIKEY" in desk.get(page(provider, "history")).content.decode()
+
+
+@pytest.mark.parametrize("name", ["add", "change"])
+def test_an_error_report_would_hide_what_was_posted(name: str, acme: Provider, desk: Desk) -> None:
+    url = page(Provider, "add") if name == "add" else page(acme, "change")
+
+    answer = desk.post(url, {**filled_in("ihuyi", secret=SECRET), "name": ""})
+
+    assert answer.wsgi_request.sensitive_post_parameters == "__ALL__"
+
+
+def test_a_provider_that_has_sent_cannot_be_deleted(acme: Provider, desk: Desk) -> None:
+    assert desk.get(page(acme, "delete")).context["protected"]
+
+    desk.post(page(acme, "delete"), {"post": "yes"})
+    assert Provider.objects.exists()
+
+
+def test_a_signature_that_is_in_use_cannot_be_deleted(memory: MakeProvider, desk: Desk) -> None:
+    signature = memory().signatures.get()
+
+    assert desk.post(page(signature, "delete"), {"post": "yes"}).status_code == 200
+    assert Signature.objects.exists()
+
+
+def test_a_provider_that_never_sent_can_be_deleted_with_its_texts(memory: MakeProvider, desk: Desk) -> None:
+    provider = memory()
+
+    assert desk.post(page(provider, "delete"), {"post": "yes"}).status_code == 302
+    assert not Provider.objects.exists()
+
+
+def template_form(own: Provider, **fields: Any) -> dict[str, Any]:
+    return {
+        "provider": own.pk,
+        "signature": "",
+        "purpose": "payment",
+        "name": "payment",
+        "content": CODE_TEXT,
+        "variables": '{"code": "yzm"}',
+        "status": "approved",
+        "is_active": "on",
+        **fields,
+    }
+
+
+def test_a_template_can_be_added(memory: MakeProvider, desk: Desk) -> None:
+    assert desk.post(page(Template, "add"), template_form(memory())).status_code == 302
+
+    template = Template.objects.routable().get(purpose="payment")
+    assert (template.content, template.variables) == (CODE_TEXT, {"code": "yzm"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"content": "{code} {name}", "variables": "{}"}, "content"),
+        ({"content": "{code", "variables": "{}"}, "content"),
+        ({"content": ""}, "content"),
+        ({"variables": "["}, "variables"),
+        ({"variables": "[1]"}, "variables"),
+        ({"variables": '{"x": "y"}'}, "variables"),
+        ({"purpose": "Payment"}, "purpose"),
+        ({"provider": ""}, "provider"),
+    ],
+)
+def test_a_wrong_template_is_explained(fields: dict[str, str], wrong: str, memory: MakeProvider, desk: Desk) -> None:
+    answer = desk.post(page(Template, "add"), template_form(memory(), **fields))
+
+    assert wrong in errors(answer)
+    assert not Template.objects.filter(name="payment").exists()
+
+
+def test_a_signature_can_be_added_and_belongs_to_its_provider(memory: MakeProvider, desk: Desk) -> None:
+    one, two = memory(slug="one"), memory(slug="two")
+    form = {"provider": one.pk, "text": "新站", "status": "approved"}
+
+    assert desk.post(page(Signature, "add"), form).status_code == 302
+
+    signature = Signature.objects.get(text="新站")
+    answer = desk.post(page(Template, "add"), template_form(two, signature=signature.pk))
+    assert errors(answer) == ["signature"]
+
+
+def test_every_model_is_registered() -> None:
+    registered = {model for model in admin.site._registry if model._meta.app_label == "smsverify"}
+
+    assert registered == set(MODELS)
+
+
+def test_the_search_for_secrets_finds_them(rows: dict[type[Row], Row]) -> None:
+    response = HttpResponse(f"<td>{SECRET}</td>")
+    response.request = {"PATH_INFO": "/"}  # type: ignore[attr-defined]
+
+    with pytest.raises(AssertionError, match="shows"):
+        searched(response)

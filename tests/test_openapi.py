@@ -1,0 +1,197 @@
+"""The description of the endpoints for drf-spectacular: complete, valid, and true to what the views answer."""
+
+from __future__ import annotations
+
+import io
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import call_command
+from rest_framework.test import APIClient
+
+from django_smsverify.enums import MessageStatus, Scope
+from django_smsverify.serializers import SendSerializer
+
+from .conftest import MakeProvider, last_code, wrong
+
+jsonschema: Any = import_module("jsonschema")  # drf-spectacular brings it, without types
+
+SEND, STATUS, VERIFY = "/sms/send/", "/sms/send/{verification_id}/", "/sms/verify/"
+SENDING = {"verification_id", "phone", "expires_in", "resend_in", "code_length"}
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What `manage.py spectacular --validate --fail-on-warn` writes for this suite's site."""
+    path: Path = tmp_path_factory.mktemp("openapi") / "schema.json"
+    options = {"validate": True, "fail_on_warn": True, "format": "openapi-json"}
+    call_command("spectacular", file=str(path), stderr=io.StringIO(), **options)
+    return json.loads(path.read_text())
+
+
+def resolved(schema: Any, node: Any) -> Any:
+    """A part of the schema with its references followed."""
+    if isinstance(node, dict) and "$ref" in node:
+        return resolved(schema, schema["components"]["schemas"][node["$ref"].rpartition("/")[2]])
+    if isinstance(node, dict):
+        return {key: resolved(schema, value) for key, value in node.items()}
+    return [resolved(schema, item) for item in node] if isinstance(node, list) else node
+
+
+def body(schema: Any, described: Any) -> Any:
+    return resolved(schema, described["content"]["application/json"]["schema"])
+
+
+def test_the_endpoints_of_the_contract_are_described_and_no_others(schema: Any) -> None:
+    found = {(path, method) for path, methods in schema["paths"].items() for method in methods}
+
+    assert found == {(SEND, "post"), (STATUS, "get"), (VERIFY, "post")}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "statuses"),
+    [
+        (SEND, "post", {"202", "400", "404", "405", "415", "429", "503"}),
+        (STATUS, "get", {"200", "404"}),
+        (VERIFY, "post", {"200", "400", "404", "405", "415"}),
+    ],
+)
+def test_every_status_is_described(path: str, method: str, statuses: set[str], schema: Any) -> None:
+    responses = schema["paths"][path][method]["responses"]
+
+    assert statuses <= responses.keys()
+    for status, response in responses.items():
+        required = set(body(schema, response)["required"])
+        assert {"detail", "code"} <= required if int(status) >= 400 else {"phone"} <= required
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "required"),
+    [
+        (SEND, {"phone": "string", "purpose": "string", "verification_id": "string"}, set()),
+        (VERIFY, {"verification_id": "string", "code": "string"}, {"verification_id", "code"}),
+    ],
+)
+def test_what_is_asked_is_described(path: str, fields: dict[str, str], required: set[str], schema: Any) -> None:
+    operation = schema["paths"][path]["post"]
+    asked = body(schema, operation["requestBody"])
+
+    assert list(operation["requestBody"]["content"]) == ["application/json"]
+    assert {name: field["type"] for name, field in asked["properties"].items()} == fields
+    assert set(asked.get("required", ())) == required
+    assert asked["properties"]["verification_id"]["format"] == "uuid"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "fields"),
+    [
+        (SEND, "post", "202", SENDING),
+        (STATUS, "get", "200", {"status", *SENDING}),
+        (VERIFY, "post", "200", {"phone", "purpose", "proof", "proof_expires_in"}),
+        (SEND, "post", "429", {"detail", "code", "scope", "retry_after"}),
+        (SEND, "post", "503", {"detail", "code"}),
+        (VERIFY, "post", "404", {"detail", "code"}),
+    ],
+)
+def test_what_is_answered_is_described(path: str, method: str, status: str, fields: set[str], schema: Any) -> None:
+    answered = body(schema, schema["paths"][path][method]["responses"][status])
+
+    assert set(answered["properties"]) == set(answered["required"]) == fields
+
+
+@pytest.mark.parametrize("path", [SEND, VERIFY])
+def test_a_bad_request_may_carry_errors_and_attempts(path: str, schema: Any) -> None:
+    answered = body(schema, schema["paths"][path]["post"]["responses"]["400"])
+
+    assert set(answered["properties"]) == {"detail", "code", "errors", "attempts_left"}
+    assert set(answered["required"]) == {"detail", "code"}
+
+
+WORDS = {
+    (SEND, "400"): {
+        "invalid",
+        "captcha_required",
+        "phone_not_supported",
+        "phone_rejected",
+        "unknown_purpose",
+        "expired",
+        "too_many_attempts",
+        "already_used",
+    },
+    (SEND, "404"): {"not_found"},
+    (SEND, "405"): {"method_not_allowed"},
+    (SEND, "415"): {"unsupported_media_type"},
+    (SEND, "429"): {"throttled"},
+    (SEND, "503"): {"gateway_unavailable", "throttle_unavailable"},
+    (VERIFY, "400"): {"invalid", "wrong_code", "expired", "too_many_attempts", "already_used"},
+    (VERIFY, "404"): {"not_found"},
+}
+
+
+@pytest.mark.parametrize(("path", "status"), WORDS)
+def test_every_stable_word_is_named(path: str, status: str, schema: Any) -> None:
+    described = schema["paths"][path]["post"]["responses"][status]["description"]
+
+    assert all(f"`{word}`" in described for word in WORDS[path, status])
+
+
+def test_the_closed_word_lists_are_given(schema: Any) -> None:
+    status = body(schema, schema["paths"][STATUS]["get"]["responses"]["200"])["properties"]["status"]
+    scope = body(schema, schema["paths"][SEND]["post"]["responses"]["429"])["properties"]["scope"]
+
+    assert status["enum"] == MessageStatus.values
+    assert scope["enum"] == Scope.values
+
+
+def test_no_authentication_is_asked_for(schema: Any) -> None:
+    operations = [operation for methods in schema["paths"].values() for operation in methods.values()]
+
+    assert all(operation.get("security", []) in ([], [{}]) for operation in operations)
+    assert "securitySchemes" not in schema["components"]
+
+
+def test_the_examples_are_requests_that_the_endpoint_reads(schema: Any) -> None:
+    described = schema["paths"][SEND]["post"]["requestBody"]["content"]["application/json"]
+
+    values = [example["value"] for example in described["examples"].values()]
+
+    assert [set(value) for value in values] == [{"phone", "purpose"}, {"verification_id"}]
+    for value in values:
+        jsonschema.validate(value, resolved(schema, described["schema"]))
+        assert SendSerializer(data=value).is_valid()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_views_answer_is_what_is_described(schema: Any, memory: MakeProvider) -> None:
+    memory()
+    client = APIClient()
+    send = {"phone": "13800138000", "purpose": "login"}
+    sent = client.post(SEND, send, "json")
+    pk = sent.json()["verification_id"]
+    code = last_code()
+    unknown = {"verification_id": str(UUID(int=0)), "code": code}
+
+    answers = [
+        (SEND, sent),
+        (SEND, client.post(SEND, send, "json")),
+        (SEND, client.post(SEND, {}, "json")),
+        (SEND, client.post(SEND, {**send, "purpose": "nonsense"}, "json")),
+        (SEND, client.post(SEND, {"verification_id": unknown["verification_id"]}, "json")),
+        (SEND, client.post(SEND, "x", content_type="text/plain")),
+        (STATUS, client.get(STATUS.format(verification_id=pk))),
+        (STATUS, client.get(STATUS.format(verification_id="x"))),
+        (VERIFY, client.post(VERIFY, {"verification_id": pk, "code": wrong(code)}, "json")),
+        (VERIFY, client.post(VERIFY, {"verification_id": pk, "code": code}, "json")),
+        (VERIFY, client.post(VERIFY, unknown, "json")),
+        (VERIFY, client.get(VERIFY)),
+    ]
+
+    assert [answer.status_code for _, answer in answers] == [202, 429, 400, 400, 404, 415, 200, 404, 400, 200, 404, 405]
+    for path, answer in answers:
+        (operation,) = schema["paths"][path].values()
+        described = body(schema, operation["responses"][str(answer.status_code)])
+        jsonschema.validate(answer.json(), {**described, "additionalProperties": False})
