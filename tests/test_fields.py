@@ -282,6 +282,13 @@ def test_a_fixture_holds_ciphertext_and_comes_back(format_: str, provider: Provi
     assert column(provider).startswith("gAAAA")
 
 
+def test_a_lost_key_does_not_stop_a_dump(provider: Provider) -> None:
+    dumped = io.StringIO()
+    with override_settings(SECRET_KEY="another"):
+        call_command("dumpdata", "smsverify.provider", stdout=dumped)
+    assert "gAAAA" in dumped.getvalue()
+
+
 def test_a_fixture_with_another_sites_keys_is_refused_with_what_to_do(provider: Provider, tmp_path: Path) -> None:
     path = tmp_path / "fixture.json"
     call_command("dumpdata", "smsverify.provider", output=str(path))

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 import requests
 import time_machine
-from django.test import override_settings
+from django.core.cache.backends.locmem import LocMemCache
+from django.test import Client, override_settings
 from django.utils import timezone
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
+from django_smsverify.exceptions import AlreadyUsed
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.models import Message, Verification
+from django_smsverify.models import Message, Provider, Verification
+from django_smsverify.sending import resend_code, send_code
 
 from .conftest import PHONE, MakeProvider, Site, add_template, code_in, last_code, refusal, wrong
 
@@ -28,8 +31,12 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-def refuse_all(request: object, data: object) -> bool:
-    return False
+class VerifiedMeanwhile(LocMemCache):
+    """While the limits are asked, somebody verifies."""
+
+    def add(self, *args: Any, **kwargs: Any) -> bool:
+        Verification.objects.update(verified_at=timezone.now())
+        return super().add(*args, **kwargs)
 
 
 def accept_ticket(request: object, data: dict[str, Any]) -> bool:
@@ -415,6 +422,50 @@ def test_the_only_provider_is_not_passed_over(
 
     assert site.resend(verification_id).status_code == 202
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
+
+
+def test_a_resend_that_no_provider_takes_spends_nothing(
+    site: Site, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
+) -> None:
+    vendor("topthink")
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("2/h",)}):
+        verification_id = site.send().json()["verification_id"]
+        clock.shift(60)
+        sandbox.misbehave("topthink", Fault.status(403))
+        for _ in range(3):
+            assert refusal(site.resend(verification_id)) == (503, "gateway_unavailable")
+        sandbox.behave()
+        assert site.resend(verification_id).status_code == 202
+    first, again = sandbox.inbox.of(PHONE[3:])
+    assert code_in(first.text) == code_in(again.text)
+
+
+def test_a_code_that_verifies_while_it_is_sent_again_is_not_revived(
+    memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
+    """Between the first look at the verification and the claim of the number it was verified."""
+    memory()
+    verification = send_code(PHONE, "login")
+    clock.shift(60)
+
+    with (
+        override_settings(CACHES={"default": {"BACKEND": "tests.test_http.VerifiedMeanwhile"}}),
+        pytest.raises(AlreadyUsed),
+    ):
+        resend_code(verification.pk)
+
+    assert len(MemoryGateway.outbox) == 1
+
+
+def test_a_bug_stays_an_error_of_the_server(client: Client, memory: MakeProvider) -> None:
+    provider = memory()
+    Provider.objects.filter(pk=provider.pk).update(gateway="broken")
+    client.raise_request_exception = False
+
+    with override_settings(SMSVERIFY={"GATEWAYS": {"broken": "tests.test_sending.BrokenGateway"}}):
+        response = client.post("/sms/send/", {"phone": PHONE, "purpose": "login"}, "application/json")
+
+    assert response.status_code == 500
 
 
 # ------------------------------------------------------------------------------------------- language

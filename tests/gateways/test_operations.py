@@ -1,0 +1,41 @@
+"""Requests of the vendors' operations beside sending: the vectors of their documents."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from django_smsverify.gateways.ihuyi import IhuyiGateway
+from django_smsverify.gateways.topthink import TopThinkGateway
+from django_smsverify.types import Account
+
+IHUYI = {"account": "test", "api_key": "1q784322ba1d9bb88d50cf5cdfd89k7d"}
+
+
+@time_machine.travel(datetime.fromtimestamp(1451544941, UTC), tick=False)
+def test_ihuyis_password_for_the_balance_signs_account_and_time_alone() -> None:
+    gateway = IhuyiGateway(Account(base_url="https://106.ihuyi.com", credentials=IHUYI))
+
+    request = gateway.request("GetNum", gateway.authorized("", "", {})).prepare()
+
+    assert request.url == "https://106.ihuyi.com/webservice/sms.php?method=GetNum"
+    assert request.body == "account=test&password=73f6e7a36e0fd30ad7eea940ca1896b2&time=1451544941&format=json"
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "query"),
+    [
+        ("/sms/query_status", {"id": "6055075678d9"}, "appCode=APPCODE&id=6055075678d9"),
+        ("/sms/query_sign", {"id": "471"}, "appCode=APPCODE&id=471"),
+        ("/sms/add_template", {"name": "订单通知"}, "appCode=APPCODE&name=%E8%AE%A2%E5%8D%95%E9%80%9A%E7%9F%A5"),
+        ("/sms/add_template", {"content": "${name}"}, "appCode=APPCODE&content=%24%7Bname%7D"),
+    ],
+)
+def test_topthinks_operations_share_one_way_to_ask(path: str, fields: dict[str, str], query: str) -> None:
+    gateway = TopThinkGateway(Account(base_url="https://api.topthink.com", credentials={"app_code": "APPCODE"}))
+
+    request = gateway.request(path, fields).prepare()
+
+    assert (request.method, request.url) == ("GET", f"https://api.topthink.com{path}?{query}")
