@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from uuid import UUID
 
 from django.db import models, router
 from django.db.models import F
 
 from .enums import MessageStatus, ReviewStatus
+from .exceptions import VerificationNotFound
 
 if TYPE_CHECKING:
     from .models import Message, Template, Verification  # noqa: F401 - named in quotes below
@@ -34,6 +36,13 @@ class TemplateQuerySet(RowQuerySet["Template"]):
 
 
 class VerificationQuerySet(RowQuerySet["Verification"]):
+    def find(self, verification_id: UUID) -> Verification:
+        """The verification with this id, as it is now; raises VerificationNotFound."""
+        found = self.primary().select_related("recipient").filter(pk=verification_id).first()
+        if found is None:
+            raise VerificationNotFound
+        return found
+
     def live(self, now: datetime) -> VerificationQuerySet:
         """Those that a right code would still verify."""
         return self.filter(verified_at__isnull=True, expires_at__gt=now, attempts__lt=F("max_attempts"))

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from . import codes, phones, routing, texts, throttling
+from . import phones, routing, texts, throttling
 from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
-    AlreadyUsed,
     CodeExpired,
     NoRoute,
     PhoneRejected,
-    TooManyAttempts,
-    VerificationNotFound,
 )
 from .handover import hand_over
 from .models import Message, Recipient, Template, Verification
@@ -65,8 +62,8 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
 
     Raises VerificationNotFound, AlreadyUsed, CodeExpired, TooManyAttempts, and what `send_code` raises.
     """
-    verification = find(verification_id)
-    refuse_ended(verification, timezone.now())
+    verification = Verification.objects.find(verification_id)
+    verification.require_live(timezone.now())
     templates = _less_doubtful_first(verification, routing.routes(verification.purpose))
     with throttling.admission(verification.phone, ip) as toll, committed(Verification):
         _held(verification.recipient)
@@ -78,27 +75,6 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
         toll.refund()
         raise
     return verification
-
-
-def find(verification_id: UUID) -> Verification:
-    """The verification with this id; raises VerificationNotFound."""
-    verification = Verification.objects.primary().select_related("recipient").filter(pk=verification_id).first()
-    if verification is None:
-        raise VerificationNotFound
-    return verification
-
-
-def refuse_ended(verification: Verification, now: datetime) -> None:
-    """Raises AlreadyUsed, TooManyAttempts or CodeExpired for a verification that no code can verify.
-
-    A code whose key is no longer configured has expired, too.
-    """
-    if verification.verified_at is not None:
-        raise AlreadyUsed
-    if verification.attempts >= verification.max_attempts:
-        raise TooManyAttempts
-    if verification.expires_at <= now or not codes.is_known(verification.key_id):
-        raise CodeExpired
 
 
 def _held(recipient: Recipient) -> Recipient:
@@ -125,14 +101,14 @@ def _ask(recipient: Recipient, purpose: str) -> Verification:
 
 
 def _lengthen(verification: Verification) -> None:
-    """Gives the code a new life; raises what `refuse_ended` raises when it ended meanwhile."""
+    """Gives the code a new life; raises what `require_live` raises when it ended meanwhile."""
     now, lifetime = timezone.now(), timedelta(seconds=conf.of(verification.purpose).CODE_LIFETIME)
     expires_at = max(verification.expires_at, min(now + lifetime, verification.created_at + 2 * lifetime))
     if (expires_at - now).total_seconds() < LEAST_LIFE:
         raise CodeExpired
     rows = Verification.objects.primary().filter(pk=verification.pk)
     if not rows.live(now).update(expires_at=expires_at):
-        refuse_ended(rows.get(), now)
+        rows.get().require_live(now)
     verification.expires_at = expires_at
 
 

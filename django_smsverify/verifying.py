@@ -13,7 +13,6 @@ from . import codes
 from .conf import conf
 from .exceptions import ProofRejected, WrongCode
 from .models import Verification
-from .sending import find, refuse_ended
 from .signals import phone_verified
 from .transactions import committed
 
@@ -28,8 +27,8 @@ def verify_code(verification_id: UUID, code: str) -> Verification:
     InsideTransaction, as a rolled-back guess would be a free one.
     """
     while True:
-        verification = find(verification_id)
-        refuse_ended(verification, timezone.now())
+        verification = Verification.objects.find(verification_id)
+        verification.require_live(timezone.now())
         right = codes.matches(verification.code(), code)
         if _count(verification, right=right):
             break

@@ -32,7 +32,7 @@ from .exceptions import (
     VerificationNotFound,
 )
 from .models import Message, Verification
-from .sending import find, resend_code, send_code
+from .sending import resend_code, send_code
 from .serializers import SendSerializer, VerifySerializer
 from .throttling import resend_wait
 from .verifying import make_proof, verify_code
@@ -106,7 +106,7 @@ class SendView(FrontEndView):
         asked = serializer.validated_data
         ip = client_ip(request._request)
         if "verification_id" in asked:
-            verification = find(asked["verification_id"])
+            verification = Verification.objects.find(asked["verification_id"])
             ask_captcha(request, verification.purpose)
             verification = resend_code(verification.pk, ip=ip)
         else:
@@ -121,7 +121,7 @@ class SendStatusView(FrontEndView):
 
     def get(self, request: Request, verification_id: str) -> Response:
         try:
-            verification = find(UUID(verification_id))
+            verification = Verification.objects.find(UUID(verification_id))
         except ValueError:
             raise VerificationNotFound from None
         last = Message.objects.primary().filter(verification=verification).order_by("-created_at").first()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import codes, phones
 from django_smsverify.enums import MessageStatus, Outcome, Reason, ReportSource
+from django_smsverify.exceptions import AlreadyUsed, CodeExpired, TooManyAttempts
 from django_smsverify.fields import EncryptedDictField, PhoneField
 from django_smsverify.models.accounts import Provider, Template
 from django_smsverify.querysets import MessageQuerySet, RowQuerySet, VerificationQuerySet
@@ -71,6 +72,18 @@ class Verification(models.Model):
         """The code, derived anew; raises LookupError when the key it came from is no longer configured."""
         message = f"{self.pk}:{self.phone}:{self.purpose}:{self.nonce}"
         return codes.derive(self.key_id, message, self.code_length)
+
+    def require_live(self, now: datetime) -> None:
+        """Raises AlreadyUsed, TooManyAttempts or CodeExpired when no code can verify this any more.
+
+        A code whose key is no longer configured has expired, too.
+        """
+        if self.verified_at is not None:
+            raise AlreadyUsed
+        if self.attempts >= self.max_attempts:
+            raise TooManyAttempts
+        if self.expires_at <= now or not codes.is_known(self.key_id):
+            raise CodeExpired
 
     def seconds_left(self, now: datetime) -> int:
         return max(0, math.ceil((self.expires_at - now).total_seconds()))
