@@ -210,7 +210,7 @@ def _checked(template: Template, recipients: Mapping[str, Mapping[str, str]]) ->
         phone = phones.parse(written)
         if phone in values:
             raise ValueError(f"The number {phones.mask(phone)} is given twice.")
-        if own.keys() != names or not all(isinstance(value, str) for value in own.values()):
+        if own.keys() != names or not all(map(texts.is_text, own.values())):
             raise ValueError(f"Give {phones.mask(phone)} a text for each of: {', '.join(sorted(names)) or 'nothing'}.")
         values[phone] = dict(own)
     return values

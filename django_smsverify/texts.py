@@ -27,6 +27,11 @@ def render(content: str, values: Mapping[str, str]) -> str:
     return translate(content, values.__getitem__)
 
 
+def is_text(value: object) -> bool:
+    """Whether a value can be sent: a string, and one that has bytes in UTF-8 (half a surrogate pair has none)."""
+    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
+
+
 def stray_braces(content: str) -> bool:
     """Whether a brace stands in the text that belongs to no placeholder."""
     return bool(re.search(r"[{}]", PLACEHOLDER.sub("", content)))

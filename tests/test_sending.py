@@ -363,6 +363,7 @@ def test_numbers_of_one_batch_fare_differently(vendor: MakeProvider, sandbox: Sa
         (NOTICE, {PHONE: {}}, ValueError),
         (NOTICE, {PHONE: {"name": "王", "colour": "red"}}, ValueError),
         (NOTICE, {PHONE: {"name": 7}}, ValueError),
+        (NOTICE, {PHONE: {"name": "\ud800"}}, ValueError),
         (NOTICE, {PHONE: {"name": "王"}, "13800138000": {"name": "李"}}, ValueError),
         (NOTICE, {"nobody": {"name": "王"}}, InvalidPhone),
     ],

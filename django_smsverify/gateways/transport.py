@@ -74,18 +74,25 @@ class _Flight:
         self._over = False
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
-        self._token = _current.set(self)
         self._timer = threading.Timer(total, self._cut)
         self._timer.daemon = True
-        self._timer.start()
+        try:
+            self._timer.start()
+        except RuntimeError:
+            raise GatewayUnavailable("no thread could be started that watches the time") from None
+        self._token = _current.set(self)
 
-    def take_off(self, connection: HTTPConnection) -> None:
-        """Called when the connection stands and before the first byte is written."""
+    def watch(self, connected: socket.socket) -> None:
+        """From here on this socket is shut down at the deadline; raises TimeoutError when that is past."""
         with self._lock:
+            self._socket = connected
             if self._over:
                 raise TimeoutError("the total time was over before the connection stood")
-            self.left = True
-            self._socket = connection.sock
+
+    def take_off(self, connected: socket.socket) -> None:
+        """Called when the connection stands and before the first byte of the request is written."""
+        self.watch(connected)
+        self.left = True
 
     def land(self) -> None:
         self._timer.cancel()
@@ -117,16 +124,35 @@ def _host(url: str) -> str:
 _current: ContextVar[_Flight | None] = ContextVar("django_smsverify_flight", default=None)
 
 
+def _flight() -> _Flight:
+    flight = _current.get()
+    if flight is None:
+        raise RuntimeError("these connections are opened by HTTPTransport only")
+    return flight
+
+
 class _Observed(HTTPConnection):
     """Tells the flight the moment from which an error no longer means "not sent"."""
+
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        try:
+            _flight().watch(connected)
+        except TimeoutError:
+            connected.close()
+            raise
+        return connected
+
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        # http.client takes the end of a connection that was cut for the end of the proxy's answer.
+        _flight().watch(self.sock)
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
         # The first byte of a request is written here, and a proxy's CONNECT is not.
         if self.sock is None:
             self.connect()
-        flight = _current.get()
-        if flight is not None:
-            flight.take_off(self)
+        _flight().take_off(self.sock)
         super().endheaders(*args, **kwargs)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from threading import Semaphore, Thread
+from threading import Event, Semaphore, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -168,6 +170,25 @@ class Vendor:
         self.server.shutdown()
         self.server.server_close()
         self._thread.join()
+
+
+@contextmanager
+def dripping_proxy() -> Iterator[str]:
+    """The URL of a proxy that answers CONNECT by one byte of a header every tenth of a second."""
+    enough = Event()
+
+    def drip(listener: socket.socket) -> None:
+        with listener.accept()[0] as client, suppress(OSError):
+            client.sendall(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+            while not enough.wait(0.1):
+                client.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=drip, args=(listener,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        enough.set()
+        thread.join()
 
 
 class _Server(ThreadingHTTPServer):

@@ -137,8 +137,10 @@ def test_the_words_of_a_refusal_are_the_vendors(answer: str, words: str) -> None
     assert str(DESK.outcome(answer)) == words
 
 
-def test_a_success_of_which_every_number_failed_is_refused() -> None:
-    outcome = DESK.outcome('{"code":"0","failNum":"1","successNum":"0","msgId":"17","errorMsg":"号码错误"}')
+@pytest.mark.parametrize("shape", ["{}", '{{"code":"0","data":{}}}'], ids=["flat", "in the envelope"])
+def test_a_success_of_which_every_number_failed_is_refused(shape: str) -> None:
+    counted = '{"code":"0","failNum":"1","successNum":"0","msgId":"17","errorMsg":"号码错误"}'
+    outcome = DESK.outcome(shape.format(counted))
 
     assert verdict(outcome) == ("rejected", "other", "0")
     assert str(outcome) == "号码错误"

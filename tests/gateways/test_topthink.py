@@ -96,12 +96,13 @@ def test_values_go_as_one_json_object_under_the_vendors_names(text: OutgoingSMS,
         ('{"code":"0","message":"发送成功","data":{"id":"6055df2f45e10"}}', "6055df2f45e10"),
         ('{"code":"0 ","message":"","data":{"id":471}}', "471"),
         ('{"code":0,"data":{"id":60550756789012345678901234567890}}', "60550756789012345678901234567890"),
+        ('{"code":0,"data":{"id":1704101038362451100.10}}', "1704101038362451100.10"),
         ('{"code":0,"message":"发送成功","data":null}', ""),
         ('{"code":0,"message":"发送成功","data":[]}', ""),
         ('{"code":0,"message":"发送成功"}', ""),
         ("\ufeff" + ACCEPTED["topthink"], "6055df2f45e10"),
     ],
-    ids=["int", "str", "space", "long id", "null data", "list data", "no data", "BOM"],
+    ids=["int", "str", "space", "long id", "digits as sent", "null data", "list data", "no data", "BOM"],
 )
 def test_code_0_is_accepted_however_it_is_typed(answer: str, remote_id: str) -> None:
     assert verdict(DESK.outcome(answer)) == ("accepted", remote_id)

@@ -32,7 +32,7 @@ from django_smsverify.exceptions import GatewayError, GatewayUnavailable, Gatewa
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS, Ear
 
-from .support import ACCEPTED, CODE, GATEWAYS, Vendor, at, body_of, filed, verdict
+from .support import ACCEPTED, CODE, GATEWAYS, Vendor, at, body_of, dripping_proxy, filed, verdict
 
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
 
@@ -418,6 +418,16 @@ def test_a_proxy_that_opens_no_tunnel_never_let_it_leave() -> None:
     assert [heard.line.rpartition(" ")[0] for heard in proxy.heard] == ["CONNECT vendor.example:443"]
 
 
+def test_a_proxy_that_drips_its_answer_ends_at_the_deadline() -> None:
+    with dripping_proxy() as proxy:
+        begun = time.monotonic()
+        gateway = at("topthink", "https://vendor.example", options={"proxy": proxy}, timeout=(1, 1, 0.5))
+        error = outcome_of(gateway, "topthink")
+
+    assert isinstance(error, GatewayUnavailable)
+    assert time.monotonic() - begun < 5
+
+
 def test_a_proxy_that_is_down_never_let_it_leave(closed_port: int) -> None:
     proxy = f"http://127.0.0.1:{closed_port}"
 
@@ -461,6 +471,14 @@ def test_no_part_of_a_number_or_code_is_left_where_an_answer_is_cut(length: int)
 
     assert CODE[:3] not in str(error)
     assert PHONE[3:7] not in str(error)
+
+
+def test_of_a_long_page_only_the_beginning_is_kept() -> None:
+    with Vendor("x" * 60_000, status=400) as server:
+        error = outcome_of(at("topthink", server.url), "topthink")
+
+    assert str(error).startswith("HTTP 400: xxx")
+    assert len(str(error)) <= 500
 
 
 def test_a_gateway_and_its_account_show_no_secret() -> None:
