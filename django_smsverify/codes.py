@@ -48,7 +48,7 @@ def derive(key_id: str, message: str, length: int) -> str:
 @sensitive_variables()
 def matches(code: str, guess: str) -> bool:
     """Whether a guess is the code, in a time that tells nothing."""
-    return constant_time_compare(code, guess)
+    return guess.isascii() and constant_time_compare(code, guess)
 
 
 def _secrets() -> tuple[str | bytes, ...]:

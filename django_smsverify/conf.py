@@ -78,7 +78,7 @@ def _captcha(value: object) -> CaptchaCheck | None:
         return None
     try:
         found = import_string(value) if isinstance(value, str) else None
-    except (ImportError, TypeError, ValueError):  # the last two: a relative path
+    except Exception:  # the module may raise anything while it is imported
         found = None
     if not callable(found):
         raise ValueError("the dotted path of a function f(request, data) -> bool, or None")

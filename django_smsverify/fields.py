@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from .conf import conf
 from .exceptions import UndecryptableValue
+from .phones import E164
 
 
 class Ciphertext(str):
@@ -123,3 +124,6 @@ class PhoneField(models.CharField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["max_length"] = 16
         super().__init__(*args, **kwargs)
+
+    def from_db_value(self, value: str, expression: object, connection: object) -> E164:
+        return E164(value)

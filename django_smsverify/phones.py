@@ -16,8 +16,17 @@ WRITTEN = re.compile(r"\(?\+?[0-9 ().-]{3,31}")
 MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
 
+class E164(str):
+    """A number that shows itself masked wherever a `repr` is taken: tracebacks with locals, debuggers, logs."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{mask(self)}>"
+
+
 @sensitive_variables()
-def parse(written: str) -> str:
+def parse(written: str) -> E164:
     """Reads a number as a person writes it and returns it as E.164, such as `+8613800138000`.
 
     Without a `+` the first of `REGIONS` is assumed. Full-width digits are read as digits.
@@ -31,7 +40,7 @@ def parse(written: str) -> str:
     region = phonenumbers.region_code_for_number(number)
     if region not in conf.REGIONS or phonenumbers.number_type(number) not in MOBILE:
         raise PhoneNotSupported
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return E164(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 @sensitive_variables()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import models, router
-from django.db.models import F
+from django.db.models import F, Q
 
 from .enums import MessageStatus, ReviewStatus
 from .exceptions import VerificationNotFound
@@ -28,31 +29,40 @@ class TemplateQuerySet(RowQuerySet["Template"]):
     def routable(self) -> TemplateQuerySet:
         """Approved and active, with an approved signature or none, at an active provider."""
         return self.filter(
-            models.Q(signature__isnull=True) | models.Q(signature__status=ReviewStatus.APPROVED),
+            Q(signature__isnull=True) | Q(signature__status=ReviewStatus.APPROVED),
             is_active=True,
             status=ReviewStatus.APPROVED,
             provider__is_active=True,
         ).select_related("provider", "signature")
 
 
+def _live(now: datetime) -> Q:
+    return Q(verified_at__isnull=True, expires_at__gt=now, attempts__lt=F("max_attempts"))
+
+
 class VerificationQuerySet(RowQuerySet["Verification"]):
     def find(self, verification_id: UUID) -> Verification:
         """The verification with this id, as it is now; raises VerificationNotFound."""
-        found = self.primary().select_related("recipient").filter(pk=verification_id).first()
+        try:
+            found = self.primary().select_related("recipient").filter(pk=verification_id).first()
+        except ValidationError:  # not a UUID
+            found = None
         if found is None:
             raise VerificationNotFound
         return found
 
     def live(self, now: datetime) -> VerificationQuerySet:
         """Those that a right code would still verify."""
-        return self.filter(verified_at__isnull=True, expires_at__gt=now, attempts__lt=F("max_attempts"))
+        return self.filter(_live(now))
 
     def guesses(self, phone: str, since: datetime, now: datetime) -> int:
         """Guesses for one number that were used since a moment, and those that live verifications still allow."""
-        of_phone = self.filter(phone=phone)
-        used: dict[str, Any] = of_phone.filter(attempted_at__gt=since).aggregate(n=models.Sum("attempts"))
-        still_open = of_phone.live(now).aggregate(n=models.Sum(F("max_attempts") - F("attempts")))
-        return (used["n"] or 0) + (still_open["n"] or 0)
+        # In one statement: between two, a guess could move from the one sum into the other and be in neither.
+        sums: dict[str, int | None] = self.filter(phone=phone).aggregate(
+            used=models.Sum("attempts", filter=Q(attempted_at__gt=since)),
+            still_open=models.Sum(F("max_attempts") - F("attempts"), filter=_live(now)),
+        )
+        return sum(count or 0 for count in sums.values())
 
 
 class MessageQuerySet(RowQuerySet["Message"]):

@@ -30,9 +30,9 @@ def record(message: Message, outcome: Outcome) -> None:
     status, found = _news(message, outcome)
     rows = Message.objects.primary().filter(pk=message.pk)
     if outcome.remote_id:
-        rows.update(remote_id=outcome.remote_id[:64])
+        rows.update(remote_id=outcome.remote_id)
     rows.filter(status__in=status.below()).update(status=status, values={}, **found)
-    message.refresh_from_db()
+    message.refresh_from_db(using=rows.db)
     logger.log(
         logging.WARNING if message.status == MessageStatus.NOT_SENT else logging.INFO,
         "SMS to %s by %s: %s %s",
@@ -49,7 +49,7 @@ def _news(message: Message, outcome: Outcome) -> tuple[MessageStatus, dict[str, 
         price = message.provider.price
         cost = None if price is None else price * message.segments
         return MessageStatus.ACCEPTED, {"sent_at": now, "cost": cost}
-    words = {"error_code": outcome.error_code[:64], "error_message": str(outcome.detail)[:500]}
+    words = {"error_code": outcome.error_code, "error_message": str(outcome.detail)}
     if isinstance(outcome, GatewayUncertain):
         return MessageStatus.UNKNOWN, words
     reason = outcome.reason if isinstance(outcome, GatewayRejected) else ""

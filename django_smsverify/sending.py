@@ -12,12 +12,15 @@ from django.views.decorators.debug import sensitive_variables
 
 from . import phones, routing, texts, throttling
 from .conf import conf
-from .enums import MessageStatus, Reason
+from .enums import MessageStatus, Reason, Scope
 from .exceptions import (
     CodeExpired,
     NoRoute,
     PhoneRejected,
+    Throttled,
 )
+from .gateways import gateway_class
+from .gateways.base import Gateway
 from .handover import hand_over
 from .models import Message, Recipient, Template, Verification
 from .recording import record
@@ -25,11 +28,13 @@ from .transactions import committed
 
 LEAST_LIFE = 60
 """Seconds; a code that is about to expire is not worth an SMS."""
+SHARED = (Scope.PREFIX, Scope.GLOBAL)
+"""What an SMS that nobody took gives back. Not the address: it would call the vendors without end."""
 WAY = 5
 """Seconds that an SMS may be under way before its text counts a minute less."""
 
 
-@sensitive_variables("phone")
+@sensitive_variables()
 def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verification:
     """Sends a code to a number and returns the question that `verify_code` answers.
 
@@ -44,7 +49,8 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
     with throttling.admission(phone, ip) as toll:
         recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
         with committed(Verification):
-            verification = _ask(_held(recipient), purpose)
+            _claim(recipient)
+            verification = _ask(recipient, purpose)
             first = _queue(templates[0], verification)
     try:
         _send_by_routes(verification, templates, first)
@@ -52,11 +58,12 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
         # Nobody received this code: it must not count as an open question of the number.
         Verification.objects.primary().filter(pk=verification.pk).update(expires_at=timezone.now())
         if isinstance(error, NoRoute):
-            toll.refund()
+            toll.refund(*SHARED)
         raise
     return verification
 
 
+@sensitive_variables()
 def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification:
     """Sends the same code again and lengthens its life, up to twice the lifetime after it was asked for.
 
@@ -66,25 +73,29 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
     verification.require_live(timezone.now())
     templates = _less_doubtful_first(verification, routing.routes(verification.purpose))
     with throttling.admission(verification.phone, ip) as toll, committed(Verification):
-        _held(verification.recipient)
+        _claim(verification.recipient)
         _lengthen(verification)
         first = _queue(templates[0], verification)
     try:
         _send_by_routes(verification, templates, first)
     except NoRoute:
-        toll.refund()
+        toll.refund(*SHARED)
         raise
     return verification
 
 
-def _held(recipient: Recipient) -> Recipient:
-    """Takes the number's row for the rest of the transaction and looks at its history again, alone now.
+def _hold(recipient: Recipient) -> None:
+    """Takes the number's row for the rest of the transaction.
 
     A write comes first: SQLite refuses to turn a reader into a writer under load.
     """
     Recipient.objects.primary().filter(pk=recipient.pk).update(claimed_at=timezone.now())
+
+
+def _claim(recipient: Recipient) -> None:
+    """Takes the number's row and looks at the number's history again, alone now; raises Throttled."""
+    _hold(recipient)
     throttling.check_number(recipient.phone, timezone.now())
-    return recipient
 
 
 def _ask(recipient: Recipient, purpose: str) -> Verification:
@@ -108,7 +119,9 @@ def _lengthen(verification: Verification) -> None:
         raise CodeExpired
     rows = Verification.objects.primary().filter(pk=verification.pk)
     if not rows.live(now).update(expires_at=expires_at):
-        rows.get().require_live(now)
+        # Locked, it is read as it is now and not as this transaction first saw it.
+        rows.select_for_update().get().require_live(now)
+        raise CodeExpired
     verification.expires_at = expires_at
 
 
@@ -118,7 +131,8 @@ def _less_doubtful_first(verification: Verification, templates: list[Template]) 
         m.provider_id: m.status
         for m in Message.objects.primary().filter(verification=verification).order_by("created_at")
     }
-    return sorted(templates, key=lambda template: last.get(template.provider_id) == MessageStatus.UNKNOWN)
+    doubtful = (MessageStatus.SENDING, MessageStatus.UNKNOWN)
+    return sorted(templates, key=lambda template: last.get(template.provider_id) in doubtful)
 
 
 def _queue(template: Template, verification: Verification) -> Message:
@@ -135,26 +149,36 @@ def _queue(template: Template, verification: Verification) -> Message:
 
 
 @sensitive_variables()
-def _send_by_routes(verification: Verification, templates: Sequence[Template], message: Message) -> None:
+def _send_by_routes(verification: Verification, templates: Sequence[Template], first: Message) -> None:
     """Tries one route after the other until an SMS has left or may have left.
-
-    A refusal and the next attempt are committed together, so that no other request finds the number free
-    between them.
 
     Raises PhoneRejected when the fault is the number's, NoRoute when no provider took it.
     """
-    for successor in (*templates[1:], None):
+    message, rest = first, iter(templates[1:])
+    while True:
         outcomes = hand_over([message], {message.phone: _code_values(verification, verification.code())})
         with committed(Message):
+            _hold(verification.recipient)
             for _, outcome in outcomes:
                 record(message, outcome)
-            if message.status != MessageStatus.NOT_SENT:
-                return
-            if message.error_reason == Reason.RECIPIENT:
-                break
-            if successor is not None:
-                message = _queue(successor, verification)
-    raise PhoneRejected if message.error_reason == Reason.RECIPIENT else NoRoute
+            follower = _follower(verification, message, next(rest, None))
+        if follower is None:
+            break
+        message = follower
+    if message.status == MessageStatus.NOT_SENT:
+        raise PhoneRejected if message.error_reason == Reason.RECIPIENT else NoRoute
+
+
+def _follower(verification: Verification, message: Message, template: Template | None) -> Message | None:
+    """The next attempt, queued together with the refusal of the last one so that no other request finds the
+    number free between them; None when there is to be none."""
+    if template is None or message.status != MessageStatus.NOT_SENT or message.error_reason == Reason.RECIPIENT:
+        return None
+    try:
+        throttling.check_number(verification.phone, timezone.now())
+    except Throttled:
+        return None  # the refusal took so long that another request has sent an SMS meanwhile
+    return _queue(template, verification)
 
 
 def _code_values(verification: Verification, code: str) -> dict[str, str]:
@@ -177,8 +201,10 @@ def send_message(template: Template, recipients: Mapping[str, Mapping[str, str]]
     its `status`.
 
     Raises ValueError for a template with `{code}`, one that may not be used now, missing or surplus values
-    and numbers given twice; InvalidPhone and PhoneNotSupported; InsideTransaction. Then nothing was sent.
+    and numbers given twice; InvalidPhone, PhoneNotSupported, InvalidGateway and InsideTransaction. Then
+    nothing was sent.
     """
+    kind = gateway_class(template.provider.gateway)
     values = _checked(template, recipients)
     with committed(Message):
         messages = Message.objects.primary().bulk_create(
@@ -192,7 +218,7 @@ def send_message(template: Template, recipients: Mapping[str, Mapping[str, str]]
             )
             for phone, own in values.items()
         )
-    for batch in _batches(template, messages, values):
+    for batch in _batches(kind, messages, values):
         for message, outcome in hand_over(batch, values):
             record(message, outcome)
     return messages
@@ -218,15 +244,14 @@ def _checked(template: Template, recipients: Mapping[str, Mapping[str, str]]) ->
 
 @sensitive_variables()
 def _batches(
-    template: Template, messages: Iterable[Message], values: Mapping[str, Mapping[str, str]]
+    kind: type[Gateway], messages: Iterable[Message], values: Mapping[str, Mapping[str, str]]
 ) -> Iterator[list[Message]]:
     """As many messages at a time as the gateway takes in one call, of equal values where it must be so."""
-    gateway = template.provider.connect()
     groups: dict[object, list[Message]] = {}
     for message in messages:
-        same = tuple(sorted(values[message.phone].items())) if gateway.same_text else None
+        same = tuple(sorted(values[message.phone].items())) if kind.same_text else None
         groups.setdefault(same, []).append(message)
     for group in groups.values():
         rest = iter(group)
-        while batch := list(islice(rest, gateway.max_recipients)):
+        while batch := list(islice(rest, kind.max_recipients)):
             yield batch

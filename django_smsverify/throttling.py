@@ -36,6 +36,7 @@ logger = logging.getLogger("django_smsverify")
 
 LOCK_SECONDS = 10
 """A claim takes milliseconds; after this a lock that a dead process left is void."""
+LOCK_ATTEMPTS, LOCK_PAUSE = 100, 0.02
 
 
 def cache_alias() -> str:
@@ -47,31 +48,34 @@ class Toll:
     """What one send has taken from the cached limits, to be given back when it is refused after all."""
 
     def __init__(self) -> None:
-        self._keys: list[str] = []
+        self._taken: list[tuple[Scope, str]] = []
 
     def take(self, scope: Scope, subject: str, limits: Sequence[Limit]) -> None:
         """Counts one send against each limit of a scope; raises Throttled with the longest wait."""
         value = digest(scope, subject)
-        waits = [self._count(f"smsverify.{scope}", value, limit) for limit in limits]
+        waits = [self._count(scope, value, limit) for limit in limits]
         if any(waits):
             raise Throttled(scope, max(waits))
 
-    def _count(self, group: str, value: str, limit: Limit) -> int:
+    def _count(self, scope: Scope, value: str, limit: Limit) -> int:
         window = _get_window(value, limit.seconds)
-        key = _make_cache_key(group, window, limit, value, None)
+        key = _make_cache_key(f"smsverify.{scope}", window, limit, value, None)
         count = _cached(lambda cache: _increment(cache, key, limit.seconds))
-        self._keys.append(key)
+        self._taken.append((scope, key))
         # A window's last second is `window` itself.
         return max(1, math.ceil(window + 1 - time.time())) if count > limit.times else 0
 
-    def refund(self) -> None:
-        """Gives everything back; a window that is over or a cache that is gone needs nothing."""
-        while self._keys:
-            with suppress(Exception):
-                caches[cache_alias()].decr(self._keys.pop())
+    def refund(self, *scopes: Scope) -> None:
+        """Gives back what was taken for these scopes; a window that is over or a cache that is gone needs nothing."""
+        for scope, key in self._taken:
+            if scope in scopes:
+                with suppress(Exception):
+                    cache = caches[cache_alias()]
+                    if cache.decr(key) < 0:  # flushed since it was taken
+                        cache.incr(key)
+        self._taken = [taken for taken in self._taken if taken[0] not in scopes]
 
 
-@sensitive_variables("phone", "ip")
 @contextmanager
 def admission(phone: str, ip: str | None) -> Iterator[Toll]:
     """Passes the limits in their order, address, number, block, site, and holds the number for the body.
@@ -90,21 +94,24 @@ def admission(phone: str, ip: str | None) -> Iterator[Toll]:
             toll.take(Scope.GLOBAL, "site", conf.GLOBAL_LIMITS)
             yield toll
     except BaseException:
-        toll.refund()
+        toll.refund(*Scope)
         raise
 
 
-@sensitive_variables("phone")
 @contextmanager
 def number_lock(phone: str) -> Iterator[None]:
     """Lets one request at a time ask the database about a number; what is exact is decided there.
 
-    Raises Throttled for the others, as what they wait for is an SMS.
+    The others wait for the moment that this takes, to be told the truth. Raises Throttled when it takes much
+    longer, as after a crash.
     """
     key, token = f"smsverify:number:{digest(Scope.PHONE, phone)}", uuid4().hex
-    if not _cached(lambda cache: _acquire(cache, key, token)):
-        check_number(phone, timezone.now())
-        raise Throttled(Scope.RESEND, max(1, conf.RESEND_INTERVAL))
+    for _attempt in range(LOCK_ATTEMPTS):
+        if _cached(lambda cache: _acquire(cache, key, token)):
+            break
+        time.sleep(LOCK_PAUSE)
+    else:
+        raise Throttled(Scope.RESEND, LOCK_SECONDS)
     try:
         yield
     finally:
@@ -124,7 +131,7 @@ def _acquire(cache: BaseCache, key: str, token: str) -> bool:
     raise ConnectionError("the cache neither keeps the lock nor names its holder")
 
 
-@sensitive_variables("phone")
+@sensitive_variables()
 def check_number(phone: str, now: datetime) -> None:
     """The number's own limits over every rolling window; raises Throttled with the longest wait."""
     limits = [
@@ -147,6 +154,7 @@ def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
     return max(0, math.ceil((free_at - now).total_seconds()))
 
 
+@sensitive_variables()
 def resend_wait(phone: str, now: datetime) -> int:
     """Whole seconds until the pause after the number's last SMS is over."""
     pause = Limit(1, conf.RESEND_INTERVAL)
@@ -154,7 +162,7 @@ def resend_wait(phone: str, now: datetime) -> int:
     return _wait(spent, pause, now)
 
 
-@sensitive_variables("phone")
+@sensitive_variables()
 def allowed_guesses(phone: str, purpose: str, now: datetime) -> int:
     """How many guesses a new verification gets; at least one, so that no stranger locks the owner out."""
     limit = conf.GUESS_LIMIT
@@ -181,8 +189,8 @@ def digest(scope: Scope, subject: str) -> str:
 def _increment(cache: BaseCache, key: str, seconds: int) -> int:
     if cache.add(key, 1, seconds + EXPIRATION_FUDGE):
         return 1
-    count = cache.incr(key)
-    if not count:
+    count: int | None = cache.incr(key)
+    if count is None or count is False:
         raise ConnectionError("the cache does not count")
     return count
 

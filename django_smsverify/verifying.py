@@ -19,7 +19,7 @@ from .transactions import committed
 PROOF_SALT = "django_smsverify.proof"
 
 
-@sensitive_variables("code")
+@sensitive_variables()
 def verify_code(verification_id: UUID, code: str) -> Verification:
     """Judges one guess; returns the verification when it is right, once.
 
@@ -29,7 +29,7 @@ def verify_code(verification_id: UUID, code: str) -> Verification:
     while True:
         verification = Verification.objects.find(verification_id)
         verification.require_live(timezone.now())
-        right = codes.matches(verification.code(), code)
+        right = codes.matches(verification.code(), str(code))
         if _count(verification, right=right):
             break
     if not right:
@@ -58,6 +58,7 @@ def make_proof(verification: Verification) -> str:
     return signing.dumps(str(verification.pk), salt=PROOF_SALT)
 
 
+@sensitive_variables()
 def redeem_proof(proof: str, purpose: str) -> str:
     """The verified number as E.164, once.
 
@@ -67,7 +68,7 @@ def redeem_proof(proof: str, purpose: str) -> str:
     """
     try:
         pk = UUID(signing.loads(proof, salt=PROOF_SALT, max_age=conf.PROOF_LIFETIME))
-    except signing.BadSignature:
+    except (signing.BadSignature, TypeError, ValueError):
         raise ProofRejected from None
     rows = Verification.objects.primary().filter(pk=pk, verified_at__isnull=False)
     verification = rows.first()

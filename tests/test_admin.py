@@ -370,6 +370,7 @@ def test_the_choice_of_an_option_is_saved_and_shown(desk: Desk) -> None:
         ({"option_mode": "nonsense"}, "option_mode"),
         ({"base_url": "http://sms.example.com"}, "base_url"),
         ({"base_url": "https://["}, "base_url"),
+        ({"option_proxy": "http://user:password@10.0.0.5"}, "option_proxy"),
         ({"gateway": "nonsense"}, "gateway"),
         ({"gateway": ""}, "gateway"),
         ({"name": ""}, "name"),
@@ -421,6 +422,7 @@ REDIRECTIONS: list[dict[str, str]] = [
     {"gateway": "twin"},
     {"gateway": "twin", "base_url": "https://attacker.example"},
     {"base_url": "https://attacker.example", "credential_account": "guessed"},
+    {"option_proxy": "http://attacker.example:3128"},
 ]
 
 
@@ -642,3 +644,22 @@ def test_the_search_for_secrets_finds_them(rows: dict[type[Row], Row]) -> None:
 
     with pytest.raises(AssertionError, match="shows"):
         searched(response)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "smsverify_message_changelist:phone__startswith=%2B8613800138",
+        "smsverify_verification_changelist:nonce__startswith=a",
+        "smsverify_recipient_changelist:phone=%2B8613800138000",
+        "smsverify_provider_changelist:webhook_secret__startswith=a",
+        "smsverify_provider_changelist:credentials__startswith=g",
+    ],
+)
+def test_no_list_can_be_asked_for_what_it_hides(query: str, client: Client, rows: dict[type[Row], Row]) -> None:
+    client.force_login(staff("view"))
+    name, _, lookup = query.partition(":")
+
+    answer = client.get(f"{reverse(f'admin:{name}')}?{lookup}")
+
+    assert answer.status_code in {302, 400}, "not a list that is shorter for who guesses right"

@@ -114,7 +114,15 @@ def test_every_bad_value_is_reported_at_once() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["no.such.Gateway", "", "nodots", ".relative.Gateway", ".Gateway", "tests.test_checks.NOTHING"],
+    [
+        "no.such.Gateway",
+        "tests.breaks_on_import.Gateway",
+        "",
+        "nodots",
+        ".relative.Gateway",
+        ".Gateway",
+        "tests.test_checks.NOTHING",
+    ],
 )
 def test_e004_a_gateway_that_cannot_be_imported(path: str) -> None:
     with override_settings(SMSVERIFY={"GATEWAYS": {"acme": path}}):

@@ -211,7 +211,7 @@ def test_a_captcha_is_asked_before_anything_is_spent(site: Site, memory: MakePro
         assert site.send("13900139000", "payment").status_code == 202
 
 
-@pytest.mark.parametrize("broken", ["no.such.function", 7, "tests.test_http"])
+@pytest.mark.parametrize("broken", ["no.such.function", 7, "tests.test_http", "tests.breaks_on_import.captcha"])
 def test_a_captcha_that_cannot_be_asked_refuses(broken: object, site: Site, memory: MakeProvider) -> None:
     memory()
 
@@ -241,13 +241,26 @@ def test_no_provider_took_it(site: Site, vendor: MakeProvider, sandbox: Sandbox)
     sandbox.misbehave("ihuyi", Fault.refuse("4051"))
     sandbox.misbehave("topthink", Fault.status(403))
 
-    with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",), "PREFIX_LIMITS": ("1/h",), "GLOBAL_LIMITS": ("1/h",)}):
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("4/h",), "PREFIX_LIMITS": ("1/h",), "GLOBAL_LIMITS": ("1/h",)}):
         for _ in range(3):
             assert refusal(site.send()) == (503, "gateway_unavailable")
         assert {m.error_reason for m in Message.objects.all()} == {"account"}
         assert not Verification.objects.live(timezone.now()).exists()
         sandbox.behave()
         assert site.send().status_code == 202
+
+
+def test_one_address_cannot_make_us_ask_broken_vendors_without_end(
+    site: Site, vendor: MakeProvider, sandbox: Sandbox
+) -> None:
+    vendor("topthink")
+    sandbox.misbehave("topthink", Fault.status(403))
+
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("3/h",)}):
+        answers = [site.send().status_code for _ in range(5)]
+
+    assert answers == [503, 503, 503, 429, 429]
+    assert Message.objects.count() == 3
 
 
 def test_no_provider_is_active(site: Site, memory: MakeProvider) -> None:
@@ -428,7 +441,7 @@ def test_a_resend_that_no_provider_takes_spends_nothing(
     site: Site, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
 ) -> None:
     vendor("topthink")
-    with override_settings(SMSVERIFY={"IP_LIMITS": ("2/h",)}):
+    with override_settings(SMSVERIFY={"PREFIX_LIMITS": ("2/h",)}):
         verification_id = site.send().json()["verification_id"]
         clock.shift(60)
         sandbox.misbehave("topthink", Fault.status(403))

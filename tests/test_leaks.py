@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import caches
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client, override_settings
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
@@ -142,3 +142,22 @@ def test_an_error_report_shows_no_code(memory: MakeProvider, rf: Any) -> None:
 def test_debug_logs_of_other_traffic_are_left_alone(log: Ear) -> None:
     logging.getLogger("urllib3.connectionpool").debug("https://example.com/ of somebody else")
     assert "somebody else" in log.text
+
+
+@pytest.mark.parametrize("table", ["smsverify_recipient", "smsverify_message", "smsverify_verification"])
+def test_an_error_report_of_a_dead_database_shows_no_number(table: str, memory: MakeProvider, rf: Any) -> None:
+    memory()
+
+    def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if table in sql:
+            raise OperationalError("gone")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail), override_settings(DEBUG=False), pytest.raises(OperationalError) as caught:
+        send_code(PHONE, "login", ip="203.0.113.7")
+
+    frames = caught.tb.tb_next
+    html = ExceptionReporter(rf.post("/sms/send/"), caught.type, caught.value, frames).get_traceback_html()
+
+    assert "execute_sql" in html
+    assert_clean(html, set())

@@ -11,15 +11,18 @@ import pytest
 import time_machine
 from django.core.cache import cache, caches
 from django.core.cache.backends.locmem import LocMemCache
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
+from django_smsverify.conf import conf
+from django_smsverify.enums import Scope
 from django_smsverify.exceptions import Throttled, ThrottleUnavailable, WrongCode
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Verification
 from django_smsverify.sending import resend_code, send_code
+from django_smsverify.throttling import Toll
 from django_smsverify.verifying import verify_code
 
 from .conftest import PHONE, MakeProvider, Site, code_in, last_code, refusal, wrong
@@ -334,7 +337,7 @@ def test_a_lock_that_a_dead_process_left_gives_way(memory: MakeProvider, clock: 
     lock = number_lock(PHONE)
     lock.__enter__()
 
-    assert wait() == ("resend", 60)
+    assert wait() == ("resend", LOCK_SECONDS)
     clock.shift(LOCK_SECONDS + 1)
     send_code(PHONE, "login")
 
@@ -428,3 +431,27 @@ def test_no_window_ever_judges_more_than_the_law_allows(
         allowance = 8 + sum(start - timedelta(seconds=600) <= moment < start + hour for moment in sent)
         assert guesses <= allowance
     assert len(judged) > 15
+
+
+def test_a_flush_between_taking_and_giving_back_stops_nobody(memory: MakeProvider) -> None:
+    tolls = [Toll(), Toll()]
+    for toll in tolls:
+        toll.take(Scope.GLOBAL, "site", conf.IP_LIMITS)
+    cache.clear()
+    Toll().take(Scope.GLOBAL, "site", conf.IP_LIMITS)
+    for toll in tolls:
+        toll.refund(Scope.GLOBAL)
+
+    Toll().take(Scope.GLOBAL, "site", conf.IP_LIMITS)
+
+
+def test_all_whose_address_cannot_be_told_count_as_one(client: Client, memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",)}):
+        answers = [
+            client.post(
+                "/sms/send/", {"phone": f"1380013800{n}", "purpose": "login"}, "application/json", REMOTE_ADDR=""
+            ).status_code
+            for n in range(3)
+        ]
+    assert answers == [202, 429, 429]

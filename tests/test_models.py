@@ -74,6 +74,14 @@ def test_a_base_url_is_https_or_loopback(base_url: str) -> None:
         "https:sms.example.com",
         "https://[",
         "http://[::1",
+        "http://attacker.example\\@127.0.0.1/",
+        "https://user:password@sms.example.com",
+        "https://sms.example.com/?to=",
+        "https://sms.example.com/?",
+        "https://sms.example.com/#",
+        "https://sms.example.com\n",
+        "https://sms.example.com/ x",
+        "https://еxample.com",
     ],
 )
 def test_secrets_do_not_travel_in_the_clear(base_url: str) -> None:
@@ -370,3 +378,14 @@ def test_news_overrules_what_ranks_below_it_and_not_itself(place: int, status: s
 
 def test_every_status_has_a_rank() -> None:
     assert sorted(MessageStatus.values) == sorted(RANK)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["10.0.0.5:3128", "socks5://10.0.0.5", "http://user:password@10.0.0.5:3128", "http://", "x"]
+)
+def test_a_proxy_is_a_plain_address_without_a_password(proxy: str) -> None:
+    assert list(refused(provider_with(options={"proxy": proxy}))) == ["options"]
+
+
+def test_a_proxy_can_be_named() -> None:
+    provider_with(options={"proxy": "http://10.0.0.5:3128"}).full_clean()

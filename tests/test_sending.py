@@ -5,31 +5,43 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from django.db import connection, transaction
 from django.db.models.signals import post_save
 from django.http import HttpRequest, JsonResponse
 from django.test import Client, override_settings
 from django.urls import path
+from django.utils import timezone
 from sandbox import catalogue
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify.enums import MessageStatus, ReviewStatus
-from django_smsverify.exceptions import InsideTransaction, InvalidPhone, NoRoute, PhoneRejected, UnknownPurpose
-from django_smsverify.gateways.base import Outcome
+from django_smsverify.exceptions import (
+    GatewayUnavailable,
+    InsideTransaction,
+    InvalidGateway,
+    InvalidPhone,
+    NoRoute,
+    PhoneRejected,
+    UnknownPurpose,
+)
+from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.gateways.topthink import TopThinkGateway
 from django_smsverify.handover import hand_over
 from django_smsverify.models import Message, Provider, Template, Verification
 from django_smsverify.recording import claim, record
 from django_smsverify.routing import routes, shuffled
 from django_smsverify.sending import send_code, send_message
-from django_smsverify.types import Acceptance, OutgoingSMS
+from django_smsverify.types import Acceptance, Answer, OutgoingSMS
 from django_smsverify.verifying import verify_code
 
-from .conftest import NOTICE_IDS, PHONE, MakeProvider, add_template, last_code
+from .conftest import NOTICE_IDS, PHONE, Ear, MakeProvider, add_template, last_code
 
 NOTICE = "{name}，您的订单已发货，请注意查收。"
 
@@ -188,6 +200,81 @@ def test_the_vendors_words_are_kept_without_number_and_code(
     send_code(PHONE, "login")
 
     assert Message.objects.get(provider__slug="veesing").error_message == "未知原因，请联系客服 ***"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        r'{"code": "5", "message": "cut \ud83d"}',
+        r'{"code": "\ud83d", "message": "x"}',
+        r'{"code": "5", "message": "a\u0000b"}',
+        r'{"code": "5\u0000\nWARNING forged", "message": "x"}',
+        r'{"code": "0", "data": {"id": "\ud83d"}}',
+        r'{"code": "0", "data": {"id": "a\u0000"}}',
+        '{"code": "13800138000", "message": "13800138000"}',
+    ],
+)
+def test_whatever_a_vendor_says_can_be_stored(body: str, vendor: MakeProvider, memory: MakeProvider, log: Ear) -> None:
+    class Says(TopThinkGateway):
+        def call(self, request: requests.Request) -> Answer:
+            return Answer(200, body.encode())
+
+    globals()["Says"] = Says
+    provider = vendor("topthink", priority=1)
+    Provider.objects.filter(pk=provider.pk).update(gateway="says")
+    memory(priority=2)
+
+    with override_settings(SMSVERIFY={"GATEWAYS": {"says": "tests.test_sending.Says"}}):
+        send_code(PHONE, "login")
+
+    message = Message.objects.get(provider=provider)
+    assert message.status == ("accepted" if '"0"' in body else "not_sent")
+    assert all(word.isprintable() for word in (message.remote_id, message.error_code, message.error_message))
+    assert not any(line.startswith("WARNING forged") for line in log.text.splitlines())
+
+
+def test_an_sms_of_another_request_meanwhile_ends_the_failover(
+    vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
+) -> None:
+    """A refusal can take longer than the pause between two SMS."""
+    memory("login", "payment", priority=2)
+    provider = memory("login", slug="slow", priority=1)
+    Provider.objects.filter(pk=provider.pk).update(gateway="slow")
+
+    slow = {"GATEWAYS": {"slow": "tests.test_sending.SlowRefusal"}}
+    with override_settings(SMSVERIFY=slow), pytest.raises(NoRoute):
+        send_code(PHONE, "login")
+
+    assert [sms.phone for sms in MemoryGateway.outbox] == [PHONE]
+    assert Message.objects.get(status="accepted").purpose == "payment"
+
+
+class SlowRefusal(MemoryGateway):
+    """Refuses after the pause is over and another request has sent."""
+
+    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+        Message.objects.update(created_at=timezone.now() - timedelta(seconds=60))
+        send_code(PHONE, "payment")
+        raise GatewayUnavailable("slow DNS")
+
+
+def test_a_request_that_cannot_be_built_was_not_sent(memory: MakeProvider) -> None:
+    provider = memory(slug="buggy", priority=1)
+    Provider.objects.filter(pk=provider.pk).update(gateway="buggy")
+    memory(priority=2)
+
+    with override_settings(SMSVERIFY={"GATEWAYS": {"buggy": "tests.test_sending.BuggyGateway"}}):
+        send_code(PHONE, "login")
+
+    assert Message.objects.get(provider=provider).error_code == "bug"
+    assert len(MemoryGateway.outbox) == 1
+
+
+class BuggyGateway(Gateway):
+    label = "buggy"
+
+    def build_send(self, sms: OutgoingSMS) -> requests.Request:
+        raise KeyError(str(sms.recipients))
 
 
 # ---------------------------------------------------------------------------------- row before byte
@@ -379,6 +466,14 @@ def test_what_cannot_be_sent_is_said_before_anything_is(
     assert PHONE[3:] not in str(caught.value)
     assert not Message.objects.exists()
     assert not MemoryGateway.outbox
+
+
+def test_a_gateway_that_is_gone_is_said_before_anything_is_stored(memory: MakeProvider) -> None:
+    template = add_template(memory(), "notice", NOTICE, "")
+    template.provider.gateway = "gone"
+    with pytest.raises(InvalidGateway):
+        send_message(template, {PHONE: {"name": "王"}})
+    assert not Message.objects.exists()
 
 
 def test_a_template_that_is_not_approved_is_not_sent(memory: MakeProvider) -> None:

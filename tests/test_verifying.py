@@ -14,8 +14,8 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
-from django_smsverify.exceptions import ProofRejected, VerificationNotFound, WrongCode
-from django_smsverify.models import Verification
+from django_smsverify.exceptions import ProofRejected, Throttled, VerificationNotFound, WrongCode
+from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.sending import send_code
 from django_smsverify.signals import phone_verified
 from django_smsverify.verifying import PROOF_SALT, make_proof, redeem_proof, verify_code
@@ -131,3 +131,40 @@ def test_a_listeners_error_breaks_nothing(memory: MakeProvider) -> None:
 def test_an_unknown_verification_is_said_to_be_unknown(db: None) -> None:
     with pytest.raises(VerificationNotFound):
         verify_code(uuid.uuid4(), "123456")
+
+
+@pytest.mark.parametrize("hostile", [None, 1, b"x", ["x"], {}, "a:b:\ud800"])
+def test_what_is_no_text_is_no_proof(hostile: Any, verified: Verification) -> None:
+    with pytest.raises(ProofRejected):
+        redeem_proof(hostile, "login")
+
+
+@pytest.mark.parametrize("hostile", [None, 123456, "\ud800", "１２３４５６", "", "9" * 10_000])
+def test_what_is_no_code_is_a_wrong_code(hostile: Any, memory: MakeProvider) -> None:
+    memory()
+    with pytest.raises(WrongCode):
+        verify_code(send_code(PHONE, "login").pk, hostile)
+
+
+@pytest.mark.parametrize("hostile", [None, "garbage", 7, "\ud800"])
+def test_what_is_no_id_finds_no_verification(hostile: Any, db: None) -> None:
+    with pytest.raises(VerificationNotFound):
+        verify_code(hostile, "123456")
+
+
+class ReplicaLags:
+    """Reads what happened from a database that has not heard of it yet."""
+
+    def db_for_read(self, model: type[Any], **hints: Any) -> str | None:
+        return "replica" if model in (Message, Recipient, Verification) else None
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "replica"])
+def test_nothing_is_decided_by_a_replica(memory: MakeProvider) -> None:
+    memory("login", "payment")
+    with override_settings(DATABASE_ROUTERS=["tests.test_verifying.ReplicaLags"]):
+        verification = send_code(PHONE, "login")
+        with pytest.raises(Throttled):
+            send_code(PHONE, "payment")
+        proof = make_proof(verify_code(verification.pk, last_code()))
+        assert redeem_proof(proof, "login") == PHONE

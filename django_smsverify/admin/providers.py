@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
@@ -14,9 +15,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django_smsverify.conf import conf
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
 from django_smsverify.gateways import gateway_class
-from django_smsverify.gateways.base import Gateway
+from django_smsverify.gateways.base import PROXY, Gateway
 from django_smsverify.models import Provider
 from django_smsverify.types import Credential, Option
+
+from .lookups import filtered_by
 
 CREDENTIAL, OPTION = "credential_", "option_"
 
@@ -54,26 +57,28 @@ class ProviderForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        kept = {} if self._moved(cleaned) else self._stored()
+        kept = {} if self._moved(cleaned) else stored_credentials(self.instance)
         credentials = {c.name: cleaned.get(CREDENTIAL + c.name) or kept.get(c.name, "") for c in self.kind.credentials}
         for name, value in credentials.items():
             if not value:
-                self.add_error(CREDENTIAL + name, _("Enter this; after a change of gateway or base URL, again."))
+                self.add_error(CREDENTIAL + name, _("Enter this; after a change of gateway, base URL or proxy, again."))
         self.instance.credentials = credentials
         chosen = {option.name: cleaned.get(OPTION + option.name) or "" for option in self.kind.options}
         self.instance.options = {name: value for name, value in chosen.items() if value}
         return cleaned
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Shows what the model says of its options at the one that is free text."""
+        found = getattr(error, "error_dict", {})
+        if "options" in found:
+            error = ValidationError({OPTION + PROXY.name if name == "options" else name: found[name] for name in found})
+        super().add_error(field, error)
+
     def _moved(self, cleaned: dict[str, Any]) -> bool:
         """Whether the secrets would go elsewhere than where they were entered for: nobody may redirect them."""
-        initial = self.initial
-        return any(cleaned.get(name) != initial.get(name, "") for name in ("gateway", "base_url"))
-
-    def _stored(self) -> dict[str, str]:
-        try:
-            return Provider.objects.get(pk=self.instance.pk).credentials
-        except (Provider.DoesNotExist, UndecryptableValue):
-            return {}
+        before = {**self.initial, OPTION + PROXY.name: self.instance.options.get(PROXY.name)}
+        ways = ("gateway", "base_url", OPTION + PROXY.name)
+        return any((cleaned.get(name) or "") != (before.get(name) or "") for name in ways)
 
 
 def form_for(kind: type[Gateway], stored: dict[str, str], options: dict[str, str]) -> type[ProviderForm]:
@@ -109,6 +114,9 @@ class ProviderAdmin(admin.ModelAdmin):
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return filtered_by(self, lookup)
+
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         aliases = dict(gateway_choices())
         if request.method == "GET" and request.GET.get("gateway") not in aliases and self.has_add_permission(request):
@@ -126,7 +134,7 @@ class ProviderAdmin(admin.ModelAdmin):
         return view(request, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Provider | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = form_for(self._kind(request, obj), _stored_names(obj), obj.options if obj else {})
+        form = form_for(self._kind(request, obj), stored_credentials(obj), obj.options if obj else {})
         return super().get_form(request, obj, change, form=form, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
@@ -150,7 +158,8 @@ class ProviderAdmin(admin.ModelAdmin):
             return type("Unknown", (Gateway,), {"options": ()})
 
 
-def _stored_names(obj: Provider | None) -> dict[str, str]:
+def stored_credentials(obj: Provider | None) -> dict[str, str]:
+    """What the row was loaded with; nothing for a new one or a lost key."""
     try:
         return obj.credentials if obj else {}
     except UndecryptableValue:

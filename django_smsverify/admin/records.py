@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -14,6 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, Verification
+
+from .lookups import filtered_by
 
 
 class ReadOnly:
@@ -35,13 +40,17 @@ class RecordAdmin(ReadOnly, admin.ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return filtered_by(self, lookup)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        try:
+        with suppress(SMSVerifyError):
             return queryset.filter(phone=phones.parse(search_term)), False
-        except SMSVerifyError:
-            return super().get_search_results(request, queryset, search_term)
+        with suppress(ValueError, ValidationError):
+            return queryset.filter(pk=UUID(search_term)), False
+        return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description=_("phone"), ordering="phone")
     def masked_phone(self, row: Any) -> str:
@@ -87,7 +96,6 @@ class VerificationAdmin(RecordAdmin):
     )
     list_filter = ("purpose", ("verified_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("=id",)
-    date_hierarchy = "created_at"
     inlines = (MessageInline,)
     fields = (
         "id",
@@ -129,7 +137,6 @@ class MessageAdmin(RecordAdmin):
     list_filter = ("status", "provider", "purpose", "error_reason", "created_at")
     list_select_related = ("provider",)
     search_fields = ("=id", "=remote_id")
-    date_hierarchy = "created_at"
     fields = (
         "id",
         "masked_phone",

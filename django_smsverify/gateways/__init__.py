@@ -18,7 +18,7 @@ def gateway_class(alias: str) -> type[Gateway]:
         raise InvalidGateway(f'There is no gateway "{alias}". Add it to SMSVERIFY["GATEWAYS"] or use one of: {known}.')
     try:
         found = import_string(path)
-    except (ImportError, TypeError, ValueError) as error:
+    except Exception as error:  # the module may raise anything while it is imported
         raise InvalidGateway(f'The gateway "{alias}" cannot be imported from "{path}": {error}') from error
     if not (isinstance(found, type) and issubclass(found, Gateway)):
         raise InvalidGateway(f'"{path}" of the gateway "{alias}" is not a subclass of Gateway.')

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import requests
@@ -16,10 +18,13 @@ from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from django_smsverify.types import Acceptance, Account, Answer, Credential, JSONObject, Option, OutgoingSMS
 
+from .hygiene import scrub, storable
 from .transport import HTTPTransport, Transport
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+logger = logging.getLogger("django_smsverify")
 
 Outcome = Acceptance | GatewayError
 
@@ -29,6 +34,8 @@ PROXY = Option(
     help_text=_("Such as http://10.0.0.5:3128; blank: none. Proxy settings of the environment are ignored."),
 )
 LONGEST_DETAIL = 500
+LONGEST_WORD = 64
+"""Characters of a vendor's code or id, as the columns hold."""
 HTTP_REASONS = {401: Reason.ACCOUNT, 402: Reason.ACCOUNT, 403: Reason.ACCOUNT, 429: Reason.RATE}
 
 
@@ -82,11 +89,23 @@ class Gateway:
 
     @sensitive_variables()
     def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
-        answer = self.call(self.build_send(sms))
+        answer = self.call(self._request(sms))
         try:
             return self.parse_send(answer, sms)
         except (AttributeError, LookupError, TypeError, ValueError):
             failure = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
+        raise failure
+
+    @sensitive_variables()
+    def _request(self, sms: OutgoingSMS) -> requests.Request:
+        """A request that cannot be built has certainly not been sent, whatever the reason."""
+        try:
+            return self.build_send(sms)
+        except GatewayError:
+            raise
+        except Exception as error:
+            failure = GatewayRejected(f"the request could not be built ({type(error).__name__})", error_code="bug")
+            logger.error("%s.build_send has a bug (%s).", type(self).__name__, type(error).__name__)
         raise failure
 
     def call(self, request: requests.Request) -> Answer:
@@ -129,23 +148,22 @@ class Gateway:
         """The outcome with the vendor's words freed of numbers, values and keys, which vendors like to repeat."""
         if outcome is None:
             return GatewayUncertain("the vendor's answer does not name this number")
-        if isinstance(outcome, GatewayError):
-            secrets = self.account.credentials.values()
-            # Cut last: half a code would not be found.
-            outcome.detail = scrub(str(outcome.detail), sms, secrets)[:LONGEST_DETAIL]
-            outcome.args = (outcome.detail,)
+        remote_id = storable(outcome.remote_id, LONGEST_WORD)
+        if isinstance(outcome, Acceptance):
+            return replace(outcome, remote_id=remote_id)
+        secrets = [secret for secret in self._secrets(sms) if len(secret) > 1]
+        # Cut last: half a code would not be found.
+        outcome.detail = storable(scrub(str(outcome.detail), secrets), LONGEST_DETAIL)
+        outcome.args = (outcome.detail,)
+        # Codes are short, and so are some values: "10" is a reason more often than it is ten minutes.
+        outcome.error_code = storable(scrub(outcome.error_code, [s for s in secrets if len(s) > 3]), LONGEST_WORD)
+        outcome.remote_id = remote_id
         return outcome
 
-
-@sensitive_variables()
-def scrub(words: str, sms: OutgoingSMS, secrets: Iterable[str]) -> str:
-    """Replaces every secret and every number and value of `sms` in a vendor's words by `***`."""
-    values = {value for own in sms.recipients.values() for value in own.values()}
-    numbers = {part for phone in sms.recipients for part in (phone, phone.removeprefix("+86"))}
-    for secret in sorted({*values, *numbers, *secrets}, key=len, reverse=True):
-        if len(secret) > 1:
-            words = words.replace(secret, "***")
-    return words
+    def _secrets(self, sms: OutgoingSMS) -> Iterator[str]:
+        yield from self.account.credentials.values()
+        for phone, values in sms.recipients.items():
+            yield from (phone, phone.removeprefix("+86"), *values.values())
 
 
 def word(value: object) -> str:

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError
 
 from django_smsverify.exceptions import GatewayError, GatewayUnavailable, GatewayUncertain
 from django_smsverify.types import Account, Answer
@@ -74,6 +75,7 @@ class _Flight:
         self._over = False
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
+        self._deadline = time.monotonic() + total
         self._timer = threading.Timer(total, self._cut)
         self._timer.daemon = True
         try:
@@ -81,6 +83,13 @@ class _Flight:
         except RuntimeError:
             raise GatewayUnavailable("no thread could be started that watches the time") from None
         self._token = _current.set(self)
+
+    def time_left(self) -> float:
+        """Seconds until the deadline; raises TimeoutError when it is past."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the total time was over before the connection stood")
+        return left
 
     def watch(self, connected: socket.socket) -> None:
         """From here on this socket is shut down at the deadline; raises TimeoutError when that is past."""
@@ -135,13 +144,26 @@ class _Observed(HTTPConnection):
     """Tells the flight the moment from which an error no longer means "not sent"."""
 
     def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()
-        try:
-            _flight().watch(connected)
-        except TimeoutError:
-            connected.close()
-            raise
-        return connected
+        """Tries the host's addresses one after the other, all of them within the total time."""
+        failure: OSError = TimeoutError("the host has no address")
+        found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _name, address in found:
+            fresh = socket.socket(family, kind, protocol)
+            try:
+                self._connect(fresh, address)
+            except OSError as error:
+                fresh.close()
+                failure = error
+            else:
+                return fresh
+        raise ConnectTimeoutError(self, "no address answered") if isinstance(failure, TimeoutError) else failure
+
+    def _connect(self, fresh: socket.socket, address: Any) -> None:
+        for option in self.socket_options or ():
+            fresh.setsockopt(*option)
+        fresh.settimeout(min(float(self.timeout or 0), _flight().time_left()))
+        fresh.connect(address)
+        _flight().watch(fresh)
 
     def _tunnel(self) -> None:
         super()._tunnel()

@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
                 ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='settled at')),
                 ('provider', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='smsverify.provider', verbose_name='provider')),
                 ('template', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='smsverify.template', verbose_name='template')),
-                ('verification', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='messages', to='smsverify.verification', verbose_name='verification')),
+                ('verification', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='smsverify.verification', verbose_name='verification')),
             ],
             options={
                 'verbose_name': 'message',

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from django_smsverify import texts
 from django_smsverify.conf import conf
@@ -17,11 +18,11 @@ from django_smsverify.enums import ReviewStatus
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.fields import EncryptedDictField
 from django_smsverify.gateways import gateway_class
-from django_smsverify.gateways.base import Gateway
+from django_smsverify.gateways.base import PROXY, Gateway
 from django_smsverify.querysets import TemplateQuerySet
 from django_smsverify.types import Account
 
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 SEND_VALUES = ("code", "minutes")
 """What `send/` can fill in; any other placeholder is for `send_message`."""
 
@@ -37,13 +38,20 @@ def new_webhook_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def _is_plain(url: str) -> bool:
+    """Whether a URL is scheme, host and path alone, by the parser that will dial it."""
+    try:
+        parsed = parse_url(url)
+    except LocationParseError:
+        return False
+    surplus = parsed.auth or parsed.query or parsed.fragment or "?" in url or "#" in url
+    return url.isascii() and url.isprintable() and not set(url) & set(" \\@") and bool(parsed.host) and not surplus
+
+
 def _is_safe(base_url: str) -> bool:
     """Whether credentials may travel to this address."""
-    try:
-        url = urlsplit(base_url)
-    except ValueError:  # a bracket that is not closed
-        return False
-    return bool(url.hostname) and (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK))
+    url = parse_url(base_url) if _is_plain(base_url) else None
+    return url is not None and (url.scheme == "https" or (url.scheme == "http" and url.host in LOOPBACK))
 
 
 class Provider(models.Model):
@@ -108,6 +116,10 @@ class Provider(models.Model):
             if not isinstance(value, str) or (choices and value and value not in choices):
                 allowed = ", ".join(choices) or "text"
                 raise ValidationError({"options": _("%(name)s: use %(allowed)s.") % {"name": name, "allowed": allowed}})
+        proxy = self.options.get(PROXY.name)
+        if proxy and not (_is_plain(proxy) and proxy.startswith(("http://", "https://"))):
+            # A password would be shown: options are no secrets.
+            raise ValidationError({"options": _("Write a proxy as http://host:port, without a user or a password.")})
 
     def connect(self) -> Gateway:
         """The gateway with this account; raises InvalidGateway or UndecryptableValue."""

@@ -95,7 +95,7 @@ class Message(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     verification = models.ForeignKey(
         Verification,
-        models.SET_NULL,
+        models.PROTECT,  # without it, a message would no longer count among the number's
         null=True,
         blank=True,
         related_name="messages",
