@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from contextlib import suppress
 from threading import Event
 
@@ -14,6 +15,9 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8765)
     options = parser.parse_args()
+    # A shell that starts it in the background has it ignore SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), Sandbox(options.host, options.port) as sandbox:
         for vendor, url in sandbox.base_urls.items():
             print(f"{vendor:<10} {url}", flush=True)

@@ -256,6 +256,9 @@ def test_runs_as_a_program() -> None:
         urls = dict(program.stdout.readline().split() for _ in range(5))
         answer = requests.post(urls["veesing"] + "/smsApi/verifyCode", FIELDS, timeout=5)
         program.send_signal(2)
-        assert program.wait(5) == 0
+        try:
+            assert program.wait(30) == 0
+        finally:
+            program.kill()
     assert answer.json()["returnStatus"] == "1 "
     assert list(urls) == ["topthink", "veesing", "apispace", "ihuyi", "qixuntong"]
