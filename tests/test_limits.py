@@ -455,3 +455,28 @@ def test_all_whose_address_cannot_be_told_count_as_one(client: Client, memory: M
             for n in range(3)
         ]
     assert answers == [202, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("scope", "second", "limits"),
+    [
+        ("resend", "13800138000", {}),
+        ("phone", "13800138000", {"RESEND_INTERVAL": 0, "PHONE_LIMITS": ("1/h",)}),
+        ("ip", "13900139000", {"IP_LIMITS": ("1/h",)}),
+        ("prefix", "13800138999", {"PREFIX_LIMITS": ("1/h",)}),
+        ("global", "13900139000", {"GLOBAL_LIMITS": ("1/h",)}),
+    ],
+)
+def test_a_front_end_is_told_which_limit_and_how_long(
+    scope: str, second: str, limits: dict[str, Any], site: Site, memory: MakeProvider
+) -> None:
+    memory()
+    with override_settings(SMSVERIFY=limits):
+        assert site.send("13800138000").status_code == 202
+        response = site.send(second)
+
+    assert refusal(response) == (429, "throttled")
+    body = response.json()
+    assert body["scope"] == scope
+    assert response.headers["Retry-After"] == str(body["retry_after"])
+    assert 0 < body["retry_after"] <= (60 if scope == "resend" else 3600)
