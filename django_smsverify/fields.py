@@ -113,11 +113,6 @@ class EncryptedDictField(_Column):
         return Ciphertext(value) if isinstance(value, str) else value
 
 
-def raw(instance: models.Model, name: str) -> Any:
-    """A field's value as it was loaded, not decrypted."""
-    return instance.__dict__[name]
-
-
 class PhoneField(models.CharField):
     """A number as E.164."""
 

@@ -41,7 +41,7 @@ def _live(now: datetime) -> Q:
 
 
 class VerificationQuerySet(RowQuerySet["Verification"]):
-    def find(self, verification_id: UUID) -> Verification:
+    def find(self, verification_id: UUID | str) -> Verification:
         """The verification with this id, as it is now; raises VerificationNotFound."""
         try:
             found = self.primary().select_related("recipient").filter(pk=verification_id).first()

@@ -6,7 +6,6 @@ import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any, cast
-from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -120,10 +119,7 @@ class SendStatusView(FrontEndView):
     """What became of the SMS."""
 
     def get(self, request: Request, verification_id: str) -> Response:
-        try:
-            verification = Verification.objects.find(UUID(verification_id))
-        except ValueError:
-            raise VerificationNotFound from None
+        verification = Verification.objects.find(verification_id)
         last = Message.objects.primary().filter(verification=verification).order_by("-created_at").first()
         return Response({"status": last.status if last else "queued", **told(verification)})
 

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.gateways import gateway_class
+
+from .conftest import PHONE, MakeProvider, add_template, last_code
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.rst").read_text()
@@ -121,3 +124,26 @@ def test_the_gateway_of_an_outsider_is_the_one_that_is_tested() -> None:
 def test_the_pictures_are_there() -> None:
     for name in re.findall(r"image:: (\S+)", README):
         assert (ROOT / name).is_file()
+
+
+def test_the_python_of_the_readme_runs(memory: MakeProvider) -> None:
+    asked, _, answered = snippet("verification = send_code").partition("verification = verify_code")
+    template = add_template(memory(), "notice", "{name}，您的订单已发货，请注意查收。", "")
+    found: dict[str, Any] = {"template": template}
+
+    exec(asked, found)
+    exec("verification = verify_code" + answered.replace("123456", last_code()), found)
+
+    assert found["phone"] == PHONE
+    assert [message.status for message in found["messages"]] == ["accepted"]
+
+
+def test_the_test_class_of_the_readme_is_a_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "tests")
+    found: dict[str, Any] = {}
+
+    exec(snippet("class TestAcme"), found)
+
+    contract = found["TestAcme"]()
+    for name in [name for name in dir(contract) if name.startswith("test_")]:
+        getattr(contract, name)()

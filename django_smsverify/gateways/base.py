@@ -72,6 +72,22 @@ class Gateway:
         """
         raise NotImplementedError
 
+    def refusal(self, code: object, message: object) -> GatewayRejected:
+        """The vendor's explicit no, with the reason that its code (or its words, by a vendor's own rule) stands for."""
+        known = word(code)
+        reason = self.reasons.get(known, Reason.OTHER)
+        return GatewayRejected(word(message), reason=reason, error_code=known)
+
+    @sensitive_variables()
+    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        """One call to the vendor; overridden by a gateway that speaks no HTTP."""
+        answer = self.call(self._request(sms))
+        try:
+            return self.parse_send(answer, sms)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            failure = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
+        raise failure
+
     # ------------------------------------------------------------------ for nobody to override below
 
     def __init__(self, account: Account, transport: Transport | None = None) -> None:
@@ -86,15 +102,6 @@ class Gateway:
         except GatewayError as error:
             outcomes = dict.fromkeys(sms.recipients, error)
         return {phone: self._told(outcomes.get(phone), sms) for phone in sms.recipients}
-
-    @sensitive_variables()
-    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
-        answer = self.call(self._request(sms))
-        try:
-            return self.parse_send(answer, sms)
-        except (AttributeError, LookupError, TypeError, ValueError):
-            failure = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
-        raise failure
 
     @sensitive_variables()
     def _request(self, sms: OutgoingSMS) -> requests.Request:
@@ -117,12 +124,6 @@ class Gateway:
             reason = HTTP_REASONS.get(answer.status, Reason.OTHER)
             raise GatewayRejected(self._excerpt(answer), reason=reason, error_code=str(answer.status))
         return answer
-
-    def refusal(self, code: object, message: object) -> GatewayRejected:
-        """The vendor's explicit no, with the reason that its code stands for."""
-        known = word(code)
-        reason = self.reasons.get(known, Reason.OTHER)
-        return GatewayRejected(word(message), reason=reason, error_code=known)
 
     def url(self, path: str) -> str:
         return self.account.base_url.rstrip("/") + path

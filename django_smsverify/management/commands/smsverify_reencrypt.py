@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models
 
 from django_smsverify.exceptions import UndecryptableValue
-from django_smsverify.fields import raw, rotate
+from django_smsverify.fields import rotate
 from django_smsverify.models import Message, Provider
 
 
@@ -28,15 +28,14 @@ class Command(BaseCommand):
             raise CommandError(f"No configured key decrypts:\n{names}\nAdd their key, or enter the values again.")
 
     def _rotate(self, model: type[models.Model], name: str) -> list[str]:
-        lost, done = [], 0
-        for row in model._default_manager.exclude(**{name: {}}).iterator():
-            token = raw(row, name)
+        rows, lost, done = model._default_manager, [], 0
+        for pk, token in rows.exclude(**{name: {}}).values_list("pk", name).iterator():
             try:
                 fresh = rotate(token)
             except UndecryptableValue:
-                lost.append(f"{model._meta.verbose_name} {row.pk}: {row}")
+                lost.append(f"{model._meta.verbose_name} {pk}: {rows.get(pk=pk)}")
                 continue
             # Only if nobody has changed it since it was read.
-            done += model._default_manager.filter(pk=row.pk, **{name: token}).update(**{name: fresh})
+            done += rows.filter(pk=pk, **{name: token}).update(**{name: fresh})
         self.stdout.write(f"{model._meta.verbose_name_plural}: {done} encrypted anew")
         return lost
