@@ -16,7 +16,7 @@ from django.utils import timezone
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify.conf import conf
+from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
 from django_smsverify.exceptions import Throttled, ThrottleUnavailable, WrongCode
 from django_smsverify.gateways.local import MemoryGateway
@@ -433,16 +433,35 @@ def test_no_window_ever_judges_more_than_the_law_allows(
     assert len(judged) > 15
 
 
-def test_a_flush_between_taking_and_giving_back_stops_nobody(memory: MakeProvider) -> None:
-    tolls = [Toll(), Toll()]
-    for toll in tolls:
-        toll.take(Scope.GLOBAL, "site", conf.IP_LIMITS)
+def test_a_flush_between_taking_and_giving_back_gives_nobody_more(db: None) -> None:
+    once = (Limit(1, 3600),)
+    toll = Toll()
+    toll.take(Scope.GLOBAL, "site", once)
     cache.clear()
+    Toll().take(Scope.GLOBAL, "site", once)
+    toll.refund(Scope.GLOBAL)
+    late = Toll()
+    late._taken = [(Scope.GLOBAL, key) for key in counters()]
+    late.refund(Scope.GLOBAL)
+
+    Toll().take(Scope.GLOBAL, "site", once)
+
+    with pytest.raises(Throttled):
+        Toll().take(Scope.GLOBAL, "site", once)
+
+
+def test_a_counter_below_zero_stops_nobody(db: None) -> None:
     Toll().take(Scope.GLOBAL, "site", conf.IP_LIMITS)
-    for toll in tolls:
-        toll.refund(Scope.GLOBAL)
+    for key in counters():
+        cache.set(key, -1)
 
     Toll().take(Scope.GLOBAL, "site", conf.IP_LIMITS)
+
+
+def counters() -> list[str]:
+    """The keys of django-ratelimit's counters in the cache."""
+    store: Any = caches["default"]
+    return [key.removeprefix(":1:") for key in store._cache if "rl:" in key]
 
 
 def test_all_whose_address_cannot_be_told_count_as_one(client: Client, memory: MakeProvider) -> None:
