@@ -42,7 +42,14 @@ class ReviewStatus(TextChoices):
     REJECTED = "rejected", _("rejected")
 
 
-class Outcome(TextChoices):
+class Filing(TextChoices):
+    """What is filed with a vendor and reviewed there."""
+
+    SIGNATURE = "signature", _("signature")
+    TEMPLATE = "template", _("template")
+
+
+class DeliveryOutcome(TextChoices):
     """What a delivery report says became of the message."""
 
     DELIVERED = "delivered", _("delivered")

@@ -9,6 +9,7 @@ SMSVerifyError
 ├── UnknownPurpose · NoRoute · CaptchaRequired
 ├── Throttled(scope, retry_after) · ThrottleUnavailable
 ├── VerificationNotFound
+├── InvalidCallback           (SuspiciousOperation) what a vendor's call says cannot be read
 ├── CodeRejected
 │   └── WrongCode(attempts_left) · CodeExpired · TooManyAttempts · AlreadyUsed
 └── ProofRejected
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -151,6 +152,13 @@ class VerificationNotFound(SMSVerifyError):
 
     code = "not_found"
     sentence = _("There is no such verification. Ask for a new code.")
+
+
+class InvalidCallback(SMSVerifyError, SuspiciousOperation):
+    """A call of a webhook that cannot be read; nothing of it was stored."""
+
+    code = "invalid_callback"
+    sentence = _("This call cannot be read.")
 
 
 class CodeRejected(SMSVerifyError):

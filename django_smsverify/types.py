@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from .enums import DeliveryOutcome, Filing, ReviewStatus
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -29,6 +33,8 @@ class Option:
     """Empty: any text. Otherwise the first is the default."""
     initial: str = ""
     """The default where there are no choices."""
+    is_address: bool = False
+    """Whether credentials travel there: a safe URL, and a new one asks for the credentials again."""
     help_text: StrOrPromise = ""
 
     @property
@@ -82,6 +88,86 @@ class Answer:
     def text(self) -> str:
         """UTF-8 without a byte order mark; broken bytes become U+FFFD, for the parser to stumble on."""
         return self.content.decode("utf-8-sig", errors="replace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """One call of our webhook by a vendor."""
+
+    content_type: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryEvent:
+    """The vendor's word on what became of one message; raises ValueError without its id or number."""
+
+    remote_id: str
+    phone: str = field(repr=False)
+    """E.164."""
+    outcome: DeliveryOutcome
+    code: str = ""
+    """The vendor's own word for the outcome."""
+    detail: str = field(default="", repr=False)
+    occurred_at: datetime | None = None
+    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the vendor sent, without the text of the SMS."""
+
+    def __post_init__(self) -> None:
+        _require_id(self.remote_id)
+        _require_number(self.phone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyEvent:
+    """A text that the phone's owner sent back; raises ValueError without a number."""
+
+    remote_id: str = ""
+    """The message that the vendor takes it for an answer to, where it says so."""
+    phone: str = field(repr=False)
+    content: str = field(repr=False)
+    occurred_at: datetime | None = None
+    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        _require_number(self.phone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewEvent:
+    """The vendor's verdict on a signature or a template; raises ValueError without its id."""
+
+    filing: Filing
+    remote_id: str
+    status: ReviewStatus
+    reason: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        _require_id(self.remote_id)
+
+
+def _require_id(remote_id: str) -> None:
+    if not any(character.isprintable() and not character.isspace() for character in remote_id):
+        raise ValueError("no id")
+
+
+def _require_number(phone: str) -> None:
+    if not re.fullmatch(r"\+[1-9][0-9]{5,14}", phone, re.ASCII):
+        raise ValueError("no phone number as E.164")
+
+
+Event = DeliveryEvent | ReplyEvent | ReviewEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What a vendor told at once, row by row; a row that cannot be read loses only itself."""
+
+    events: tuple[Event, ...] = ()
+    problems: tuple[str, ...] = ()
+    """For each row that cannot be read, why."""
 
 
 JSONObject = dict[str, Any]

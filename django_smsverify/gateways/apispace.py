@@ -13,11 +13,25 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import Reason
+from django_smsverify.enums import DeliveryOutcome, Reason
 from django_smsverify.exceptions import GatewayUncertain
-from django_smsverify.types import Acceptance, Answer, Credential, JSONObject, Option, OutgoingSMS
+from django_smsverify.types import (
+    Acceptance,
+    Answer,
+    Credential,
+    DeliveryEvent,
+    JSONObject,
+    News,
+    Option,
+    OutgoingSMS,
+)
 
-from .base import PROXY, Gateway, Outcome, forbid, json_object, ordered_values, stated, word
+from .base import PROXY, Gateway, Outcome
+from .reading import china_time, e164, each, json_object, kept, stated, word
+from .writing import forbid, ordered_values
+
+REPORTS = 50
+"""Delivery reports in one answer; a few hundred bytes each, well below the longest answer that is read."""
 
 
 class APISpaceGateway(Gateway):
@@ -33,10 +47,18 @@ class APISpaceGateway(Gateway):
             initial="0,200000",
             help_text=_("Separated by commas; the vendor documents none."),
         ),
+        Option(
+            name="report_host",
+            label=_("Report host"),
+            initial="https://cb.o.apispace.com",
+            is_address=True,
+            help_text=_("Where delivery reports are fetched."),
+        ),
         PROXY,
     )
     reasons = {"002": Reason.ACCOUNT, "003": Reason.ACCOUNT}
     max_recipients = 500
+    hands_out_reports = True
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         groups = []
@@ -52,17 +74,18 @@ class APISpaceGateway(Gateway):
             "extend": "",
             "uid": "",
         }
-        headers = {"X-APISpace-Token": self.account.credentials["token"], "Authorization-Type": "apikey"}
-        return requests.Request("POST", self.url("/sms-code/verifycode"), json=body, headers=headers)
+        return requests.Request("POST", self.url("/sms-code/verifycode"), json=body, headers=self.authorization())
+
+    def authorization(self) -> dict[str, str]:
+        return {"X-APISpace-Token": self.account.credentials["token"], "Authorization-Type": "apikey"}
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         found = json_object(answer)
         data = found.get("data")
         inner: JSONObject = data if isinstance(data, dict) else {}
         remote_id = _first(found, inner, "msgId", "msgid")
-        success = {word(code) for code in self.option("success_codes").split(",")}
         codes = [stated(level["code"]) for level in (found, inner) if "code" in level]
-        failed = [code for code in codes if code not in success]
+        failed = [code for code in codes if code not in self._success()]
         if not codes or (failed and remote_id):
             raise GatewayUncertain(
                 "the answer says neither yes nor no", error_code="".join(codes[:1]), remote_id=remote_id
@@ -72,6 +95,25 @@ class APISpaceGateway(Gateway):
         outcome = self._counted({**inner, **found}, remote_id, codes[0])
         return dict.fromkeys(sms.recipients, outcome)
 
+    def build_reports(self) -> requests.Request:
+        """The vendor deletes what it hands out, and what nobody fetches within 72 hours."""
+        url = self.option("report_host").rstrip("/") + "/api/sms/report"
+        return requests.Request("GET", url, params={"count": str(REPORTS)}, headers=self.authorization())
+
+    def parse_reports(self, answer: Answer) -> News:
+        found = json_object(answer)
+        code = stated(found["code"])
+        # Which codes mean success is not documented: reports that came are read whatever the code is.
+        if not found.get("data") and code not in self._success() | {"000"}:
+            raise self.refusal(code, _first(found, {}, "errorMsg", "msg", "message", "desc"))
+        rows = found["data"] or []
+        if not isinstance(rows, list):
+            raise TypeError("data is no list")
+        return each(rows, _report)
+
+    def _success(self) -> set[str]:
+        return {word(code) for code in self.option("success_codes").split(",")}
+
     def _counted(self, found: Mapping[str, Any], remote_id: str, code: str) -> Outcome:
         """A success whose counters speak of failures: of all numbers, or of some that it does not name."""
         refused, taken = word(found.get("failNum")), word(found.get("successNum"))
@@ -80,6 +122,19 @@ class APISpaceGateway(Gateway):
         if taken in {"", "0"}:
             return self.refusal(code, found.get("errorMsg"))
         return GatewayUncertain("some numbers of the batch were refused", error_code=code, remote_id=remote_id)
+
+
+def _report(row: JSONObject) -> DeliveryEvent:
+    status = stated(row["status"])
+    return DeliveryEvent(
+        remote_id=word(row["msgId"]),
+        phone=e164(row["mobile"]),
+        outcome=DeliveryOutcome.DELIVERED if status == "DELIVRD" else DeliveryOutcome.UNDELIVERED,
+        code=status,
+        detail=word(row.get("statusDesc")),
+        occurred_at=china_time(row.get("reportTime")),
+        payload=kept(row, "content", "msg", "params"),
+    )
 
 
 def _first(found: JSONObject, inner: JSONObject, *names: str) -> str:

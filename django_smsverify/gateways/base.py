@@ -1,29 +1,49 @@
-"""What every gateway is: a few words about the vendor, two pure methods, and one way to the network."""
+"""What every gateway is: a few words about the vendor, a few pure methods, and one way to the network."""
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import requests
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from django_smsverify import texts
-from django_smsverify.enums import Reason
-from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain
-from django_smsverify.types import Acceptance, Account, Answer, Credential, JSONObject, Option, OutgoingSMS
+from django_smsverify.enums import Filing, Reason
+from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain, InvalidCallback
+from django_smsverify.types import (
+    Acceptance,
+    Account,
+    Answer,
+    Credential,
+    DeliveryEvent,
+    News,
+    Option,
+    OutgoingSMS,
+    Push,
+    ReviewEvent,
+)
 
-from .hygiene import scrub, storable
+from .hygiene import (
+    LONGEST_DETAIL,
+    LONGEST_WORD,
+    clean,
+    clean_delivery,
+    clean_review,
+    loggable,
+    loggable_problems,
+    scrub,
+    storable,
+)
+from .reading import SHAPE_ERRORS, word
 from .transport import HTTPTransport, Transport
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
+T = TypeVar("T")
 logger = logging.getLogger("django_smsverify")
 
 Outcome = Acceptance | GatewayError
@@ -31,11 +51,9 @@ Outcome = Acceptance | GatewayError
 PROXY = Option(
     name="proxy",
     label=_("HTTP proxy"),
+    is_address=True,
     help_text=_("Such as http://10.0.0.5:3128; blank: none. Proxy settings of the environment are ignored."),
 )
-LONGEST_DETAIL = 500
-LONGEST_WORD = 64
-"""Characters of a vendor's code or id, as the columns hold."""
 HTTP_REASONS = {401: Reason.ACCOUNT, 402: Reason.ACCOUNT, 403: Reason.ACCOUNT, 429: Reason.RATE}
 
 
@@ -60,6 +78,16 @@ class Gateway:
     """Whether all numbers of one call get the same values."""
     local: ClassVar[bool] = False
     """For development only: nothing leaves the machine."""
+    pushes: ClassVar[bool] = False
+    """Whether the vendor calls our webhook; then `parse_push` reads the call."""
+    acknowledgement: ClassVar[str] = "success"
+    """What the vendor wants to read when a push was taken."""
+    answers_status: ClassVar[bool] = False
+    """Whether the vendor can be asked what became of one message: `build_status`, `parse_status`."""
+    hands_out_reports: ClassVar[bool] = False
+    """Whether the vendor hands out its delivery reports, each once: `build_reports`, `parse_reports`."""
+    answers_review: ClassVar[frozenset[Filing]] = frozenset()
+    """Of what the vendor can be asked how its review stands: `build_review`, `parse_review`."""
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         """The vendor's request; raises GatewayRejected for what the vendor could only refuse."""
@@ -78,15 +106,35 @@ class Gateway:
         reason = self.reasons.get(known, Reason.OTHER)
         return GatewayRejected(word(message), reason=reason, error_code=known)
 
+    def parse_push(self, push: Push) -> News:
+        """What one call of our webhook says; raises InvalidCallback when nothing of it can be read."""
+        raise InvalidCallback("this vendor is not known to push anything")
+
+    def build_status(self, remote_id: str, phone: str) -> requests.Request:
+        raise NotImplementedError
+
+    def parse_status(self, answer: Answer, remote_id: str, phone: str) -> DeliveryEvent | None:
+        """None while the message is under way; raises GatewayRejected when the vendor knows no such message."""
+        raise NotImplementedError
+
+    def build_reports(self) -> requests.Request:
+        raise NotImplementedError
+
+    def parse_reports(self, answer: Answer) -> News:
+        """Neither events nor problems when there are no more."""
+        raise NotImplementedError
+
+    def build_review(self, filing: Filing, remote_id: str) -> requests.Request:
+        raise NotImplementedError
+
+    def parse_review(self, answer: Answer, filing: Filing, remote_id: str) -> ReviewEvent:
+        raise NotImplementedError
+
     @sensitive_variables()
     def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         """One call to the vendor; overridden by a gateway that speaks no HTTP."""
-        answer = self.call(self._request(sms))
-        try:
-            return self.parse_send(answer, sms)
-        except (AttributeError, LookupError, TypeError, ValueError):
-            failure = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
-        raise failure
+        answer = self.call(self._built(lambda: self.build_send(sms)))
+        return self._parsed(lambda: self.parse_send(answer, sms), answer)
 
     # ------------------------------------------------------------------ for nobody to override below
 
@@ -103,17 +151,94 @@ class Gateway:
             outcomes = dict.fromkeys(sms.recipients, error)
         return {phone: self._told(outcomes.get(phone), sms) for phone in sms.recipients}
 
+    def read_push(self, push: Push) -> News:
+        """What one call of our webhook says, fit to be stored; raises InvalidCallback when that is nothing."""
+        try:
+            news = self._cleaned(self.parse_push(push))
+        except SHAPE_ERRORS as error:
+            failure = InvalidCallback(loggable(f"{type(error).__name__}: {error}", self._keys()))
+        else:
+            if news.events or not news.problems:
+                return news
+            failure = InvalidCallback("; ".join(news.problems))
+        raise failure
+
+    def ask_status(self, remote_id: str, phone: str) -> DeliveryEvent | None:
+        """What became of a message, None while it is under way; raises a GatewayError."""
+
+        def read(answer: Answer) -> DeliveryEvent | None:
+            event = self.parse_status(answer, remote_id, phone)
+            if event is not None and (event.remote_id, event.phone) != (remote_id, phone):
+                raise GatewayUncertain("the answer is about another message")
+            return event and clean_delivery(event, self._keys())
+
+        return self._asked(lambda: self.build_status(remote_id, phone), read)
+
+    def pull_reports(self) -> Answer:
+        """The next delivery reports, which the vendor forgets now: keep the answer. Raises a GatewayError."""
+        return self._asked(self.build_reports, lambda answer: answer)
+
+    def read_reports(self, answer: Answer) -> News:
+        """What pulled reports say; raises a GatewayError when they are none."""
+        return self._read(lambda: self._cleaned(self._parsed(lambda: self.parse_reports(answer), answer)))
+
+    def ask_review(self, filing: Filing, remote_id: str) -> ReviewEvent:
+        """How a review stands; raises a GatewayError."""
+
+        def read(answer: Answer) -> ReviewEvent:
+            event = self.parse_review(answer, filing, remote_id)
+            if (event.filing, event.remote_id) != (filing, remote_id):
+                raise GatewayUncertain("the answer is about another text")
+            return clean_review(event, self._keys())
+
+        return self._asked(lambda: self.build_review(filing, remote_id), read)
+
+    def _asked(self, build: Callable[[], requests.Request], read: Callable[[Answer], T]) -> T:
+        def ask() -> T:
+            answer = self.call(self._built(build))
+            return self._parsed(lambda: read(answer), answer)
+
+        return self._read(ask)
+
     @sensitive_variables()
-    def _request(self, sms: OutgoingSMS) -> requests.Request:
+    def _read(self, read: Callable[[], T]) -> T:
+        """What it returns, or its GatewayError with words that may stand in a log."""
+        try:
+            return read()
+        except GatewayError as error:
+            failure = error
+        failure.detail = loggable(str(failure.detail), self._keys())
+        failure.args = (failure.detail,)
+        failure.error_code = loggable(failure.error_code, self._keys(), LONGEST_WORD, digits=7)
+        raise failure
+
+    @sensitive_variables()
+    def _built(self, build: Callable[[], requests.Request]) -> requests.Request:
         """A request that cannot be built has certainly not been sent, whatever the reason."""
         try:
-            return self.build_send(sms)
+            return build()
         except GatewayError:
             raise
         except Exception as error:
             failure = GatewayRejected(f"the request could not be built ({type(error).__name__})", error_code="bug")
-            logger.error("%s.build_send has a bug (%s).", type(self).__name__, type(error).__name__)
+            logger.error("%s cannot build a request (%s).", type(self).__name__, type(error).__name__)
         raise failure
+
+    @sensitive_variables()
+    def _parsed(self, parse: Callable[[], T], answer: Answer) -> T:
+        try:
+            return parse()
+        except SHAPE_ERRORS:
+            failure = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
+        raise failure
+
+    def _cleaned(self, news: News) -> News:
+        keys = self._keys()
+        events = tuple(clean(event, keys) for event in news.events)
+        return News(events=events, problems=loggable_problems(news.problems, keys))
+
+    def _keys(self) -> list[str]:
+        return [secret for secret in self.account.credentials.values() if len(secret) > 1]
 
     def call(self, request: requests.Request) -> Answer:
         """All I/O of all gateways: one request, one answer with a 2xx status, or a GatewayError."""
@@ -165,51 +290,3 @@ class Gateway:
         yield from self.account.credentials.values()
         for phone, values in sms.recipients.items():
             yield from (phone, phone.removeprefix("+86"), *values.values())
-
-
-def word(value: object) -> str:
-    """A vendor's code or id as text: `1`, `"1"` and `"1 "` are one, None is none."""
-    return "" if value is None else str(value).strip()
-
-
-def stated(code: object) -> str:
-    """The code that decides, as text; raises ValueError where the vendor gives none, which says neither yes nor no."""
-    if not word(code):
-        raise ValueError("no code")
-    return word(code)
-
-
-def json_object(answer: Answer) -> JSONObject:
-    """The answer as a JSON object, its numbers kept as the digits that were sent.
-
-    Raises GatewayUncertain for anything else.
-    """
-    try:
-        found: Any = json.loads(answer.text, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise GatewayUncertain(f"the answer is not a JSON object (HTTP {answer.status})")
-    return found
-
-
-def full_text(sms: OutgoingSMS, phone: str) -> str:
-    """The text for one number, without the signature."""
-    return texts.render(sms.content, sms.recipients[phone])
-
-
-def ordered_values(sms: OutgoingSMS, phone: str) -> list[str]:
-    """The values for one number in the order of the placeholders."""
-    return [sms.recipients[phone][name] for name in texts.placeholders(sms.content)]
-
-
-def named_values(sms: OutgoingSMS, phone: str) -> dict[str, str]:
-    """The values for one number under the vendor's names."""
-    values = sms.recipients[phone]
-    return {sms.variables.get(name, name): values[name] for name in texts.placeholders(sms.content)}
-
-
-def forbid(pattern: str, values: list[str], why: str) -> None:
-    """Refuses values that the vendor's syntax cannot carry, before anything is sent."""
-    if any(re.search(pattern, value) for value in values):
-        raise GatewayRejected(why, reason=Reason.CONTENT, error_code="value")

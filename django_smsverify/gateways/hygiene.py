@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 from urllib.parse import quote, quote_plus
+
+from django_smsverify.types import DeliveryEvent, Event, ReplyEvent, ReviewEvent
+
+LONGEST_DETAIL = 500
+LONGEST_WORD = 64
+"""Characters of a vendor's code or id, as the columns hold."""
+LONGEST_REPLY = 2000
+MOST_FIELDS = 50
+MOST_PROBLEMS = 10
 
 
 def storable(words: str, longest: int) -> str:
@@ -21,6 +33,62 @@ def scrub(words: str, secrets: Iterable[str]) -> str:
     for spelling in sorted(spellings, key=len, reverse=True):
         words = words.replace(spelling, "***")
     return words
+
+
+def clean(event: Event, secrets: Sequence[str]) -> Event:
+    """A vendor's event as it may be stored."""
+    match event:
+        case DeliveryEvent():
+            return clean_delivery(event, secrets)
+        case ReplyEvent():
+            return _clean_reply(event, secrets)
+        case ReviewEvent():
+            return clean_review(event, secrets)
+
+
+def clean_delivery(event: DeliveryEvent, secrets: Sequence[str]) -> DeliveryEvent:
+    hidden = [*secrets, event.phone, event.phone.removeprefix("+86")]
+    return replace(
+        event,
+        remote_id=storable(event.remote_id, LONGEST_WORD),
+        code=storable(scrub(event.code, hidden), LONGEST_WORD),
+        detail=storable(scrub(event.detail, hidden), LONGEST_DETAIL),
+        payload=_flat(event.payload, secrets),
+    )
+
+
+def clean_review(event: ReviewEvent, secrets: Sequence[str]) -> ReviewEvent:
+    reason = storable(scrub(event.reason, secrets), LONGEST_DETAIL)
+    return replace(event, remote_id=storable(event.remote_id, LONGEST_WORD), reason=reason)
+
+
+def _clean_reply(event: ReplyEvent, secrets: Sequence[str]) -> ReplyEvent:
+    lines = (storable(line, LONGEST_REPLY) for line in event.content.splitlines())
+    return replace(
+        event,
+        remote_id=storable(event.remote_id, LONGEST_WORD),
+        content="\n".join(lines)[:LONGEST_REPLY].strip(),
+        payload=_flat(event.payload, secrets),
+    )
+
+
+def loggable(words: str, secrets: Iterable[str], longest: int = LONGEST_DETAIL, digits: int = 4) -> str:
+    """A vendor's words for a log: without secrets, and without runs of digits, which may be a number or a code."""
+    return storable(re.sub(f"[0-9]{{{digits},}}", "***", scrub(words, secrets)), longest)
+
+
+def loggable_problems(problems: Sequence[str], secrets: Sequence[str]) -> tuple[str, ...]:
+    told = [loggable(problem, secrets) for problem in problems[:MOST_PROBLEMS]]
+    rest = len(problems) - len(told)
+    return (*told, *([f"and {rest} more"] if rest else []))
+
+
+def _flat(payload: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, str]:
+    fields = list(payload.items())[:MOST_FIELDS]
+    return {
+        storable(scrub(str(name), secrets), LONGEST_WORD): storable(scrub(str(value), secrets), LONGEST_DETAIL)
+        for name, value in fields
+    }
 
 
 def _spellings(secret: str) -> set[str]:

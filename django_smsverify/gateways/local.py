@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import texts
 from django_smsverify.types import Acceptance, OutgoingSMS
 
-from .base import Gateway, Outcome, full_text
+from .base import Gateway, Outcome
+from .writing import full_text
 
 
 class ConsoleGateway(Gateway):

@@ -19,7 +19,9 @@ from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.types import Acceptance, Answer, Credential, OutgoingSMS
 
-from .base import Gateway, Outcome, full_text, json_object, stated, word
+from .base import Gateway, Outcome
+from .reading import json_object, stated, word
+from .writing import full_text
 
 ITEM_REASONS = {
     "10": Reason.ACCOUNT,

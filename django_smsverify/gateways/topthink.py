@@ -4,18 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.types import Acceptance, Answer, Credential, Option, OutgoingSMS
+from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
+from django_smsverify.exceptions import InvalidCallback
+from django_smsverify.types import (
+    Acceptance,
+    Answer,
+    Credential,
+    DeliveryEvent,
+    Event,
+    JSONObject,
+    News,
+    Option,
+    OutgoingSMS,
+    Push,
+    ReviewEvent,
+)
 
-from .base import PROXY, Gateway, Outcome, json_object, named_values, stated, word
+from .base import PROXY, Gateway, Outcome
+from .reading import china_time, e164, each, json_object, json_rows, kept, one_of, stated, word
+from .writing import named_values
+
+OUTCOMES = {"0": None, "1": DeliveryOutcome.DELIVERED, "-1": DeliveryOutcome.UNDELIVERED}
+"""`status` of a message; 0 is under way."""
+REVIEWS = {
+    "0": ReviewStatus.PENDING,
+    "1": ReviewStatus.APPROVED,
+    "2": ReviewStatus.REJECTED,
+    "-1": ReviewStatus.REJECTED,  # as a third-party plugin over the SDK reads it
+}
+REVIEW_PATHS = {Filing.SIGNATURE: "/sms/query_sign", Filing.TEMPLATE: "/sms/query_template"}
 
 
 class TopThinkGateway(Gateway):
-    """Filed signature and template by id, values as JSON; success is code 0, no list of other codes is public."""
+    """Filed signature and template by id, values as JSON; success is code 0, no list of other codes is public.
+
+    Reports and verdicts are pushed once only, and can be asked for ever after.
+    """
 
     label = "TopThink 顶想云"
     base_url = "https://api.topthink.com"
@@ -35,6 +65,9 @@ class TopThinkGateway(Gateway):
         ),
         PROXY,
     )
+    pushes = True
+    answers_status = True
+    answers_review = frozenset(REVIEW_PATHS)
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         (phone,) = sms.recipients
@@ -61,10 +94,62 @@ class TopThinkGateway(Gateway):
         return requests.Request("GET", self.url(path), params=fields, headers=headers)
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        data = self._data(answer)
+        remote_id = word(data.get("id")) if isinstance(data, dict) else ""
+        return dict.fromkeys(sms.recipients, Acceptance(remote_id=remote_id))
+
+    def parse_push(self, push: Push) -> News:
+        if push.headers.get("x-thinkphp-event", "sms").strip().lower() != "sms":
+            raise InvalidCallback("the header X-ThinkPHP-Event is not sms")
+        return each(json_rows(push), _event)
+
+    def build_status(self, remote_id: str, phone: str) -> requests.Request:
+        return self.request("/sms/query_status", {"id": remote_id})
+
+    def parse_status(self, answer: Answer, remote_id: str, phone: str) -> DeliveryEvent | None:
+        return _delivery(self._data(answer))
+
+    def build_review(self, filing: Filing, remote_id: str) -> requests.Request:
+        return self.request(REVIEW_PATHS[filing], {"id": remote_id})
+
+    def parse_review(self, answer: Answer, filing: Filing, remote_id: str) -> ReviewEvent:
+        return _review(filing, self._data(answer))
+
+    def _data(self, answer: Answer) -> Any:
+        """What the envelope holds; raises GatewayRejected where it holds a refusal."""
         found = json_object(answer)
         code = stated(found["code"])
         if code != "0":
             raise self.refusal(code, found.get("message"))
-        data = found.get("data")
-        remote_id = word(data.get("id")) if isinstance(data, dict) else ""
-        return dict.fromkeys(sms.recipients, Acceptance(remote_id=remote_id))
+        return found.get("data")
+
+
+def _event(row: JSONObject) -> Event | None:
+    match word(row["action"]):
+        case "report":
+            return _delivery(row["sms"])
+        case "sign":
+            return _review(Filing.SIGNATURE, row["sign"])
+        case "template":
+            # The vendor's page prints the template under "sign".
+            return _review(Filing.TEMPLATE, row.get("template") or row["sign"])
+    raise ValueError("unknown action")
+
+
+def _delivery(sms: JSONObject) -> DeliveryEvent | None:
+    outcome = one_of(OUTCOMES, sms["status"])
+    return outcome and DeliveryEvent(
+        remote_id=word(sms["id"]),
+        phone=e164(sms["phone"]),
+        outcome=outcome,
+        code=word(sms["status"]),
+        detail=word(sms.get("message")),
+        # The push spells it right, the query does not.
+        occurred_at=china_time(sms.get("receiveDate") or sms.get("reveiveDate")),
+        payload=kept(sms, "content"),
+    )
+
+
+def _review(filing: Filing, text: JSONObject) -> ReviewEvent:
+    status = one_of(REVIEWS, text["status"])
+    return ReviewEvent(filing=filing, remote_id=word(text["id"]), status=status, reason=word(text.get("error")))

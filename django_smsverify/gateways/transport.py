@@ -22,7 +22,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError
 from django_smsverify.exceptions import GatewayError, GatewayUnavailable, GatewayUncertain
 from django_smsverify.types import Account, Answer
 
-MAX_ANSWER = 64 * 1024
+MAX_ANSWER = 1024 * 1024
 
 
 class Transport(Protocol):
@@ -42,7 +42,7 @@ class HTTPTransport:
         try:
             return self._fly(session, request, flight, (connect, read))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            failure = flight.failure(_host(account.base_url), type(error).__name__)
+            failure = flight.failure(_host(request.url), type(error).__name__)
         finally:
             flight.land()
         # Raised out here, so that it carries no context: requests puts whole URLs into its exceptions.

@@ -8,11 +8,25 @@ from collections.abc import Mapping
 import requests
 
 from django_smsverify import texts
-from django_smsverify.enums import Reason
+from django_smsverify.enums import DeliveryOutcome, Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
-from django_smsverify.types import Acceptance, Answer, Credential, OutgoingSMS
+from django_smsverify.types import (
+    Acceptance,
+    Answer,
+    Credential,
+    DeliveryEvent,
+    Event,
+    News,
+    OutgoingSMS,
+    Push,
+    ReplyEvent,
+)
 
-from .base import Gateway, Outcome, forbid, json_object, ordered_values, word
+from .base import Gateway, Outcome
+from .reading import china_time, e164, each, form_row, json_object, kept, one_of, word
+from .writing import forbid, ordered_values
+
+OUTCOMES = {"1": DeliveryOutcome.DELIVERED, "0": DeliveryOutcome.UNDELIVERED}
 
 
 class VeeSingGateway(Gateway):
@@ -39,6 +53,8 @@ class VeeSingGateway(Gateway):
         "缺少参数": Reason.OTHER,
         "参数错误": Reason.OTHER,
     }
+
+    pushes = True
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         (phone,) = sms.recipients
@@ -71,3 +87,28 @@ class VeeSingGateway(Gateway):
         plain = unicodedata.normalize("NFKC", word(message))
         reason = next((reason for part, reason in self.reasons.items() if part in plain), Reason.OTHER)
         return GatewayRejected(word(message), reason=reason, error_code=word(code))
+
+    def parse_push(self, push: Push) -> News:
+        return each([form_row(push)], _event)
+
+
+def _event(row: Mapping[str, str]) -> Event:
+    # "taskid" in a push, "taskId" in the answer to a send.
+    fields = {name.lower(): value for name, value in row.items()}
+    phone, occurred_at = e164(fields["mobile"]), china_time(fields.get("receivetime"))
+    if "status" not in fields:
+        return ReplyEvent(
+            remote_id=word(fields.get("taskid")),
+            phone=phone,
+            content=fields["content"],
+            occurred_at=occurred_at,
+            payload=kept(fields, "content"),
+        )
+    return DeliveryEvent(
+        remote_id=word(fields["taskid"]),
+        phone=phone,
+        outcome=one_of(OUTCOMES, fields["status"]),
+        code=word(fields["status"]),
+        occurred_at=occurred_at,
+        payload=kept(fields, "content"),
+    )

@@ -15,7 +15,7 @@ from typing import Any, Self
 from requests import PreparedRequest
 from sandbox.catalogue import CREDENTIALS
 
-from django_smsverify.exceptions import GatewayRejected
+from django_smsverify.exceptions import GatewayError, GatewayRejected
 from django_smsverify.gateways.apispace import APISpaceGateway
 from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.gateways.ihuyi import IhuyiGateway
@@ -23,7 +23,7 @@ from django_smsverify.gateways.qixuntong import QixuntongGateway
 from django_smsverify.gateways.topthink import TopThinkGateway
 from django_smsverify.gateways.veesing import VeeSingGateway
 from django_smsverify.testing import FakeTransport
-from django_smsverify.types import Acceptance, Account, Answer, OutgoingSMS
+from django_smsverify.types import Acceptance, Account, Answer, News, OutgoingSMS, Push
 from tests.conftest import CODE_TEXT, PHONE, REMOTE_IDS
 
 CODE = "471102"
@@ -46,6 +46,7 @@ ACCEPTED = {
     ),
 }
 HONG_KONG = "+85261234567"
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
 def sms(content: str, *phones: str, **values: str) -> OutgoingSMS:
@@ -71,6 +72,23 @@ def at(
     """The gateway over the real network, with the sandbox's account."""
     own = {**CREDENTIALS[vendor], **(credentials or {})}
     return GATEWAYS[vendor](Account(base_url=base_url, credentials=own, options=options or {}, timeout=timeout))
+
+
+def offline(
+    vendor: str, *answers: bytes | Answer | GatewayError, **options: str
+) -> tuple[Gateway, list[PreparedRequest]]:
+    """The gateway with these answers instead of a network, and the list of what it asks; its secrets say so."""
+    kind, transport = GATEWAYS[vendor], FakeTransport(*answers)
+    credentials = {credential.name: f"SECRET-{credential.name}" for credential in kind.credentials}
+    account = Account(base_url=kind.base_url, credentials=credentials, options=options)
+    return kind(account, transport), transport.requests
+
+
+def told(vendor: str, body: str | bytes, content_type: str = "", **headers: str) -> News:
+    """What the gateway makes of a call of its webhook."""
+    sent = body.encode() if isinstance(body, str) else body
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return offline(vendor)[0].read_push(Push(content_type=content_type, headers=named, body=sent))
 
 
 def verdict(outcome: Outcome) -> tuple[str, ...]:

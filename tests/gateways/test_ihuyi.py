@@ -12,6 +12,7 @@ from django_smsverify.gateways.ihuyi import IhuyiGateway
 from django_smsverify.testing import GatewayContract
 from django_smsverify.types import OutgoingSMS
 
+from .calls import pushes_of
 from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
 
 URL = "https://106.ihuyi.com/webservice/sms.php?method=Submit"
@@ -37,6 +38,7 @@ class TestContract(GatewayContract):
     gateway_class = IhuyiGateway
     accepted = ACCEPTED["ihuyi"].encode()
     refused = '{"code":405,"msg":"用户名或密码不正确","smsid":0}'.encode()
+    pushed = pushes_of("ihuyi")
 
 
 class TestContractByTemplateInXML(TestContract):

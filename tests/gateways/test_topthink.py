@@ -8,6 +8,7 @@ from django_smsverify.gateways.topthink import TopThinkGateway
 from django_smsverify.testing import GatewayContract
 from django_smsverify.types import OutgoingSMS
 
+from .calls import pushes_of
 from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
 
 URL = "https://api.topthink.com/sms/send"
@@ -20,6 +21,7 @@ class TestContract(GatewayContract):
     gateway_class = TopThinkGateway
     accepted = ACCEPTED["topthink"].encode()
     refused = '{"code":1,"message":"参数错误","data":null}'.encode()
+    pushed = pushes_of("topthink")
 
 
 class TestContractByPost(TestContract):

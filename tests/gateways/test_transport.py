@@ -256,19 +256,19 @@ def test_an_answer_that_breaks_off_may_have_been_sent(vendor: str) -> None:
     assert len(server.heard) == 1
 
 
-@pytest.mark.parametrize(("size", "expected"), [(64 * 1024, "accepted"), (64 * 1024 + 1, "uncertain")])
-def test_an_answer_may_have_64_kib_and_not_a_byte_more(size: int, expected: str) -> None:
+@pytest.mark.parametrize(("size", "expected"), [(1024 * 1024, "accepted"), (1024 * 1024 + 1, "uncertain")])
+def test_an_answer_may_have_1_mib_and_not_a_byte_more(size: int, expected: str) -> None:
     with Vendor('{"code":0}'.ljust(size)) as server:
         assert verdict(at("topthink", server.url).send(filed("topthink"))[PHONE])[0] == expected
 
 
 def test_a_compressed_answer_is_measured_when_it_is_unpacked() -> None:
-    packed = gzip.compress(b'{"code":0}'.ljust(1024 * 1024))
+    packed = gzip.compress(b'{"code":0}'.ljust(2 * 1024 * 1024))
     with Vendor(packed, ("Content-Encoding", "gzip")) as server:
         error = outcome_of(at("topthink", server.url), "topthink")
 
     assert isinstance(error, GatewayUncertain)
-    assert "larger than 64 KiB" in str(error)
+    assert "larger than 1024 KiB" in str(error)
 
 
 # ------------------------------------------------------------------------ refused by HTTP

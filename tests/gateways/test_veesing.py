@@ -8,6 +8,7 @@ from django_smsverify.gateways.veesing import VeeSingGateway
 from django_smsverify.testing import GatewayContract
 from django_smsverify.types import OutgoingSMS
 
+from .calls import pushes_of
 from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
 
 REFUSED = '{"returnStatus":"0","message":"参数错误","remainPoint":null,"taskId":null,"successCounts":null}'
@@ -19,6 +20,7 @@ class TestContract(GatewayContract):
     gateway_class = VeeSingGateway
     accepted = ACCEPTED["veesing"].encode()
     refused = REFUSED.encode()
+    pushed = pushes_of("veesing")
 
 
 def test_the_request_is_a_posted_form() -> None:

@@ -1,0 +1,153 @@
+"""Reading what a vendor says: its words as text, its answers and its pushes as rows, its times as moments."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django_smsverify.exceptions import GatewayUncertain, InvalidCallback
+from django_smsverify.types import Answer, Event, JSONObject, News, Push
+
+CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""No vendor names a zone; all of them are in China, which has one."""
+COMPACT = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}
+"""Times written as digits alone, by their number."""
+MAX_FIELDS = 100
+SHORT = 8
+"""Characters of a vendor's word that is repeated in an error."""
+SHAPE_ERRORS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
+"""What a parser stumbles with over something of another shape than the vendor's."""
+
+
+def word(value: object) -> str:
+    """A vendor's code or id as text: `1`, `"1"` and `"1 "` are one, None is none."""
+    return "" if value is None else str(value).strip()
+
+
+def stated(code: object) -> str:
+    """The code that decides, as text; raises ValueError where the vendor gives none, which says neither yes nor no."""
+    if not word(code):
+        raise ValueError("no code")
+    return word(code)
+
+
+def json_object(answer: Answer) -> JSONObject:
+    """The answer as a JSON object, its numbers kept as the digits that were sent.
+
+    Raises GatewayUncertain for anything else.
+    """
+    try:
+        found = _json(answer.text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise GatewayUncertain(f"the answer is not a JSON object (HTTP {answer.status})")
+    return found
+
+
+def json_rows(push: Push) -> list[Any]:
+    """The objects of a push in JSON, one or a list of them; raises InvalidCallback."""
+    for text in _texts(push, push.body):
+        try:
+            found = _json(text)
+        except (ValueError, RecursionError):
+            continue
+        if found and isinstance(found, (dict, list)):
+            return found if isinstance(found, list) else [found]
+    raise InvalidCallback("the body is no JSON that says anything")
+
+
+def form_row(push: Push) -> dict[str, str]:
+    """The fields of a push as an HTML form sends them; raises InvalidCallback."""
+    try:
+        # As Latin-1, in which each byte is a character: what the bytes mean is decided afterwards.
+        body = push.body.removeprefix(b"\xef\xbb\xbf").strip().decode("latin-1")
+        pairs = parse_qsl(body, keep_blank_values=True, encoding="latin-1", max_num_fields=MAX_FIELDS)
+    except ValueError:
+        pairs = []
+    joined = "\0".join(part.replace("\0", " ") for pair in pairs for part in pair)
+    for text in _texts(push, joined.encode("latin-1")):
+        parts = text.split("\0")
+        if fields := dict(zip(parts[::2], parts[1::2], strict=False)):
+            return fields
+    raise InvalidCallback("the body is not a form")
+
+
+def each(rows: Iterable[Any], read: Callable[[Any], Event | None]) -> News:
+    """What `read` makes of each row; None is no news, and an error is this row's alone."""
+    events, problems = [], []
+    for place, row in enumerate(rows, 1):
+        try:
+            event = read(row)
+        except SHAPE_ERRORS as error:
+            why = f"no field {error}" if isinstance(error, KeyError) else str(error)
+            problems.append(f"row {place}: {why}")
+        else:
+            events += [event] if event is not None else []
+    return News(events=tuple(events), problems=tuple(problems))
+
+
+def one_of(names: Mapping[str, Any], value: object) -> Any:
+    """What a vendor's word stands for; raises ValueError for a word that it is not known to use."""
+    known = word(value)
+    if known not in names:
+        # Not cut short: half a secret would not be found again.
+        shown = known if len(known) <= SHORT else "a long word"
+        raise ValueError(f"{shown!r} is none of: {', '.join(names)}")
+    return names[known]
+
+
+def china_time(written: object) -> datetime | None:
+    """A vendor's time, read as China's where it names no zone; None for what is none, which loses nothing else."""
+    text = word(written)
+    try:
+        compact = COMPACT.get(len(text)) if text.isdecimal() else None
+        moment = datetime.strptime(text, compact) if compact else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if not 2000 <= moment.year < 2100:
+        return None
+    return moment.astimezone(CHINA) if moment.tzinfo else moment.replace(tzinfo=CHINA)
+
+
+def e164(mobile: object) -> str:
+    """A mainland number as vendors write it, as E.164; raises ValueError for anything else."""
+    match = re.fullmatch(r"(?:(?:\+|00)?86)?(1[0-9]{10})", word(mobile), re.ASCII)
+    if match is None:
+        raise ValueError("no mainland mobile number")
+    return f"+86{match[1]}"
+
+
+def kept(row: Mapping[str, Any], *without: str) -> dict[str, str]:
+    """A row as it is stored: flat, as text, and without the text of an SMS."""
+    return {
+        name: word(value)
+        for name, value in row.items()
+        if name.lower() not in without and not isinstance(value, _NESTED)
+    }
+
+
+_NESTED = (dict, list)
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+
+
+def _texts(push: Push, raw: bytes) -> list[str]:
+    """What the bytes may say: in UTF-8, as the vendors document, or in the GBK family, as older consoles send."""
+    encodings = ["utf-8-sig", "gb18030"]
+    if "charset=gb" in re.sub(r"""[\s"']""", "", push.content_type.lower()):
+        encodings.reverse()
+    texts = []
+    for encoding in encodings:
+        try:
+            texts.append(raw.decode(encoding))
+        except UnicodeDecodeError:
+            continue
+    # A character cut in half costs itself, not the push.
+    return texts or [raw.decode(errors="replace")]

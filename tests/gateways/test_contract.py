@@ -1,0 +1,161 @@
+"""The contract finds what is wrong with an outsider's gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from django_smsverify.enums import DeliveryOutcome, Filing
+from django_smsverify.exceptions import InvalidCallback
+from django_smsverify.gateways.reading import each, form_row, json_rows
+from django_smsverify.testing import GatewayContract
+from django_smsverify.types import DeliveryEvent, News, Push
+from tests.acme_sms import AcmeGateway
+
+from .support import FORM
+
+PUSH = Push(content_type=FORM, headers={}, body=b"id=42&to=13800138000")
+MUTE = Push(content_type=FORM, headers={}, body=b"id=42")
+
+
+def event(row: Any) -> DeliveryEvent:
+    phone = f"+86{row['to']}"
+    return DeliveryEvent(remote_id=row["id"], phone=phone, outcome=DeliveryOutcome.DELIVERED)
+
+
+class PushingGateway(AcmeGateway):
+    """Calls back, and can be asked for everything."""
+
+    pushes = True
+    answers_status = True
+    hands_out_reports = True
+    answers_review = frozenset(Filing)
+
+    def parse_push(self, push: Push) -> News:
+        return each([form_row(push)], event)
+
+    def build_status(self, remote_id: str, phone: str) -> requests.Request:
+        return requests.Request("GET", self.url(f"/messages/{remote_id}"))
+
+    def build_reports(self) -> requests.Request:
+        return requests.Request("GET", self.url("/reports"))
+
+    def build_review(self, filing: Filing, remote_id: str) -> requests.Request:
+        return requests.Request("GET", self.url(f"/{filing}/{remote_id}"))
+
+
+class TestPushing(GatewayContract):
+    gateway_class = PushingGateway
+    accepted = b'{"ok": true, "id": "42"}'
+    refused = b'{"ok": false, "error": "no such template"}'
+    pushed = (PUSH,)
+
+
+def contract(kind: type[AcmeGateway], *pushed: Push, **attributes: Any) -> GatewayContract:
+    """The contract of a gateway with something wrong about it."""
+    gateway = type("Broken", (kind,), attributes)
+    made = type("Contract", (GatewayContract,), {"gateway_class": gateway, "pushed": pushed})
+    return made()  # type: ignore[no-any-return]
+
+
+def news_of(*events: DeliveryEvent) -> Callable[..., News]:
+    return lambda self, push: News(events=events)
+
+
+def raising(error: Exception) -> Callable[..., News]:
+    def parse(self: object, push: Push) -> News:
+        raise error
+
+    return parse
+
+
+def nothing(self: object, *args: object) -> None:
+    """A method that was forgotten half way."""
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        contract(PushingGateway),
+        contract(AcmeGateway, PUSH),
+        contract(PushingGateway, PUSH, pushes=False),
+        contract(PushingGateway, PUSH, parse_push=news_of()),
+        contract(PushingGateway, PUSH, parse_push=raising(InvalidCallback())),
+        contract(PushingGateway, MUTE),
+        contract(PushingGateway, PUSH, MUTE),
+        contract(PushingGateway, PUSH, parse_push=lambda self, push: each(json_rows(push), event)),
+    ],
+    ids=["no call", "undeclared", "declared no more", "no event", "refused", "unread", "one unread", "wrong format"],
+)
+def test_a_push_that_is_not_read_is_found(broken: GatewayContract) -> None:
+    with pytest.raises((AssertionError, InvalidCallback)):
+        broken.test_what_the_vendor_pushes_is_read()
+
+
+@pytest.mark.parametrize(
+    ("parse_push", "found"),
+    [
+        (news_of(), AssertionError),
+        (
+            news_of(DeliveryEvent(remote_id="1", phone="+8613800138000", outcome=DeliveryOutcome.DELIVERED)),
+            AssertionError,
+        ),
+        (raising(ZeroDivisionError()), ZeroDivisionError),
+        (raising(AssertionError()), AssertionError),
+        (lambda self, push: each([dict(pair.split(b"=") for pair in push.body.split(b"&"))], nothing), AssertionError),
+    ],
+    ids=["silence", "an event of nothing", "a crash", "an assertion", "silence about a row"],
+)
+def test_a_gateway_that_believes_junk_is_found(parse_push: object, found: type[Exception]) -> None:
+    broken = contract(PushingGateway, PUSH, parse_push=parse_push)
+
+    with pytest.raises(found):
+        broken.test_a_push_that_says_nothing_is_refused()
+
+
+def test_a_gateway_that_believes_one_kind_of_junk_is_found() -> None:
+    def parse(self: object, push: Push) -> News:
+        if push.body == b"null":
+            return News()
+        raise InvalidCallback
+
+    with pytest.raises(AssertionError):
+        contract(PushingGateway, PUSH, parse_push=parse).test_a_push_that_says_nothing_is_refused()
+
+
+def test_a_gateway_that_pushes_nothing_refuses_junk_of_itself() -> None:
+    contract(AcmeGateway).test_a_push_that_says_nothing_is_refused()
+    contract(AcmeGateway).test_what_the_vendor_pushes_is_read()
+
+
+@pytest.mark.parametrize("name", ["build_status", "build_reports", "build_review"])
+@pytest.mark.parametrize("method", [nothing, lambda self, *args: "https://sms.acme.example/"])
+def test_a_question_that_is_no_request_is_found(name: str, method: object) -> None:
+    broken = contract(PushingGateway, **{name: method})
+
+    with pytest.raises(AssertionError):
+        broken.test_what_the_vendor_answers_can_be_asked()
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [{"answers_status": True}, {"hands_out_reports": True}, {"answers_review": frozenset({Filing.TEMPLATE})}],
+)
+def test_a_declared_question_without_its_request_is_found(declared: dict[str, Any]) -> None:
+    with pytest.raises(NotImplementedError):
+        contract(AcmeGateway, **declared).test_what_the_vendor_answers_can_be_asked()
+
+
+def test_each_declared_question_is_asked_for() -> None:
+    questions = contract(PushingGateway).questions()
+
+    assert [question.url for question in questions] == [
+        f"https://sms.acme.example/v1/{path}" for path in ("signature/234", "template/234", "messages/42", "reports")
+    ]
+
+
+def test_a_gateway_that_declares_nothing_is_asked_nothing() -> None:
+    assert contract(AcmeGateway).questions() == []

@@ -1,0 +1,388 @@
+"""Calls of our webhook that no vendor should make: each is read as far as it goes, or refused, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from django_smsverify.exceptions import InvalidCallback
+from django_smsverify.types import Account, DeliveryEvent, Event, News, ReplyEvent, ReviewEvent
+
+from .calls import (
+    CALLS,
+    IHUYI_AUDIT,
+    IHUYI_REPLY,
+    IHUYI_REPORT,
+    TOPTHINK_REPORT,
+    TOPTHINK_SIGN,
+    TOPTHINK_TEMPLATE,
+    VEESING_RECEIPT,
+    VEESING_REPLY,
+    Call,
+    each_call,
+)
+from .storable import assert_storable, assert_text, shown
+from .support import FORM, GATEWAYS, JSON, told
+
+FORMS = [call for call in CALLS if not call.is_json]
+IN_JSON = [call for call in CALLS if call.is_json]
+REPLIES = [VEESING_REPLY, IHUYI_REPLY]
+ADDRESSED = [call for call in CALLS if not isinstance(call.event, ReviewEvent)]
+EACH_FIELD = [(call, name) for call in CALLS for name in call.fields]
+BOM = b"\xef\xbb\xbf"
+EMPTY = [b"", b" \r\n\t ", BOM, BOM + b" ", b"\0", b"\0\0\0\0", b"null", b"[]", b"{}", b'""', b"0", b"true", b"NaN"]
+GARBAGE = [
+    b"\xff\xfe\x00",
+    b"\xff" * 1000,
+    b"\x80",
+    b"\x1f\x8b\x08\x00",
+    b"<html><body>502 Bad Gateway</body></html>",
+    b"<?xml version='1.0'?><a/>",
+    b'--x\r\nContent-Disposition: form-data; name="mobile"\r\n\r\n15080920000\r\n--x--',
+    b"=",
+    b"&&&",
+    b"%",
+    b"%zz=%",
+    b"a=1&b=2",
+    b"[[],{},null,0]",
+    b'{"action":"report"}',
+    b'{"action":"report","sms":null}',
+    b'{"action":"report","sms":[]}',
+    b'{"action":"report","sms":"13509898765"}',
+    b'{"action":"report","sms":{}}',
+    b'{"action":"sign","sign":7}',
+    b'{"action":"template","template":"x"}',
+    b'{"action":',
+    b"{'action':'report'}",
+    b"[" * 100_000,
+    b"[" * 100_000 + b"]" * 100_000,
+    b'{"action":' * 100_000,
+    b'{"action":"report","sms":' + b"[" * 100_000,
+    b"1" * 200_000,
+    b"[" + b"1" * 200_000 + b"]",
+    b"&".join(b"field%d=1" % n for n in range(5000)),
+    b"a=1&" * 5000,
+]
+LITERALS = [
+    *("null", "true", "false", "0", "-0", "1", "-1", "1.5", "1e999999", "-1E400", "1" + "0" * 5000),
+    *("NaN", "Infinity", "-Infinity", '""', '" "', '"' + "9" * 1000 + '"'),
+    *("[]", "{}", "[1]", '[{"id":1}]', '{"id":"1"}'),
+]
+
+
+def tolerated(vendor: str, body: bytes, content_type: str = "") -> News:
+    """What is read, which is nothing where it is refused in words that can be logged."""
+    try:
+        news = told(vendor, body, content_type)
+    except InvalidCallback as error:
+        for said in str(error).split("; "):
+            assert_text(said, 500)
+        return News()
+    assert_storable(news)
+    return news
+
+
+def only(news: News) -> Event:
+    (event,) = news.events
+    assert news.problems == ()
+    return event
+
+
+def words_of(event: Event) -> str:
+    """The free words of an event, which may be Chinese."""
+    match event:
+        case DeliveryEvent():
+            return event.detail
+        case ReplyEvent():
+            return event.content
+        case ReviewEvent():
+            return event.reason
+
+
+def chinese(call: Call) -> str:
+    """The name of the field that carries these words."""
+    return {"topthink report": "message", "topthink sign": "error", "topthink template": "error"}.get(
+        str(call), "content" if isinstance(call.event, ReplyEvent) else "msg"
+    )
+
+
+@pytest.mark.parametrize("vendor", ["topthink", "veesing", "ihuyi"])
+@pytest.mark.parametrize("content_type", ["", FORM, JSON, "text/plain; charset=gbk"])
+@pytest.mark.parametrize("body", EMPTY + GARBAGE, ids=lambda body: repr(body[:30]))
+def test_what_says_nothing_is_refused(vendor: str, content_type: str, body: bytes) -> None:
+    with pytest.raises(InvalidCallback) as raised:
+        told(vendor, body, content_type)
+
+    assert_text(str(raised.value), 500)
+
+
+@each_call
+@pytest.mark.parametrize("content_type", ["", FORM, JSON, "text/xml", "application/json;charset=UTF-8", "\0", ";;="])
+def test_the_content_type_does_not_decide(call: Call, content_type: str) -> None:
+    assert only(told(call.vendor, call.body, content_type)) == call.event
+
+
+@each_call
+@pytest.mark.parametrize("before", [b"", BOM, BOM + b"\r\n", b"\n"])
+@pytest.mark.parametrize("after", [b"", b"\r\n", b" "])
+def test_a_byte_order_mark_and_white_space_around_are_ignored(call: Call, before: bytes, after: bytes) -> None:
+    assert only(told(call.vendor, before + call.body.encode() + after)) == call.event
+
+
+@each_call
+def test_half_a_call_is_none_or_less(call: Call) -> None:
+    for cut in range(len(call.body.encode())):
+        tolerated(call.vendor, call.body.encode()[:cut])
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call is not VEESING_RECEIPT], ids=str)
+@pytest.mark.parametrize("charset", ["", "; charset=gbk", ";charset=GB2312", "; Charset = GB18030", "; charset=utf-8"])
+@pytest.mark.parametrize("words", ["好的，谢谢", "含敏感词", "號碼錯誤"])
+def test_gbk_is_understood_whether_declared_or_not(call: Call, charset: str, words: str) -> None:
+    fields = {**call.fields, chinese(call): words}
+
+    raw = told(call.vendor, call.text(fields).encode("gb18030"), call.content_type + charset)
+    escaped = told(call.vendor, call.saying("gb18030", **{chinese(call): words}), call.content_type + charset)
+
+    assert words_of(only(raw)) == words_of(only(escaped)) == words
+
+
+@pytest.mark.parametrize("call", REPLIES, ids=str)
+@pytest.mark.parametrize("charset", ["gbk", "GBK", "gb2312", "GB18030", '"gbk"'])
+def test_a_declared_gbk_decides_where_the_bytes_may_be_either(call: Call, charset: str) -> None:
+    """The GBK of “一” is UTF-8 of a letter as well."""
+    news = told(call.vendor, call.saying("gbk", content="一"), f"{FORM}; charset={charset}")
+
+    assert words_of(only(news)) == "一"
+
+
+@pytest.mark.parametrize("call", REPLIES, ids=str)
+def test_utf_8_is_understood_where_it_cannot_be_the_declared_gbk(call: Call) -> None:
+    news = told(call.vendor, call.saying(content="好"), f"{FORM}; charset=gbk")
+
+    assert words_of(only(news)) == "好"
+
+
+@pytest.mark.parametrize("call", REPLIES, ids=str)
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("content", ["👍", "👨‍👩‍👧", "𠮷野家", "é", "\ufeffa", "\u202e反", "﷽"])
+def test_rare_characters_arrive(call: Call, encoding: str, content: str) -> None:
+    body = call.saying(encoding, content=content)
+
+    assert words_of(only(told(call.vendor, body))) == content
+
+
+@pytest.mark.parametrize(("call", "name"), EACH_FIELD, ids=str)
+@pytest.mark.parametrize("nasty", ["\0", "a\0b", "\x1b[31m", "a\r\nb: c", "\x7f\x85\x9f", "\ufffe", "👍" * 400])
+def test_characters_that_no_database_holds_do_not_come_through(call: Call, name: str, nasty: str) -> None:
+    tolerated(call.vendor, call.saying(**{name: nasty}))
+    tolerated(call.vendor, call.saying(**{name: f"{call.fields[name]}{nasty}"}))
+    tolerated(call.vendor, call.saying(**{f"{name}{nasty}": nasty}))
+
+
+@pytest.mark.parametrize("call", FORMS, ids=str)
+@pytest.mark.parametrize("null", [b"%00", b"\0"])
+def test_a_null_byte_moves_no_field_of_a_form(call: Call, null: bytes) -> None:
+    body = b"before" + null + b"=1&between=" + null + b"2&" + call.body.encode() + b"&after=" + null
+
+    event = only(told(call.vendor, body))
+
+    assert not isinstance(event, ReviewEvent) or event == call.event
+    if isinstance(event, DeliveryEvent | ReplyEvent):
+        assert isinstance(call.event, DeliveryEvent | ReplyEvent)
+        assert event == replace(call.event, payload={"before": "1", "between": "2", **call.event.payload, "after": ""})
+
+
+@pytest.mark.parametrize("call", IN_JSON, ids=str)
+@pytest.mark.parametrize("escape", [r"\ud800", r"\udfff", r"\ud83d\ud83d", r"\u0000", r"\u001b", r"\uffff"])
+def test_broken_escapes_do_not_come_through(call: Call, escape: str) -> None:
+    for name in call.fields:
+        text = call.text({**call.fields, name: "@@"})
+        tolerated(call.vendor, text.replace("@@", escape).encode())
+        tolerated(call.vendor, call.body.replace(f'"{name}"', f'"{name}{escape}"').encode())
+
+
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
+    body = TOPTHINK_SIGN.body.replace("请提供网址或公众号", r"请\ud800提供")
+
+    assert words_of(only(told("topthink", body))) == "请?提供"
+
+
+@pytest.mark.parametrize("call", IN_JSON, ids=str)
+@pytest.mark.parametrize("literal", LITERALS, ids=lambda literal: literal[:12])
+def test_a_value_of_another_type_is_read_or_refused(call: Call, literal: str) -> None:
+    for name in call.fields:
+        text = call.text({**call.fields, name: "@@"})
+        tolerated(call.vendor, text.replace('"@@"', literal).encode())
+    for name in (*call.envelope, call.inside):
+        text = json.dumps({**call.envelope, call.inside: call.fields, name: "@@"})
+        tolerated(call.vendor, text.replace('"@@"', literal).encode())
+
+
+@pytest.mark.parametrize("literal", ["NaN", "1e999999", "1" + "0" * 499, "-Infinity"])
+def test_a_number_that_python_cannot_count_is_kept_as_it_was_written(literal: str) -> None:
+    news = told("topthink", TOPTHINK_REPORT.body.replace('"message":""', f'"message":"","price":{literal}'))
+
+    event = only(news)
+    assert isinstance(event, DeliveryEvent)
+    assert event.payload["price"] == literal
+
+
+@pytest.mark.parametrize("opening", ["[", '{"x":'])
+@pytest.mark.parametrize("depth", [1, 100, 900])
+def test_a_nested_field_that_nobody_needs_is_left_out(opening: str, depth: int) -> None:
+    nested = opening * depth + "0" + ("]" if opening == "[" else "}") * depth
+    body = TOPTHINK_REPORT.body.replace('"message":""', f'"message":"","deep":{nested}')
+
+    assert only(told("topthink", body)) == TOPTHINK_REPORT.event
+
+
+@pytest.mark.parametrize("call", IN_JSON, ids=str)
+@pytest.mark.parametrize("depth", [900, 940, 1000, 5000])
+def test_a_nested_field_is_read_or_refused(call: Call, depth: int) -> None:
+    for name in call.fields:
+        text = call.text({**call.fields, name: "@@"})
+        tolerated(call.vendor, text.replace('"@@"', "[" * depth + "]" * depth).encode())
+
+
+@pytest.mark.parametrize("call", FORMS, ids=str)
+@pytest.mark.parametrize(("more", "is_read"), [(90, True), (5000, False)])
+def test_a_form_has_a_hundred_fields_at_most(call: Call, more: int, is_read: bool) -> None:
+    body = f"{call.body}&{urlencode({f'x{n}': n for n in range(more)})}".encode()
+
+    assert bool(tolerated(call.vendor, body).events) == is_read
+
+
+@pytest.mark.parametrize("call", ADDRESSED, ids=str)
+def test_fifty_fields_are_kept_and_the_vendors_own_first(call: Call) -> None:
+    more = {f"x{n}": str(n) for n in range(80)}
+
+    event = only(told(call.vendor, call.saying(**more)))
+
+    assert isinstance(event, DeliveryEvent | ReplyEvent)
+    assert isinstance(call.event, DeliveryEvent | ReplyEvent)
+    assert len(event.payload) == 50
+    assert call.event.payload.items() <= event.payload.items()
+
+
+@pytest.mark.parametrize("call", FORMS, ids=str)
+def test_of_a_repeated_field_the_last_counts(call: Call) -> None:
+    event = only(told(call.vendor, f"{urlencode(dict.fromkeys(call.fields, '?'))}&{call.body}"))
+
+    assert event == call.event
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+def test_a_form_in_json_and_json_in_a_form_are_refused(call: Call) -> None:
+    swapped = urlencode(call.fields) if call.is_json else json.dumps(call.fields)
+    wrapped = urlencode({"data": call.body}) if call.is_json else json.dumps(call.body)
+
+    for body in (swapped, wrapped, json.dumps([swapped]), quote(call.body)):
+        with pytest.raises(InvalidCallback):
+            told(call.vendor, body)
+
+
+@each_call
+def test_an_id_is_cut_to_what_the_column_holds(call: Call) -> None:
+    name = {"veesing": "taskid", "topthink": "id"}.get(call.vendor, "templateid" if call is IHUYI_AUDIT else "smsid")
+    long = "7" * 30 + "id" * 100
+
+    assert only(told(call.vendor, call.saying(**{name: long}))).remote_id == long[:64]
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if not isinstance(call.event, ReplyEvent)], ids=str)
+@pytest.mark.parametrize("nothing", ["", " ", "\0", "\r\n"])
+def test_an_id_of_nothing_is_none(call: Call, nothing: str) -> None:
+    name = {"veesing": "taskid", "topthink": "id"}.get(call.vendor, "templateid" if call is IHUYI_AUDIT else "smsid")
+
+    with pytest.raises(InvalidCallback, match="no id"):
+        told(call.vendor, call.saying(**{name: nothing}))
+
+
+def test_long_words_are_cut_to_what_is_kept() -> None:
+    report = only(told("ihuyi", IHUYI_REPORT.saying(msg="长" * 3000, code="9" * 3000, note="注" * 3000)))
+    verdict = only(told("ihuyi", IHUYI_AUDIT.saying(msg="长" * 3000)))
+
+    assert isinstance(report, DeliveryEvent)
+    assert isinstance(verdict, ReviewEvent)
+    assert (report.detail, report.code, report.payload["note"]) == ("长" * 500, "9" * 64, "注" * 500)
+    assert verdict.reason == "长" * 500
+
+
+@pytest.mark.parametrize("zone", ["+20:00", "-23:59:59", "+08:00:00.000001"])
+def test_a_zone_that_no_place_has_can_be_stored(zone: str) -> None:
+    body = TOPTHINK_REPORT.saying(receiveDate=f"2021-04-20T04:21:30{zone}")
+
+    assert_storable(told("topthink", body))
+
+
+def test_a_long_batch_of_bad_rows_makes_no_long_story() -> None:
+    with pytest.raises(InvalidCallback) as raised:
+        told("topthink", b"[" + b"0," * 100_000 + b"0]")
+
+    assert len(str(raised.value)) < 10_000
+
+
+@pytest.mark.parametrize("call", [IHUYI_REPORT, TOPTHINK_REPORT], ids=str)
+@pytest.mark.parametrize("spelling", ["{}", "+86{}", "86{}", "0086{}"])
+def test_the_words_of_a_report_do_not_repeat_its_number(call: Call, spelling: str) -> None:
+    assert isinstance(call.event, DeliveryEvent)
+    number = spelling.format(call.event.phone[3:])
+
+    event = only(told(call.vendor, call.saying(**{chinese(call): f"空号{number}。"})))
+
+    assert isinstance(event, DeliveryEvent)
+    assert call.event.phone[3:] not in event.detail
+    assert event.detail.startswith("空号")
+    assert event.detail.endswith("***。")
+
+
+@pytest.mark.parametrize(("call", "name"), [(call, name) for call in ADDRESSED for name in call.fields], ids=str)
+@pytest.mark.parametrize("shape", ["{}", " {}", "x{}x"])
+def test_no_number_is_shown(call: Call, name: str, shape: str) -> None:
+    assert isinstance(call.event, DeliveryEvent | ReplyEvent)
+    number = call.event.phone[3:]
+    try:
+        found = shown(told(call.vendor, call.saying(**{name: shape.format(number)})))
+    except InvalidCallback as error:
+        found = repr(error)
+
+    assert number not in found
+
+
+@pytest.mark.parametrize("call", [TOPTHINK_SIGN, TOPTHINK_TEMPLATE, IHUYI_AUDIT], ids=str)
+def test_the_words_of_a_verdict_are_not_shown(call: Call) -> None:
+    news = told(call.vendor, call.saying(**{chinese(call): "请联系 13800138000"}))
+
+    assert words_of(only(news)) == "请联系 13800138000"
+    assert "13800138000" not in shown(news)
+
+
+@pytest.mark.parametrize(("call", "name"), EACH_FIELD, ids=str)
+@pytest.mark.parametrize("secret", ["SECRET", "SECRET-0123456789-0123456789-0123456789"])
+def test_no_credential_is_shown_or_kept(call: Call, name: str, secret: str) -> None:
+    kind = GATEWAYS[call.vendor]
+    account = Account(base_url=kind.base_url, credentials={own.name: secret for own in kind.credentials})
+    body = call.saying(**{name: f"{secret}, {secret}"})
+    try:
+        news = kind(account).read_push(replace(call.push, body=body))
+    except InvalidCallback as error:
+        found = repr(error)
+    else:
+        found = shown(news) + repr([kept(event) for event in news.events])
+
+    assert "SECRET" not in found
+
+
+def kept(event: Event) -> object:
+    """What of an event is stored, but not shown; a reply's text is its writer's own."""
+    match event:
+        case DeliveryEvent():
+            return event.detail, event.payload
+        case ReplyEvent():
+            return event.payload
+        case ReviewEvent():
+            return event.reason
