@@ -21,7 +21,7 @@ test: $(VENV)/test ## run the tests with branch coverage
 lint: $(VENV)/lint ## check style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy django_smsverify example_project tests
+	$(RUN) -m mypy django_smsverify example_project tests benchmarks
 
 messages: $(VENV)/lint ## collect and compile the translations (needs GNU gettext)
 	cd django_smsverify && ../$(RUN) -P -m django makemessages --locale zh_Hans --no-location

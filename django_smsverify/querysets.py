@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Self, TypeVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .models import Message, Template, Verification  # noqa: F401 - named in quotes below
 
 M = TypeVar("M", bound=models.Model)
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+"""Between two questions to a vendor about one row; each is twice as long as the one before."""
 
 
 class RowQuerySet(models.QuerySet[M]):
@@ -25,7 +27,30 @@ class RowQuerySet(models.QuerySet[M]):
         return self.using(router.db_for_write(self.model))
 
 
-class TemplateQuerySet(RowQuerySet["Template"]):
+class PolledQuerySet(RowQuerySet[M]):
+    """Rows whose fate only the vendor knows: with `remote_id`, `poll_at` and `polls`."""
+
+    def due(self, now: datetime) -> Self:
+        """Those to ask the vendor about now, the longest due first."""
+        due = models.Q(poll_at__isnull=True) | models.Q(poll_at__lte=now)
+        return self.filter(due).exclude(remote_id="").order_by("poll_at")
+
+    def take_turn(self, row: Any, now: datetime) -> bool:
+        """Whether this caller, and no other, may ask about a row now; every turn doubles the pause to the next."""
+        turn = self.filter(pk=row.pk, polls=row.polls)
+        return turn.update(polls=row.polls + 1, poll_at=now + _pause(row.polls)) == 1
+
+    def take_turns(self, now: datetime) -> None:
+        """One question is asked about all these rows at once."""
+        for polls in set(self.order_by().values_list("polls", flat=True)):
+            self.order_by().filter(polls=polls).update(polls=polls + 1, poll_at=now + _pause(polls))
+
+
+def _pause(polls: int) -> timedelta:
+    return min(FIRST_PAUSE * int(2 ** min(polls, 20)), LONGEST_PAUSE)
+
+
+class TemplateQuerySet(PolledQuerySet["Template"]):
     def routable(self) -> TemplateQuerySet:
         """Approved and active, with an approved signature or none, at an active provider."""
         return self.filter(
@@ -65,7 +90,11 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
         return sum(count or 0 for count in sums.values())
 
 
-class MessageQuerySet(RowQuerySet["Message"]):
+class MessageQuerySet(PolledQuerySet["Message"]):
+    def silent(self) -> MessageQuerySet:
+        """Those that a vendor may still have news of."""
+        return self.filter(settled_at__isnull=True, status__in=(MessageStatus.UNKNOWN, MessageStatus.ACCEPTED))
+
     def charged(self, phone: str, since: datetime) -> list[datetime]:
         """When a number's allowance was spent, newest first: codes handed over, under way, or perhaps sent."""
         spent = self.filter(phone=phone, verification__isnull=False, created_at__gt=since)

@@ -1,17 +1,20 @@
-"""What a gateway said about a message, written down; news only ever raises a status."""
+"""What is known of one message, written down; news only ever raises a status."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from . import phones
 from .enums import MessageStatus
 from .exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Outcome
-from .models import Message
+from .models import DeliveryReport, Message
+from .querysets import FIRST_PAUSE
+from .signals import delivery_reported, message_settled
 
 logger = logging.getLogger("django_smsverify")
 
@@ -25,13 +28,12 @@ def claim(message: Message) -> bool:
 def record(message: Message, outcome: Outcome) -> None:
     """Stores what became of a message that was claimed, on the row and on `message`.
 
-    The vendor's id is kept whatever the status: a delivery report may have been faster.
+    What is a fact of the handing over is kept whatever the status: a delivery report may have been faster.
     """
-    status, found = _news(message, outcome)
     rows = Message.objects.primary().filter(pk=message.pk)
-    if outcome.remote_id:
-        rows.update(remote_id=outcome.remote_id)
-    rows.filter(status__in=status.below()).update(status=status, values={}, **found)
+    status, news = _news(outcome)
+    rows.update(values={}, **_facts(message, outcome))
+    raised = rows.filter(status__in=status.below()).update(status=status, **news) == 1
     message.refresh_from_db(using=rows.db)
     logger.log(
         logging.WARNING if message.status == MessageStatus.NOT_SENT else logging.INFO,
@@ -42,15 +44,63 @@ def record(message: Message, outcome: Outcome) -> None:
         message.error_code,
     )
 
+    def follow_up() -> None:
+        if raised and status == MessageStatus.NOT_SENT:
+            message_settled.send_robust(Message, message=message)
+        adopt(message)
 
-def _news(message: Message, outcome: Outcome) -> tuple[MessageStatus, dict[str, Any]]:
+    transaction.on_commit(follow_up, using=rows.db, robust=True)
+
+
+def adopt(message: Message) -> None:
+    """Gives a message the reports about it that have none yet, and the status that they tell.
+
+    Report and acceptance are each committed before the other is looked for, outside a transaction, so that
+    one of the two finds it. The status comes first: a crash in between leaves a report that is adopted again.
+    """
+    if not message.remote_id:
+        return
+    reports = DeliveryReport.objects.primary().filter(message__isnull=True)
+    for report in reports.filter(provider=message.provider_id, remote_id=message.remote_id, phone=message.phone):
+        settled = _settle(message, MessageStatus(report.outcome))
+        if reports.filter(pk=report.pk).update(message=message):
+            report.message = message
+            delivery_reported.send_robust(DeliveryReport, report=report)
+        if settled:
+            message_settled.send_robust(Message, message=message)
+
+
+def settle_silent(message: Message) -> None:
+    """No more news is expected of a message that its vendor left as it is."""
+    rows = Message.objects.primary().silent().filter(pk=message.pk, status=message.status)
     now = timezone.now()
+    if rows.update(settled_at=now):
+        message.settled_at = now
+        message_settled.send_robust(Message, message=message)
+
+
+def _settle(message: Message, status: MessageStatus) -> bool:
+    rows, now = Message.objects.primary().filter(pk=message.pk), timezone.now()
+    raised = rows.filter(status__in=status.below()).update(status=status, settled_at=now) == 1
+    message.refresh_from_db(using=rows.db)
+    return raised
+
+
+def _facts(message: Message, outcome: Outcome) -> dict[str, Any]:
+    """The vendor's id, when it took the message and for how much, and when to ask what became of it."""
+    facts: dict[str, Any] = {"remote_id": outcome.remote_id} if outcome.remote_id else {}
+    if isinstance(outcome, GatewayError):
+        return facts
+    now, price = timezone.now(), message.provider.price
+    cost = None if price is None else price * message.segments
+    return {**facts, "sent_at": now, "cost": cost, "poll_at": now + FIRST_PAUSE, "error_message": ""}
+
+
+def _news(outcome: Outcome) -> tuple[MessageStatus, dict[str, Any]]:
     if not isinstance(outcome, GatewayError):
-        price = message.provider.price
-        cost = None if price is None else price * message.segments
-        return MessageStatus.ACCEPTED, {"sent_at": now, "cost": cost}
+        return MessageStatus.ACCEPTED, {}
     words = {"error_code": outcome.error_code, "error_message": str(outcome.detail)}
     if isinstance(outcome, GatewayUncertain):
         return MessageStatus.UNKNOWN, words
     reason = outcome.reason if isinstance(outcome, GatewayRejected) else ""
-    return MessageStatus.NOT_SENT, {**words, "error_reason": reason, "settled_at": now}
+    return MessageStatus.NOT_SENT, {**words, "error_reason": reason, "settled_at": timezone.now()}

@@ -4,6 +4,9 @@ class TestAcme(GatewayContract):
     gateway_class = AcmeGateway
     accepted = b'{"ok": true, "id": "42"}'
     refused = b'{"ok": false, "error": "no such template"}'
+    pushed = (Push(content_type="application/json", headers={}, body=b'{"id": "42", "state": "ok"}'),)
+
+`pushed` only where the vendor calls our webhook.
 """
 
 from __future__ import annotations
@@ -14,9 +17,12 @@ from typing import ClassVar
 import requests
 
 from .enums import Reason
-from .exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain
+from .exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain, InvalidCallback
 from .gateways.base import Gateway, Outcome
-from .types import Acceptance, Account, Answer, OutgoingSMS
+from .types import Acceptance, Account, Answer, OutgoingSMS, Push
+
+JUNK = (b"", b" ", b"\xff\xfe", b"<html>", b"[]", b"{}", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"of=no&use=1")
+"""What no vendor calls a webhook with."""
 
 
 class FakeTransport:
@@ -45,6 +51,8 @@ class GatewayContract:
     """The vendor's answer that it took the SMS to `phone`."""
     refused: ClassVar[bytes]
     """The vendor's answer that it did not."""
+    pushed: ClassVar[tuple[Push, ...]] = ()
+    """Calls of our webhook by the vendor, each of which says something."""
     options: ClassVar[dict[str, str]] = {}
     content: ClassVar[str] = "您的验证码是{code}，5分钟内有效。"
     phone: ClassVar[str] = "+8613800138000"
@@ -67,6 +75,23 @@ class GatewayContract:
 
     def send(self, *answers: bytes | Answer | GatewayError) -> Outcome:
         return self.gateway(FakeTransport(*answers)).send(self.sms())[self.phone]
+
+    def questions(self) -> list[requests.Request]:
+        """One of each kind that the vendor is said to answer."""
+        gateway = self.gateway(FakeTransport())
+        asked = [gateway.build_review(filing, "234") for filing in sorted(gateway.answers_review)]
+        if gateway.answers_status:
+            asked.append(gateway.build_status("42", self.phone))
+        if gateway.hands_out_reports:
+            asked.append(gateway.build_reports())
+        return asked
+
+    def refuses(self, push: Push) -> bool:
+        try:
+            self.gateway(FakeTransport()).read_push(push)
+        except InvalidCallback:
+            return True
+        return False
 
     def test_says_who_it_is(self) -> None:
         assert str(self.gateway_class.label)
@@ -107,3 +132,18 @@ class GatewayContract:
         shown = repr(self.gateway(FakeTransport()).account) + repr(self.sms()) + repr(self.send(Answer(400, echo)))
         for secret in ("SECRET-", self.phone, self.phone[3:], self.values.get("code", "SECRET-")):
             assert secret not in shown
+
+    def test_what_the_vendor_pushes_is_read(self) -> None:
+        assert bool(self.pushed) == self.gateway_class.pushes, "a gateway that pushes, and no other, has calls to show"
+        for push in self.pushed:
+            assert self.gateway(FakeTransport()).read_push(push).events, push.body
+
+    def test_a_push_that_says_nothing_is_refused(self) -> None:
+        for content_type in ("", "application/json", "application/x-www-form-urlencoded; charset=gbk"):
+            for body in JUNK:
+                assert self.refuses(Push(content_type=content_type, headers={}, body=body)), body[:20]
+
+    def test_what_the_vendor_answers_can_be_asked(self) -> None:
+        for question in self.questions():
+            assert isinstance(question, requests.Request), question
+            assert str(question.prepare().url).startswith("https://"), question.url

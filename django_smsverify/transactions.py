@@ -21,8 +21,8 @@ def committed(model: type[models.Model]) -> Iterator[None]:
             stack.enter_context(transaction.atomic(using=router.db_for_write(model), durable=True))
         except RuntimeError:
             raise InsideTransaction(
-                "send_code(), send_message() and verify_code() must not run inside a transaction: rolling it back "
-                "would forget an SMS that was sent or give back a guess. Call them before the atomic block, or, "
+                "send_code(), send_message(), verify_code() and poll() must not run inside a transaction: rolling it "
+                "back would forget an SMS that was sent or give back a guess. Call them before the atomic block, or, "
                 "under ATOMIC_REQUESTS, from a view decorated with django.db.transaction.non_atomic_requests."
             ) from None
         yield

@@ -92,6 +92,7 @@ def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
     sandbox_server.behave()
     sandbox_server.release()
     sandbox_server.inbox.clear()
+    sandbox_server.forget()
     for quirk in ("apispace_envelope", "ihuyi_string_codes", "ihuyi_bom", "qixuntong_int_status"):
         setattr(sandbox_server, quirk, False)
 

@@ -23,6 +23,7 @@ from django_smsverify.models import (
     Provider,
     Recipient,
     Reply,
+    ReportBatch,
     Signature,
     Template,
     Verification,
@@ -35,10 +36,11 @@ from .test_models import rows_of
 pytestmark = pytest.mark.django_db
 
 Row = models.Model
-MODELS = (Provider, Signature, Template, Recipient, Verification, Message, DeliveryReport, Reply)
-RECORDS = MODELS[3:]
+RECORDS = (Recipient, Verification, Message, DeliveryReport, Reply)
+MODELS = (Provider, Signature, Template, *RECORDS, ReportBatch)
 LANGUAGES = ("en", "zh-hans")
 SECRET, OTHER = "S3CRET-ORIGINAL", "S3CRET-REPLACED"
+BATCH = f'{{"code":"0","data":[{{"mobile":"{PHONE[3:]}","tel":"{PHONE}"}}]}}'
 TWIN = {"twin": f"{IhuyiGateway.__module__}.{IhuyiGateway.__name__}"}
 
 
@@ -66,7 +68,9 @@ def searched(response: Any) -> Any:
     html = response.content.decode()
     codes = {str(verification.code()) for verification in Verification.objects.all()}
     nonces = set(Verification.objects.values_list("nonce", flat=True))
-    for secret in {SECRET, OTHER, PHONE[3:], "gAAAA", *codes, *nonces}:
+    addresses = Provider.objects.values_list("webhook_secret", "previous_webhook_secret")
+    secrets = {secret for pair in addresses for secret in pair if secret}
+    for secret in {SECRET, OTHER, PHONE[3:], "gAAAA", *codes, *nonces, *secrets}:
         assert secret not in html, f"{response.request['PATH_INFO']} shows {secret}"
     return response
 
@@ -85,7 +89,8 @@ def desk(admin_client: Client) -> Desk:
 def rows(memory: MakeProvider) -> dict[type[Row], Row]:
     """One row of each model; the provider is one that has everything."""
     provider = memory(slug="acme", price="0.05", balance="12.5")
-    found = [provider, provider.signatures.get(), provider.templates.get(), *rows_of(provider)]
+    batch = ReportBatch.objects.create(provider=provider, body=BATCH, problems="row 1: no id")
+    found = [provider, provider.signatures.get(), provider.templates.get(), *rows_of(provider), batch]
     Provider.objects.update(gateway="ihuyi", credentials={"account": SECRET, "api_key": SECRET})
     provider.refresh_from_db()
     return {type(row): row for row in found}
@@ -233,6 +238,7 @@ def test_every_filter_and_order_of_a_list_works(model: type[Row], desk: Desk, ro
         (Verification, {"purpose": "login"}, {"verified_at__isempty": "0"}),
         (Message, {"status__exact": "queued"}, {"status__exact": "accepted"}),
         (DeliveryReport, {"outcome__exact": "delivered"}, {"source__exact": "poll"}),
+        (DeliveryReport, {"message__isempty": "0"}, {"message__isempty": "1"}),
         (Reply, {"received_at__gte": "2020-01-01 00:00Z"}, {"received_at__lt": "2020-01-01 00:00Z"}),
     ],
 )
@@ -654,6 +660,20 @@ def test_the_search_for_secrets_finds_them(rows: dict[type[Row], Row]) -> None:
         "smsverify_recipient_changelist:phone=%2B8613800138000",
         "smsverify_provider_changelist:webhook_secret__startswith=a",
         "smsverify_provider_changelist:credentials__startswith=g",
+        "smsverify_provider_changelist:previous_webhook_secret__startswith=a",
+        "smsverify_deliveryreport_changelist:phone__startswith=%2B8613800138",
+        "smsverify_deliveryreport_changelist:message__phone__startswith=%2B8613800138",
+        "smsverify_deliveryreport_changelist:message__verification__nonce__startswith=a",
+        "smsverify_deliveryreport_changelist:provider__webhook_secret__startswith=a",
+        "smsverify_message_changelist:provider__webhook_secret__startswith=a",
+        "smsverify_message_changelist:provider__previous_webhook_secret__startswith=a",
+        "smsverify_message_changelist:reports__phone__startswith=%2B8613800138",
+        "smsverify_reply_changelist:provider__webhook_secret__startswith=a",
+        "smsverify_reply_changelist:message__phone__startswith=%2B8613800138",
+        "smsverify_reportbatch_changelist:provider__webhook_secret__startswith=a",
+        "smsverify_reportbatch_changelist:body__contains=13800138",
+        "smsverify_signature_changelist:provider__webhook_secret__startswith=a",
+        "smsverify_template_changelist:provider__webhook_secret__startswith=a",
     ],
 )
 def test_no_list_can_be_asked_for_what_it_hides(query: str, client: Client, rows: dict[type[Row], Row]) -> None:
@@ -663,3 +683,184 @@ def test_no_list_can_be_asked_for_what_it_hides(query: str, client: Client, rows
     answer = client.get(f"{reverse(f'admin:{name}')}?{lookup}")
 
     assert answer.status_code in {302, 400}, "not a list that is shorter for who guesses right"
+
+
+# ----------------------------------------------------------------------------------------- webhooks
+
+
+def secrets_of(provider: Provider) -> tuple[str, str]:
+    provider.refresh_from_db()
+    return provider.webhook_secret, provider.previous_webhook_secret
+
+
+def act(desk: Desk, action: str, *providers: Provider) -> list[str]:
+    """What the page says after an action on the list of providers."""
+    data = {"action": f"{action}_webhook_secret", "_selected_action": [provider.pk for provider in providers]}
+    answer = searched(desk.client.post(page(Provider), data, follow=True))
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_a_webhook_secret_can_be_rotated_and_retired(acme: Provider, memory: MakeProvider, desk: Desk) -> None:
+    other = memory(slug="other")
+    old, others = acme.webhook_secret, secrets_of(other)
+
+    todo = "acme: register the new address with the vendor, then retire the old secret."
+    assert act(desk, "rotate", acme) == [todo]
+    new, previous = secrets_of(acme)
+    assert previous == old != new
+
+    why = "acme: the previous webhook secret still works; retire it first."
+    assert act(desk, "rotate", acme) == [why]
+    assert secrets_of(acme) == (new, old)
+
+    assert act(desk, "retire", acme) == ["Only the newest webhook secrets work now."]
+    assert secrets_of(acme) == (new, "")
+    assert secrets_of(other) == others
+
+
+def test_of_several_providers_each_is_rotated_that_can_be(acme: Provider, memory: MakeProvider, desk: Desk) -> None:
+    other = memory(slug="other")
+    acme.rotate_webhook_secret()
+    before, others = secrets_of(acme), other.webhook_secret
+
+    said = act(desk, "rotate", acme, other)
+
+    assert len(said) == 2
+    assert secrets_of(acme) == before
+    assert secrets_of(other)[1] == others
+
+
+def test_who_may_not_change_a_provider_changes_no_secret(acme: Provider, memory: MakeProvider, client: Client) -> None:
+    client.force_login(staff("view"))
+    acme.rotate_webhook_secret()
+    other = memory(slug="other")
+    before = secrets_of(acme), secrets_of(other)
+
+    for action in ("rotate", "retire"):
+        act(Desk(client), action, acme, other)
+
+    assert (secrets_of(acme), secrets_of(other)) == before
+    assert "rotate_webhook_secret" not in client.get(page(Provider)).content.decode()
+
+
+def test_who_may_change_a_provider_may_rotate(acme: Provider, client: Client) -> None:
+    client.force_login(staff("view", "change"))
+    old = acme.webhook_secret
+
+    act(Desk(client), "rotate", acme)
+
+    assert secrets_of(acme)[1] == old
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("actions", [("view",), ("view", "change")])
+def test_a_providers_page_shows_its_webhook_without_the_secret(
+    actions: tuple[str, ...], language: str, acme: Provider, client: Client
+) -> None:
+    client.force_login(staff(*actions))
+    acme.rotate_webhook_secret()
+
+    html = Desk(client).get(page(acme, "change"), language).content.decode()
+
+    assert "/sms/webhooks/acme/…/" in html
+    assert "smsverify_webhooks" in html
+
+
+def test_a_providers_page_says_whether_an_older_secret_still_works(acme: Provider, desk: Desk) -> None:
+    assert "the previous secret still works" not in desk.get(page(acme, "change")).content.decode()
+
+    acme.rotate_webhook_secret()
+
+    assert "the previous secret still works" in desk.get(page(acme, "change")).content.decode()
+
+
+@pytest.mark.parametrize("gateway", ["apispace", "qixuntong", "memory"])
+def test_a_vendor_that_pushes_nothing_has_no_webhook_to_show(gateway: str, acme: Provider, desk: Desk) -> None:
+    Provider.objects.update(gateway=gateway)
+
+    assert "/sms/webhooks/" not in desk.get(page(acme, "change")).content.decode()
+
+
+def test_a_posted_form_sets_no_secret(acme: Provider, desk: Desk) -> None:
+    before = secrets_of(acme)
+
+    saved = desk.post(page(acme, "change"), filled_in("ihuyi", webhook_secret="x", previous_webhook_secret="x"))
+
+    assert saved.status_code == 302
+    assert secrets_of(acme) == before
+
+
+# ---------------------------------------------------------------------------- what vendors have told
+
+
+def test_a_message_shows_its_reports_and_replies(desk: Desk, rows: dict[type[Row], Row]) -> None:
+    DeliveryReport.objects.update(detail="号码无法接通", code="UNDELIV")
+    Reply.objects.update(content="请退订，谢谢")
+
+    html = desk.get(page(rows[Message], "change")).content.decode()
+
+    assert all(words in html for words in ("号码无法接通", "UNDELIV", "请退订，谢谢"))
+
+
+@pytest.mark.parametrize("written", ["13800138000", "+8613800138000", "8613800138000", "x13800138000x"])
+def test_a_fetched_batch_is_shown_with_its_numbers_masked(written: str, desk: Desk, rows: dict[type[Row], Row]) -> None:
+    ReportBatch.objects.update(body=f'{{"mobile":"{written}","status":"DELIVRD"}}', problems="row 1: no id")
+
+    html = desk.get(page(rows[ReportBatch], "change")).content.decode()
+
+    assert "138****8000" in html
+    assert "DELIVRD" in html
+    assert "row 1: no id" in html
+
+
+def test_nobody_writes_a_fetched_batch_by_hand(desk: Desk, rows: dict[type[Row], Row]) -> None:
+    row = rows[ReportBatch]
+    before = list(ReportBatch.objects.values())
+
+    answers = [
+        desk.get(page(ReportBatch, "add")),
+        desk.post(page(ReportBatch, "add"), {"body": "x"}),
+        desk.post(page(row, "change"), {"body": "x", "problems": ""}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403] * 3
+    assert list(ReportBatch.objects.values()) == before
+    assert 'name="_save"' not in desk.get(page(row, "change")).content.decode()
+
+
+def test_a_fetched_batch_goes_when_somebody_has_looked_into_it(desk: Desk, rows: dict[type[Row], Row]) -> None:
+    assert desk.post(page(rows[ReportBatch], "delete"), {"post": "yes"}).status_code == 302
+
+    assert not ReportBatch.objects.exists()
+
+
+@pytest.mark.parametrize(("empty", "found"), [("1", 1), ("0", 2)])
+def test_reports_on_unknown_messages_can_be_picked_out(empty: str, found: int, acme: Provider, desk: Desk) -> None:
+    common: dict[str, Any] = {"provider": acme, "phone": PHONE, "outcome": "delivered", "source": "push"}
+    DeliveryReport.objects.create(message=acme.messages.get(), fingerprint="2", **common)
+    DeliveryReport.objects.create(message=None, fingerprint="3", **common)
+
+    assert desk.found(DeliveryReport, message__isempty=empty) == found
+
+
+def test_a_vendors_id_that_looks_like_one_of_ours_is_found(memory: MakeProvider, admin_client: Client) -> None:
+    provider = memory()
+    remote_id = "0123456789abcdef" * 2
+    template = provider.templates.all()[0]
+    Message.objects.create(provider=provider, template=template, phone=PHONE, purpose="login", remote_id=remote_id)
+
+    page = admin_client.get("/admin/smsverify/message/", {"q": remote_id})
+
+    assert "138****8000" in page.content.decode()
+
+
+@pytest.mark.parametrize("written", ["138 0013 8000", "138-0013-8000", "(138) 0013.8000", "１３８００１３８０００"])
+def test_however_a_number_is_written_a_fetched_batch_hides_it(
+    memory: MakeProvider, admin_client: Client, written: str
+) -> None:
+    batch = ReportBatch.objects.create(provider=memory(), body=f'{{"mobile": "{written}"}}', problems="row 1")
+
+    page = admin_client.get(f"/admin/smsverify/reportbatch/{batch.pk}/change/").content.decode()
+
+    assert written not in page
+    assert "****" in page

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.dispatch import Signal
 
+from django_smsverify import signals
 from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.gateways import gateway_class
+from django_smsverify.gateways.base import Gateway
 
 from .conftest import PHONE, MakeProvider, add_template, last_code
 
@@ -101,9 +104,42 @@ def test_the_settings_table_names_every_key_with_its_default() -> None:
 
 def test_the_endpoints_table_names_every_refusal() -> None:
     table = README.partition("\nEndpoints\n")[2].partition("\nFrom Python\n")[0]
-    ours = {error.code for error in every_error(SMSVerifyError)} - {"error", "gateway_error", "proof_rejected"}
+    ours = {error.code for error in every_error(SMSVerifyError)} - {
+        "error",
+        "gateway_error",
+        "proof_rejected",
+        "invalid_callback",
+    }
     for code in ours | {"method_not_allowed", "unsupported_media_type"}:
         assert f"``{code}``" in table, code
+
+
+def section(title: str) -> str:
+    return re.split(r"\n[^\n]+\n=+\n\n", README.partition(f"\n{title}\n===")[2])[0]
+
+
+def test_the_signals_table_names_every_signal_and_what_it_carries() -> None:
+    rows = dict(re.findall(r"^``([a-z_]+)`` +``([a-z]+)``  ", section("From Python"), re.MULTILINE))
+    ours = {name: signal for name, signal in vars(signals).items() if isinstance(signal, Signal)}
+    source = Path(signals.__file__).read_text()
+    assert rows.keys() == ours.keys()
+    for name, carried in rows.items():
+        assert re.search(rf'^{name} = Signal\(\)\n""".*`{carried}`', source, re.MULTILINE), name
+
+
+def test_the_webhooks_table_tells_which_vendors_call() -> None:
+    rows = dict(re.findall(r"^``([a-z]+)`` +(\S.*?)  ", section("Webhooks"), re.MULTILINE))
+    for alias in BUILTIN_GATEWAYS.keys() - {"console", "memory"}:
+        assert gateway_class(alias).pushes == (rows[alias] != "nothing"), alias
+
+
+def test_the_table_of_what_a_gateway_can_do_names_what_there_is() -> None:
+    table = section("Adding a gateway")
+    words = re.findall(r"^``([a-z_]+)``  ", table, re.MULTILINE)
+    methods = re.findall(r"``((?:build|parse)_[a-z]+)``", table)
+    assert words == ["pushes", "answers_status", "hands_out_reports", "answers_review"]
+    assert all(hasattr(Gateway, name) for name in [*words, *methods])
+    assert len(methods) == 7
 
 
 def every_error(base: type[SMSVerifyError]) -> set[type[SMSVerifyError]]:
@@ -111,7 +147,7 @@ def every_error(base: type[SMSVerifyError]) -> set[type[SMSVerifyError]]:
 
 
 def test_the_gateways_table_names_every_gateway_with_its_credentials() -> None:
-    rows = dict(re.findall(r"^``([a-z]+)``  +(.+?)  ", README, re.MULTILINE))
+    rows = dict(re.findall(r"^``([a-z]+)``  +(.+?)  ", section("Gateways"), re.MULTILINE))
     assert rows.keys() == BUILTIN_GATEWAYS.keys()
     for alias, credentials in rows.items():
         assert re.findall(r"``(\w+)``", credentials) == [c.name for c in gateway_class(alias).credentials]

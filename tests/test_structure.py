@@ -23,8 +23,8 @@ LAYERS = {
             "conf phones codes texts",
             "gateways",
             "fields querysets models transactions migrations",
-            "throttling routing recording handover signals sending verifying",
-            "serializers views urls admin checks openapi apps management",
+            "throttling routing recording handover signals sending verifying hearing reviewing polling",
+            "serializers views webhooks urls admin checks openapi apps management tasks",
         ]
     )
     for name in names.split()

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from .providers import ProviderAdmin
-from .records import DeliveryReportAdmin, MessageAdmin, RecipientAdmin, ReplyAdmin, VerificationAdmin
+from .records import (
+    DeliveryReportAdmin,
+    MessageAdmin,
+    RecipientAdmin,
+    ReplyAdmin,
+    ReportBatchAdmin,
+    VerificationAdmin,
+)
 from .texts import SignatureAdmin, TemplateAdmin
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "ProviderAdmin",
     "RecipientAdmin",
     "ReplyAdmin",
+    "ReportBatchAdmin",
     "SignatureAdmin",
     "TemplateAdmin",
     "VerificationAdmin",

@@ -6,11 +6,16 @@ from typing import Any
 
 from django.contrib.admin import ModelAdmin
 
+FILTERS_ASK = {"", "exact", "id__exact", "in", "isnull", "isempty", "gte", "lt"}
+"""The lookups that Django's own filters put behind the name of a field."""
+
 
 def filtered_by(admin: ModelAdmin[Any], lookup: str) -> bool:
     """Whether a lookup is one of the list's own filters.
 
-    Django allows any field of the model, so that `?phone__startswith=…` would tell a masked number digit by digit.
+    Django allows any field of the model and of those beyond a filter, so that `?phone__startswith=…` or
+    `?provider__webhook_secret__startswith=…` would tell what is hidden, letter by letter.
     """
     filters = {entry[0] if isinstance(entry, (list, tuple)) else entry for entry in admin.list_filter}
-    return lookup.partition("__")[0] in filters
+    field, _, asked = lookup.partition("__")
+    return field in filters and asked in FILTERS_ASK

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from django_smsverify.conf import conf
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
 from django_smsverify.gateways import gateway_class
-from django_smsverify.gateways.base import PROXY, Gateway
+from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Provider
 from django_smsverify.types import Credential, Option
 
@@ -61,24 +64,28 @@ class ProviderForm(forms.ModelForm):
         credentials = {c.name: cleaned.get(CREDENTIAL + c.name) or kept.get(c.name, "") for c in self.kind.credentials}
         for name, value in credentials.items():
             if not value:
-                self.add_error(CREDENTIAL + name, _("Enter this; after a change of gateway, base URL or proxy, again."))
+                self.add_error(CREDENTIAL + name, _("Enter this; after a change of gateway or address, again."))
         self.instance.credentials = credentials
         chosen = {option.name: cleaned.get(OPTION + option.name) or "" for option in self.kind.options}
         self.instance.options = {name: value for name, value in chosen.items() if value}
         return cleaned
 
     def add_error(self, field: str | None, error: Any) -> None:
-        """Shows what the model says of its options at the one that is free text."""
+        """Shows what the model says of an option at the field of that option."""
         found = getattr(error, "error_dict", {})
         if "options" in found:
-            error = ValidationError({OPTION + PROXY.name if name == "options" else name: found[name] for name in found})
+            name = OPTION + (found["options"][0].code or "")
+            error = ValidationError({name if key == "options" else key: found[key] for key in found})
         super().add_error(field, error)
 
     def _moved(self, cleaned: dict[str, Any]) -> bool:
         """Whether the secrets would go elsewhere than where they were entered for: nobody may redirect them."""
-        before = {**self.initial, OPTION + PROXY.name: self.instance.options.get(PROXY.name)}
-        ways = ("gateway", "base_url", OPTION + PROXY.name)
-        return any((cleaned.get(name) or "") != (before.get(name) or "") for name in ways)
+        moved = [(cleaned.get(way) or "") != (self.initial.get(way) or "") for way in ("gateway", "base_url")]
+        for option in self.kind.options:
+            if option.is_address:
+                now, before = cleaned.get(OPTION + option.name), self.instance.options.get(option.name)
+                moved.append((now or option.default) != (before or option.default))
+        return any(moved)
 
 
 def form_for(kind: type[Gateway], stored: dict[str, str], options: dict[str, str]) -> type[ProviderForm]:
@@ -112,6 +119,8 @@ class ProviderAdmin(admin.ModelAdmin):
     list_display = ("name", "gateway", "is_active", "priority", "weight", "price", "balance")
     list_filter = ("gateway", "is_active")
     search_fields = ("name", "slug")
+    actions = ("rotate_webhook_secret", "retire_webhook_secret")
+    readonly_fields = ("webhook",)
     prepopulated_fields = {"slug": ("name",)}
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -145,9 +154,39 @@ class ProviderAdmin(admin.ModelAdmin):
             (_("Options"), {"fields": [OPTION + o.name for o in kind.options]}),
             (_("Routing and money"), {"fields": ["priority", "weight", "price", "balance_alert"]}),
         ]
+        if obj is not None and kind.pushes:
+            sections.append((_("Webhook"), {"fields": ["webhook"]}))
         if obj is not None and not self.has_change_permission(request, obj):
-            return [sections[0], sections[3]]
+            return [sections[0], *sections[3:]]
         return [section for section in sections if section[1]["fields"]]
+
+    @admin.display(description=_("address"))
+    def webhook(self, row: Provider) -> str:
+        """Where the vendor calls, without the secret."""
+        try:
+            address = reverse("smsverify:webhook", args=[row.slug, "secret"]).replace("/secret/", "/…/")
+        except NoReverseMatch:
+            return gettext("none: the site does not include django_smsverify.urls")
+        whole = gettext("%s (manage.py smsverify_webhooks prints all of it)") % address
+        return f"{whole} · {gettext('the previous secret still works')}" if row.previous_webhook_secret else whole
+
+    @admin.action(description=_("Give a new webhook secret; the one before works on"), permissions=["change"])
+    def rotate_webhook_secret(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        for provider in rows:
+            try:
+                provider.rotate_webhook_secret()
+            except ValueError:
+                why = gettext("%s: the previous webhook secret still works; retire it first.") % provider
+                self.message_user(request, why, messages.ERROR)
+            else:
+                todo = gettext("%s: register the new address with the vendor, then retire the old secret.") % provider
+                self.message_user(request, todo, messages.SUCCESS)
+
+    @admin.action(description=_("Retire the previous webhook secret"), permissions=["change"])
+    def retire_webhook_secret(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        for provider in rows:
+            provider.retire_webhook_secret()
+        self.message_user(request, gettext("Only the newest webhook secrets work now."), messages.SUCCESS)
 
     def _kind(self, request: HttpRequest, obj: Provider | None) -> type[Gateway]:
         """The class of the gateway that the form is for; one that is gone has no fields of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -16,9 +17,12 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
-from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, Verification
+from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
 
 from .lookups import filtered_by
+
+NUMBER = re.compile(r"\d(?:[\s().+-]{0,2}\d){6,}")
+"""What may be a phone number, however it is written."""
 
 
 class ReadOnly:
@@ -49,7 +53,9 @@ class RecordAdmin(ReadOnly, admin.ModelAdmin):
         with suppress(SMSVerifyError):
             return queryset.filter(phone=phones.parse(search_term)), False
         with suppress(ValueError, ValidationError):
-            return queryset.filter(pk=UUID(search_term)), False
+            found = queryset.filter(pk=UUID(search_term))
+            if found.exists():  # else it is a vendor's id that looks like one
+                return found, False
         return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description=_("phone"), ordering="phone")
@@ -73,6 +79,22 @@ class MessageInline(ReadOnly, admin.TabularInline):
     ordering = ("created_at",)
     extra = 0
     show_change_link = True
+
+
+class DeliveryReportInline(ReadOnly, admin.TabularInline):
+    model = DeliveryReport
+    fields = ("received_at", "occurred_at", "outcome", "code", "detail", "source")
+    readonly_fields = fields
+    ordering = ("received_at",)
+    extra = 0
+
+
+class ReplyInline(ReadOnly, admin.TabularInline):
+    model = Reply
+    fields = ("received_at", "occurred_at", "content")
+    readonly_fields = fields
+    ordering = ("received_at",)
+    extra = 0
 
 
 @admin.register(Recipient)
@@ -137,6 +159,7 @@ class MessageAdmin(RecordAdmin):
     list_filter = ("status", "provider", "purpose", "error_reason", "created_at")
     list_select_related = ("provider",)
     search_fields = ("=id", "=remote_id")
+    inlines = (DeliveryReportInline, ReplyInline)
     fields = (
         "id",
         "masked_phone",
@@ -161,7 +184,8 @@ class MessageAdmin(RecordAdmin):
 @admin.register(DeliveryReport)
 class DeliveryReportAdmin(RecordAdmin):
     list_display = ("masked_phone", "provider", "outcome", "code", "source", "occurred_at", "received_at")
-    list_filter = ("outcome", "provider", "source", "received_at")
+    # Without a message: about one that is not known here.
+    list_filter = ("outcome", ("message", admin.EmptyFieldListFilter), "provider", "source", "received_at")
     list_select_related = ("provider",)
     search_fields = ("=remote_id",)
     fields = (
@@ -187,3 +211,32 @@ class ReplyAdmin(RecordAdmin):
     search_fields = ("content", "=remote_id")
     fields = ("masked_phone", "provider", "message", "remote_id", "content", "occurred_at", "received_at")
     readonly_fields = fields
+
+
+@admin.register(ReportBatch)
+class ReportBatchAdmin(admin.ModelAdmin):
+    """Fetched reports of which a part could not be read; deleted by whoever has looked into them."""
+
+    list_display = ("provider", "received_at", "problems")
+    list_filter = ("provider", "received_at")
+    list_select_related = ("provider",)
+    fields = ("provider", "received_at", "problems", "masked_body")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return filtered_by(self, lookup)
+
+    @admin.display(description=_("body"))
+    def masked_body(self, row: ReportBatch) -> str:
+        return NUMBER.sub(_masked, row.body)
+
+
+def _masked(number: re.Match[str]) -> str:
+    digits = re.sub(r"\D", "", number[0])
+    return f"{digits[-11:-8]}****{digits[-4:]}"

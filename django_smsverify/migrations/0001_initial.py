@@ -58,9 +58,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ReportBatch',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('body', models.TextField(verbose_name='body')),
+                ('problems', models.TextField(blank=True, verbose_name='problems')),
+                ('received_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='received at')),
+                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='report_batches', to='smsverify.provider', verbose_name='provider')),
+            ],
+            options={
+                'verbose_name': 'fetched reports',
+                'verbose_name_plural': 'fetched reports',
+                'ordering': ['-received_at'],
+            },
+        ),
+        migrations.CreateModel(
             name='Signature',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('poll_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='ask the vendor again at')),
+                ('polls', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='times asked')),
                 ('text', models.CharField(help_text='Without brackets.', max_length=30, verbose_name='text')),
                 ('remark', models.CharField(blank=True, max_length=255, verbose_name='remark')),
                 ('remote_id', models.CharField(blank=True, max_length=64, verbose_name='id at the vendor')),
@@ -78,6 +95,8 @@ class Migration(migrations.Migration):
             name='Template',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('poll_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='ask the vendor again at')),
+                ('polls', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='times asked')),
                 ('purpose', models.CharField(help_text='Such as login or reset-password.', max_length=64, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]+(?:[-_][a-z0-9]+)*\\Z', 'A purpose is lower-case letters, digits and single hyphens or underscores, such as reset-password.')], verbose_name='purpose')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('content', models.TextField(help_text='The approved text without the signature, its placeholders in braces: 您的验证码是{code}，{minutes}分钟内有效。', verbose_name='content')),
@@ -123,6 +142,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Message',
             fields=[
+                ('poll_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='ask the vendor again at')),
+                ('polls', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='times asked')),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('phone', django_smsverify.fields.PhoneField(max_length=16, verbose_name='phone')),
                 ('purpose', models.CharField(max_length=64, verbose_name='purpose')),
@@ -168,7 +189,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'delivery report',
                 'verbose_name_plural': 'delivery reports',
                 'ordering': ['-received_at'],
-                'indexes': [models.Index(fields=['provider', 'remote_id'], name='smsverify_d_provide_215900_idx'), models.Index(fields=['-received_at'], name='smsverify_d_receive_e0b632_idx')],
+                'indexes': [models.Index(fields=['provider', 'remote_id'], name='smsverify_d_provide_215900_idx'), models.Index(fields=['provider', '-received_at'], name='smsverify_d_provide_5566ef_idx'), models.Index(fields=['-received_at'], name='smsverify_d_receive_e0b632_idx')],
             },
         ),
         migrations.CreateModel(
@@ -219,6 +240,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='message',
             index=models.Index(fields=['status', 'created_at'], name='smsverify_m_status_4869e2_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['settled_at', 'poll_at'], name='smsverify_m_settled_cf51f9_idx'),
         ),
         migrations.AddIndex(
             model_name='message',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .accounts import PURPOSE, Provider, Signature, Template
-from .records import DeliveryReport, Message, Recipient, Reply, Verification
+from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
 
 __all__ = [
     "PURPOSE",
@@ -12,6 +12,7 @@ __all__ = [
     "Provider",
     "Recipient",
     "Reply",
+    "ReportBatch",
     "Signature",
     "Template",
     "Verification",

@@ -8,6 +8,7 @@ import secrets
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -19,7 +20,7 @@ from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.fields import EncryptedDictField
 from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import PROXY, Gateway
-from django_smsverify.querysets import TemplateQuerySet
+from django_smsverify.querysets import PolledQuerySet, RowQuerySet, TemplateQuerySet
 from django_smsverify.types import Account
 
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
@@ -89,6 +90,8 @@ class Provider(models.Model):
     balance_checked_at = models.DateTimeField(_("balance checked at"), null=True, blank=True)
     balance_alert = models.DecimalField(_("alert below"), max_digits=14, decimal_places=4, null=True, blank=True)
 
+    objects = RowQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("provider")
         verbose_name_plural = _("providers")
@@ -116,10 +119,18 @@ class Provider(models.Model):
             if not isinstance(value, str) or (choices and value and value not in choices):
                 allowed = ", ".join(choices) or "text"
                 raise ValidationError({"options": _("%(name)s: use %(allowed)s.") % {"name": name, "allowed": allowed}})
-        proxy = self.options.get(PROXY.name)
-        if proxy and not (_is_plain(proxy) and proxy.startswith(("http://", "https://"))):
+            if value and known[name].is_address:
+                self._clean_address(name, value)
+
+    def _clean_address(self, name: str, value: str) -> None:
+        if name != PROXY.name:
+            safe, why = _is_safe(value), _("Use an https:// URL; http is allowed for loopback only.")
+        else:
             # A password would be shown: options are no secrets.
-            raise ValidationError({"options": _("Write a proxy as http://host:port, without a user or a password.")})
+            safe = _is_plain(value) and value.startswith(("http://", "https://"))
+            why = _("Write a proxy as http://host:port, without a user or a password.")
+        if not safe:
+            raise ValidationError({"options": ValidationError(why, code=name)})
 
     def connect(self) -> Gateway:
         """The gateway with this account; raises InvalidGateway or UndecryptableValue."""
@@ -132,8 +143,35 @@ class Provider(models.Model):
         )
         return found(account)
 
+    def rotate_webhook_secret(self) -> None:
+        """A new secret for the webhook; the one before works until it is retired.
 
-class Signature(models.Model):
+        Raises ValueError while an older one still works: the vendor may know no other.
+        """
+        fields = ["previous_webhook_secret", "webhook_secret"]
+        # The row decides, not what was loaded of it. MySQL assigns from left to right.
+        rows = Provider.objects.primary().filter(pk=self.pk, previous_webhook_secret="")
+        rotated = rows.update(previous_webhook_secret=F("webhook_secret"), webhook_secret=new_webhook_secret())
+        self.refresh_from_db(using=rows.db, fields=fields)
+        if not rotated:
+            raise ValueError(f"The previous webhook secret of {self.slug} still works: retire it first.")
+
+    def retire_webhook_secret(self) -> None:
+        self.previous_webhook_secret = ""
+        self.save(update_fields=["previous_webhook_secret"])
+
+
+class Polled(models.Model):
+    """A row whose fate the vendor is asked about, at growing intervals; `querysets.PolledQuerySet` keeps them."""
+
+    poll_at = models.DateTimeField(_("ask the vendor again at"), null=True, blank=True, editable=False)
+    polls = models.PositiveSmallIntegerField(_("times asked"), default=0, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Signature(Polled):
     """An approved sender name 【…】."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="signatures", verbose_name=_("provider"))
@@ -142,6 +180,8 @@ class Signature(models.Model):
     remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
     status = models.CharField(_("review"), max_length=16, choices=ReviewStatus.choices, default=ReviewStatus.DRAFT)
     reason = models.TextField(_("reason"), blank=True)
+
+    objects = PolledQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("signature")
@@ -152,7 +192,7 @@ class Signature(models.Model):
         return f"【{self.text}】"
 
 
-class Template(models.Model):
+class Template(Polled):
     """An approved text at one provider for one purpose."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="templates", verbose_name=_("provider"))

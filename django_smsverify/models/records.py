@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import codes, phones
-from django_smsverify.enums import MessageStatus, Outcome, Reason, ReportSource
+from django_smsverify.enums import DeliveryOutcome, MessageStatus, Reason, ReportSource
 from django_smsverify.exceptions import AlreadyUsed, CodeExpired, TooManyAttempts
 from django_smsverify.fields import EncryptedDictField, PhoneField
-from django_smsverify.models.accounts import Provider, Template
+from django_smsverify.models.accounts import Polled, Provider, Template
 from django_smsverify.querysets import MessageQuerySet, RowQuerySet, VerificationQuerySet
 
 
@@ -89,7 +89,7 @@ class Verification(models.Model):
         return max(0, math.ceil((self.expires_at - now).total_seconds()))
 
 
-class Message(models.Model):
+class Message(Polled):
     """One attempt to hand one SMS to one provider."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -127,6 +127,7 @@ class Message(models.Model):
             models.Index(fields=["phone", "created_at"]),
             models.Index(fields=["provider", "remote_id"]),
             models.Index(fields=["status", "created_at"]),
+            models.Index(fields=["settled_at", "poll_at"]),
             models.Index(fields=["-created_at"]),
         ]
 
@@ -143,7 +144,7 @@ class DeliveryReport(models.Model):
     )
     remote_id = models.CharField(_("id at the vendor"), max_length=64)
     phone = PhoneField(_("phone"))
-    outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome.choices)
+    outcome = models.CharField(_("outcome"), max_length=16, choices=DeliveryOutcome.choices)
     code = models.CharField(_("vendor's code"), max_length=64, blank=True)
     detail = models.TextField(_("detail"), blank=True)
     occurred_at = models.DateTimeField(_("occurred at"), null=True, blank=True)
@@ -152,11 +153,17 @@ class DeliveryReport(models.Model):
     payload = models.JSONField(_("payload"), default=dict)
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
 
+    objects = RowQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("delivery report")
         verbose_name_plural = _("delivery reports")
         ordering = ["-received_at"]
-        indexes = [models.Index(fields=["provider", "remote_id"]), models.Index(fields=["-received_at"])]
+        indexes = [
+            models.Index(fields=["provider", "remote_id"]),
+            models.Index(fields=["provider", "-received_at"]),
+            models.Index(fields=["-received_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{phones.mask(self.phone)} · {self.get_outcome_display()}"
@@ -177,6 +184,8 @@ class Reply(models.Model):
     payload = models.JSONField(_("payload"), default=dict)
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
 
+    objects = RowQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("reply")
         verbose_name_plural = _("replies")
@@ -185,3 +194,25 @@ class Reply(models.Model):
 
     def __str__(self) -> str:
         return phones.mask(self.phone)
+
+
+class ReportBatch(models.Model):
+    """Delivery reports as they were fetched from a vendor that forgets what it hands out.
+
+    Kept until all of it is stored as delivery reports, and where a part cannot be read, for a person to look at.
+    """
+
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="report_batches", verbose_name=_("provider"))
+    body = models.TextField(_("body"))
+    problems = models.TextField(_("problems"), blank=True)
+    received_at = models.DateTimeField(_("received at"), default=timezone.now)
+
+    objects = RowQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("fetched reports")
+        verbose_name_plural = _("fetched reports")
+        ordering = ["-received_at"]
+
+    def __str__(self) -> str:
+        return f"{self.provider} · {self.pk}"

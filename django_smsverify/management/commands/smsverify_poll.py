@@ -1,0 +1,36 @@
+"""manage.py smsverify_poll"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from django_smsverify.management.terminal import progress_bar, stoppable
+from django_smsverify.models import DeliveryReport, ReportBatch
+from django_smsverify.polling import LIMIT, poll
+
+
+class Command(BaseCommand):
+    help = (
+        "Asks vendors for delivery reports and verdicts that did not come by webhook, and settles messages of which "
+        "no more news can come. Run it every minute: each message is asked about at growing intervals."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--limit", type=int, default=LIMIT, help=f"questions in this run, {LIMIT} if not given")
+
+    def handle(self, *args: Any, limit: int, **options: Any) -> None:
+        if limit < 1:
+            raise CommandError(f"--limit must be at least 1, not {limit}.")
+        with stoppable() as stopped, progress_bar("question") as progress:
+            tally = poll(limit=limit, stopped=stopped, progress=progress)
+        did = ", ".join(f"{word} {count}" for word, count in sorted(tally.items()) if count)
+        self.stdout.write(did or "nothing to ask")
+        if stopped():
+            self.stdout.write("stopped early, as asked; the next run goes on")
+        if unknown := DeliveryReport.objects.filter(message__isnull=True).count():
+            self.stdout.write(f"{unknown} delivery reports are about messages that are not known here")
+        if unread := ReportBatch.objects.exclude(problems="").count():
+            self.stdout.write(f"{unread} fetched batches have parts that cannot be read: see the admin")

@@ -1,0 +1,134 @@
+"""manage.py smsverify_webhooks"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+import requests
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from django_smsverify.enums import ReportSource
+from django_smsverify.exceptions import GatewayError
+from django_smsverify.gateways import gateway_class
+from django_smsverify.gateways.transport import HTTPTransport
+from django_smsverify.models import DeliveryReport, Provider
+from django_smsverify.models.accounts import LOOPBACK
+from django_smsverify.types import Account
+from django_smsverify.webhooks import TEST
+
+
+class Command(BaseCommand):
+    help = (
+        "Prints the URL that each vendor must be told to call, secret included: handle it like a password. "
+        "With --test, calls each one as the vendor would and says what is wrong."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slugs", nargs="*", metavar="SLUG", help="of these providers only")
+        parser.add_argument("--site", help="such as https://www.example.com; default: from ALLOWED_HOSTS")
+        parser.add_argument("--test", action="store_true", help="post a harmless push through each URL")
+        parser.add_argument("--rotate", action="store_true", help="give a new secret; the old one works on")
+        parser.add_argument("--retire", action="store_true", help="let the old secret work no more")
+
+    def handle(self, *args: Any, slugs: list[str], site: str | None, **options: Any) -> None:
+        providers = self._providers(slugs)
+        if (options["rotate"] or options["retire"]) and not slugs:
+            raise CommandError("Name the providers whose secrets are to change.")
+        base = site_of(site, settings.ALLOWED_HOSTS)
+        failed = []
+        for provider in providers:
+            path_of(provider)  # before anything changes: there must be an address to show
+            change_secret(provider, rotate=options["rotate"], retire=options["retire"])
+            url = base + path_of(provider)
+            self.stdout.write(f"{provider.slug:<16} {url}\n{'':<16} {heard(provider)}")
+            if options["test"]:
+                why = problem(url, provider)
+                self.stdout.write(f"{'':<16} {why or 'the test push went through'}")
+                failed += [provider.slug] if why else []
+        if failed:
+            raise CommandError(f"No push gets through to: {', '.join(failed)}")
+
+    def _providers(self, slugs: list[str]) -> list[Provider]:
+        known = {provider.slug: provider for provider in Provider.objects.all()}
+        unknown = [slug for slug in slugs if slug not in known]
+        if unknown:
+            raise CommandError(f"There is no provider {', '.join(unknown)}; there are: {', '.join(known) or 'none'}.")
+        return [
+            provider for provider in known.values() if provider.slug in slugs or (not slugs and is_pushed(provider))
+        ]
+
+
+def is_pushed(provider: Provider) -> bool:
+    """Whether the provider's vendor calls webhooks at all."""
+    try:
+        return gateway_class(provider.gateway).pushes
+    except ImproperlyConfigured:
+        return False
+
+
+def site_of(given: str | None, hosts: list[str]) -> str:
+    """Where the site is reached: as given, else as far as its settings tell."""
+    if given:
+        if not given.startswith(("https://", "http://")):
+            raise CommandError(f"Write the site as https://{given}")
+        return given.rstrip("/")
+    named = [host.removeprefix(".") for host in hosts if host.strip("*.")]
+    if not named:
+        raise CommandError("ALLOWED_HOSTS names no host: say where the site is with --site https://www.example.com")
+    return f"https://{min(named, key=LOOPBACK.__contains__)}"
+
+
+def change_secret(provider: Provider, *, rotate: bool, retire: bool) -> None:
+    if retire:
+        provider.retire_webhook_secret()
+    if rotate:
+        try:
+            provider.rotate_webhook_secret()
+        except ValueError as error:
+            raise CommandError(f"{error} (--retire, once the vendor calls the new address)") from None
+
+
+def path_of(provider: Provider) -> str:
+    try:
+        return reverse("smsverify:webhook", args=[provider.slug, provider.webhook_secret])
+    except NoReverseMatch:
+        raise CommandError('Include the URLs: path("sms/", include("django_smsverify.urls"))') from None
+
+
+def heard(provider: Provider) -> str:
+    """When the vendor last pushed a report, and what could not be joined to a message."""
+    reports = DeliveryReport.objects.filter(provider=provider)
+    last = reports.filter(source=ReportSource.PUSH).order_by("-received_at").first()
+    unknown = reports.filter(message__isnull=True).count()
+    when = "no report was ever pushed"
+    if last:
+        moment = timezone.localtime(last.received_at) if settings.USE_TZ else last.received_at
+        when = f"last report pushed at {moment:%Y-%m-%d %H:%M:%S}"
+    return f"{when}; {unknown} about unknown messages" if unknown else when
+
+
+def problem(url: str, provider: Provider) -> str:
+    """What keeps a push from getting through, and what to do; empty when nothing does."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    request = requests.Request("POST", url, data=TEST, headers=headers)
+    try:
+        # Ours, because it keeps the URL with its secret out of the logs.
+        answer = HTTPTransport().send(request, Account(base_url=url, credentials={}))
+    except GatewayError as error:
+        return f"{error}: is the site up, and its name public?"
+    if answer.status == 200 and answer.text == gateway_class(provider.gateway).acknowledgement:
+        return ""
+    return f"HTTP {answer.status}: {HINTS.get(answer.status // 100, HINTS[2])}"
+
+
+HINTS = {
+    2: "something else answers there: look which application serves this path",
+    3: "vendors follow no redirect: register the address to which it leads, or let this path through",
+    4: "look at what stands in front (firewall, nginx, a middleware), and whether this is the right site",
+    5: "look into the site's log",
+}

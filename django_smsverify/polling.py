@@ -1,0 +1,272 @@
+"""Asking the vendors for what they did not push, and settling what nobody will ever tell."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from itertools import chain, islice, zip_longest
+from typing import NamedTuple
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from .enums import MessageStatus, Reason, ReportSource
+from .exceptions import GatewayError, GatewayRejected
+from .gateways.base import Gateway
+from .hearing import adopt_report, hear
+from .models import DeliveryReport, Message, Provider, ReportBatch
+from .querysets import MessageQuerySet
+from .recording import settle_silent
+from .reviewing import Text, ask_review, due_reviews, take_review_turn
+from .transactions import committed
+from .types import Answer, News
+
+logger = logging.getLogger("django_smsverify")
+
+LIMIT = 1000
+"""Questions in one run."""
+PATIENCE = 3
+"""Failures in a row after which a vendor is left alone for the rest of the run."""
+SILENCE = timedelta(hours=72)
+"""After this no vendor reports any more: it is as long as they keep their reports."""
+STUCK = timedelta(minutes=15)
+"""No hand-over lasts so long: the process that was at it has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One question to one vendor; `run` returns the word under which it is counted."""
+
+    provider: Provider
+    run: Callable[[], str]
+    goes_on: bool = False
+    """Whether it is run again as long as it brings something new."""
+
+
+def poll(
+    *,
+    limit: int = LIMIT,
+    stopped: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Counter[str]:
+    """Asks vendors for missing reports and pending reviews and settles stuck messages; returns what happened how often.
+
+    At most `limit` questions are asked. `stopped` is asked between two of them; `progress` is told how many
+    are done, of how many. May run at any time, also several times at once.
+
+    Raises InsideTransaction, as a rollback would forget reports that the vendor has forgotten, too.
+    """
+    with committed(Message):
+        pass
+    tally: Counter[str] = Counter()
+    _run(deque(islice(_errands(limit), limit)), limit, tally, stopped, progress)
+    for end in chain(
+        (partial(_adopt_orphan, report) for report in _orphans()[:limit]),
+        (partial(_give_up, message) for message in _stuck()[:limit]),
+        (partial(_settle, message) for message in _silent()[:limit]),
+    ):
+        if stopped():
+            break
+        tally[end()] += 1
+    return tally
+
+
+def _run(
+    errands: deque[Errand],
+    limit: int,
+    tally: Counter[str],
+    stopped: Callable[[], bool],
+    progress: Callable[[int, int], None],
+) -> None:
+    failures: Counter[int] = Counter()
+    done = 0
+    while errands and done < limit and not stopped():
+        errand = errands.popleft()
+        provider = errand.provider
+        if failures[provider.pk] < PATIENCE:
+            word = _try(errand)
+            tally[word] += 1
+            failures[provider.pk] = failures[provider.pk] + 1 if word == "failed" else 0
+            if errand.goes_on and word == "fetched":
+                errands.append(errand)
+        else:
+            tally["passed over"] += 1
+        done += 1
+        progress(done, min(limit, done + len(errands)))
+
+
+def _try(errand: Errand) -> str:
+    try:
+        return errand.run()
+    except GatewayError as error:
+        logger.warning("%s does not answer a question: %s %s", errand.provider.slug, error.error_code, error)
+        # It did answer, only this question it cannot: the next may fare better.
+        refused = isinstance(error, GatewayRejected) and error.reason not in (Reason.ACCOUNT, Reason.RATE)
+        return "refused" if refused else "failed"
+    except Exception as error:
+        # A bug of one gateway keeps nobody else. Without its words, which may hold a number.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("A question to %s failed with %s:\n%s", errand.provider.slug, type(error).__name__, frames)
+        return "failed"
+
+
+def _errands(limit: int) -> Iterator[Errand]:
+    """The questions that are due, of each vendor in turn, so that none waits for the backlog of another."""
+    by_provider = []
+    for provider in Provider.objects.primary():
+        try:
+            gateway = provider.connect()
+        except ImproperlyConfigured as error:
+            logger.error("%s cannot be asked for anything: %s", provider.slug, error)
+            continue
+        by_provider.append(islice(_errands_of(provider, gateway, limit), limit))
+    return filter(None, chain.from_iterable(zip_longest(*by_provider)))
+
+
+def _errands_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Errand]:
+    due = Message.objects.primary().silent().filter(provider=provider).due(timezone.now())
+    if gateway.hands_out_reports and due.exists():
+        yield Errand(provider, _fetching(provider, gateway, due), goes_on=True)
+    for batch in ReportBatch.objects.primary().filter(provider=provider, problems="").select_related("provider"):
+        yield Errand(provider, _about_batch(batch))
+    for text in due_reviews(provider, gateway):
+        yield Errand(provider, _about_review(gateway, text))
+    for message in due[:limit] if gateway.answers_status else ():
+        yield Errand(provider, _about_message(provider, gateway, message))
+
+
+def _about_message(provider: Provider, gateway: Gateway, message: Message) -> Callable[[], str]:
+    def ask() -> str:
+        if not Message.objects.primary().silent().take_turn(message, timezone.now()):
+            return "no longer due"
+        event = gateway.ask_status(message.remote_id, message.phone)
+        if event is None:
+            return "under way"
+        hear(provider, News(events=(event,)), ReportSource.POLL)
+        return "reported"
+
+    return ask
+
+
+def _about_review(gateway: Gateway, text: Text) -> Callable[[], str]:
+    def ask() -> str:
+        if not take_review_turn(text):
+            return "no longer due"
+        ask_review(gateway, text)
+        return "reviewed"
+
+    return ask
+
+
+def _about_batch(batch: ReportBatch) -> Callable[[], str]:
+    """A batch that a run has stored, but not lived to read."""
+    return lambda: "fetched" if _read(batch).new else "nothing new"
+
+
+def _fetching(provider: Provider, gateway: Gateway, due: MessageQuerySet) -> Callable[[], str]:
+    """Fetches batch after batch; the messages have had their turn when there are no more.
+
+    When the vendor breaks off in between, the next run goes on at once: it keeps its reports for 72 hours only.
+    """
+    brought, barren = False, 0
+
+    def fetch() -> str:
+        nonlocal brought, barren
+        try:
+            # Stored as it came before anything else is done with it.
+            body = gateway.pull_reports().text.replace("\0", " ")
+            found = _read(ReportBatch.objects.primary().create(provider=provider, body=body))
+        except GatewayError:
+            if not brought:
+                due.take_turns(timezone.now())
+            raise
+        brought, barren = True, 0 if found.new else barren + 1
+        if found.rows and barren < PATIENCE:
+            return "fetched"
+        due.take_turns(timezone.now())
+        return "nothing new"
+
+    return fetch
+
+
+class Found(NamedTuple):
+    """What was in a batch."""
+
+    rows: int
+    new: int
+
+
+def _read(batch: ReportBatch) -> Found:
+    """Stores the reports of a batch; raises a GatewayError when it is none.
+
+    What cannot be read stays in the batch, for a person to look at.
+    """
+    rows = ReportBatch.objects.primary().filter(pk=batch.pk)
+    try:
+        news = batch.provider.connect().read_reports(Answer(200, batch.body.encode()))
+    except GatewayRejected:
+        rows.delete()
+        raise
+    except GatewayError as error:
+        rows.update(problems=str(error))
+        raise
+    new = hear(batch.provider, news, ReportSource.POLL)
+    if news.problems:
+        rows.update(problems="\n".join(news.problems))
+    else:
+        rows.delete()
+    return Found(len(news.events) + len(news.problems), new)
+
+
+def _orphans() -> QuerySet[DeliveryReport]:
+    """Reports whose message is there, but which a crash kept from it."""
+    ours = {name: OuterRef(name) for name in ("provider", "remote_id", "phone")}
+    about = Message.objects.filter(**ours)
+    return DeliveryReport.objects.primary().filter(Exists(about), message__isnull=True)
+
+
+def _adopt_orphan(report: DeliveryReport) -> str:
+    adopt_report(report)
+    return "adopted"
+
+
+def _stuck() -> QuerySet[Message]:
+    sending = Message.objects.primary().filter(status=MessageStatus.SENDING)
+    return sending.filter(created_at__lt=timezone.now() - STUCK)
+
+
+def _give_up(message: Message) -> str:
+    """The process that handed the message over has died: it may have been sent, and is not sent again."""
+    rows = Message.objects.primary().filter(pk=message.pk, status=MessageStatus.SENDING)
+    why = "the process that handed it over ended before the vendor's answer was stored"
+    rows.update(status=MessageStatus.UNKNOWN, values={}, error_message=why)
+    return "stuck"
+
+
+def _silent() -> QuerySet[Message]:
+    """Old ones; not those of a vendor that can be asked and has not been, as after an outage of either side."""
+    old = Message.objects.primary().silent().filter(created_at__lt=timezone.now() - SILENCE)
+    return old.exclude(~Q(remote_id=""), provider__in=_askable(), polls__lt=PATIENCE)
+
+
+def _askable() -> list[Provider]:
+    return [provider for provider in Provider.objects.primary() if _can_be_asked(provider)]
+
+
+def _can_be_asked(provider: Provider) -> bool:
+    try:
+        gateway = provider.connect()
+    except ImproperlyConfigured:
+        return False
+    return gateway.answers_status or gateway.hands_out_reports
+
+
+def _settle(message: Message) -> str:
+    settle_silent(message)
+    return "settled"

@@ -1,0 +1,111 @@
+"""Where vendors call us. All that arrives is hearsay, and untrusted until the secret in the URL was compared."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import traceback
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.http.request import RawPostDataException, UnreadablePostError
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+
+from .enums import ReportSource
+from .exceptions import InvalidCallback
+from .hearing import hear
+from .models import Provider
+from .types import Push
+
+logger = logging.getLogger("django_smsverify")
+
+MAX_BODY = 256 * 1024
+TEST = b"smsverify=test"
+"""The body of the harmless push that `smsverify_webhooks --test` sends: acknowledged, and nothing else."""
+
+
+@csrf_exempt
+@login_not_required
+def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
+    """Every kind of push of one provider; the vendor's acknowledgement is sent when all is committed."""
+    try:
+        response = _answer(request, slug, secret)
+    except InvalidCallback as error:
+        logger.warning("A call of the webhook of %s cannot be read: %s", slug, error)
+        response = _text(400, f"This call cannot be read: {error}")
+    except Exception as error:
+        # Django would log and mail the URL with its secret, and the values of the rows.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("The webhook of %s failed with %s:\n%s", slug, type(error).__name__, frames)
+        response = _text(500, "Nothing was lost here; please send this again.")
+    return _unlogged(response)
+
+
+def _answer(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
+    provider = _provider(slug, secret)
+    if provider is None:
+        return _text(404, "There is no such webhook.")
+    if request.method != "POST":
+        return _text(405, "A webhook is called by POST.", Allow="POST")
+    body = _body(request)
+    if body is None:
+        return _text(413, f"The body is larger than {MAX_BODY // 1024} KiB.")
+    gateway = provider.connect()
+    if body != TEST:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        push = Push(content_type=request.headers.get("Content-Type", ""), headers=headers, body=body)
+        hear(provider, gateway.read_push(push), ReportSource.PUSH)
+    return _text(200, gateway.acknowledgement)
+
+
+def _provider(slug: str, secret: str) -> Provider | None:
+    """The provider with this slug and secret; an unknown slug costs the same comparisons as a wrong secret."""
+    rows = Provider.objects.primary().filter(slug=slug)
+    found = rows.values_list("slug", "webhook_secret", "previous_webhook_secret").first()
+    # A MySQL collation takes "Main" for "main".
+    known = found[1:] if found and found[0] == slug else ("", "")
+    fits = [constant_time_compare(secret, own or _NOBODYS) for own in known]
+    return rows.get() if any(fits) else None
+
+
+_NOBODYS = secrets.token_urlsafe(32)
+"""Stands in for a secret that is not there; nobody can guess it."""
+
+
+def _body(request: HttpRequest) -> bytes | None:
+    """The body, None when it is too large; raises InvalidCallback when it breaks off."""
+    declared = _declared_length(request)
+    if declared > MAX_BODY:
+        return None
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        return None
+    except (RawPostDataException, UnreadablePostError, ValueError):
+        raise InvalidCallback("the connection broke off") from None
+    # Half a form may look like a whole one with half an id; not every server notices.
+    if declared > len(body):
+        raise InvalidCallback("the connection broke off")
+    return body if len(body) <= MAX_BODY else None
+
+
+def _declared_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _text(status: int, words: str, **headers: str) -> HttpResponse:
+    content_type = "text/plain; charset=utf-8"
+    return HttpResponse(
+        words, status=status, content_type=content_type, headers={"Cache-Control": "no-store", **headers}
+    )
+
+
+def _unlogged(response: HttpResponse) -> HttpResponse:
+    """Django logs the URL of every refusal, unless it takes it for logged already."""
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response

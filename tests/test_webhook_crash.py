@@ -1,0 +1,215 @@
+"""Law 9 for what vendors tell: a process is killed with a push in its hands, and nothing is lost but its answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Timer
+
+import pytest
+import requests
+
+from .conftest import PHONE
+from .test_webhooks import IDS, ihuyi_reply, ihuyi_report
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 60
+SECRET = "A-SECRET-of-this-test-alone"
+DEATHS = (
+    "before the row",
+    "before the commit",
+    "before the adoption",
+    "before the status",
+    "before the link",
+    "before the answer",
+)
+"""Where the process is killed, in the order in which a report passes there."""
+
+RUNNER = """
+import os, signal, sys
+from django.conf import settings
+from tests import settings as suite
+
+task, file, death = sys.argv[1:]
+own = {name: getattr(suite, name) for name in dir(suite) if name.isupper()}
+own["DATABASES"] = {"default": {**suite.DATABASES["default"], "NAME": file}}
+settings.configure(**own)
+
+import django
+django.setup()
+from django.core.management import call_command
+from django.core.servers.basehttp import ThreadedWSGIServer
+from django.core.wsgi import get_wsgi_application
+from django.db.models.signals import post_save, pre_save
+from wsgiref.simple_server import WSGIRequestHandler
+from django_smsverify import hearing, recording, signals
+from django_smsverify.models import DeliveryReport, Message, Provider, Reply
+
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def settle_and_die(*args, settle=recording._settle):
+    settle(*args)
+    die()
+
+def arm():
+    for model in (DeliveryReport, Reply):
+        if death == "before the row":
+            pre_save.connect(die, sender=model)
+        if death == "before the commit":
+            post_save.connect(die, sender=model)
+    if death == "before the adoption":
+        hearing.adopt_report = die
+    if death == "before the status":
+        recording._settle = die
+    if death == "before the link":
+        recording._settle = settle_and_die
+    if death == "before the answer":
+        signals.delivery_reported.connect(die)
+        signals.reply_received.connect(die)
+
+def make(secret, remote_id, phone):
+    call_command("migrate", verbosity=0)
+    credentials = {"account": "a", "api_key": "k"}
+    provider = Provider.objects.create(slug="ihuyi", gateway="ihuyi", webhook_secret=secret, credentials=credentials)
+    template = provider.templates.create(purpose="login", content="{code}")
+    facts = {"provider": provider, "template": template, "phone": phone, "purpose": "login"}
+    Message.objects.create(remote_id=remote_id, status="accepted", **facts)
+    print("made")
+
+def serve():
+    arm()
+    server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
+    server.set_app(get_wsgi_application())
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+{"make": lambda: make(*death.split()), "serve": serve, "poll": lambda: call_command("smsverify_poll")}[task]()
+"""
+
+
+@contextmanager
+def runner(task: str, file: Path, word: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that has only the database in common with any other; killed when it is in the way."""
+    env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-W", "error", "-c", RUNNER, task, str(file), word]
+    with (
+        file.with_suffix(".log").open("a") as log,
+        subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=log) as process,
+    ):
+        watchdog = Timer(PATIENCE, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+def line_of(process: subprocess.Popen[str], file: Path) -> str:
+    """What the process says next; there is always something."""
+    assert process.stdout
+    line = process.stdout.readline().strip()
+    assert line, file.with_suffix(".log").read_text()
+    return line
+
+
+def make(file: Path) -> None:
+    with runner("make", file, f"{SECRET} {IDS['ihuyi']} {PHONE}") as process:
+        assert line_of(process, file) == "made"
+
+
+def poll(file: Path) -> str:
+    with runner("poll", file) as process:
+        return line_of(process, file)
+
+
+@contextmanager
+def serving(file: Path, death: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The webhook's URL at a process that serves the site, and the process."""
+    with runner("serve", file, death) as process:
+        yield f"http://127.0.0.1:{line_of(process, file)}/sms/webhooks/ihuyi/{SECRET}/", process
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with one provider and one message that it has accepted."""
+    file = tmp_path_factory.mktemp("crash") / "made.sqlite3"
+    make(file)
+    return file
+
+
+@pytest.fixture
+def file(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(made, tmp_path / "site.sqlite3"))
+
+
+def select(file: Path, statement: str) -> list[tuple[str | int, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def push(url: str, body: bytes) -> requests.Response:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return requests.post(url, body, headers=headers, timeout=PATIENCE)
+
+
+def push_and_see_it_die(file: Path, death: str, body: bytes) -> None:
+    with serving(file, death) as (url, process):
+        with pytest.raises(requests.ConnectionError):
+            push(url, body)
+        assert process.wait(PATIENCE) == -signal.SIGKILL
+
+
+def push_again(file: Path, body: bytes) -> None:
+    with serving(file) as (url, _):
+        for _ in range(2):
+            answer = push(url, body)
+            assert (answer.status_code, answer.text) == (200, "success")
+
+
+def assert_healed(file: Path) -> None:
+    rows = "SELECT r.remote_id, r.outcome, m.status FROM smsverify_deliveryreport r"
+    joined = f"{rows} JOIN smsverify_message m ON m.id = r.message_id WHERE m.settled_at IS NOT NULL"
+
+    assert select(file, joined) == [(IDS["ihuyi"], "delivered", "delivered")]
+    assert select(file, "SELECT COUNT(*) FROM smsverify_deliveryreport") == [(1,)]
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_a_report_that_was_not_acknowledged_is_pushed_again_and_heals(death: str, file: Path) -> None:
+    push_and_see_it_die(file, death, ihuyi_report())
+    stored = select(file, "SELECT COUNT(*) FROM smsverify_deliveryreport")
+    assert stored == [(0 if death in {"before the row", "before the commit"} else 1,)]
+
+    push_again(file, ihuyi_report())
+
+    assert_healed(file)
+
+
+@pytest.mark.parametrize("death", ["before the adoption", "before the status", "before the link"])
+def test_a_report_that_was_stored_heals_without_another_push(death: str, file: Path) -> None:
+    push_and_see_it_die(file, death, ihuyi_report())
+
+    assert poll(file) == "adopted 1"
+
+    assert_healed(file)
+    assert poll(file) == "nothing to ask"
+
+
+@pytest.mark.parametrize("death", ["before the row", "before the commit", "before the answer"])
+def test_a_reply_is_stored_once_however_often_it_is_pushed(death: str, file: Path) -> None:
+    push_and_see_it_die(file, death, ihuyi_reply())
+
+    push_again(file, ihuyi_reply())
+
+    rows = "SELECT r.content, m.remote_id FROM smsverify_reply r JOIN smsverify_message m ON m.id = r.message_id"
+    assert select(file, rows) == [("退订", IDS["ihuyi"])]
+    assert select(file, "SELECT COUNT(*) FROM smsverify_reply") == [(1,)]
