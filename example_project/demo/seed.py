@@ -27,6 +27,8 @@ class Account:
     template_id: str = ""
     signature_id: str = ""
     content: str = catalogue.CODE_TEXT
+    addresses: tuple[str, ...] = ()
+    """Options that name a host of the vendor, beside the base URL."""
 
 
 ACCOUNTS = (
@@ -46,7 +48,9 @@ ACCOUNTS = (
         template_id=catalogue.VEESING_CODE.id,
         content=FIVE_MINUTES,
     ),
-    Account(slug="apispace", name="APISpace", native_name="Eolink", price=Decimal("0.0480")),
+    Account(
+        slug="apispace", name="APISpace", native_name="Eolink", price=Decimal("0.0480"), addresses=("report_host",)
+    ),
     Account(
         slug="ihuyi",
         name="ihuyi",
@@ -85,6 +89,8 @@ def _provider(account: Account, base_url: str) -> Provider:
     way = {"credentials": dict(catalogue.CREDENTIALS[account.slug]), "base_url": base_url}
     first = {"name": f"{account.name} {account.native_name}", "gateway": account.slug, "price": account.price}
     provider, _ = Provider.objects.update_or_create(slug=account.slug, defaults=way, create_defaults={**first, **way})
+    provider.options |= dict.fromkeys(account.addresses, base_url)
+    provider.save(update_fields=["options"])
     return provider
 
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("inbox/", views.inbox, name="inbox"),
     path("wire/", views.wire, name="wire"),
+    path("reply/", views.reply, name="reply"),
     path("trouble/", views.trouble, name="trouble"),
     path("language/", csrf_exempt(set_language), name="language"),
     path("sms/", include("django_smsverify.urls")),

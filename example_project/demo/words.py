@@ -18,6 +18,10 @@ def words() -> dict[str, str]:
         "offline": _("The demo does not answer. Is it still running?"),
         "live": _("Live"),
         "stopped": _("Stopped"),
+        "onItsWay": _("Sent"),
+        "delivered": _("Delivered"),
+        "undelivered": _("Not delivered"),
+        "received": _("Received by the site"),
         "fillIn": _("Fill in the code {code}"),
         "milliseconds": _("{milliseconds} ms"),
     }

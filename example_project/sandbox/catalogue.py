@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 
@@ -23,6 +24,7 @@ class Template:
     id: str
     text: str
     approved: bool = True
+    name: str = ""
 
 
 CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -32,6 +34,9 @@ CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
     "ihuyi": {"account": "SANDBOX-APIID-C31", "api_key": "SANDBOX-APIKEY-5e8d20b6a7f49c13"},
     "qixuntong": {"secret_id": "SANDBOX-SECRETID-8a41f7", "secret_key": "SANDBOX-SECRETKEY-d26c90be"},
 }
+
+FILED_AT: Final = datetime(2024, 5, 20, 2, 0, tzinfo=UTC)
+REMARK: Final = "用于示例站短信通知和验证码"
 
 SIGNATURE: Final = "示例站"
 SIGNED: Final = f"【{SIGNATURE}】"
@@ -44,11 +49,11 @@ TOPTHINK_SIGN: Final = Sign("78", SIGNATURE)
 TOPTHINK_UNAPPROVED_SIGN: Final = Sign("79", "待审站", approved=False)
 TOPTHINK_SIGNS: Final = (TOPTHINK_SIGN, TOPTHINK_UNAPPROVED_SIGN)
 
-TOPTHINK_CODE: Final = Template("234", "您的验证码是${code}，${minutes}分钟内有效。")
-TOPTHINK_YZM: Final = Template("235", "验证码${yzm}，请勿泄露。")
-TOPTHINK_NOTICE: Final = Template("236", "${name}，您的订单已发货，请注意查收。")
-TOPTHINK_PLAIN: Final = Template("237", PLAIN_TEXT)
-TOPTHINK_UNAPPROVED: Final = Template("238", "动态码${code}，请勿转发。", approved=False)
+TOPTHINK_CODE: Final = Template("234", "您的验证码是${code}，${minutes}分钟内有效。", name="验证码")
+TOPTHINK_YZM: Final = Template("235", "验证码${yzm}，请勿泄露。", name="登录验证")
+TOPTHINK_NOTICE: Final = Template("236", "${name}，您的订单已发货，请注意查收。", name="发货通知")
+TOPTHINK_PLAIN: Final = Template("237", PLAIN_TEXT, name="维护通知")
+TOPTHINK_UNAPPROVED: Final = Template("238", "动态码${code}，请勿转发。", approved=False, name="动态码")
 TOPTHINK_TEMPLATES: Final = (
     TOPTHINK_CODE,
     TOPTHINK_YZM,

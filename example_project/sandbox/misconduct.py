@@ -7,7 +7,7 @@ from sandbox.line import Line
 from sandbox.vendors.base import Vendor
 from sandbox.wire import Reply, Request
 
-_HUGE_BYTES = 256 * 1024
+_HUGE_BYTES = 1536 * 1024
 
 
 def misbehave(fault: Fault, vendor: Vendor, request: Request, line: Line) -> Reply | None:

@@ -1,19 +1,23 @@
-"""The sandbox as its users hold it: start, stop, look into the inbox, and cause trouble."""
+"""The sandbox as its users hold it: start, stop, look into the inbox, hear from the vendors, and cause trouble."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import Self
 
+from sandbox.courier import Courier
 from sandbox.exchanges import Exchange, ExchangeLog
 from sandbox.faults import Fault, FaultBoard
 from sandbox.inbox import SMS, Inbox
 from sandbox.listener import Listener
+from sandbox.pushing import Pushed, Pusher
 from sandbox.quirks import Quirks
+from sandbox.reviews import Filing
 from sandbox.switchboard import Switchboard
+from sandbox.travel import Travel
 from sandbox.vendors import VENDORS
 
-__all__ = ["SMS", "Exchange", "Fault", "Inbox", "Sandbox"]
+__all__ = ["SMS", "Exchange", "Fault", "Inbox", "Pushed", "Sandbox", "Travel"]
 
 
 class Sandbox(Quirks):
@@ -22,11 +26,14 @@ class Sandbox(Quirks):
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__()
         self.inbox = Inbox()
+        self.webhooks: dict[str, str] = {}
         self._host = host
         self._port = port
         self._faults = FaultBoard()
         self._log = ExchangeLog()
-        self._vendors = {vendor.name: vendor(self.inbox, self) for vendor in VENDORS}
+        self._pusher = Pusher(lambda vendor: self.webhooks.get(vendor))
+        self._courier = Courier(self._pusher)
+        self._vendors = {vendor.name: vendor(self.inbox, self, self._courier) for vendor in VENDORS}
         self._switchboard = Switchboard(self._vendors, self._faults, self._log)
         self._listener: Listener | None = None
 
@@ -41,11 +48,13 @@ class Sandbox(Quirks):
     def start(self) -> Self:
         if self._listener is None:
             self._listener = Listener(self._host, self._port, self._switchboard.serve)
+            self._courier.start()
         return self
 
     def stop(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
+            self._courier.stop()
             listener.close()
 
     @property
@@ -75,3 +84,38 @@ class Sandbox(Quirks):
         """Let the connections that hang, drip or wait end at once; later faults are not touched."""
         if self._listener is not None:
             self._listener.gate.open()
+
+    @property
+    def pushes(self) -> tuple[Pushed, ...]:
+        """What the vendors told the app at its `webhooks`, oldest first."""
+        return self._pusher.all()
+
+    def travel(self, vendor: str | None, travel: Travel) -> None:
+        """How what a vendor accepts from now on travels, and how its pushes do; None: every vendor's."""
+        for name in self._vendors if vendor is None else [self._vendors[vendor].name]:
+            self._courier.plan(name, travel)
+
+    def flush(self) -> int:
+        """Let all that waits, retries included, happen now, in this thread; the number of calls made."""
+        return self._courier.flush()
+
+    def reply(self, phone: str, content: str) -> bool:
+        """The phone's owner answers its newest SMS; False when there is none or its vendor passes on no replies."""
+        newest = self.inbox.of(phone)[-1:]
+        push = self._vendors[newest[0].vendor].forward(newest[0], content) if newest else None
+        if push is not None:
+            self._courier.leave(push.vendor, lambda travel: push)
+        return push is not None
+
+    def judge(self, vendor: str, kind: Filing, remote_id: str, approved: bool, reason: str = "") -> None:
+        """The vendor's reviewers decide on what is filed there; raises KeyError for what is not."""
+        push = self._vendors[vendor].judge(kind, remote_id, approved, reason)
+        self._courier.leave(vendor, lambda travel: push)
+
+    def forget(self) -> None:
+        """Drop all that waits or could be asked for, verdicts, travel plans, webhooks and the record of pushes."""
+        self.webhooks.clear()
+        self._courier.forget()
+        for vendor in self._vendors.values():
+            vendor.forget()
+        self._pusher.clear()

@@ -3,10 +3,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -15,7 +17,16 @@ import pytest
 import requests
 
 MANAGE = Path(__file__).resolve().parents[2] / "example_project" / "manage.py"
+VENDORS = ("topthink", "veesing", "apispace", "ihuyi", "qixuntong")
 LONGEST_START = 60
+LONGEST_NEWS = 30
+
+
+def until(true: Callable[[], object]) -> None:
+    """Asks again and again, over HTTP, until it is true."""
+    deadline = time.monotonic() + LONGEST_NEWS
+    while not true():
+        assert time.monotonic() < deadline
 
 
 def run(var: Path, *options: str, **more: Any) -> subprocess.Popen[str]:
@@ -29,8 +40,9 @@ def run(var: Path, *options: str, **more: Any) -> subprocess.Popen[str]:
 class Demo:
     """A running demo."""
 
-    def __init__(self, process: subprocess.Popen[str], banner: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], banner: str, var: Path) -> None:
         self.process = process
+        self.database = var / "demo.sqlite3"
         self.banner = banner
         self.url = re.search(r"ready: (\S+)", banner)[1]  # type: ignore[index]
         self.password = re.search(r"password (\S+)", banner)[1]  # type: ignore[index]
@@ -44,8 +56,23 @@ class Demo:
     def send(self, phone: str, purpose: str = "login") -> requests.Response:
         return self.post("sms/send/", {"phone": phone, "purpose": purpose})
 
+    def screen(self, phone: str) -> dict[str, Any]:
+        return self.get("inbox/", params={"phone": phone}).json()  # type: ignore[no-any-return]
+
     def inbox(self, phone: str) -> list[dict[str, Any]]:
-        return self.get("inbox/", params={"phone": phone}).json()["messages"]  # type: ignore[no-any-return]
+        return self.screen(phone)["messages"]  # type: ignore[no-any-return]
+
+    def status(self, phone: str) -> str | None:
+        """What the site knows of the newest SMS on a phone."""
+        return self.inbox(phone)[-1]["status"]  # type: ignore[no-any-return]
+
+    def until_it_is(self, status: str, phone: str) -> None:
+        until(lambda: self.status(phone) == status)
+
+    def stored(self, statement: str, *values: str) -> list[Any]:
+        """The first column of what is in the demo's database."""
+        with closing(sqlite3.connect(self.database, timeout=20)) as database:
+            return [row[0] for row in database.execute(statement, values)]
 
     def wire(self) -> list[dict[str, Any]]:
         return self.get("wire/").json()["messages"]  # type: ignore[no-any-return]
@@ -67,7 +94,7 @@ def running(var: Path) -> Iterator[Demo]:
             if "Ctrl-C" in line:
                 break
         watchdog.cancel()
-        demo = Demo(process, "".join(lines))
+        demo = Demo(process, "".join(lines), var)
         try:
             yield demo
         finally:

@@ -23,9 +23,11 @@ REQUIRED = bool(os.environ.get("REQUIRE_BROWSER"))
 load = import_module if REQUIRED else pytest.importorskip
 webdriver = load("selenium.webdriver")
 ui = load("selenium.webdriver.support.ui")
+exceptions = load("selenium.common.exceptions")
 if not ((CHROMIUM and CHROMEDRIVER) or REQUIRED):
     pytest.skip("chromium and chromedriver are not installed", allow_module_level=True)
 
+NOT_YET = (IndexError, exceptions.NoSuchElementException, exceptions.StaleElementReferenceException)
 CSS = "css selector"
 ENTER = "\ue007"
 SWITCHES = (
@@ -54,7 +56,9 @@ class Page:
         return str(self.find(selector).text)
 
     def until(self, true: Callable[[], object]) -> None:
-        ui.WebDriverWait(self.driver, WAIT, poll_frequency=0.05).until(lambda driver: true())
+        """What is not on the page yet, or was just redrawn, is waited for like what is not true yet."""
+        waiting = ui.WebDriverWait(self.driver, WAIT, poll_frequency=0.05, ignored_exceptions=NOT_YET)
+        waiting.until(lambda driver: true())
 
     def send(self, number: str, purpose: str) -> None:
         field = self.find("#number")
@@ -112,7 +116,7 @@ def page(driver: Any, demo: Demo) -> Page:
 def test_a_code_arrives_is_tapped_and_verifies(page: Page) -> None:
     page.send("13500000001", "login-topthink")
     page.until(lambda: page.find(".suggestion").is_displayed())
-    assert "135****0001" in page.text("#send-note")
+    page.until(lambda: "135****0001" in page.text("#send-note"))
     assert "您的验证码是" in page.text(".chat article:last-child")
     assert page.text(".suggestion b") in page.text(".chat article:last-child")
     page.find(".suggestion button").click()
@@ -122,6 +126,38 @@ def test_a_code_arrives_is_tapped_and_verifies(page: Page) -> None:
     assert not page.find(".suggestion").is_displayed()
     page.until(lambda: "TopThink" in page.rows()[0] and "135****0001" in page.rows()[0])
     assert page.hosts() == {urlsplit(page.demo.url).netloc}
+    assert page.complaints() == []
+
+
+def test_what_became_of_an_sms_is_shown_by_itself(page: Page) -> None:
+    page.send("13500000006", "login-topthink")
+    page.until(lambda: page.texts(".came .state") == ["Delivered"])
+    page.until(lambda: "delivered" in page.rows()[0])
+    assert page.text(".composer .closed") == "TopThink passes on no replies."
+    assert not page.find(".composer input").is_displayed()
+    page.send("13500000008", "login-qixuntong")
+    page.until(lambda: page.texts(".came .state") == ["Sent"])
+    assert page.text(".composer .closed") == "Qixuntong passes on no replies."
+    assert page.complaints() == []
+
+
+def test_a_reply_is_typed_and_received(page: Page) -> None:
+    assert not page.find(".composer").is_displayed()
+    page.send("13500000007", "login-ihuyi")
+    page.until(lambda: page.find(".composer input").is_displayed())
+    assert not page.find(".composer button").is_enabled()
+    page.find(".composer input").send_keys("可以 <b>下单</b> 吗？")
+    page.find(".composer button").click()
+    page.until(lambda: page.texts(".went p") == ["可以 <b>下单</b> 吗？"])
+    assert page.find(".composer input").get_property("value") == ""
+    page.find(".composer input").send_keys("退订", ENTER)
+    page.until(lambda: page.texts(".went .state") == ["Received by the site"] * 2)
+    left, right = (page.find(f".{side} p").rect for side in ("came", "went"))
+    assert left["x"] < right["x"]
+    page.driver.refresh()
+    page.find("#number").clear()
+    page.find("#number").send_keys("13500000007")
+    page.until(lambda: page.texts(".went p") == ["可以 <b>下单</b> 吗？", "退订"])
     assert page.complaints() == []
 
 

@@ -12,9 +12,8 @@ import pytest
 import requests
 from sandbox.catalogue import SIGNED
 
-from .conftest import MANAGE, Demo, run, running
+from .conftest import MANAGE, VENDORS, Demo, run, running
 
-VENDORS = ("topthink", "veesing", "apispace", "ihuyi", "qixuntong")
 DEMO = MANAGE.parent / "demo"
 
 
@@ -31,7 +30,8 @@ def test_a_code_goes_through_each_vendor_and_verifies(demo: Demo, vendor: str) -
     assert verified.status_code == 200
     assert verified.json()["purpose"] == f"login-{vendor}"
     row = next(row for row in demo.wire() if row["phone"] == verified.json()["phone"])
-    assert (row["status"], row["segments"], row["error"]) == ("accepted", 1, "")
+    assert row["status"] in ("accepted", "delivered")
+    assert (row["segments"], row["error"]) == (1, "")
     assert row["milliseconds"] >= 0
     assert float(row["cost"]) > 0
 
@@ -125,6 +125,7 @@ def test_a_second_start_keeps_the_database_and_gives_a_new_password(tmp_path: Pa
             passwords.add(demo.password)
             assert demo.send(f"1370000000{start}", "login-veesing").status_code == 202
             assert len(demo.wire()) == start
+            demo.until_it_is("delivered", f"1370000000{start}")
     assert len(passwords) == 2
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
 

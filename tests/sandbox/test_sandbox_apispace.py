@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 import requests
+import time_machine
 from sandbox.catalogue import APISPACE_CODE, APISPACE_NOTICE, APISPACE_PLAIN, CREDENTIALS, SIGNED
-from sandbox.server import Sandbox
+from sandbox.faults import Fault
+from sandbox.server import Sandbox, Travel
+
+from .conftest import pull
 
 PHONE, OTHER = "13800138000", "15800000000"
 HEADERS = {"X-APISpace-Token": CREDENTIALS["apispace"]["token"], "Authorization-Type": "apikey"}
@@ -115,3 +120,66 @@ def test_refuses_wrong_headers(sandbox: Sandbox, headers: dict[str, str], status
 @pytest.mark.parametrize("body", [[BODY], "text", None])
 def test_refuses_other_json(sandbox: Sandbox, body: object) -> None:
     assert post(sandbox, body).json()["code"] == "130"
+
+
+def test_final_reports_are_handed_out_once(sandbox: Sandbox) -> None:
+    with time_machine.travel(datetime(2026, 11, 20, 16, 30, 9, tzinfo=UTC), tick=False):
+        for arrives, phone in ((True, PHONE), (False, OTHER)):
+            sandbox.travel("apispace", Travel(delay=3600, arrives=arrives))
+            post(sandbox, BODY | {"params": f"{phone},1234,5"})
+        assert pull(sandbox).json() == {"code": "0", "data": []}
+        assert sandbox.flush() == 0
+    moment = {"reportTime": "2611210030", "notifyTime": "261121003009", "length": "1"}
+    ids = [sms.remote_id for sms in sandbox.inbox.all()]
+    delivered = {"mobile": PHONE, "status": "DELIVRD", "statusDesc": "短信发送成功"}
+    failed = {"mobile": OTHER, "status": "UNDELIV", "statusDesc": "短信发送失败"}
+    reports = [{"uid": "", "msgId": ids[0]} | delivered | moment, {"uid": "", "msgId": ids[1]} | failed | moment]
+    assert pull(sandbox).json() == {"code": "0", "data": reports}
+    assert pull(sandbox).json() == {"code": "0", "data": []}
+
+
+def test_every_number_of_a_batch_has_its_report(sandbox: Sandbox) -> None:
+    sandbox.travel("apispace", Travel(early=True))
+    sent = post(sandbox, BODY | {"params": f"{PHONE},1,5;{OTHER},2,5"}).json()
+    reports = pull(sandbox).json()["data"]
+    assert [(report["msgId"], report["mobile"]) for report in reports] == [
+        (sent["msgId"], PHONE),
+        (sent["msgId"], OTHER),
+    ]
+
+
+def test_reports_come_by_the_count(sandbox: Sandbox) -> None:
+    sandbox.travel("apispace", Travel(early=True))
+    post(sandbox, BODY | {"params": ";".join([f"{PHONE},1234,5"] * 25)})
+    assert [len(pull(sandbox, **params).json()["data"]) for params in ({"count": "2"}, {})] == [2, 10]
+    assert len(pull(sandbox, count="1000").json()["data"]) == 13
+
+
+@pytest.mark.parametrize(
+    "params", [{"count": "0"}, {"count": "1001"}, {"count": "-1"}, {"count": "ten"}, {"count": "１"}, {"page": "1"}]
+)
+def test_reports_are_asked_for_strictly(sandbox: Sandbox, params: dict[str, str]) -> None:
+    assert pull(sandbox, **params).json()["code"] == "130"
+
+
+def test_reports_want_the_token_and_nothing_but_the_query(sandbox: Sandbox) -> None:
+    sandbox.travel("apispace", Travel(early=True))
+    post(sandbox, BODY)
+    url = f"{sandbox.base_urls['apispace']}/api/sms/report"
+    for wrong in ({}, {"X-APISpace-Token": "wrong"}, HEADERS | {"Authorization-Type": "basic"}):
+        answer = requests.get(url, headers=wrong, timeout=5)
+        assert (answer.status_code, answer.json()["code"]) == (401, "401")
+    assert requests.get(url, data=b"count=1", headers=HEADERS, timeout=5).json()["code"] == "130"
+    assert requests.post(url, headers=HEADERS, timeout=5).status_code == 405
+    token = {"X-APISpace-Token": HEADERS["X-APISpace-Token"]}
+    assert len(requests.get(url, headers=token, timeout=5).json()["data"]) == 1
+
+
+def test_an_answer_that_is_lost_takes_its_reports_with_it(sandbox: Sandbox) -> None:
+    sandbox.travel("apispace", Travel(early=True))
+    post(sandbox, BODY)
+    sandbox.misbehave("apispace", Fault.refuse("130"), times=1)
+    assert pull(sandbox).json()["code"] == "130"
+    sandbox.misbehave("apispace", Fault.deliver_then_status(502), times=1)
+    assert pull(sandbox).status_code == 502
+    assert pull(sandbox).json()["data"] == []

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from sandbox.catalogue import APISPACE_TEMPLATES, CREDENTIALS, SIGNED
+from sandbox.clock import stamp
+from sandbox.courier import Courier
 from sandbox.filing import Syntax
+from sandbox.inbox import Inbox
+from sandbox.quirks import Quirks
+from sandbox.travel import Journey
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, only
 
@@ -34,7 +41,9 @@ _MESSAGES = {
     MALFORMED: "请求参数错误",
 }
 _LONGEST_TEXT = 536
-_CHINA = timezone(timedelta(hours=8))
+_REPORTS_KEPT = 100_000
+_USUAL_COUNT = "10"
+_MOST_REPORTS = 1000
 _SYNTAX = Syntax(r"\{\$var\}", ".+")
 
 
@@ -44,13 +53,24 @@ class APISpace(Vendor):
     name = "apispace"
     malformed = MALFORMED
 
+    def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
+        super().__init__(inbox, quirks, courier)
+        self._ended: deque[Journey] = deque(maxlen=_REPORTS_KEPT)
+
     def routes(self) -> Mapping[tuple[str, str], Operation]:
-        return {("POST", "/sms-code/verifycode"): self._send}
+        return {("POST", "/sms-code/verifycode"): self._send, ("GET", "/api/sms/report"): self._hand_out}
 
     def refuse(self, request: Request, code: str) -> Reply:
         reason = _MESSAGES.get(code, "提交失败")
         status = 401 if code == UNAUTHORIZED else 200
         return Reply.json({"code": code, "msgId": "", "time": _now(), "errorMsg": reason}, status)
+
+    def settle(self, journey: Journey) -> None:
+        self._ended.append(journey)
+
+    def forget(self) -> None:
+        super().forget()
+        self._ended.clear()
 
     def _send(self, request: Request) -> Reply:
         _authorize(request)
@@ -62,6 +82,21 @@ class APISpace(Vendor):
         for phone, filled in recipients:
             self.deliver(phone, SIGNED + filled, message_id)
         return self._accepted(message_id, len(recipients))
+
+    def _hand_out(self, request: Request) -> Reply:
+        """Final reports, oldest first; what is handed out is forgotten."""
+        _authorize(request)
+        fields = request.query_fields()
+        only(fields, "count")
+        count = fields.get("count", _USUAL_COUNT)
+        if request.body or not re.fullmatch("[1-9][0-9]{0,3}", count) or int(count) > _MOST_REPORTS:
+            raise MalformedError("count")
+        return Reply.json({"code": "0", "data": [_report(journey) for journey in self._next(int(count))]})
+
+    def _next(self, count: int) -> Iterator[Journey]:
+        with suppress(IndexError):
+            for _ in range(count):
+                yield self._ended.popleft()
 
     def _accepted(self, message_id: str, count: int) -> Reply:
         if self._quirks.apispace_envelope:
@@ -80,7 +115,7 @@ class APISpace(Vendor):
 
 
 def _now() -> str:
-    return datetime.now(_CHINA).strftime("%Y%m%d%H%M%S")
+    return stamp(datetime.now(UTC), "%Y%m%d%H%M%S")
 
 
 def _authorize(request: Request) -> None:
@@ -123,3 +158,16 @@ def _recipient(group: str, text: str) -> tuple[str, str]:
     if len(values) != len(_SYNTAX.placeholders(text)) or not all(map(_SYNTAX.accepts, values)):
         raise RefusedError(BAD_VALUES)
     return phone, _SYNTAX.fill(text, values)
+
+
+def _report(journey: Journey) -> dict[str, str]:
+    return {
+        "uid": "",
+        "msgId": journey.sms.remote_id,
+        "mobile": journey.sms.phone,
+        "status": "DELIVRD" if journey.arrived else "UNDELIV",
+        "statusDesc": "短信发送成功" if journey.arrived else "短信发送失败",
+        "reportTime": stamp(journey.at, "%y%m%d%H%M"),
+        "notifyTime": stamp(journey.at, "%y%m%d%H%M%S"),
+        "length": "1",
+    }

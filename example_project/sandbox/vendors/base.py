@@ -1,4 +1,4 @@
-"""What the vendors have in common: routing, refusing, and delivering to the inbox."""
+"""What the vendors have in common: routing, refusing, delivering to the inbox, and what they say afterwards."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from sandbox.catalogue import Sign, Template
+from sandbox.courier import Courier
 from sandbox.inbox import SMS, Inbox
+from sandbox.pushing import Push
 from sandbox.quirks import Quirks
+from sandbox.reviews import APPROVED, REJECTED, Filing, Reviews, Verdict
+from sandbox.travel import Journey
 from sandbox.wire import MalformedError, Reply, Request
 
 Operation = Callable[[Request], Reply]
@@ -32,10 +37,15 @@ class Vendor(ABC):
     name: ClassVar[str]
     base: ClassVar[str] = ""
     malformed: ClassVar[str]
+    filed_signs: ClassVar[tuple[Sign, ...]] = ()
+    filed_templates: ClassVar[tuple[Template, ...]] = ()
 
-    def __init__(self, inbox: Inbox, quirks: Quirks) -> None:
+    def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
         self._inbox = inbox
         self._quirks = quirks
+        self._courier = courier
+        self.signs = Reviews(self.filed_signs)
+        self.templates = Reviews(self.filed_templates)
 
     @abstractmethod
     def routes(self) -> Mapping[tuple[str, str], Operation]: ...
@@ -69,7 +79,32 @@ class Vendor(ABC):
             return self.refuse(request, self.malformed)
 
     def deliver(self, phone: str, text: str, remote_id: str) -> None:
-        self._inbox.put(SMS(self.name, phone, text, remote_id, datetime.now(UTC)))
+        self.accept(SMS(self.name, phone, text, remote_id, datetime.now(UTC)))
+
+    def accept(self, sms: SMS) -> None:
+        self._inbox.put(sms)
+        self._courier.leave(self.name, lambda travel: self.settle(Journey(sms, datetime.now(UTC), travel.arrives)))
+
+    def settle(self, journey: Journey) -> Push | None:
+        """What is pushed when an SMS has reached its final state."""
+        return None
+
+    def forward(self, sms: SMS, content: str) -> Push | None:
+        """What is pushed when the phone's owner has answered an SMS; None where replies are not passed on."""
+        return None
+
+    def announce(self, kind: Filing, remote_id: str) -> Push | None:
+        """What is pushed when the reviewers have decided."""
+        return None
+
+    def judge(self, kind: Filing, remote_id: str, approved: bool, reason: str) -> Push | None:
+        reviews: Reviews[Sign] | Reviews[Template] = self.signs if kind == "sign" else self.templates
+        reviews.judge(remote_id, Verdict(APPROVED if approved else REJECTED, reason, datetime.now(UTC)))
+        return self.announce(kind, remote_id)
+
+    def forget(self) -> None:
+        self.signs.clear()
+        self.templates.clear()
 
     def _absolute(self, path: str) -> str:
         return f"/{self.name}{path}"

@@ -6,11 +6,17 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
-from sandbox.catalogue import CREDENTIALS, IHUYI_TEMPLATES, SIGNATURE, SIGNED
+from sandbox.catalogue import CREDENTIALS, IHUYI_TEMPLATES, SIGNATURE, SIGNED, Template
+from sandbox.clock import stamp
 from sandbox.filing import Syntax
+from sandbox.inbox import SMS
+from sandbox.pushing import Kind, Push
+from sandbox.reviews import APPROVED, Filing
+from sandbox.travel import Journey
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, only
 
@@ -56,6 +62,7 @@ class Ihuyi(Vendor):
 
     name = "ihuyi"
     malformed = "0"
+    filed_templates = IHUYI_TEMPLATES
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
         path = "/webservice/sms.php"
@@ -63,6 +70,30 @@ class Ihuyi(Vendor):
 
     def refuse(self, request: Request, code: str) -> Reply:
         return self._result(request, code, "0")
+
+    def settle(self, journey: Journey) -> Push:
+        return self._push(
+            "report",
+            {
+                "code": "2" if journey.arrived else "1",
+                "msg": "DELIVRD" if journey.arrived else "UNDELIV",
+                "mobilephone": journey.sms.phone,
+                "smsid": journey.sms.remote_id,
+                "report_time": stamp(journey.at),
+            },
+        )
+
+    def forward(self, sms: SMS, content: str) -> Push:
+        fields = {"mobilephone": sms.phone, "content": content, "smsid": sms.remote_id}
+        return self._push("reply", fields | {"reply_time": stamp(datetime.now(UTC))})
+
+    def announce(self, kind: Filing, remote_id: str) -> Push:
+        verdict = self.templates.verdict(remote_id)
+        code, message = ("2", "审核通过") if verdict.status == APPROVED else ("0", verdict.reason or "审核不通过")
+        return self._push(kind, {"code": code, "msg": message, "templateid": remote_id})
+
+    def _push(self, kind: Kind, fields: Mapping[str, str]) -> Push:
+        return Push.form(self.name, kind, fields, wanted="success")
 
     def _submit(self, request: Request) -> Reply:
         fields = _fields(request)
@@ -74,7 +105,7 @@ class Ihuyi(Vendor):
             raise RefusedError("406")
         if fields.get("sign", SIGNATURE) != SIGNATURE:
             raise RefusedError("4075")
-        text = _text(fields["content"], fields.get("templateid"))
+        text = _text(fields["content"], fields.get("templateid"), self.templates.approved())
         sms_id = str(10**19 + secrets.randbelow(9 * 10**19))
         self.deliver(fields["mobile"], SIGNED + text, sms_id)
         return self._result(request, "2", sms_id)
@@ -137,14 +168,13 @@ def _authorize(fields: Mapping[str, str]) -> None:
         raise RefusedError("40502")
 
 
-def _text(content: str, template_id: str | None) -> str:
+def _text(content: str, template_id: str | None, approved: Sequence[Template]) -> str:
     if _EMOJI.search(content):
         raise RefusedError("4074")
     if "【" in content or "】" in content:
         raise RefusedError("4070")
     if len(content) > _LONGEST_TEXT:
         raise RefusedError("4073")
-    approved = [template for template in IHUYI_TEMPLATES if template.approved]
     if template_id is None:
         if not any(_SYNTAX.matches(template.text, content) for template in approved):
             raise RefusedError("4072")

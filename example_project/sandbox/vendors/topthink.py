@@ -5,8 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from sandbox.catalogue import CREDENTIALS, TOPTHINK_SIGNS, TOPTHINK_TEMPLATES, Template
+from sandbox.catalogue import CREDENTIALS, FILED_AT, REMARK, TOPTHINK_SIGNS, TOPTHINK_TEMPLATES, Sign, Template
+from sandbox.clock import stamp
+from sandbox.courier import Courier
 from sandbox.filing import Syntax
+from sandbox.inbox import SMS, Inbox
+from sandbox.pushing import Kind, Push
+from sandbox.quirks import Quirks
+from sandbox.reviews import REJECTED, Filing, Verdict
+from sandbox.travel import Journey, Journeys
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, json_object, only
 
@@ -17,6 +24,7 @@ BAD_PHONE = "10001"
 BAD_SIGN = "10002"
 BAD_TEMPLATE = "10003"
 BAD_PARAMS = "10004"
+NOT_FOUND = "10005"
 
 _MESSAGES = {
     MALFORMED: "参数错误",
@@ -25,6 +33,7 @@ _MESSAGES = {
     BAD_SIGN: "签名不存在或未通过审核",
     BAD_TEMPLATE: "模板不存在或未通过审核",
     BAD_PARAMS: "模板变量错误",
+    NOT_FOUND: "记录不存在",
 }
 _HTTP_STATUSES = {MALFORMED: 400, UNAUTHORIZED: 401}
 _LONGEST_VALUE = 50
@@ -36,13 +45,44 @@ class TopThink(Vendor):
 
     name = "topthink"
     malformed = MALFORMED
+    filed_signs = TOPTHINK_SIGNS
+    filed_templates = TOPTHINK_TEMPLATES
+
+    def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
+        super().__init__(inbox, quirks, courier)
+        self._journeys = Journeys()
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
-        return {("GET", "/sms/send"): self._send, ("POST", "/sms/send"): self._send}
+        operations = {
+            "/sms/send": self._send,
+            "/sms/query_status": self._query_status,
+            "/sms/query_sign": self._query_sign,
+            "/sms/query_template": self._query_template,
+        }
+        return {(method, path): operation for method in ("GET", "POST") for path, operation in operations.items()}
 
     def refuse(self, request: Request, code: str) -> Reply:
         message = _MESSAGES.get(code, "发送失败")
         return Reply.json({"code": int(code), "message": message, "data": None}, _HTTP_STATUSES.get(code, 200))
+
+    def accept(self, sms: SMS) -> None:
+        self._journeys.note(Journey(sms, sms.received_at))
+        super().accept(sms)
+
+    def settle(self, journey: Journey) -> Push:
+        self._journeys.note(journey)
+        return self._push("report", "sms", _task(journey, journey.sms.phone, "receiveDate"))
+
+    def announce(self, kind: Filing, remote_id: str) -> Push:
+        # Whatever was reviewed, the vendor calls it a sign.
+        return self._push(kind, "sign", self._sign(remote_id) if kind == "sign" else self._template(remote_id))
+
+    def forget(self) -> None:
+        super().forget()
+        self._journeys.clear()
+
+    def _push(self, kind: Kind, key: str, value: object) -> Push:
+        return Push.json(self.name, kind, {"action": kind, key: value}, {"X-ThinkPHP-Event": "sms"})
 
     def _send(self, request: Request) -> Reply:
         fields = _fields(request)
@@ -52,16 +92,41 @@ class TopThink(Vendor):
             raise RefusedError(MALFORMED)
         if not is_mobile(fields["phone"]):
             raise RefusedError(BAD_PHONE)
-        sign = next((s for s in TOPTHINK_SIGNS if s.approved and s.id == fields["signId"]), None)
+        sign = next((s for s in self.signs.approved() if s.id == fields["signId"]), None)
         if sign is None:
             raise RefusedError(BAD_SIGN)
-        template = next((t for t in TOPTHINK_TEMPLATES if t.approved and t.id == fields["templateId"]), None)
+        template = next((t for t in self.templates.approved() if t.id == fields["templateId"]), None)
         if template is None:
             raise RefusedError(BAD_TEMPLATE)
         text = _text(template, fields.get("params"))
         task_id = secrets.token_hex(7)[:13]
         self.deliver(fields["phone"], f"【{sign.name}】{text}", task_id)
         return Reply.json({"code": 0, "message": "发送成功", "data": {"id": task_id}})
+
+    def _query_status(self, request: Request) -> Reply:
+        journey = self._journeys.of(_asked_id(request))
+        if journey is None:
+            raise RefusedError(NOT_FOUND)
+        # The number as a number and the spelling of the date are the vendor's.
+        return _found(_task(journey, int(journey.sms.phone), "reveiveDate"))
+
+    def _query_sign(self, request: Request) -> Reply:
+        return _found(self._sign(_asked_id(request)))
+
+    def _query_template(self, request: Request) -> Reply:
+        return _found(self._template(_asked_id(request)))
+
+    def _sign(self, remote_id: str) -> dict[str, object]:
+        sign = self.signs.find(remote_id)
+        if sign is None:
+            raise RefusedError(NOT_FOUND)
+        return _record(sign, self.signs.verdict(remote_id))
+
+    def _template(self, remote_id: str) -> dict[str, object]:
+        template = self.templates.find(remote_id)
+        if template is None:
+            raise RefusedError(NOT_FOUND)
+        return _record(template, self.templates.verdict(remote_id))
 
 
 def _fields(request: Request) -> dict[str, str]:
@@ -100,3 +165,43 @@ def _text(template: Template, params: str | None) -> str:
     if len(strings) < len(values) or any(len(value) > _LONGEST_VALUE for value in strings.values()):
         raise RefusedError(BAD_PARAMS)
     return _SYNTAX.fill(template.text, [strings[name] for name in names])
+
+
+def _asked_id(request: Request) -> str:
+    fields = _fields(request)
+    _authorize(request, fields)
+    only(fields, "appCode", "id")
+    if not fields.get("id"):
+        raise RefusedError(MALFORMED)
+    return fields["id"]
+
+
+def _found(data: Mapping[str, object]) -> Reply:
+    return Reply.json({"code": 0, "message": "查询成功", "data": data})
+
+
+def _task(journey: Journey, phone: str | int, end: str) -> dict[str, object]:
+    return {
+        "id": journey.sms.remote_id,
+        "phone": phone,
+        "content": journey.sms.text,
+        "sendDate": stamp(journey.sms.received_at),
+        end: None if journey.arrived is None else stamp(journey.at),
+        "status": {None: 0, True: 1, False: -1}[journey.arrived],
+        "message": "号码无法接通" if journey.arrived is False else "",
+    }
+
+
+def _record(filed: Sign | Template, verdict: Verdict) -> dict[str, object]:
+    """A signature or a template as the vendor shows it, the ids as strings."""
+    return {
+        "id": filed.id,
+        "user_id": "1",
+        "name": filed.name,
+        **({"content": filed.text} if isinstance(filed, Template) else {}),
+        "remark": REMARK,
+        "status": verdict.status,
+        "error": verdict.reason if verdict.status == REJECTED else None,
+        "create_time": stamp(FILED_AT),
+        "update_time": stamp(verdict.at),
+    }

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from threading import Lock
 
 from sandbox.catalogue import CREDENTIALS, SIGNED, VEESING_POINTS, VEESING_TEMPLATES, Template
+from sandbox.clock import stamp
+from sandbox.courier import Courier
 from sandbox.filing import Syntax
-from sandbox.inbox import Inbox
+from sandbox.inbox import SMS, Inbox
+from sandbox.pushing import Kind, Push
 from sandbox.quirks import Quirks
+from sandbox.travel import Journey
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import Reply, Request, only
 
@@ -31,9 +36,10 @@ class Veesing(Vendor):
 
     name = "veesing"
     malformed = BAD_PARAMETER
+    filed_templates = VEESING_TEMPLATES
 
-    def __init__(self, inbox: Inbox, quirks: Quirks) -> None:
-        super().__init__(inbox, quirks)
+    def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
+        super().__init__(inbox, quirks, courier)
         self._ledger = _Ledger()
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
@@ -41,6 +47,18 @@ class Veesing(Vendor):
 
     def refuse(self, request: Request, code: str) -> Reply:
         return _reply("0", code)
+
+    def settle(self, journey: Journey) -> Push:
+        status = "1" if journey.arrived else "0"
+        fields = {"mobile": journey.sms.phone, "taskid": journey.sms.remote_id, "status": status}
+        return self._push("report", fields, journey.at)
+
+    def forward(self, sms: SMS, content: str) -> Push:
+        fields = {"mobile": sms.phone, "taskid": sms.remote_id, "content": content}
+        return self._push("reply", fields, datetime.now(UTC))
+
+    def _push(self, kind: Kind, fields: Mapping[str, str], moment: datetime) -> Push:
+        return Push.form(self.name, kind, {**fields, "receivetime": stamp(moment)}, charset="utf-8")
 
     def _send(self, request: Request) -> Reply:
         fields = request.form_fields()
@@ -50,7 +68,7 @@ class Veesing(Vendor):
         if request.query:
             raise RefusedError(BAD_PARAMETER)
         _authorize(fields)
-        template = _template(fields["templateId"])
+        template = self._template(fields["templateId"])
         if not is_mobile(fields["phone"]):
             raise RefusedError(BAD_PHONE)
         if not _SYNTAX.accepts(fields["variables"]):
@@ -60,6 +78,14 @@ class Veesing(Vendor):
         self.deliver(fields["phone"], SIGNED + text, task_id)
         # The trailing space is the vendor's.
         return _reply("1 ", "成功", str(points), task_id, "1")
+
+    def _template(self, given: str) -> Template:
+        if not re.fullmatch("[0-9]+", given):
+            raise RefusedError(BAD_TEMPLATE_ID)
+        found = next((template for template in self.templates.approved() if template.id == given), None)
+        if found is None:
+            raise RefusedError(NO_TEMPLATE)
+        return found
 
 
 class _Ledger:
@@ -84,15 +110,6 @@ def _authorize(fields: Mapping[str, str]) -> None:
     account = CREDENTIALS["veesing"]
     if not (same(fields["appId"], account["app_id"]) and same(fields["appKey"], account["app_key"])):
         raise RefusedError(BAD_ACCOUNT)
-
-
-def _template(given: str) -> Template:
-    if not re.fullmatch("[0-9]+", given):
-        raise RefusedError(BAD_TEMPLATE_ID)
-    found = next((t for t in VEESING_TEMPLATES if t.approved and t.id == given), None)
-    if found is None:
-        raise RefusedError(NO_TEMPLATE)
-    return found
 
 
 def _reply(

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
 from demo.seed import reset_admin, seed
-from demo.vendors import sandbox
+from demo.vendors import register_webhooks, sandbox
 from demo.wsgi import application
 
 READY = """
@@ -43,6 +43,7 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
             seed(sandbox.base_urls)
             url = address(host, server.server_port)
+            register_webhooks(url)
             self.stdout.write(READY.format(url=url, password=reset_admin()))
             self.stdout.flush()
             server.serve_forever()

@@ -1,14 +1,16 @@
-// The visitor's phone: SMS arrive at the bottom, and their code is one tap away.
+// The visitor's phone: SMS arrive at the bottom, their code is one tap away, and they can be answered.
 
+import { Composer } from "./composer.js";
 import { get } from "./http.js";
 import { hour, say } from "./words.js";
 
 const NUMBER = /^(\+?86)?1\d{10}$/;
 const CODE = /\d{4,8}/;
 const FRESH = 10;
+const NEWS = ["delivered", "undelivered"];
 
 export class Phone {
-  #shown = new Set();
+  #shown = new Map();
   #of = "";
 
   constructor(element, { onTap }) {
@@ -16,18 +18,22 @@ export class Phone {
     this.chat = element.querySelector(".chat");
     this.suggestion = element.querySelector(".suggestion");
     this.clock = element.querySelector(".top time");
+    this.composer = new Composer(element.querySelector(".composer"), {
+      number: () => this.#of,
+      onSent: (screen) => this.#draw(screen),
+    });
     this.onTap = onTap;
+    new ResizeObserver(() => this.#scroll()).observe(this.chat);
   }
 
-  /** Fetches what has arrived on the phone with this number. */
+  /** Fetches what is on the screen of the phone with this number. */
   async look(number) {
     this.clock.textContent = hour(Date.now());
     const plain = number.replace(/[\s-]/g, "");
     if (plain !== this.#of) this.#change(plain);
     if (!NUMBER.test(plain)) return;
-    const { ok, messages } = await get(`${this.element.dataset.url}?phone=${encodeURIComponent(plain)}`);
-    if (!ok || plain !== this.#of) return;
-    for (const sms of messages) if (!this.#shown.has(sms.id)) this.#arrive(sms, sms.age < FRESH);
+    const screen = await get(`${this.element.dataset.url}?phone=${encodeURIComponent(plain)}`);
+    if (screen.ok && plain === this.#of) this.#draw(screen);
   }
 
   /** The code was used: it is suggested no more. */
@@ -39,18 +45,59 @@ export class Phone {
     this.#of = number;
     this.#shown.clear();
     this.chat.replaceChildren();
+    this.composer.show(false, "");
     this.done();
   }
 
-  #arrive(sms, fresh) {
-    this.#shown.add(sms.id);
+  #draw({ messages, replies, closed }) {
+    const bubbles = [...messages.map((sms) => this.#sms(sms)), ...replies.map((reply) => this.#reply(reply))];
+    bubbles.sort((one, other) => one.at - other.at);
+    const before = this.#shown.size;
+    for (const bubble of bubbles) this.#show(bubble);
+    this.composer.show(messages.length > 0, closed);
+    if (this.#shown.size > before) this.#scroll();
+  }
+
+  #sms({ id, text, age, status, received_at: at }) {
+    const state = NEWS.includes(status) ? status : "onItsWay";
+    return { id, at: new Date(at), side: "came", state, fresh: age < FRESH, parts: () => this.#tappable(text, age < FRESH) };
+  }
+
+  #reply({ id, text, age, received, sent_at: at }) {
+    const state = received ? "received" : "onItsWay";
+    return { id, at: new Date(at), side: "went", state, fresh: age < FRESH, parts: () => [text] };
+  }
+
+  #show(bubble) {
+    const shown = this.#shown.get(bubble.id);
+    const item = shown ?? this.#make(bubble);
+    const state = item.querySelector(".state");
+    if (state.dataset.is !== bubble.state) {
+      state.dataset.is = bubble.state;
+      state.querySelector("span").textContent = say(bubble.state);
+    }
+    if (!shown) this.#add(item, bubble);
+  }
+
+  #make({ at, side, fresh, parts }) {
     const item = document.getElementById("message").content.firstElementChild.cloneNode(true);
-    item.querySelector("time").textContent = hour(sms.received_at);
-    item.querySelector("p").append(...this.#tappable(sms.text, fresh));
+    const time = item.querySelector("time");
+    time.textContent = hour(at);
+    time.hidden = time.textContent === this.chat.querySelector("article:last-child time")?.textContent;
+    item.querySelector("p").append(...parts());
+    item.classList.add(side);
     item.classList.toggle("new", fresh);
+    return item;
+  }
+
+  #add(item, { id, fresh }) {
+    this.#shown.set(id, item);
     this.chat.append(item);
-    this.chat.scrollTo(0, this.chat.scrollHeight);
     if (fresh) this.element.scrollIntoView({ block: "nearest" });
+  }
+
+  #scroll() {
+    this.chat.scrollTo(0, this.chat.scrollHeight);
   }
 
   #tappable(text, fresh) {
