@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -95,6 +97,43 @@ def check_cache(**kwargs: Any) -> list[CheckMessage]:
         why = f'The throttle\'s cache "{alias}" ({type(cache).__name__}) does not count atomically.'
         return [Error(why, hint=GOOD_CACHES, id="smsverify.E007")]
     return []
+
+
+@register(Tags.async_support)
+def check_dispatch(**kwargs: Any) -> list[CheckMessage]:
+    """The chosen way of dispatch is installed and really queues."""
+    problem = {"tasks": _no_task_queue, "celery": _no_celery}.get(conf.DISPATCH, lambda: None)()
+    if problem is None:
+        return []
+    why, hint = problem
+    return [Error(f'SMSVERIFY["DISPATCH"] is "{conf.DISPATCH}", but {why}.', hint=hint, id="smsverify.E008")]
+
+
+def _no_task_queue() -> tuple[str, str] | None:
+    for package in ("django.tasks", "django_tasks"):
+        if find_spec(package):
+            return _runs_inline(import_module(package))
+    return "this Django has no tasks", "pip install 'django-smsverify[tasks]'"
+
+
+def _runs_inline(tasks: Any) -> tuple[str, str] | None:
+    hint = 'Give TASKS["default"] a backend with workers, such as "django_tasks_db.DatabaseBackend".'
+    try:
+        backend = type(tasks.task_backends["default"])
+        import_module("django_smsverify.tasks.for_django")
+    except Exception as error:  # whatever a backend raises that is not set up
+        return f'TASKS["default"] cannot be used: {error}', hint
+    if backend.__name__ in ("ImmediateBackend", "DummyBackend"):
+        return f'TASKS["default"] is {backend.__name__}, which has no workers', hint
+    return None
+
+
+def _no_celery() -> tuple[str, str] | None:
+    if not find_spec("celery"):
+        return "Celery is not installed", "pip install 'django-smsverify[celery]'"
+    if import_module("celery").current_app.conf.task_always_eager:
+        return "Celery runs its tasks inline", "Remove task_always_eager from its settings."
+    return None
 
 
 @register(Tags.caches, deploy=True)

@@ -86,9 +86,9 @@ def _captcha(value: object) -> CaptchaCheck | None:
 
 
 def _dispatch(value: object) -> str:
-    if value != "inline":
-        raise ValueError('"inline", the one way of dispatch of this version')
-    return "inline"
+    if value not in ("inline", "tasks", "celery"):
+        raise ValueError('"inline", "tasks" (django.tasks) or "celery"')
+    return str(value)
 
 
 def _timeout(value: object) -> tuple[float, float, float]:

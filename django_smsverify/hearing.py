@@ -13,6 +13,7 @@ from django.utils import timezone
 from . import phones
 from .enums import MessageStatus, ReportSource
 from .models import DeliveryReport, Message, Provider, Reply
+from .querysets import MessageQuerySet
 from .recording import adopt
 from .reviewing import hear_review
 from .signals import reply_received
@@ -20,6 +21,8 @@ from .types import DeliveryEvent, News, ReplyEvent, ReviewEvent
 
 logger = logging.getLogger("django_smsverify")
 
+SILENCE = timedelta(hours=72)
+"""After this no vendor reports any more: it is as long as they keep their reports."""
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How much a vendor's clock may be behind ours; nobody answers an SMS that is sent later."""
 
@@ -50,9 +53,26 @@ def adopt_report(report: DeliveryReport) -> bool:
     about = Message.objects.primary().filter(provider=report.provider_id, phone=report.phone)
     # A vendor that counts its ids anew means the newest.
     message = about.filter(remote_id=report.remote_id).order_by("-created_at").first()
+    message = message or _named_by(report, about)
     if message is not None:
         adopt(message)
     return message is not None
+
+
+def _named_by(report: DeliveryReport, about: MessageQuerySet) -> Message | None:
+    """The message whose id the vendor told in an answer that was lost, when it can be only one."""
+    by_then = (report.occurred_at or report.received_at) + CLOCKS_DIFFER
+    nameless = about.filter(remote_id="", created_at__range=(by_then - SILENCE, by_then))
+    # One that is under way is about to get an id of its own, which may be this one.
+    rivals = nameless.filter(status__in=(MessageStatus.SENDING, MessageStatus.UNKNOWN))[:2]
+    unknown = [message for message in rivals if message.status == MessageStatus.UNKNOWN]
+    if len(rivals) != 1 or not unknown:
+        return None
+    rows = nameless.filter(pk=unknown[0].pk)
+    if not rows.update(remote_id=report.remote_id):
+        return None
+    unknown[0].remote_id = report.remote_id
+    return unknown[0]
 
 
 def _hear_report(provider: Provider, event: DeliveryEvent, source: ReportSource) -> bool:

@@ -15,6 +15,8 @@ from .views import SendStatusView, SendView, VerifyView
 
 class SendStatusSerializer(SendingSerializer):
     status = serializers.ChoiceField(choices=[status.value for status in MessageStatus])
+    detail = serializers.CharField(required=False, help_text="With not_sent: a sentence for a person")
+    code = serializers.CharField(required=False, help_text="With not_sent: gateway_unavailable or phone_rejected")
 
 
 class VerifiedSerializer(serializers.Serializer[Any]):
@@ -76,7 +78,7 @@ SEND = extend_schema(
 )
 STATUS = extend_schema(
     operation_id="smsverify_send_status",
-    description="What became of the last SMS of a verification.",
+    description="What became of the last SMS of a verification; `detail` and `code` come with `not_sent` only.",
     responses={
         200: SendStatusSerializer,
         404: OpenApiResponse(RefusalSerializer, description="`not_found`"),

@@ -7,24 +7,21 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from itertools import chain, islice, zip_longest
 from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from .enums import MessageStatus, Reason, ReportSource
+from .enums import Reason, ReportSource
 from .exceptions import GatewayError, GatewayRejected
 from .gateways.base import Gateway
-from .hearing import adopt_report, hear
-from .models import DeliveryReport, Message, Provider, ReportBatch
+from .hearing import hear
+from .mending import adopt_orphans, deliver_forgotten, give_up_stuck, settle_silent
+from .models import Message, Provider, ReportBatch
 from .querysets import MessageQuerySet
-from .recording import settle_silent
 from .reviewing import Text, ask_review, due_reviews, take_review_turn
-from .transactions import committed
+from .transactions import commit
 from .types import Answer, News
 
 logger = logging.getLogger("django_smsverify")
@@ -33,10 +30,6 @@ LIMIT = 1000
 """Questions in one run."""
 PATIENCE = 3
 """Failures in a row after which a vendor is left alone for the rest of the run."""
-SILENCE = timedelta(hours=72)
-"""After this no vendor reports any more: it is as long as they keep their reports."""
-STUCK = timedelta(minutes=15)
-"""No hand-over lasts so long: the process that was at it has died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +55,17 @@ def poll(
 
     Raises InsideTransaction, as a rollback would forget reports that the vendor has forgotten, too.
     """
-    with committed(Message):
-        pass
+    commit(Message, lambda: None)
     tally: Counter[str] = Counter()
+    _mend(deliver_forgotten(limit), tally, stopped)  # codes do not live long
     _run(deque(islice(_errands(limit), limit)), limit, tally, stopped, progress)
-    for end in chain(
-        (partial(_adopt_orphan, report) for report in _orphans()[:limit]),
-        (partial(_give_up, message) for message in _stuck()[:limit]),
-        (partial(_settle, message) for message in _silent()[:limit]),
-    ):
-        if stopped():
-            break
-        tally[end()] += 1
+    _mend(chain(give_up_stuck(limit), adopt_orphans(limit), settle_silent(limit)), tally, stopped)
     return tally
+
+
+def _mend(words: Iterator[str], tally: Counter[str], stopped: Callable[[], bool]) -> None:
+    while not stopped() and (word := next(words, None)):
+        tally[word] += 1
 
 
 def _run(
@@ -137,7 +128,7 @@ def _errands_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Er
         yield Errand(provider, _about_batch(batch))
     for text in due_reviews(provider, gateway):
         yield Errand(provider, _about_review(gateway, text))
-    for message in due[:limit] if gateway.answers_status else ():
+    for message in due.named()[:limit] if gateway.answers_status else ():
         yield Errand(provider, _about_message(provider, gateway, message))
 
 
@@ -222,51 +213,3 @@ def _read(batch: ReportBatch) -> Found:
     else:
         rows.delete()
     return Found(len(news.events) + len(news.problems), new)
-
-
-def _orphans() -> QuerySet[DeliveryReport]:
-    """Reports whose message is there, but which a crash kept from it."""
-    ours = {name: OuterRef(name) for name in ("provider", "remote_id", "phone")}
-    about = Message.objects.filter(**ours)
-    return DeliveryReport.objects.primary().filter(Exists(about), message__isnull=True)
-
-
-def _adopt_orphan(report: DeliveryReport) -> str:
-    adopt_report(report)
-    return "adopted"
-
-
-def _stuck() -> QuerySet[Message]:
-    sending = Message.objects.primary().filter(status=MessageStatus.SENDING)
-    return sending.filter(created_at__lt=timezone.now() - STUCK)
-
-
-def _give_up(message: Message) -> str:
-    """The process that handed the message over has died: it may have been sent, and is not sent again."""
-    rows = Message.objects.primary().filter(pk=message.pk, status=MessageStatus.SENDING)
-    why = "the process that handed it over ended before the vendor's answer was stored"
-    rows.update(status=MessageStatus.UNKNOWN, values={}, error_message=why)
-    return "stuck"
-
-
-def _silent() -> QuerySet[Message]:
-    """Old ones; not those of a vendor that can be asked and has not been, as after an outage of either side."""
-    old = Message.objects.primary().silent().filter(created_at__lt=timezone.now() - SILENCE)
-    return old.exclude(~Q(remote_id=""), provider__in=_askable(), polls__lt=PATIENCE)
-
-
-def _askable() -> list[Provider]:
-    return [provider for provider in Provider.objects.primary() if _can_be_asked(provider)]
-
-
-def _can_be_asked(provider: Provider) -> bool:
-    try:
-        gateway = provider.connect()
-    except ImproperlyConfigured:
-        return False
-    return gateway.answers_status or gateway.hands_out_reports
-
-
-def _settle(message: Message) -> str:
-    settle_silent(message)
-    return "settled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
@@ -12,6 +13,7 @@ from django.db.models import F, Q
 
 from .enums import MessageStatus, ReviewStatus
 from .exceptions import VerificationNotFound
+from .transactions import unclashed
 
 if TYPE_CHECKING:
     from .models import Message, Template, Verification  # noqa: F401 - named in quotes below
@@ -26,6 +28,12 @@ class RowQuerySet(models.QuerySet[M]):
         """Rows from the database that is written to: a replica may not know of a guess or an SMS yet."""
         return self.using(router.db_for_write(self.model))
 
+    def update(self, **values: Any) -> int:
+        return unclashed(lambda: super(RowQuerySet, self).update(**values), self.db)
+
+    def get_or_create(self, defaults: Mapping[str, Any] | None = None, **values: Any) -> tuple[M, bool]:
+        return unclashed(lambda: super(RowQuerySet, self).get_or_create(defaults, **values), self.db)
+
 
 class PolledQuerySet(RowQuerySet[M]):
     """Rows whose fate only the vendor knows: with `remote_id`, `poll_at` and `polls`."""
@@ -33,7 +41,11 @@ class PolledQuerySet(RowQuerySet[M]):
     def due(self, now: datetime) -> Self:
         """Those to ask the vendor about now, the longest due first."""
         due = models.Q(poll_at__isnull=True) | models.Q(poll_at__lte=now)
-        return self.filter(due).exclude(remote_id="").order_by("poll_at")
+        return self.filter(due).order_by("poll_at")
+
+    def named(self) -> Self:
+        """Those that the vendor knows by an id."""
+        return self.exclude(remote_id="")
 
     def take_turn(self, row: Any, now: datetime) -> bool:
         """Whether this caller, and no other, may ask about a row now; every turn doubles the pause to the next."""

@@ -22,7 +22,19 @@ logger = logging.getLogger("django_smsverify")
 def claim(message: Message) -> bool:
     """Whether this caller, and no other, may now hand the message to its vendor."""
     queued = Message.objects.primary().filter(pk=message.pk, status=MessageStatus.QUEUED)
-    return queued.update(status=MessageStatus.SENDING) == 1
+    return queued.update(status=MessageStatus.SENDING, claimed_at=timezone.now()) == 1
+
+
+def withdraw(message: Message, why: str) -> bool:
+    """Whether this caller, and no other, has seen to it that a queued message is never sent."""
+    rows, now = Message.objects.primary().filter(pk=message.pk), timezone.now()
+    news = {"status": MessageStatus.NOT_SENT, "error_message": why, "values": {}, "settled_at": now}
+    withdrawn = rows.filter(status=MessageStatus.QUEUED).update(**news)
+    message.refresh_from_db(using=rows.db)
+    if withdrawn:
+        logger.warning("SMS to %s by %s is withdrawn: %s", phones.mask(message.phone), message.provider.slug, why)
+        transaction.on_commit(lambda: message_settled.send_robust(Message, message=message), using=rows.db, robust=True)
+    return bool(withdrawn)
 
 
 def record(message: Message, outcome: Outcome) -> None:
@@ -70,7 +82,7 @@ def adopt(message: Message) -> None:
             message_settled.send_robust(Message, message=message)
 
 
-def settle_silent(message: Message) -> None:
+def settle_as_it_is(message: Message) -> None:
     """No more news is expected of a message that its vendor left as it is."""
     rows = Message.objects.primary().silent().filter(pk=message.pk, status=message.status)
     now = timezone.now()

@@ -46,7 +46,7 @@ def due_reviews(provider: Provider, gateway: Gateway) -> Iterator[Text]:
     """What to ask this vendor about now: texts in review, and those of which a push could not be confirmed."""
     now = timezone.now()
     for filing in sorted(gateway.answers_review):
-        rows = _rows(filing).filter(provider=provider).due(now)
+        rows = _rows(filing).filter(provider=provider).named().due(now)
         yield from rows.filter(Q(status=ReviewStatus.PENDING) | Q(poll_at__isnull=False))
 
 

@@ -1,37 +1,24 @@
-"""Sending: limits, rows, routes, gateways, in an order that neither loses nor doubles an SMS."""
+"""Sending: limits, then rows, then the delivery, in an order that neither loses nor doubles an SMS."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
-from itertools import islice
+from functools import partial
 from uuid import UUID
 
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from . import phones, routing, texts, throttling
+from . import circuits, phones, routing, texts, throttling
 from .conf import conf
-from .enums import MessageStatus, Reason, Scope
-from .exceptions import (
-    CodeExpired,
-    NoRoute,
-    PhoneRejected,
-    Throttled,
-)
+from .delivering import least_life, queue, segments
+from .dispatch import dispatch_code, dispatch_many
+from .enums import MessageStatus, Reason
+from .exceptions import CodeExpired, NoRoute, PhoneRejected
 from .gateways import gateway_class
-from .gateways.base import Gateway
-from .handover import hand_over
 from .models import Message, Recipient, Template, Verification
-from .recording import record
-from .transactions import committed
-
-LEAST_LIFE = 60
-"""Seconds; a code that is about to expire is not worth an SMS."""
-SHARED = (Scope.PREFIX, Scope.GLOBAL)
-"""What an SMS that nobody took gives back. Not the address: it would call the vendors without end."""
-WAY = 5
-"""Seconds that an SMS may be under way before its text counts a minute less."""
+from .transactions import commit
 
 
 @sensitive_variables()
@@ -48,18 +35,9 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
     templates = routing.routes(purpose)
     with throttling.admission(phone, ip) as toll:
         recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
-        with committed(Verification):
-            _claim(recipient)
-            verification = _ask(recipient, purpose)
-            first = _queue(templates[0], verification)
-    try:
-        _send_by_routes(verification, templates, first)
-    except (NoRoute, PhoneRejected) as error:
-        # Nobody received this code: it must not count as an open question of the number.
-        Verification.objects.primary().filter(pk=verification.pk).update(expires_at=timezone.now())
-        if isinstance(error, NoRoute):
-            toll.refund(*SHARED)
-        raise
+        template = circuits.choose(templates) or circuits.least_bad(templates)
+        verification, first = commit(Message, partial(_ask, recipient, purpose, template))
+    _send(verification, first, toll)
     return verification
 
 
@@ -72,35 +50,35 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
     verification = Verification.objects.find(verification_id)
     verification.require_live(timezone.now())
     templates = _less_doubtful_first(verification, routing.routes(verification.purpose))
-    with throttling.admission(verification.phone, ip) as toll, committed(Verification):
-        _claim(verification.recipient)
-        _lengthen(verification)
-        first = _queue(templates[0], verification)
-    try:
-        _send_by_routes(verification, templates, first)
-    except NoRoute:
-        toll.refund(*SHARED)
-        raise
+    with throttling.admission(verification.phone, ip) as toll:
+        template = circuits.choose(templates) or circuits.least_bad(templates)
+        first = commit(Message, partial(_ask_again, verification, template))
+    _send(verification, first, toll)
     return verification
 
 
-def _hold(recipient: Recipient) -> None:
-    """Takes the number's row for the rest of the transaction.
-
-    A write comes first: SQLite refuses to turn a reader into a writer under load.
-    """
-    Recipient.objects.primary().filter(pk=recipient.pk).update(claimed_at=timezone.now())
+@sensitive_variables()
+def _send(verification: Verification, message: Message, toll: throttling.Toll) -> None:
+    """Raises PhoneRejected when the fault is the number's, NoRoute when nobody took it."""
+    last = dispatch_code(verification, message)
+    if last.status != MessageStatus.NOT_SENT:
+        return
+    if last.error_reason == Reason.RECIPIENT:
+        raise PhoneRejected
+    toll.refund(*throttling.SHARED)
+    raise NoRoute
 
 
 def _claim(recipient: Recipient) -> None:
     """Takes the number's row and looks at the number's history again, alone now; raises Throttled."""
-    _hold(recipient)
+    throttling.hold(recipient)
     throttling.check_number(recipient.phone, timezone.now())
 
 
-def _ask(recipient: Recipient, purpose: str) -> Verification:
+def _ask(recipient: Recipient, purpose: str, template: Template) -> tuple[Verification, Message]:
+    _claim(recipient)
     now, own = timezone.now(), conf.of(purpose)
-    return Verification.objects.primary().create(
+    verification = Verification.objects.primary().create(
         recipient=recipient,
         phone=recipient.phone,
         purpose=purpose,
@@ -109,13 +87,20 @@ def _ask(recipient: Recipient, purpose: str) -> Verification:
         expires_at=now + timedelta(seconds=own.CODE_LIFETIME),
         max_attempts=throttling.allowed_guesses(recipient.phone, purpose, now),
     )
+    return verification, queue(template, verification)
+
+
+def _ask_again(verification: Verification, template: Template) -> Message:
+    _claim(verification.recipient)
+    _lengthen(verification)
+    return queue(template, verification)
 
 
 def _lengthen(verification: Verification) -> None:
     """Gives the code a new life; raises what `require_live` raises when it ended meanwhile."""
     now, lifetime = timezone.now(), timedelta(seconds=conf.of(verification.purpose).CODE_LIFETIME)
     expires_at = max(verification.expires_at, min(now + lifetime, verification.created_at + 2 * lifetime))
-    if (expires_at - now).total_seconds() < LEAST_LIFE:
+    if expires_at - now < least_life(verification.purpose):
         raise CodeExpired
     rows = Verification.objects.primary().filter(pk=verification.pk)
     if not rows.live(now).update(expires_at=expires_at):
@@ -135,63 +120,6 @@ def _less_doubtful_first(verification: Verification, templates: list[Template]) 
     return sorted(templates, key=lambda template: last.get(template.provider_id) in doubtful)
 
 
-def _queue(template: Template, verification: Verification) -> Message:
-    values = _code_values(verification, code="0" * verification.code_length)
-    return Message.objects.primary().create(
-        verification=verification,
-        provider=template.provider,
-        template=template,
-        phone=verification.phone,
-        purpose=verification.purpose,
-        segments=_segments(template, values),
-        created_at=timezone.now(),
-    )
-
-
-@sensitive_variables()
-def _send_by_routes(verification: Verification, templates: Sequence[Template], first: Message) -> None:
-    """Tries one route after the other until an SMS has left or may have left.
-
-    Raises PhoneRejected when the fault is the number's, NoRoute when no provider took it.
-    """
-    message, rest = first, iter(templates[1:])
-    while True:
-        outcomes = hand_over([message], {message.phone: _code_values(verification, verification.code())})
-        with committed(Message):
-            _hold(verification.recipient)
-            for _, outcome in outcomes:
-                record(message, outcome)
-            follower = _follower(verification, message, next(rest, None))
-        if follower is None:
-            break
-        message = follower
-    if message.status == MessageStatus.NOT_SENT:
-        raise PhoneRejected if message.error_reason == Reason.RECIPIENT else NoRoute
-
-
-def _follower(verification: Verification, message: Message, template: Template | None) -> Message | None:
-    """The next attempt, queued together with the refusal of the last one so that no other request finds the
-    number free between them; None when there is to be none."""
-    if template is None or message.status != MessageStatus.NOT_SENT or message.error_reason == Reason.RECIPIENT:
-        return None
-    try:
-        throttling.check_number(verification.phone, timezone.now())
-    except Throttled:
-        return None  # the refusal took so long that another request has sent an SMS meanwhile
-    return _queue(template, verification)
-
-
-def _code_values(verification: Verification, code: str) -> dict[str, str]:
-    left = (verification.expires_at - timezone.now()).total_seconds()
-    # The seconds that the way here took do not cost a minute.
-    return {"code": code, "minutes": str(max(1, int(left + WAY) // 60))}
-
-
-def _segments(template: Template, values: Mapping[str, str]) -> int:
-    signature = template.signature.text if template.signature else ""
-    return texts.segments(texts.signed(signature, texts.render(template.content, values)))
-
-
 @sensitive_variables()
 def send_message(template: Template, recipients: Mapping[str, Mapping[str, str]]) -> list[Message]:
     """Sends an approved text without a code to many numbers, in batches where the vendor takes them.
@@ -204,23 +132,20 @@ def send_message(template: Template, recipients: Mapping[str, Mapping[str, str]]
     and numbers given twice; InvalidPhone, PhoneNotSupported, InvalidGateway and InsideTransaction. Then
     nothing was sent.
     """
-    kind = gateway_class(template.provider.gateway)
-    values = _checked(template, recipients)
-    with committed(Message):
-        messages = Message.objects.primary().bulk_create(
-            Message(
-                provider=template.provider,
-                template=template,
-                phone=phone,
-                purpose=template.purpose,
-                values=own,
-                segments=_segments(template, own),
-            )
-            for phone, own in values.items()
+    gateway_class(template.provider.gateway)  # raises when there is none
+    messages = [
+        Message(
+            provider=template.provider,
+            template=template,
+            phone=phone,
+            purpose=template.purpose,
+            values=own,
+            segments=segments(template, own),
         )
-    for batch in _batches(kind, messages, values):
-        for message, outcome in hand_over(batch, values):
-            record(message, outcome)
+        for phone, own in _checked(template, recipients).items()
+    ]
+    commit(Message, lambda: Message.objects.primary().bulk_create(messages))
+    dispatch_many(messages)
     return messages
 
 
@@ -240,18 +165,3 @@ def _checked(template: Template, recipients: Mapping[str, Mapping[str, str]]) ->
             raise ValueError(f"Give {phones.mask(phone)} a text for each of: {', '.join(sorted(names)) or 'nothing'}.")
         values[phone] = dict(own)
     return values
-
-
-@sensitive_variables()
-def _batches(
-    kind: type[Gateway], messages: Iterable[Message], values: Mapping[str, Mapping[str, str]]
-) -> Iterator[list[Message]]:
-    """As many messages at a time as the gateway takes in one call, of equal values where it must be so."""
-    groups: dict[object, list[Message]] = {}
-    for message in messages:
-        same = tuple(sorted(values[message.phone].items())) if kind.same_text else None
-        groups.setdefault(same, []).append(message)
-    for group in groups.values():
-        rest = iter(group)
-        while batch := list(islice(rest, kind.max_recipients)):
-            yield batch

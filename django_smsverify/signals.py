@@ -21,3 +21,6 @@ reply_received = Signal()
 
 review_changed = Signal()
 """A vendor's verdict has changed: `text`, a Signature or a Template. The sender is its class."""
+
+circuit_changed = Signal()
+"""A provider is now left alone, or again not: `provider`, and `circuit`, None when it is closed. See `circuits`."""

@@ -29,7 +29,7 @@ from . import phones
 from .conf import Limit, conf
 from .enums import Scope
 from .exceptions import Throttled, ThrottleUnavailable
-from .models import Message, Verification
+from .models import Message, Recipient, Verification
 
 R = TypeVar("R")
 logger = logging.getLogger("django_smsverify")
@@ -37,6 +37,10 @@ logger = logging.getLogger("django_smsverify")
 LOCK_SECONDS = 10
 """A claim takes milliseconds; after this a lock that a dead process left is void."""
 LOCK_ATTEMPTS, LOCK_PAUSE = 100, 0.02
+SHARED = (Scope.PREFIX, Scope.GLOBAL)
+"""What an SMS that nobody took gives back. Not the address: it would call the vendors without end."""
+COUNT_ATTEMPTS = 5
+"""A counter may be flushed between the question whether it is there and the counting."""
 
 
 def cache_alias() -> str:
@@ -57,10 +61,21 @@ class Toll:
         if any(waits):
             raise Throttled(scope, max(waits))
 
+    @classmethod
+    def of(cls, phone: str, taken_at: datetime) -> Toll:
+        """What a send to a number took of the shared limits some time ago, as far as their windows are not over."""
+        toll, since = cls(), taken_at.timestamp()
+        for scope, subject, limits in _shared(phone):
+            value = digest(scope, subject)
+            windows = [(_get_window(value, limit.seconds), limit) for limit in limits]
+            current = [(window, limit) for window, limit in windows if since > window - limit.seconds]
+            toll._taken += [(scope, _counter(scope, window, limit, value)) for window, limit in current]
+        return toll
+
     def _count(self, scope: Scope, value: str, limit: Limit) -> int:
         window = _get_window(value, limit.seconds)
-        key = _make_cache_key(f"smsverify.{scope}", window, limit, value, None)
-        count = _cached(lambda cache: _increment(cache, key, limit.seconds))
+        key = _counter(scope, window, limit, value)
+        count = _cached(lambda cache: increment(cache, key, limit.seconds))
         self._taken.append((scope, key))
         # A window's last second is `window` itself.
         return max(1, math.ceil(window + 1 - time.time())) if count > limit.times else 0
@@ -74,6 +89,15 @@ class Toll:
                     if cache.decr(key) < 0:  # flushed since it was taken
                         cache.incr(key)
         self._taken = [taken for taken in self._taken if taken[0] not in scopes]
+
+
+def _shared(phone: str) -> list[tuple[Scope, str, Sequence[Limit]]]:
+    """The limits that many numbers share: of whom, and how many."""
+    return [(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS), (Scope.GLOBAL, "site", conf.GLOBAL_LIMITS)]
+
+
+def _counter(scope: Scope, window: int, limit: Limit, value: str) -> str:
+    return str(_make_cache_key(f"smsverify.{scope}", window, limit, value, None))
 
 
 @contextmanager
@@ -90,8 +114,8 @@ def admission(phone: str, ip: str | None) -> Iterator[Toll]:
             toll.take(Scope.IP, network(ip), conf.IP_LIMITS)
         with number_lock(phone):
             check_number(phone, timezone.now())
-            toll.take(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS)
-            toll.take(Scope.GLOBAL, "site", conf.GLOBAL_LIMITS)
+            for scope, subject, limits in _shared(phone):
+                toll.take(scope, subject, limits)
             yield toll
     except BaseException:
         toll.refund(*Scope)
@@ -122,24 +146,34 @@ def number_lock(phone: str) -> Iterator[None]:
 
 
 def _acquire(cache: BaseCache, key: str, token: str) -> bool:
-    """Whether the lock is ours; some backends answer a dead server with False, so the holder is looked at."""
-    for _attempt in range(2):
-        if cache.add(key, token, LOCK_SECONDS):
-            return True
-        if cache.get(key) is not None:
-            return False
-    raise ConnectionError("the cache neither keeps the lock nor names its holder")
+    """Whether the lock is ours. Some backends answer a dead server with False and None, as they do a lock that was
+    let go in between: whether a key that nobody else has can be kept tells the two apart."""
+    if cache.add(key, token, LOCK_SECONDS):
+        return True
+    if cache.get(key) is None and not cache.add(f"{key}:{uuid4().hex}", 1, 1):
+        raise ConnectionError("the cache keeps no lock")
+    return False
+
+
+def hold(recipient: Recipient) -> None:
+    """Takes the number's row for the rest of the transaction.
+
+    A write comes first: SQLite refuses to turn a reader into a writer under load.
+    """
+    Recipient.objects.primary().filter(pk=recipient.pk).update(claimed_at=timezone.now())
 
 
 @sensitive_variables()
-def check_number(phone: str, now: datetime) -> None:
-    """The number's own limits over every rolling window; raises Throttled with the longest wait."""
+def check_number(phone: str, now: datetime, *, but: Message | None = None) -> None:
+    """The number's own limits over every rolling window, without one message; raises Throttled with the longest
+    wait."""
     limits = [
         (Scope.RESEND, Limit(1, conf.RESEND_INTERVAL)),
         *((Scope.PHONE, limit) for limit in conf.PHONE_LIMITS),
     ]
     longest = timedelta(seconds=max(limit.seconds for _, limit in limits))
-    spent = Message.objects.primary().charged(phone, now - longest)
+    messages = Message.objects.primary().exclude(pk=but.pk) if but else Message.objects.primary()
+    spent = messages.charged(phone, now - longest)
     waits = [(_wait(spent, limit, now), scope) for scope, limit in limits]
     seconds, scope = max(waits, key=lambda wait: wait[0])
     if seconds > 0:
@@ -186,13 +220,16 @@ def digest(scope: Scope, subject: str) -> str:
     return salted_hmac(f"django_smsverify.throttling.{scope}", subject, algorithm="sha256").hexdigest()
 
 
-def _increment(cache: BaseCache, key: str, seconds: int) -> int:
-    if cache.add(key, 1, seconds + EXPIRATION_FUDGE):
-        return 1
-    count: int | None = cache.incr(key)
-    if count is None or count is False:
-        raise ConnectionError("the cache does not count")
-    return count
+def increment(cache: BaseCache, key: str, seconds: int) -> int:
+    """Counts one more, from 1, for so many seconds after the first; raises when the cache does not count."""
+    for _attempt in range(COUNT_ATTEMPTS):
+        if cache.add(key, 1, seconds + EXPIRATION_FUDGE):
+            return 1
+        with suppress(ValueError):  # gone since, as after a flush
+            count: int | None = cache.incr(key)
+            if count is not None and count is not False:
+                return count
+    raise ConnectionError("the cache does not count")
 
 
 def _cached(ask: Callable[[BaseCache], R]) -> R:

@@ -1,28 +1,65 @@
-"""Transactions that are committed when they end, whoever calls."""
+"""Transactions that are committed when they end, whoever calls, and that are made again when others were in the way."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import random
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TypeVar
 
-from django.db import models, router, transaction
+from django.db import OperationalError, models, router, transaction
 
 from .exceptions import InsideTransaction
 
+T = TypeVar("T")
+CLASHES = {"40001", "40P01", 1213, 1020}
+"""Serialization failure and deadlock: SQLSTATEs of PostgreSQL, error numbers of MySQL and MariaDB."""
+ATTEMPTS, PAUSE = 50, 0.005
+"""How often a change is tried, and the seconds by which the longest pause before the next attempt grows."""
 
-@contextmanager
-def committed(model: type[models.Model]) -> Iterator[None]:
-    """A transaction of our own on the database of `model`.
+
+def commit(model: type[models.Model], work: Callable[[], T]) -> T:
+    """What `work` returns, run in a transaction of its own on the database of `model`.
+
+    It is run again when the database had to undo it because of another transaction.
 
     Raises InsideTransaction inside a caller's transaction, whose rollback would undo what must last.
     """
-    with ExitStack() as stack:
+    using = router.db_for_write(model)
+
+    def once() -> T:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(transaction.atomic(using=using, durable=True))
+            except RuntimeError:
+                raise InsideTransaction(
+                    "send_code(), send_message(), verify_code() and poll() must not run inside a transaction: rolling "
+                    "it back would forget an SMS that was sent or give back a guess. Call them before the atomic "
+                    "block, or, under ATOMIC_REQUESTS, from a view decorated with "
+                    "django.db.transaction.non_atomic_requests."
+                ) from None
+            return work()
+
+    return unclashed(once, using)
+
+
+def unclashed(work: Callable[[], T], using: str) -> T:
+    """What `work` returns, run again while other transactions are in its way.
+
+    Inside a transaction it runs once: what was undone began further out.
+    """
+    for attempt in range(1, ATTEMPTS):
         try:
-            stack.enter_context(transaction.atomic(using=router.db_for_write(model), durable=True))
-        except RuntimeError:
-            raise InsideTransaction(
-                "send_code(), send_message(), verify_code() and poll() must not run inside a transaction: rolling it "
-                "back would forget an SMS that was sent or give back a guess. Call them before the atomic block, or, "
-                "under ATOMIC_REQUESTS, from a view decorated with django.db.transaction.non_atomic_requests."
-            ) from None
-        yield
+            return work()
+        except OperationalError as error:
+            if transaction.get_connection(using).in_atomic_block or not _is_clash(error):
+                raise
+        time.sleep(random.uniform(0, PAUSE * attempt))  # noqa: S311 - a pause, no secret
+    return work()
+
+
+def _is_clash(error: OperationalError) -> bool:
+    driver = error.__cause__
+    words = {getattr(driver, name, None) for name in ("sqlstate", "pgcode")} | set(error.args[:1])
+    return bool(words & CLASHES)

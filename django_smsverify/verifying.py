@@ -14,7 +14,7 @@ from .conf import conf
 from .exceptions import ProofRejected, WrongCode
 from .models import Verification
 from .signals import phone_verified
-from .transactions import committed
+from .transactions import commit
 
 PROOF_SALT = "django_smsverify.proof"
 
@@ -45,9 +45,9 @@ def _count(verification: Verification, *, right: bool) -> bool:
     news: dict[str, Any] = {"attempts": verification.attempts + 1, "attempted_at": now}
     if right:
         news["verified_at"] = now
-    with committed(Verification):
-        seen = Verification.objects.primary().filter(pk=verification.pk, attempts=verification.attempts)
-        won = seen.filter(verified_at__isnull=True, expires_at__gt=now).update(**news) == 1
+    seen = Verification.objects.primary().filter(pk=verification.pk, attempts=verification.attempts)
+    live = seen.filter(verified_at__isnull=True, expires_at__gt=now)
+    won = commit(Verification, lambda: live.update(**news)) == 1
     for name, value in news.items():
         setattr(verification, name, value)
     return won

@@ -22,9 +22,11 @@ from rest_framework.views import APIView
 
 from . import phones
 from .conf import conf
+from .enums import MessageStatus, Reason
 from .exceptions import (
     CaptchaRequired,
     NoRoute,
+    PhoneRejected,
     SMSVerifyError,
     Throttled,
     ThrottleUnavailable,
@@ -121,7 +123,7 @@ class SendStatusView(FrontEndView):
     def get(self, request: Request, verification_id: str) -> Response:
         verification = Verification.objects.find(verification_id)
         last = Message.objects.primary().filter(verification=verification).order_by("-created_at").first()
-        return Response({"status": last.status if last else "queued", **told(verification)})
+        return Response({"status": last.status if last else "queued", **told(verification), **why_not_sent(last)})
 
 
 class VerifyView(FrontEndView):
@@ -152,6 +154,14 @@ def told(verification: Verification) -> dict[str, Any]:
         "resend_in": resend_wait(verification.phone, now),
         "code_length": verification.code_length,
     }
+
+
+def why_not_sent(message: Message | None) -> dict[str, str]:
+    """What `send/` would have answered, had it known; empty for what may arrive."""
+    if message is None or message.status != MessageStatus.NOT_SENT:
+        return {}
+    error = PhoneRejected() if message.error_reason == Reason.RECIPIENT else NoRoute()
+    return {"detail": str(error), "code": error.code}
 
 
 def ask_captcha(request: Request, purpose: str) -> None:

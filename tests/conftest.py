@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import requests
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from sandbox import catalogue
 from sandbox.server import Sandbox
 
 from django_smsverify.enums import ReviewStatus
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Provider, Signature, Template
+
+from . import services
 
 PHONE = "+8613800138000"
 CODE_TEXT = "您的验证码是{code}，{minutes}分钟内有效。"
@@ -25,12 +29,43 @@ VENDORS = tuple(catalogue.CREDENTIALS)
 SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own.values())
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On other services only what meets them is run again; the cache is met where there are rows."""
+    if services.ELSEWHERE:
+        elsewhere = [item for item in items if meets_the_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if not meets_the_database(item)])
+        items[:] = elsewhere
+
+
+def meets_the_database(item: pytest.Item) -> bool:
+    needs = {"db", "transactional_db", "live_server"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(needs) or item.get_closest_marker("django_db") is not None
+
+
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     cache.clear()
     MemoryGateway.outbox.clear()
     yield
     cache.clear()
+
+
+def cached() -> dict[str, object]:
+    """All that the cache holds, by the names that the server or the dictionary knows it under."""
+    store: Any = caches["default"]
+    if "locmem" in type(store).__module__:
+        return dict(store._cache)
+    client = store._cache.get_client(write=True)
+    return {key.decode(): client.get(key) for key in client.scan_iter()}
+
+
+def age_cache(seconds: int) -> None:
+    """Lets time pass in Redis, whose clock no traveller moves."""
+    store: Any = caches["default"]
+    if "locmem" not in type(store).__module__:
+        client = store._cache.get_client(write=True)
+        for key in client.scan_iter():
+            client.expire(key, client.ttl(key) - seconds)
 
 
 class Ear(logging.Handler):
@@ -95,6 +130,30 @@ def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
     sandbox_server.forget()
     for quirk in ("apispace_envelope", "ihuyi_string_codes", "ihuyi_bom", "qixuntong_int_status"):
         setattr(sandbox_server, quirk, False)
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def full_listener() -> Iterator[socket.socket]:
+    """A listener whose queue of connections is full: the next one is left without an answer."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as held:
+        for _ in range(8):
+            one = held.enter_context(socket.socket())
+            one.settimeout(0.1)
+            try:
+                one.connect(listener.getsockname())
+            except TimeoutError:
+                one.close()
+                break
+        else:
+            pytest.skip("this system's queues do not fill")
+        yield listener
 
 
 MakeProvider = Callable[..., Provider]

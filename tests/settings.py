@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
+from tests import services
 
 SECRET_KEY = "TEST-SECRET-KEY-of-the-suite-0123456789"
 DEBUG = False
@@ -47,17 +45,7 @@ TEMPLATES = [
         },
     }
 ]
-# A file, not memory: the races are run by threads with a connection each.
-_database = Path(tempfile.gettempdir()) / f"django_smsverify_tests_{os.getpid()}.sqlite3"
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": _database,
-        "OPTIONS": {"timeout": 60},
-        "TEST": {"NAME": _database},
-        "ATOMIC_REQUESTS": True,
-    }
-}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+DATABASES = {"default": {**services.database(), "ATOMIC_REQUESTS": True}}
+CACHES = {"default": services.cache()}
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

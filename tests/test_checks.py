@@ -17,6 +17,7 @@ from django_smsverify.gateways.topthink import TopThinkGateway
 from .conftest import MakeProvider
 from .test_conf import BAD, PER_PURPOSE, pairs
 
+pytestmark = pytest.mark.django_db  # newer Djangos ask the database in their own checks
 BACKENDS = "django.core.cache.backends"
 LOCMEM = {"BACKEND": f"{BACKENDS}.locmem.LocMemCache"}
 REDIS = {"BACKEND": f"{BACKENDS}.redis.RedisCache", "LOCATION": "redis://127.0.0.1:6379"}

@@ -21,6 +21,7 @@ from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.gateways.reading import CHINA
 from django_smsverify.hearing import hear
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply
+from django_smsverify.polling import poll
 from django_smsverify.recording import record
 from django_smsverify.signals import delivery_reported, message_settled, reply_received
 from django_smsverify.types import Acceptance, DeliveryEvent, Event, News, ReplyEvent
@@ -332,3 +333,84 @@ def test_a_site_without_time_zones_stores_its_own_time(memory: MakeProvider) -> 
         push(provider, report("42", occurred_at=datetime(2026, 11, 21, 8, tzinfo=CHINA)))
 
         assert DeliveryReport.objects.get().occurred_at == datetime(2026, 11, 21, 0)
+
+
+class TestAnIdThatWasLost:
+    """The answer with the vendor's id never came, but the report with it does."""
+
+    def test_names_the_message_that_it_must_be_about(self, memory: MakeProvider) -> None:
+        provider = memory()
+        unknown = sending(provider, status=MessageStatus.UNKNOWN)
+
+        push(provider, report("4711"))
+
+        unknown.refresh_from_db()
+        assert (unknown.status, unknown.remote_id, unknown.settled_at is None) == ("delivered", "4711", False)
+        assert DeliveryReport.objects.get().message == unknown
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"status": MessageStatus.UNKNOWN},
+            {"status": MessageStatus.SENDING},
+        ],
+        ids=["two-unknown", "one-under-way"],
+    )
+    def test_names_none_when_it_may_be_another(self, memory: MakeProvider, other: dict[str, Any]) -> None:
+        provider = memory()
+        rows = [sending(provider, status=MessageStatus.UNKNOWN), sending(provider, **other)]
+
+        push(provider, report("4711"))
+
+        assert {Message.objects.get(pk=row.pk).remote_id for row in rows} == {""}
+        assert DeliveryReport.objects.get().message is None
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"phone": "+8613900139000"},
+            {"remote_id": "4712"},
+            {"status": MessageStatus.NOT_SENT},
+            {"status": MessageStatus.QUEUED},
+            {"created_at": timezone.now() - timedelta(hours=73)},
+            {"created_at": timezone.now() + timedelta(hours=1)},
+        ],
+        ids=["phone", "id", "not-sent", "queued", "too-old", "later"],
+    )
+    def test_is_of_no_message_that_it_cannot_be_about(self, memory: MakeProvider, fields: dict[str, Any]) -> None:
+        provider = memory()
+        row = sending(provider, **{"status": MessageStatus.UNKNOWN, **fields})
+
+        push(provider, report("4711"))
+
+        assert Message.objects.get(pk=row.pk).status == row.status
+        assert DeliveryReport.objects.get().message is None
+
+    def test_is_left_to_the_acceptance_that_comes_after_it(self, memory: MakeProvider) -> None:
+        provider = memory()
+        unknown, accepted = sending(provider, status=MessageStatus.UNKNOWN), sending(provider)
+        push(provider, report("4711"))
+
+        record(accepted, Acceptance(remote_id="4711"))
+
+        unknown.refresh_from_db()
+        assert (accepted.status, unknown.status) == ("delivered", "unknown")
+
+    def test_is_found_by_the_poll_when_its_message_became_unknown_later(self, memory: MakeProvider) -> None:
+        provider = memory()
+        message = sending(provider)
+        push(provider, report("4711"))
+        Message.objects.update(claimed_at=timezone.now() - timedelta(minutes=16))
+
+        assert poll() == {"stuck": 1, "adopted": 1}
+
+        message.refresh_from_db()
+        assert message.status == "delivered"
+
+    def test_that_may_be_of_two_stays_unclear(self, memory: MakeProvider) -> None:
+        provider = memory()
+        for _ in range(2):
+            sending(provider, status=MessageStatus.UNKNOWN)
+        push(provider, report("4711"))
+
+        assert poll() == {"unclear": 1}

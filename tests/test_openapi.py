@@ -90,7 +90,6 @@ def test_what_is_asked_is_described(path: str, fields: dict[str, str], required:
     ("path", "method", "status", "fields"),
     [
         (SEND, "post", "202", SENDING),
-        (STATUS, "get", "200", {"status", *SENDING}),
         (VERIFY, "post", "200", {"phone", "purpose", "proof", "proof_expires_in"}),
         (SEND, "post", "429", {"detail", "code", "scope", "retry_after"}),
         (SEND, "post", "503", {"detail", "code"}),
@@ -101,6 +100,13 @@ def test_what_is_answered_is_described(path: str, method: str, status: str, fiel
     answered = body(schema, schema["paths"][path][method]["responses"][status])
 
     assert set(answered["properties"]) == set(answered["required"]) == fields
+
+
+def test_a_status_may_carry_a_refusal(schema: Any) -> None:
+    answered = body(schema, schema["paths"][STATUS]["get"]["responses"]["200"])
+
+    assert set(answered["required"]) == {"status", *SENDING}
+    assert set(answered["properties"]) == {"status", "detail", "code", *SENDING}
 
 
 @pytest.mark.parametrize("path", [SEND, VERIFY])

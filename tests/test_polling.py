@@ -21,10 +21,12 @@ from django.utils import timezone
 from sandbox import catalogue
 from sandbox.server import Fault, Sandbox, Travel
 
-from django_smsverify import polling, tasks
+from django_smsverify import mending, polling, tasks
 from django_smsverify.enums import MessageStatus, ReportSource, ReviewStatus
 from django_smsverify.exceptions import InsideTransaction
 from django_smsverify.gateways.apispace import APISpaceGateway
+from django_smsverify.hearing import SILENCE
+from django_smsverify.management.commands import smsverify_poll
 from django_smsverify.models import DeliveryReport, Message, Provider, ReportBatch
 from django_smsverify.polling import poll
 from django_smsverify.recording import record
@@ -465,8 +467,8 @@ class TestEndings:
         self, memory: MakeProvider, clock: Any
     ) -> None:
         provider = memory()
-        dead, alive = sending(provider, values={"name": "王"}), sending(provider)
-        Message.objects.filter(pk=dead.pk).update(created_at=NOW - polling.STUCK - timedelta(seconds=1))
+        dead, alive = (sending(provider, values={"name": "王"}, claimed_at=NOW) for _ in range(2))
+        Message.objects.filter(pk=dead.pk).update(claimed_at=NOW - mending.STUCK - timedelta(seconds=1))
 
         assert poll() == {"stuck": 1}
 
@@ -480,12 +482,13 @@ class TestEndings:
         self, memory: MakeProvider, clock: time_machine.Traveller, status: MessageStatus
     ) -> None:
         message = sending(memory(), status=status)
-        clock.shift(polling.SILENCE)
+        clock.shift(SILENCE)
         assert poll() == {}
         clock.shift(timedelta(seconds=1))
 
+        word = "unknown for good" if status == MessageStatus.UNKNOWN else "settled"
         with heard(message_settled, "message") as settled:
-            assert poll() == {"settled": 1}
+            assert poll() == {word: 1}
             assert poll() == {}
 
         message.refresh_from_db()
@@ -519,6 +522,16 @@ class TestCommand:
             "1 delivery reports are about messages that are not known here",
             "1 fetched batches have parts that cannot be read: see the admin",
         ]
+
+    def test_counts_unknown_reports_no_further_than_many(
+        self, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(smsverify_poll, "MANY", 1)
+        fields = {"provider": memory(), "phone": PHONE, "outcome": "delivered", "source": "push"}
+        for number in ("1", "2"):
+            DeliveryReport.objects.create(remote_id=number, fingerprint=number, **fields)
+
+        assert run() == "nothing to ask\nover 1 delivery reports are about messages that are not known here\n"
 
     def test_has_nothing_to_say_of_nothing(self, db: None) -> None:
         assert run() == "nothing to ask\n"

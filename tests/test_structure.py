@@ -23,8 +23,9 @@ LAYERS = {
             "conf phones codes texts",
             "gateways",
             "fields querysets models transactions migrations",
-            "throttling routing recording handover signals sending verifying hearing reviewing polling",
-            "serializers views webhooks urls admin checks openapi apps management tasks",
+            "signals throttling circuits routing recording handover delivering waiting dispatch tasks sending "
+            "verifying hearing reviewing mending polling",
+            "serializers views webhooks urls admin checks openapi apps management",
         ]
     )
     for name in names.split()

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 
 import pytest
 import requests
+from django.db import connection
+
+from django_smsverify.models import DeliveryReport, Message, Provider, Reply
 
 from .conftest import PHONE
 from .test_webhooks import IDS, ihuyi_reply, ihuyi_report
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60
@@ -37,9 +40,9 @@ import os, signal, sys
 from django.conf import settings
 from tests import settings as suite
 
-task, file, death = sys.argv[1:]
+task, database, death = sys.argv[1:]
 own = {name: getattr(suite, name) for name in dir(suite) if name.isupper()}
-own["DATABASES"] = {"default": {**suite.DATABASES["default"], "NAME": file}}
+own["DATABASES"] = {"default": {**suite.DATABASES["default"], "NAME": database}}
 settings.configure(**own)
 
 import django
@@ -50,7 +53,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db.models.signals import post_save, pre_save
 from wsgiref.simple_server import WSGIRequestHandler
 from django_smsverify import hearing, recording, signals
-from django_smsverify.models import DeliveryReport, Message, Provider, Reply
+from django_smsverify.models import DeliveryReport, Reply
 
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -75,15 +78,6 @@ def arm():
         signals.delivery_reported.connect(die)
         signals.reply_received.connect(die)
 
-def make(secret, remote_id, phone):
-    call_command("migrate", verbosity=0)
-    credentials = {"account": "a", "api_key": "k"}
-    provider = Provider.objects.create(slug="ihuyi", gateway="ihuyi", webhook_secret=secret, credentials=credentials)
-    template = provider.templates.create(purpose="login", content="{code}")
-    facts = {"provider": provider, "template": template, "phone": phone, "purpose": "login"}
-    Message.objects.create(remote_id=remote_id, status="accepted", **facts)
-    print("made")
-
 def serve():
     arm()
     server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
@@ -91,17 +85,17 @@ def serve():
     print(server.server_port, flush=True)
     server.serve_forever()
 
-{"make": lambda: make(*death.split()), "serve": serve, "poll": lambda: call_command("smsverify_poll")}[task]()
+{"serve": serve, "poll": lambda: call_command("smsverify_poll")}[task]()
 """
 
 
 @contextmanager
-def runner(task: str, file: Path, word: str = "") -> Iterator[subprocess.Popen[str]]:
+def runner(task: str, errors: Path, death: str = "") -> Iterator[subprocess.Popen[str]]:
     """A process of its own that has only the database in common with any other; killed when it is in the way."""
     env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    command = [sys.executable, "-W", "error", "-c", RUNNER, task, str(file), word]
+    command = [sys.executable, "-W", "error", "-c", RUNNER, task, str(connection.settings_dict["NAME"]), death]
     with (
-        file.with_suffix(".log").open("a") as log,
+        errors.open("a") as log,
         subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=log) as process,
     ):
         watchdog = Timer(PATIENCE, process.kill)
@@ -113,47 +107,35 @@ def runner(task: str, file: Path, word: str = "") -> Iterator[subprocess.Popen[s
             process.kill()
 
 
-def line_of(process: subprocess.Popen[str], file: Path) -> str:
+def line_of(process: subprocess.Popen[str], errors: Path) -> str:
     """What the process says next; there is always something."""
     assert process.stdout
     line = process.stdout.readline().strip()
-    assert line, file.with_suffix(".log").read_text()
+    assert line, errors.read_text()
     return line
 
 
-def make(file: Path) -> None:
-    with runner("make", file, f"{SECRET} {IDS['ihuyi']} {PHONE}") as process:
-        assert line_of(process, file) == "made"
-
-
-def poll(file: Path) -> str:
-    with runner("poll", file) as process:
-        return line_of(process, file)
+def poll(errors: Path) -> str:
+    with runner("poll", errors) as process:
+        return line_of(process, errors)
 
 
 @contextmanager
-def serving(file: Path, death: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(errors: Path, death: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The webhook's URL at a process that serves the site, and the process."""
-    with runner("serve", file, death) as process:
-        yield f"http://127.0.0.1:{line_of(process, file)}/sms/webhooks/ihuyi/{SECRET}/", process
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with one provider and one message that it has accepted."""
-    file = tmp_path_factory.mktemp("crash") / "made.sqlite3"
-    make(file)
-    return file
+    with runner("serve", errors, death) as process:
+        yield f"http://127.0.0.1:{line_of(process, errors)}/sms/webhooks/ihuyi/{SECRET}/", process
 
 
 @pytest.fixture
-def file(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(made, tmp_path / "site.sqlite3"))
-
-
-def select(file: Path, statement: str) -> list[tuple[str | int, ...]]:
-    with closing(sqlite3.connect(file)) as connection:
-        return connection.execute(statement).fetchall()
+def errors(tmp_path: Path) -> Path:
+    """What the processes say when they fail; the database has one message that its provider has accepted."""
+    credentials = {"account": "a", "api_key": "k"}
+    provider = Provider.objects.create(slug="ihuyi", gateway="ihuyi", webhook_secret=SECRET, credentials=credentials)
+    template = provider.templates.create(purpose="login", content="{code}")
+    facts = {"provider": provider, "template": template, "phone": PHONE, "purpose": "login"}
+    Message.objects.create(remote_id=IDS["ihuyi"], status="accepted", **facts)
+    return tmp_path / "errors.log"
 
 
 def push(url: str, body: bytes) -> requests.Response:
@@ -161,55 +143,53 @@ def push(url: str, body: bytes) -> requests.Response:
     return requests.post(url, body, headers=headers, timeout=PATIENCE)
 
 
-def push_and_see_it_die(file: Path, death: str, body: bytes) -> None:
-    with serving(file, death) as (url, process):
+def push_and_see_it_die(errors: Path, death: str, body: bytes) -> None:
+    with serving(errors, death) as (url, process):
         with pytest.raises(requests.ConnectionError):
             push(url, body)
         assert process.wait(PATIENCE) == -signal.SIGKILL
 
 
-def push_again(file: Path, body: bytes) -> None:
-    with serving(file) as (url, _):
+def push_again(errors: Path, body: bytes) -> None:
+    with serving(errors) as (url, _):
         for _ in range(2):
             answer = push(url, body)
             assert (answer.status_code, answer.text) == (200, "success")
 
 
-def assert_healed(file: Path) -> None:
-    rows = "SELECT r.remote_id, r.outcome, m.status FROM smsverify_deliveryreport r"
-    joined = f"{rows} JOIN smsverify_message m ON m.id = r.message_id WHERE m.settled_at IS NOT NULL"
-
-    assert select(file, joined) == [(IDS["ihuyi"], "delivered", "delivered")]
-    assert select(file, "SELECT COUNT(*) FROM smsverify_deliveryreport") == [(1,)]
+def assert_healed() -> None:
+    report = DeliveryReport.objects.get()
+    assert (report.remote_id, report.outcome) == (IDS["ihuyi"], "delivered")
+    assert report.message
+    assert report.message.status == "delivered"
+    assert report.message.settled_at
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_report_that_was_not_acknowledged_is_pushed_again_and_heals(death: str, file: Path) -> None:
-    push_and_see_it_die(file, death, ihuyi_report())
-    stored = select(file, "SELECT COUNT(*) FROM smsverify_deliveryreport")
-    assert stored == [(0 if death in {"before the row", "before the commit"} else 1,)]
+def test_a_report_that_was_not_acknowledged_is_pushed_again_and_heals(death: str, errors: Path) -> None:
+    push_and_see_it_die(errors, death, ihuyi_report())
+    assert DeliveryReport.objects.count() == (0 if death in {"before the row", "before the commit"} else 1)
 
-    push_again(file, ihuyi_report())
+    push_again(errors, ihuyi_report())
 
-    assert_healed(file)
+    assert_healed()
 
 
 @pytest.mark.parametrize("death", ["before the adoption", "before the status", "before the link"])
-def test_a_report_that_was_stored_heals_without_another_push(death: str, file: Path) -> None:
-    push_and_see_it_die(file, death, ihuyi_report())
+def test_a_report_that_was_stored_heals_without_another_push(death: str, errors: Path) -> None:
+    push_and_see_it_die(errors, death, ihuyi_report())
 
-    assert poll(file) == "adopted 1"
+    assert poll(errors) == "adopted 1"
 
-    assert_healed(file)
-    assert poll(file) == "nothing to ask"
+    assert_healed()
+    assert poll(errors) == "nothing to ask"
 
 
 @pytest.mark.parametrize("death", ["before the row", "before the commit", "before the answer"])
-def test_a_reply_is_stored_once_however_often_it_is_pushed(death: str, file: Path) -> None:
-    push_and_see_it_die(file, death, ihuyi_reply())
+def test_a_reply_is_stored_once_however_often_it_is_pushed(death: str, errors: Path) -> None:
+    push_and_see_it_die(errors, death, ihuyi_reply())
 
-    push_again(file, ihuyi_reply())
+    push_again(errors, ihuyi_reply())
 
-    rows = "SELECT r.content, m.remote_id FROM smsverify_reply r JOIN smsverify_message m ON m.id = r.message_id"
-    assert select(file, rows) == [("退订", IDS["ihuyi"])]
-    assert select(file, "SELECT COUNT(*) FROM smsverify_reply") == [(1,)]
+    reply = Reply.objects.get()
+    assert (reply.content, reply.message) == ("退订", Message.objects.get(remote_id=IDS["ihuyi"]))

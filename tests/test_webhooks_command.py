@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from django_smsverify.management.commands import smsverify_webhooks
 from django_smsverify.models import DeliveryReport, Provider
 
 from .conftest import PHONE, Ear, MakeProvider, Site
@@ -175,9 +176,20 @@ def test_says_when_a_vendor_was_last_heard(vendor: MakeProvider) -> None:
     heard = dict(zip(printed(said := webhooks()), said.splitlines()[1::2], strict=True))
 
     assert {slug: line.strip() for slug, line in heard.items()} == {
-        "silent": "no report was ever pushed; 1 about unknown messages",
-        "loud": "last report pushed at 2026-01-02 16:00:00; 2 about unknown messages",
+        "silent": "no report was ever pushed; 1 of the last 1 about unknown messages",
+        "loud": "last report pushed at 2026-01-02 16:00:00; 2 of the last 2 about unknown messages",
     }
+
+
+def test_looks_through_the_newest_reports_only(vendor: MakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smsverify_webhooks, "NEWEST", 2)
+    provider = vendor("ihuyi")
+    for day, source in enumerate(("push", "poll", "poll"), 1):
+        report(provider, source=source, received_at=datetime(2026, 1, day, 8, 0, tzinfo=UTC))
+
+    said = webhooks().splitlines()[1].strip()
+
+    assert said == "none of the last 2 reports was pushed; 2 of the last 2 about unknown messages"
 
 
 def test_a_vendor_of_whom_all_is_known_is_said_no_more_of(vendor: MakeProvider) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -11,10 +12,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
+from django_smsverify import circuits
 from django_smsverify.conf import conf
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
 from django_smsverify.gateways import gateway_class
@@ -22,6 +25,7 @@ from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Provider
 from django_smsverify.types import Credential, Option
 
+from .deleting import KeptByRecords
 from .lookups import filtered_by
 
 CREDENTIAL, OPTION = "credential_", "option_"
@@ -115,12 +119,13 @@ def _option_field(option: Option, value: str | None) -> forms.Field:
 
 
 @admin.register(Provider)
-class ProviderAdmin(admin.ModelAdmin):
-    list_display = ("name", "gateway", "is_active", "priority", "weight", "price", "balance")
+class ProviderAdmin(KeptByRecords):
+    kept_by = ("messages", "reports", "replies")
+    list_display = ("name", "gateway", "is_active", "priority", "weight", "circuit", "price", "balance")
     list_filter = ("gateway", "is_active")
     search_fields = ("name", "slug")
-    actions = ("rotate_webhook_secret", "retire_webhook_secret")
-    readonly_fields = ("webhook",)
+    actions = ("close_circuit", "rotate_webhook_secret", "retire_webhook_secret")
+    readonly_fields = ("circuit", "webhook")
     prepopulated_fields = {"slug": ("name",)}
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -154,11 +159,35 @@ class ProviderAdmin(admin.ModelAdmin):
             (_("Options"), {"fields": [OPTION + o.name for o in kind.options]}),
             (_("Routing and money"), {"fields": ["priority", "weight", "price", "balance_alert"]}),
         ]
+        if obj is not None:
+            sections[0][1]["fields"].append("circuit")
         if obj is not None and kind.pushes:
             sections.append((_("Webhook"), {"fields": ["webhook"]}))
         if obj is not None and not self.has_change_permission(request, obj):
             return [sections[0], *sections[3:]]
         return [section for section in sections if section[1]["fields"]]
+
+    def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        circuits.close(obj)  # what was wrong may be mended: the next SMS tells
+
+    @admin.display(description=_("circuit"))
+    def circuit(self, row: Provider) -> str:
+        """Whether the provider is left alone for a while, and why."""
+        found = circuits.open_circuits([row.pk]).get(row.pk)
+        if found is None:
+            return gettext("closed: in use")
+        when = timezone.localtime(datetime.fromtimestamp(found.until, UTC)).strftime("%H:%M:%S")
+        facts = {"count": found.trips, "when": when, "why": found.why}
+        if found.is_resting:
+            return gettext("open: left alone until %(when)s (pause %(count)d): %(why)s") % facts
+        return gettext("open: the next SMS tries it (after pause %(count)d): %(why)s") % facts
+
+    @admin.action(description=_("Close the circuit: use it again at once"), permissions=["change"])
+    def close_circuit(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        for provider in rows:
+            circuits.close(provider)
+        self.message_user(request, gettext("The next SMS may go there."), messages.SUCCESS)
 
     @admin.display(description=_("address"))
     def webhook(self, row: Provider) -> str:

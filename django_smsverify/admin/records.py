@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
-from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
+from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, ReportBatch, Template, Verification
 
 from .lookups import filtered_by
 
@@ -38,11 +40,40 @@ class ReadOnly:
         return False
 
 
+class FirstPages(Paginator):
+    """Counts and turns no further than `most`: to count the whole of a big table is to read it."""
+
+    most = 500
+
+    @cached_property
+    def count(self) -> int:
+        return cast("QuerySet[Any]", self.object_list)[: self.most].count()
+
+
+class PurposeFilter(admin.AllValuesFieldListFilter):
+    """The purposes that a template names, as reading them off the records would read all of these."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lookup_choices = Template.objects.order_by("purpose").values_list("purpose", flat=True).distinct()
+
+
 class RecordAdmin(ReadOnly, admin.ModelAdmin):
-    """Found by the whole phone number, as a person writes it, or by what `search_fields` names."""
+    """Newest first, found by the whole phone number, as a person writes it, by our id or by the vendor's.
+
+    Millions of rows: what no index serves, such as another order or the number of all rows, is not offered.
+    """
 
     list_per_page = 50
+    paginator = FirstPages
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+    search_fields = ("remote_id__exact",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        words = gettext("the newest %d at most: filters lead to older ones") % FirstPages.most
+        return super().changelist_view(request, {"subtitle": words, **(extra_context or {})})
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         return filtered_by(self, lookup)
@@ -58,15 +89,25 @@ class RecordAdmin(ReadOnly, admin.ModelAdmin):
                 return found, False
         return super().get_search_results(request, queryset, search_term)
 
-    @admin.display(description=_("phone"), ordering="phone")
+    @admin.display(description=_("phone"))
     def masked_phone(self, row: Any) -> str:
         return phones.mask(row.phone)
+
+
+class ProviderRecordAdmin(RecordAdmin):
+    """Asks for the providers by themselves: joined, MariaDB begins with these few and sorts all of the records."""
+
+    list_select_related = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("provider")
 
 
 class MessageInline(ReadOnly, admin.TabularInline):
     model = Message
     fields = (
         "created_at",
+        "attempt",
         "provider",
         "status",
         "error_reason",
@@ -102,7 +143,7 @@ class RecipientAdmin(RecordAdmin):
     list_display = ("masked_phone", "created_at", "claimed_at")
     fields = list_display
     readonly_fields = fields
-    search_fields = ("=id",)
+    search_fields = ("phone__exact",)
 
 
 @admin.register(Verification)
@@ -116,8 +157,8 @@ class VerificationAdmin(RecordAdmin):
         "created_at",
         "expires_at",
     )
-    list_filter = ("purpose", ("verified_at", admin.EmptyFieldListFilter), "created_at")
-    search_fields = ("=id",)
+    list_filter = (("purpose", PurposeFilter), ("verified_at", admin.EmptyFieldListFilter), "created_at")
+    search_fields = ("phone__exact",)
     inlines = (MessageInline,)
     fields = (
         "id",
@@ -145,7 +186,7 @@ class VerificationAdmin(RecordAdmin):
 
 
 @admin.register(Message)
-class MessageAdmin(RecordAdmin):
+class MessageAdmin(ProviderRecordAdmin):
     list_display = (
         "masked_phone",
         "purpose",
@@ -156,9 +197,7 @@ class MessageAdmin(RecordAdmin):
         "cost",
         "created_at",
     )
-    list_filter = ("status", "provider", "purpose", "error_reason", "created_at")
-    list_select_related = ("provider",)
-    search_fields = ("=id", "=remote_id")
+    list_filter = ("status", "provider", ("purpose", PurposeFilter), "error_reason", "created_at")
     inlines = (DeliveryReportInline, ReplyInline)
     fields = (
         "id",
@@ -167,6 +206,7 @@ class MessageAdmin(RecordAdmin):
         "verification",
         "provider",
         "template",
+        "attempt",
         "status",
         "remote_id",
         "error_reason",
@@ -175,6 +215,7 @@ class MessageAdmin(RecordAdmin):
         "segments",
         "cost",
         "created_at",
+        "claimed_at",
         "sent_at",
         "settled_at",
     )
@@ -182,12 +223,10 @@ class MessageAdmin(RecordAdmin):
 
 
 @admin.register(DeliveryReport)
-class DeliveryReportAdmin(RecordAdmin):
+class DeliveryReportAdmin(ProviderRecordAdmin):
     list_display = ("masked_phone", "provider", "outcome", "code", "source", "occurred_at", "received_at")
     # Without a message: about one that is not known here.
-    list_filter = ("outcome", ("message", admin.EmptyFieldListFilter), "provider", "source", "received_at")
-    list_select_related = ("provider",)
-    search_fields = ("=remote_id",)
+    list_filter = ("outcome", ("message", admin.EmptyFieldListFilter), "provider", "received_at")
     fields = (
         "masked_phone",
         "provider",
@@ -204,11 +243,9 @@ class DeliveryReportAdmin(RecordAdmin):
 
 
 @admin.register(Reply)
-class ReplyAdmin(RecordAdmin):
+class ReplyAdmin(ProviderRecordAdmin):
     list_display = ("masked_phone", "provider", "content", "occurred_at", "received_at")
     list_filter = ("provider", "received_at")
-    list_select_related = ("provider",)
-    search_fields = ("content", "=remote_id")
     fields = ("masked_phone", "provider", "message", "remote_id", "content", "occurred_at", "received_at")
     readonly_fields = fields
 

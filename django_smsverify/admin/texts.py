@@ -6,6 +6,8 @@ from django.contrib import admin
 
 from django_smsverify.models import Signature, Template
 
+from .deleting import KeptByRecords
+
 
 @admin.register(Signature)
 class SignatureAdmin(admin.ModelAdmin):
@@ -16,7 +18,8 @@ class SignatureAdmin(admin.ModelAdmin):
 
 
 @admin.register(Template)
-class TemplateAdmin(admin.ModelAdmin):
+class TemplateAdmin(KeptByRecords):
+    kept_by = ("messages",)
     list_display = ("name", "purpose", "provider", "signature", "remote_id", "status", "is_active")
     list_filter = ("provider", "status", "is_active", "purpose")
     list_select_related = ("provider", "signature")

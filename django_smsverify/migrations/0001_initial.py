@@ -147,6 +147,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('phone', django_smsverify.fields.PhoneField(max_length=16, verbose_name='phone')),
                 ('purpose', models.CharField(max_length=64, verbose_name='purpose')),
+                ('attempt', models.PositiveSmallIntegerField(default=1, help_text='Counted from 1 for each request; the next one goes to another provider.', verbose_name='attempt')),
                 ('values', django_smsverify.fields.EncryptedDictField(blank=True, default=dict, verbose_name='values')),
                 ('segments', models.PositiveSmallIntegerField(default=1, verbose_name='segments')),
                 ('cost', models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True, verbose_name='cost')),
@@ -156,9 +157,10 @@ class Migration(migrations.Migration):
                 ('error_code', models.CharField(blank=True, max_length=64, verbose_name="vendor's code")),
                 ('error_message', models.TextField(blank=True, verbose_name="vendor's words")),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created at')),
+                ('claimed_at', models.DateTimeField(blank=True, null=True, verbose_name='claimed at')),
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='handed over at')),
                 ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='settled at')),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='smsverify.provider', verbose_name='provider')),
+                ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='smsverify.provider', verbose_name='provider')),
                 ('template', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='smsverify.template', verbose_name='template')),
                 ('verification', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='smsverify.verification', verbose_name='verification')),
             ],
@@ -182,14 +184,14 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(choices=[('push', 'pushed by the vendor'), ('poll', 'asked from the vendor')], max_length=8, verbose_name='source')),
                 ('payload', models.JSONField(default=dict, verbose_name='payload')),
                 ('fingerprint', models.CharField(editable=False, max_length=64, unique=True)),
-                ('message', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reports', to='smsverify.message', verbose_name='message')),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='smsverify.provider', verbose_name='provider')),
+                ('message', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reports', to='smsverify.message', verbose_name='message')),
+                ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='smsverify.provider', verbose_name='provider')),
             ],
             options={
                 'verbose_name': 'delivery report',
                 'verbose_name_plural': 'delivery reports',
                 'ordering': ['-received_at'],
-                'indexes': [models.Index(fields=['provider', 'remote_id'], name='smsverify_d_provide_215900_idx'), models.Index(fields=['provider', '-received_at'], name='smsverify_d_provide_5566ef_idx'), models.Index(fields=['-received_at'], name='smsverify_d_receive_e0b632_idx')],
+                'indexes': [models.Index(fields=['phone', 'received_at'], name='smsverify_d_phone_5f8326_idx'), models.Index(fields=['remote_id', 'phone'], name='smsverify_d_remote__4be382_idx'), models.Index(fields=['message', 'received_at'], name='smsverify_d_message_807122_idx'), models.Index(fields=['provider', 'received_at'], name='smsverify_d_provide_3dbef7_idx'), models.Index(fields=['outcome', 'received_at'], name='smsverify_d_outcome_428c83_idx'), models.Index(fields=['received_at'], name='smsverify_d_receive_3d8fdc_idx')],
             },
         ),
         migrations.CreateModel(
@@ -204,13 +206,13 @@ class Migration(migrations.Migration):
                 ('payload', models.JSONField(default=dict, verbose_name='payload')),
                 ('fingerprint', models.CharField(editable=False, max_length=64, unique=True)),
                 ('message', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='replies', to='smsverify.message', verbose_name='message')),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='replies', to='smsverify.provider', verbose_name='provider')),
+                ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='replies', to='smsverify.provider', verbose_name='provider')),
             ],
             options={
                 'verbose_name': 'reply',
                 'verbose_name_plural': 'replies',
                 'ordering': ['-received_at'],
-                'indexes': [models.Index(fields=['-received_at'], name='smsverify_r_receive_ab6c0b_idx')],
+                'indexes': [models.Index(fields=['phone', 'received_at'], name='smsverify_r_phone_e1250b_idx'), models.Index(fields=['remote_id'], name='smsverify_r_remote__aea59d_idx'), models.Index(fields=['provider', 'received_at'], name='smsverify_r_provide_2e3e56_idx'), models.Index(fields=['received_at'], name='smsverify_r_receive_e45269_idx')],
             },
         ),
         migrations.AddIndex(
@@ -219,15 +221,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='verification',
-            index=models.Index(fields=['phone', 'expires_at'], name='smsverify_v_phone_2865c0_idx'),
+            index=models.Index(fields=['phone', 'created_at'], name='smsverify_v_phone_05a83f_idx'),
         ),
         migrations.AddIndex(
             model_name='verification',
-            index=models.Index(fields=['phone', 'attempted_at'], name='smsverify_v_phone_adbf6c_idx'),
+            index=models.Index(fields=['purpose', 'created_at'], name='smsverify_v_purpose_fa98e3_idx'),
         ),
         migrations.AddIndex(
             model_name='verification',
-            index=models.Index(fields=['-created_at'], name='smsverify_v_created_0a8840_idx'),
+            index=models.Index(fields=['created_at'], name='smsverify_v_created_2cdfa5_idx'),
         ),
         migrations.AddIndex(
             model_name='message',
@@ -235,11 +237,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='message',
-            index=models.Index(fields=['provider', 'remote_id'], name='smsverify_m_provide_e2ca6d_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['status', 'created_at'], name='smsverify_m_status_4869e2_idx'),
+            index=models.Index(fields=['remote_id', 'phone'], name='smsverify_m_remote__3f5988_idx'),
         ),
         migrations.AddIndex(
             model_name='message',
@@ -247,6 +245,22 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='message',
-            index=models.Index(fields=['-created_at'], name='smsverify_m_created_855daf_idx'),
+            index=models.Index(fields=['status', 'created_at'], name='smsverify_m_status_4869e2_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['provider', 'created_at'], name='smsverify_m_provide_22b6de_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['purpose', 'created_at'], name='smsverify_m_purpose_80aef5_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['error_reason', 'created_at'], name='smsverify_m_error_r_149c01_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['created_at'], name='smsverify_m_created_9e0d4f_idx'),
         ),
     ]

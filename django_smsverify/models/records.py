@@ -60,9 +60,9 @@ class Verification(models.Model):
         verbose_name_plural = _("verifications")
         ordering = ["-created_at"]
         indexes = [
-            models.Index(fields=["phone", "expires_at"]),
-            models.Index(fields=["phone", "attempted_at"]),
-            models.Index(fields=["-created_at"]),
+            models.Index(fields=["phone", "created_at"]),
+            models.Index(fields=["purpose", "created_at"]),
+            models.Index(fields=["created_at"]),
         ]
 
     def __str__(self) -> str:
@@ -101,10 +101,15 @@ class Message(Polled):
         related_name="messages",
         verbose_name=_("verification"),
     )
-    provider = models.ForeignKey(Provider, models.PROTECT, related_name="messages", verbose_name=_("provider"))
+    provider = models.ForeignKey(
+        Provider, models.PROTECT, related_name="messages", verbose_name=_("provider"), db_index=False
+    )
     template = models.ForeignKey(Template, models.PROTECT, related_name="messages", verbose_name=_("template"))
     phone = PhoneField(_("phone"))
     purpose = models.CharField(_("purpose"), max_length=64)
+    attempt = models.PositiveSmallIntegerField(
+        _("attempt"), default=1, help_text=_("Counted from 1 for each request; the next one goes to another provider.")
+    )
     values = EncryptedDictField(_("values"))
     segments = models.PositiveSmallIntegerField(_("segments"), default=1)
     cost = models.DecimalField(_("cost"), max_digits=10, decimal_places=4, null=True, blank=True)
@@ -114,6 +119,7 @@ class Message(Polled):
     error_code = models.CharField(_("vendor's code"), max_length=64, blank=True)
     error_message = models.TextField(_("vendor's words"), blank=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("handed over at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
 
@@ -125,10 +131,13 @@ class Message(Polled):
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["phone", "created_at"]),
-            models.Index(fields=["provider", "remote_id"]),
-            models.Index(fields=["status", "created_at"]),
+            models.Index(fields=["remote_id", "phone"]),
             models.Index(fields=["settled_at", "poll_at"]),
-            models.Index(fields=["-created_at"]),
+            models.Index(fields=["status", "created_at"]),
+            models.Index(fields=["provider", "created_at"]),
+            models.Index(fields=["purpose", "created_at"]),
+            models.Index(fields=["error_reason", "created_at"]),
+            models.Index(fields=["created_at"]),
         ]
 
     def __str__(self) -> str:
@@ -138,9 +147,17 @@ class Message(Polled):
 class DeliveryReport(models.Model):
     """The vendor's later word about one message."""
 
-    provider = models.ForeignKey(Provider, models.PROTECT, related_name="reports", verbose_name=_("provider"))
+    provider = models.ForeignKey(
+        Provider, models.PROTECT, related_name="reports", verbose_name=_("provider"), db_index=False
+    )
     message = models.ForeignKey(
-        Message, models.SET_NULL, null=True, blank=True, related_name="reports", verbose_name=_("message")
+        Message,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="reports",
+        verbose_name=_("message"),
+        db_index=False,
     )
     remote_id = models.CharField(_("id at the vendor"), max_length=64)
     phone = PhoneField(_("phone"))
@@ -160,9 +177,12 @@ class DeliveryReport(models.Model):
         verbose_name_plural = _("delivery reports")
         ordering = ["-received_at"]
         indexes = [
-            models.Index(fields=["provider", "remote_id"]),
-            models.Index(fields=["provider", "-received_at"]),
-            models.Index(fields=["-received_at"]),
+            models.Index(fields=["phone", "received_at"]),
+            models.Index(fields=["remote_id", "phone"]),
+            models.Index(fields=["message", "received_at"]),
+            models.Index(fields=["provider", "received_at"]),
+            models.Index(fields=["outcome", "received_at"]),
+            models.Index(fields=["received_at"]),
         ]
 
     def __str__(self) -> str:
@@ -172,7 +192,9 @@ class DeliveryReport(models.Model):
 class Reply(models.Model):
     """A text that the phone's owner sent back."""
 
-    provider = models.ForeignKey(Provider, models.PROTECT, related_name="replies", verbose_name=_("provider"))
+    provider = models.ForeignKey(
+        Provider, models.PROTECT, related_name="replies", verbose_name=_("provider"), db_index=False
+    )
     message = models.ForeignKey(
         Message, models.SET_NULL, null=True, blank=True, related_name="replies", verbose_name=_("message")
     )
@@ -190,7 +212,12 @@ class Reply(models.Model):
         verbose_name = _("reply")
         verbose_name_plural = _("replies")
         ordering = ["-received_at"]
-        indexes = [models.Index(fields=["-received_at"])]
+        indexes = [
+            models.Index(fields=["phone", "received_at"]),
+            models.Index(fields=["remote_id"]),
+            models.Index(fields=["provider", "received_at"]),
+            models.Index(fields=["received_at"]),
+        ]
 
     def __str__(self) -> str:
         return phones.mask(self.phone)

@@ -11,11 +11,15 @@ from django_smsverify.management.terminal import progress_bar, stoppable
 from django_smsverify.models import DeliveryReport, ReportBatch
 from django_smsverify.polling import LIMIT, poll
 
+MANY = 1000
+"""Counted no further: this runs every minute, and there may be millions where an account is shared."""
+
 
 class Command(BaseCommand):
     help = (
-        "Asks vendors for delivery reports and verdicts that did not come by webhook, and settles messages of which "
-        "no more news can come. Run it every minute: each message is asked about at growing intervals."
+        "Asks vendors for delivery reports and verdicts that did not come by webhook, sends what a process that died "
+        "had queued, and settles messages of which no more news can come. Run it every minute: each message is asked "
+        "about at growing intervals."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,7 +34,9 @@ class Command(BaseCommand):
         self.stdout.write(did or "nothing to ask")
         if stopped():
             self.stdout.write("stopped early, as asked; the next run goes on")
-        if unknown := DeliveryReport.objects.filter(message__isnull=True).count():
-            self.stdout.write(f"{unknown} delivery reports are about messages that are not known here")
+        unknown = DeliveryReport.objects.filter(message__isnull=True).order_by()
+        if count := unknown[: MANY + 1].count():
+            words = f"over {MANY}" if count > MANY else count
+            self.stdout.write(f"{words} delivery reports are about messages that are not known here")
         if unread := ReportBatch.objects.exclude(problems="").count():
             self.stdout.write(f"{unread} fetched batches have parts that cannot be read: see the admin")

@@ -21,6 +21,9 @@ from django_smsverify.models.accounts import LOOPBACK
 from django_smsverify.types import Account
 from django_smsverify.webhooks import TEST
 
+NEWEST = 1000
+"""The reports that tell how a vendor reports now."""
+
 
 class Command(BaseCommand):
     help = (
@@ -101,15 +104,17 @@ def path_of(provider: Provider) -> str:
 
 
 def heard(provider: Provider) -> str:
-    """When the vendor last pushed a report, and what could not be joined to a message."""
-    reports = DeliveryReport.objects.filter(provider=provider)
-    last = reports.filter(source=ReportSource.PUSH).order_by("-received_at").first()
-    unknown = reports.filter(message__isnull=True).count()
-    when = "no report was ever pushed"
-    if last:
-        moment = timezone.localtime(last.received_at) if settings.USE_TZ else last.received_at
+    """When the vendor last pushed a report, and how many of the newest could not be joined to a message."""
+    # Looked for among all of them, a push that never was would be looked for in millions.
+    newest = DeliveryReport.objects.filter(provider=provider).order_by("-received_at")[:NEWEST]
+    told = list(newest.values_list("source", "received_at", "message"))
+    pushed = [moment for source, moment, _ in told if source == ReportSource.PUSH]
+    unknown = sum(message is None for *_, message in told)
+    when = "no report was ever pushed" if len(told) < NEWEST else f"none of the last {NEWEST} reports was pushed"
+    if pushed:
+        moment = timezone.localtime(pushed[0]) if settings.USE_TZ else pushed[0]
         when = f"last report pushed at {moment:%Y-%m-%d %H:%M:%S}"
-    return f"{when}; {unknown} about unknown messages" if unknown else when
+    return f"{when}; {unknown} of the last {len(told)} about unknown messages" if unknown else when
 
 
 def problem(url: str, provider: Provider) -> str:

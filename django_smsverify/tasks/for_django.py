@@ -1,4 +1,4 @@
-"""The commands as background tasks of `django.tasks`; before Django 6.0 of its backport, django-tasks."""
+"""Tasks of `django.tasks`; before Django 6.0 of its backport, django-tasks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 import django
 
-from . import polling
+from django_smsverify import polling, waiting
 
 if TYPE_CHECKING or django.VERSION < (6, 0):
     from django_tasks import task
 else:
     from django.tasks import task
+
+
+@task()
+def deliver(ids: list[str]) -> int:
+    """Delivers those of these messages that still are queued; returns how many were."""
+    return waiting.deliver_waiting(ids)
 
 
 @task()

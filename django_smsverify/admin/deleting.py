@@ -1,0 +1,24 @@
+"""What cannot be deleted because records lean on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+
+class KeptByRecords(admin.ModelAdmin):
+    """Says of each object that has records that these keep it; Django would load and list them all, millions."""
+
+    kept_by: tuple[str, ...] = ()
+    """The relations to the records."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        kept = [
+            f"{obj}: {getattr(obj, name).model._meta.verbose_name_plural}"
+            for obj in objs
+            for name in self.kept_by
+            if getattr(obj, name).first()  # the newest, by an index; exists() has no order and may read the table
+        ]
+        return ([], {}, set(), kept) if kept else super().get_deleted_objects(objs, request)

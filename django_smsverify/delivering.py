@@ -1,0 +1,196 @@
+"""The delivery of queued messages, by whoever comes to it: the request itself, a worker, or the poll after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from . import circuits, routing, texts, throttling
+from .conf import conf
+from .enums import MessageStatus, Reason
+from .exceptions import (
+    GatewayRejected,
+    GatewayUnavailable,
+    InvalidGateway,
+    NoRoute,
+    Throttled,
+    UnknownPurpose,
+)
+from .gateways import gateway_class
+from .gateways.base import Outcome
+from .handover import hand_over
+from .models import Message, Provider, Template, Verification
+from .recording import record, withdraw
+from .transactions import commit
+
+LEAST_LIFE = timedelta(seconds=60)
+"""A code that is about to expire is not worth an SMS."""
+WAY = 5
+"""Seconds that an SMS may be under way before its text counts a minute less."""
+
+
+def least_life(purpose: str) -> timedelta:
+    """What must be left of a code's life when it is sent; never so much that none could be."""
+    return min(LEAST_LIFE, timedelta(seconds=conf.of(purpose).CODE_LIFETIME) / 2)
+
+
+def queue(template: Template, verification: Verification, attempt: int = 1) -> Message:
+    """One attempt to send a code, for `deliver`; the caller holds the number's row."""
+    return Message.objects.primary().create(
+        verification=verification,
+        provider=template.provider,
+        template=template,
+        phone=verification.phone,
+        purpose=verification.purpose,
+        attempt=attempt,
+        segments=segments_of_code(template, verification),
+        created_at=timezone.now(),
+    )
+
+
+def segments_of_code(template: Template, verification: Verification) -> int:
+    return segments(template, _code_values(verification, code="0" * verification.code_length))
+
+
+def segments(template: Template, values: Mapping[str, str]) -> int:
+    """How many SMS the carriers will bill."""
+    signature = template.signature.text if template.signature else ""
+    return texts.segments(texts.signed(signature, texts.render(template.content, values)))
+
+
+@sensitive_variables()
+def deliver(verification: Verification, message: Message) -> Message:
+    """Hands a queued code to one provider after the other until an SMS has left or may have left.
+
+    Returns the last attempt, which is `not_sent` when none has. What somebody else has claimed is left to him.
+    """
+    last, following = message, message  # type: Message, Message | None
+    while following is not None:
+        last = following
+        handed_over = hand_over([last], {last.phone: _code_values(verification, verification.code())})
+        if not handed_over:
+            break
+        outcome = handed_over[0][1]
+        template = _next_route(verification, last) if _may_go_on(outcome) else None
+        following = commit(Message, partial(_conclude, verification, last, outcome, template))
+        circuits.note(last.provider, [outcome])
+    return last
+
+
+def _may_go_on(outcome: Outcome) -> bool:
+    """Whether another provider may be tried: only when certainly nothing was sent, and the number is not at fault."""
+    if isinstance(outcome, GatewayRejected):
+        return outcome.reason != Reason.RECIPIENT
+    return isinstance(outcome, GatewayUnavailable)
+
+
+def _next_route(verification: Verification, message: Message) -> Template | None:
+    return circuits.choose(untried(verification, message))
+
+
+def untried(verification: Verification, message: Message) -> list[Template]:
+    """The routes by providers that this request has not tried yet, the present attempt among them."""
+    try:
+        templates = routing.routes(verification.purpose)
+    except (NoRoute, UnknownPurpose):  # an operator has closed the way meanwhile
+        return []
+    attempts = Message.objects.primary().filter(verification=verification).order_by("-created_at")
+    tried = set(attempts.values_list("provider_id", flat=True)[: message.attempt])
+    return [template for template in templates if template.provider_id not in tried]
+
+
+def _conclude(
+    verification: Verification, message: Message, outcome: Outcome, template: Template | None
+) -> Message | None:
+    """Records an attempt and returns the next one, queued together with the refusal of the last, so that no
+    other request finds the number free between them; None when there is to be none."""
+    throttling.hold(verification.recipient)
+    record(message, outcome)
+    if message.status != MessageStatus.NOT_SENT:
+        return None
+    if template is None or not _is_still_wanted(verification):
+        _end_unsent(verification)
+        return None
+    return queue(template, verification, message.attempt + 1)
+
+
+def _is_still_wanted(verification: Verification) -> bool:
+    """Not when the refusal took so long that the code is about to expire or another request has sent an SMS."""
+    now = timezone.now()
+    try:
+        throttling.check_number(verification.phone, now)
+    except Throttled:
+        return False
+    return verification.expires_at - now >= least_life(verification.purpose)
+
+
+def _end_unsent(verification: Verification) -> None:
+    """A code that nobody received must not count as an open question of the number."""
+    attempts = Message.objects.primary().filter(verification=verification)
+    if not attempts.exclude(status=MessageStatus.NOT_SENT).exists():
+        verification.expires_at = timezone.now()
+        Verification.objects.primary().filter(pk=verification.pk).update(expires_at=verification.expires_at)
+
+
+def cancel(message: Message, why: str) -> bool:
+    """Withdraws a message if it still is queued, and with it a code that nobody received; whether it was."""
+    verification = message.verification
+
+    def end() -> bool:
+        if verification is not None:
+            throttling.hold(verification.recipient)
+        withdrawn = withdraw(message, why)
+        if verification is not None:
+            _end_unsent(verification)
+        return withdrawn
+
+    return commit(Message, end)
+
+
+@sensitive_variables()
+def deliver_batch(batch: Sequence[Message]) -> None:
+    """Hands messages without a code, as `batches` makes them, to their gateway in one call."""
+    outcomes = hand_over(batch, {message.phone: message.values for message in batch})
+    for message, outcome in outcomes:
+        record(message, outcome)
+    if outcomes:
+        circuits.note(batch[0].provider, [outcome for _, outcome in outcomes])
+
+
+@sensitive_variables()
+def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    """As many messages at a time as a gateway takes in one call: of one template, of equal values where it must
+    be so, and no number twice."""
+    open_batches: dict[object, dict[str, Message]] = {}
+    for message in messages:
+        most, same_text = _manners(message.provider)
+        same = tuple(sorted(message.values.items())) if same_text else None
+        batch = open_batches.setdefault((message.template_id, same), {})
+        if message.phone in batch:
+            yield list(batch.values())
+            batch.clear()
+        batch[message.phone] = message
+        if len(batch) == most:
+            yield list(batch.values())
+            batch.clear()
+    yield from (list(batch.values()) for batch in open_batches.values() if batch)
+
+
+def _manners(provider: Provider) -> tuple[int, bool]:
+    """How many numbers a gateway takes in one call, and whether all must get the same text."""
+    try:
+        kind = gateway_class(provider.gateway)
+    except InvalidGateway:  # will be said of each message
+        return 1, False
+    return kind.max_recipients, kind.same_text
+
+
+@sensitive_variables()
+def _code_values(verification: Verification, code: str) -> dict[str, str]:
+    left = (verification.expires_at - timezone.now()).total_seconds()
+    # The seconds that the way here took do not cost a minute.
+    return {"code": code, "minutes": str(max(1, int(left + WAY) // 60))}

@@ -1,0 +1,510 @@
+"""Delivery by somebody who comes late: a worker, or the poll after a crash; and a queue that cannot be reached."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import pytest
+import requests
+import time_machine
+from django.db import connection
+from django.test import override_settings
+from django.utils import timezone
+from sandbox.faults import Fault
+from sandbox.server import Sandbox
+
+from django_smsverify import circuits, dispatch
+from django_smsverify.enums import MessageStatus
+from django_smsverify.exceptions import GatewayUnavailable, NoRoute, Throttled
+from django_smsverify.gateways.base import Outcome
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.mending import FORGOTTEN
+from django_smsverify.models import Message, Provider, Template
+from django_smsverify.polling import poll
+from django_smsverify.sending import resend_code, send_code, send_message
+from django_smsverify.signals import message_settled
+from django_smsverify.types import OutgoingSMS
+from django_smsverify.verifying import verify_code
+from django_smsverify.waiting import deliver_waiting
+
+from .conftest import PHONE, Ear, MakeProvider, Site, add_template, last_code, refusal
+from .test_hearing import heard
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NOTICE = "{name}，您的订单已发货，请注意查收。"
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOW, tick=False) as coordinates:
+        yield coordinates
+
+
+class Queue:
+    """Stands for a broker: keeps the ids of each task, or cannot be reached."""
+
+    def __init__(self) -> None:
+        self.tasks: list[list[str]] = []
+        self.is_up = True
+        self.asked = 0
+
+    def put(self, ids: list[str]) -> None:
+        self.asked += 1
+        if not self.is_up:
+            raise ConnectionError("no broker at amqp://user:S3CRET@broker")
+        self.tasks.append(ids)
+
+    def work(self) -> None:
+        """A worker that does all tasks."""
+        while self.tasks:
+            deliver_waiting(self.tasks.pop(0))
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+    queue = Queue()
+    monkeypatch.setattr(dispatch, "_enqueue", queue.put)
+    with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
+        yield queue
+
+
+def statuses() -> list[str]:
+    return list(Message.objects.order_by("created_at").values_list("status", flat=True))
+
+
+class BuggyGateway(MemoryGateway):
+    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+        raise RuntimeError(f"a bug over {sms.recipients}")
+
+
+class TestWithAQueue:
+    def test_the_answer_comes_before_the_vendor_is_called(self, queue: Queue, memory: MakeProvider, site: Site) -> None:
+        memory()
+
+        sent = site.send()
+
+        assert (sent.status_code, statuses(), len(MemoryGateway.outbox)) == (202, ["queued"], 0)
+        assert queue.tasks == [[str(Message.objects.get().pk)]]
+        assert told(site, sent)["status"] == "queued"
+        queue.work()
+        assert told(site, sent)["status"] == "accepted"
+        assert site.verify(sent.json()["verification_id"], last_code()).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("fault", "code"), [(Fault.refuse("405"), "gateway_unavailable"), (Fault.refuse("406"), "phone_rejected")]
+    )
+    def test_the_refusal_that_the_answer_could_not_tell_is_told_when_asked(
+        self, queue: Queue, vendor: MakeProvider, sandbox: Sandbox, site: Site, fault: Fault, code: str
+    ) -> None:
+        vendor("ihuyi")
+        sandbox.misbehave("ihuyi", fault)
+        sent = site.send()
+        assert sent.status_code == 202
+
+        queue.work()
+
+        answer = told(site, sent)
+        assert (answer["status"], answer["code"], answer["expires_in"]) == ("not_sent", code, 0)
+        assert answer["detail"]
+        assert site.send().status_code == 202, "it cost the number nothing"
+
+    def test_a_task_that_comes_twice_or_to_many_at_once_sends_once(
+        self, queue: Queue, vendor: MakeProvider, sandbox: Sandbox
+    ) -> None:
+        vendor("topthink")
+        send_code(PHONE, "login")
+        ids, barrier = queue.tasks[0], threading.Barrier(8)
+
+        def work(_: int) -> None:
+            barrier.wait(60)
+            try:
+                deliver_waiting(ids)
+                deliver_waiting(ids)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+
+        assert len(sandbox.inbox.of(PHONE[3:])) == 1
+        assert statuses() == ["accepted"]
+
+    def test_failover_goes_on_where_the_request_ended(
+        self, queue: Queue, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
+    ) -> None:
+        vendor("ihuyi", priority=1)
+        vendor("topthink", priority=2)
+        memory(priority=3)
+        sandbox.misbehave("ihuyi", Fault.refuse("405"))
+        sandbox.misbehave("topthink", Fault.status(403))
+        send_code(PHONE, "login")
+
+        queue.work()
+
+        assert statuses() == ["not_sent", "not_sent", "accepted"]
+        assert list(Message.objects.order_by("attempt").values_list("attempt", flat=True)) == [1, 2, 3]
+
+    def test_a_notice_to_many_goes_in_bundles(self, queue: Queue, vendor: MakeProvider, sandbox: Sandbox) -> None:
+        template = add_template(vendor("topthink"), "notice", NOTICE, "236")
+        numbers = [f"+86139{number:08}" for number in range(dispatch.BUNDLE + 1)]
+
+        messages = send_message(template, {number: {"name": "王"} for number in numbers})
+
+        assert {message.status for message in messages} == {"queued"}
+        assert [len(ids) for ids in queue.tasks] == [dispatch.BUNDLE, 1]
+        assert Message.objects.exclude(values={}).count() == len(numbers)
+        queue.work()
+        assert {sms.phone for sms in sandbox.inbox.all()} == {number[3:] for number in numbers}
+        assert Message.objects.filter(status="accepted", values={}).count() == len(numbers)
+
+
+def told(site: Site, sent: requests.Response) -> dict[str, Any]:
+    answer = requests.get(f"{site.url}/sms/send/{sent.json()['verification_id']}/", timeout=20)
+    assert answer.status_code == 200
+    return answer.json()  # type: ignore[no-any-return]
+
+
+class TestWithoutABroker:
+    @pytest.fixture(autouse=True)
+    def _down(self, queue: Queue) -> None:
+        queue.is_up = False
+
+    def test_nothing_is_sent_now_or_later_and_nothing_is_charged(
+        self, queue: Queue, memory: MakeProvider, site: Site, log: Ear
+    ) -> None:
+        memory()
+        with heard(message_settled, "message") as settled:
+            assert refusal(site.send()) == (503, "gateway_unavailable")
+
+        assert (statuses(), len(settled)) == (["not_sent"], 1)
+        assert Message.objects.get().error_message == "the task queue could not be reached"
+        assert "S3CRET" not in log.text
+        queue.is_up = True
+        assert site.send().status_code == 202
+        queue.work()
+        assert len(MemoryGateway.outbox) == 1
+
+    def test_a_code_that_was_sent_before_lives_on(self, queue: Queue, memory: MakeProvider) -> None:
+        memory()
+        queue.is_up = True
+        verification = send_code(PHONE, "login")
+        queue.work()
+        queue.is_up = False
+        Message.objects.update(created_at=timezone.now() - timedelta(seconds=60))
+
+        with pytest.raises(NoRoute):
+            resend_code(verification.pk)
+
+        assert verify_code(verification.pk, last_code()).verified_at
+
+    def test_what_a_worker_got_all_the_same_is_no_failure(
+        self, queue: Queue, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The broker took the task, and its confirmation was lost."""
+
+        def publish(ids: list[str]) -> None:
+            deliver_waiting(ids)
+            raise ConnectionError
+
+        memory()
+        monkeypatch.setattr(dispatch, "_enqueue", publish)
+
+        verification = send_code(PHONE, "login")
+
+        assert statuses() == ["accepted"]
+        assert verify_code(verification.pk, last_code()).verified_at
+
+    def test_a_notice_to_many_waits_for_it_once(self, queue: Queue, memory: MakeProvider) -> None:
+        template = add_template(memory(), "notice", NOTICE, "")
+
+        messages = send_message(template, {f"+86139{n:08}": {"name": "王"} for n in range(2 * dispatch.BUNDLE)})
+
+        assert {message.status for message in messages} == {"not_sent"}
+        assert queue.asked == 1
+        assert not Message.objects.exclude(values={}).exists()
+
+
+@pytest.fixture
+def forget(queue: Queue, clock: time_machine.Traveller) -> Callable[[timedelta], None]:
+    def lose(age: timedelta = FORGOTTEN + timedelta(seconds=1)) -> None:
+        queue.tasks.clear()
+        clock.shift(age)
+
+    return lose
+
+
+class TestForgotten:
+    """What was queued by a process that died: nobody will claim it but the poll."""
+
+    def test_is_sent_once_and_its_code_verifies(self, forget: Callable[..., None], memory: MakeProvider) -> None:
+        memory()
+        verification = send_code(PHONE, "login")
+        assert poll() == {}
+        forget()
+
+        assert poll() == {"taken up": 1}
+        assert poll() == {}
+
+        assert (statuses(), len(MemoryGateway.outbox)) == (["accepted"], 1)
+        assert "4分钟" in MemoryGateway.outbox[0].text, "the text says how long it lives now"
+        assert verify_code(verification.pk, last_code()).verified_at
+
+    def test_is_not_sent_when_the_code_is_about_to_expire(
+        self, forget: Callable[..., None], memory: MakeProvider
+    ) -> None:
+        memory()
+        verification = send_code(PHONE, "login")
+        forget(timedelta(seconds=241))
+
+        with heard(message_settled, "message") as settled:
+            assert poll() == {"taken up": 1}
+
+        assert (statuses(), len(settled), len(MemoryGateway.outbox)) == (["not_sent"], 1, 0)
+        assert "only 59 seconds left" in Message.objects.get().error_message
+        assert resend_code(verification.pk).seconds_left(timezone.now()) == 300, "it cost nothing, and may be resent"
+
+    def test_is_not_sent_when_the_person_has_asked_again(
+        self, forget: Callable[..., None], memory: MakeProvider
+    ) -> None:
+        memory()
+        first = send_code(PHONE, "login")
+        forget()
+        second = resend_code(first.pk)
+        forget()
+
+        assert poll() == {"taken up": 2}
+
+        assert statuses() == ["not_sent", "accepted"]
+        assert verify_code(second.pk, last_code()).verified_at, "the code of both lives on"
+
+    def test_is_not_sent_when_the_code_was_used(self, forget: Callable[..., None], memory: MakeProvider) -> None:
+        memory()
+        verification = send_code(PHONE, "login")
+        verify_code(verification.pk, verification.code())
+        forget()
+
+        poll()
+
+        assert (statuses(), len(MemoryGateway.outbox)) == (["not_sent"], 0)
+        assert Message.objects.get().error_message.endswith("already_used")
+
+    def test_is_not_sent_when_the_key_of_its_code_is_gone(
+        self, forget: Callable[..., None], memory: MakeProvider
+    ) -> None:
+        memory()
+        send_code(PHONE, "login")
+        forget()
+
+        with override_settings(SECRET_KEY="another-key-" * 5):
+            poll()
+
+        assert statuses() == ["not_sent"]
+
+    def test_goes_on_with_the_providers_that_this_request_has_not_tried(
+        self, forget: Callable[..., None], memory: MakeProvider, vendor: MakeProvider, sandbox: Sandbox
+    ) -> None:
+        vendor("ihuyi", priority=1)
+        vendor("topthink", priority=2)
+        memory(priority=3)
+        send_code(PHONE, "login")
+        first = Message.objects.get()
+        Message.objects.update(status=MessageStatus.NOT_SENT)
+        follower = Message.objects.get()
+        follower.pk, follower.attempt, follower.status = None, 2, MessageStatus.QUEUED
+        follower.provider = Provider.objects.get(slug="topthink")
+        follower.template = follower.provider.templates.get()
+        follower.created_at += timedelta(seconds=1)
+        follower.save(force_insert=True)
+        sandbox.misbehave("topthink", Fault.status(403))
+        forget(2 * FORGOTTEN)
+
+        poll()
+
+        tried = Message.objects.order_by("attempt").values_list("provider__slug", "status")
+        assert list(tried) == [(first.provider.slug, "not_sent"), ("topthink", "not_sent"), ("memory", "accepted")]
+
+    def test_notices_go_in_batches_and_no_number_twice_in_one(
+        self, forget: Callable[..., None], vendor: MakeProvider, sandbox: Sandbox
+    ) -> None:
+        template = add_template(vendor("apispace"), "notice", NOTICE, "")
+        for name in ("王", "李"):
+            send_message(template, {f"+861390000000{n}": {"name": name} for n in range(3)})
+        forget()
+
+        assert poll()["taken up"] == 6
+
+        texts = sorted((sms.phone, sms.text[5:6]) for sms in sandbox.inbox.all())
+        assert texts == sorted((f"1390000000{n}", name) for n in range(3) for name in ("王", "李"))
+        assert {(message.status, str(message.values)) for message in Message.objects.all()} == {("accepted", "{}")}
+
+    def test_a_bug_of_one_gateway_keeps_no_other(
+        self, forget: Callable[..., None], memory: MakeProvider, log: Ear
+    ) -> None:
+        buggy = memory("login", slug="buggy")
+        memory("payment")
+        send_code(PHONE, "login")
+        send_code("13900139000", "payment")
+        Provider.objects.filter(pk=buggy.pk).update(gateway="buggy")
+        forget()
+
+        site = {"GATEWAYS": {"buggy": f"{__name__}.BuggyGateway"}, "DISPATCH": "celery"}
+        with override_settings(SMSVERIFY=site):
+            assert poll() == {"taken up": 2}
+
+        left = dict(Message.objects.values_list("provider__slug", "status"))
+        assert left == {"buggy": "sending", "memory": "accepted"}, "nobody knows what it did, and nobody does it again"
+        assert "The delivery by buggy failed with RuntimeError" in log.text
+
+    def test_a_gateway_that_is_gone_is_the_accounts_fault(
+        self, forget: Callable[..., None], memory: MakeProvider
+    ) -> None:
+        provider = memory()
+        template = add_template(provider, "notice", NOTICE, "")
+        send_message(template, {PHONE: {"name": "王"}})
+        Provider.objects.update(gateway="gone")
+        forget()
+
+        poll()
+
+        assert (Message.objects.get().status, Message.objects.get().error_reason) == ("not_sent", "account")
+
+
+class TestMuchHasChanged:
+    """Between the moment when a message was queued and that when somebody delivers it."""
+
+    def test_a_late_code_is_an_sms_of_the_moment_when_it_is_sent(
+        self, queue: Queue, memory: MakeProvider, clock: time_machine.Traveller
+    ) -> None:
+        memory()
+        send_code(PHONE, "login")
+        clock.shift(timedelta(seconds=90))
+        queue.work()
+
+        with pytest.raises(Throttled) as refused:
+            send_code(PHONE, "login")
+
+        assert (refused.value.retry_after, len(MemoryGateway.outbox)) == (60, 1)
+
+    def test_a_stranger_who_asks_meanwhile_does_not_end_the_owners_code(
+        self, queue: Queue, memory: MakeProvider, clock: time_machine.Traveller
+    ) -> None:
+        memory()
+        owners = send_code(PHONE, "login")
+        clock.shift(timedelta(seconds=61))
+        send_code(PHONE, "login")
+        queue.work()
+        assert len(MemoryGateway.outbox) == 1
+
+        clock.shift(timedelta(seconds=60))
+        resend_code(owners.pk)
+        queue.work()
+
+        assert verify_code(owners.pk, last_code()).verified_at
+
+    @pytest.mark.parametrize("change", ["circuit", "provider", "template", "moved"])
+    def test_a_code_goes_the_way_that_is_best_now(self, change: str, queue: Queue, memory: MakeProvider) -> None:
+        first, second = memory(slug="first", priority=1), memory(slug="second", priority=2)
+        send_code(PHONE, "login")
+        if change == "circuit":
+            for _ in range(circuits.FAILURES):
+                circuits.note(first, [GatewayUnavailable("refused")])
+        elif change == "provider":
+            Provider.objects.filter(pk=first.pk).update(is_active=False)
+        elif change == "template":
+            first.templates.update(status="rejected")
+        else:
+            first.templates.update(provider=second)
+
+        queue.work()
+
+        message = Message.objects.get()
+        assert (message.provider, message.template.provider, message.status) == (second, second, "accepted")
+        assert len(MemoryGateway.outbox) == 1
+
+    def test_a_code_without_any_way_left_costs_nothing(self, queue: Queue, memory: MakeProvider) -> None:
+        provider = memory()
+        send_code(PHONE, "login")
+        Provider.objects.update(is_active=False)
+        queue.work()
+
+        assert (statuses(), len(MemoryGateway.outbox)) == (["not_sent"], 0)
+        Provider.objects.filter(pk=provider.pk).update(is_active=True)
+        send_code(PHONE, "login")
+
+    @pytest.mark.parametrize("change", ["template", "age", "key"])
+    def test_a_notice_that_cannot_or_should_not_go_is_withdrawn_and_keeps_no_code(
+        self, change: str, forget: Callable[..., None], memory: MakeProvider
+    ) -> None:
+        template = add_template(memory("payment", slug="other"), "notice", NOTICE, "")
+        memory()
+        (notice,) = send_message(template, {"+8613900139000": {"name": "王"}})
+        if change == "template":
+            Template.objects.filter(pk=template.pk).update(is_active=False)
+        elif change == "age":
+            Message.objects.update(created_at=timezone.now() - timedelta(hours=25))
+        else:
+            with override_settings(SMSVERIFY={"ENCRYPTION_KEYS": ["lost"]}):
+                Message.objects.update(values={"name": "王"})
+        send_code(PHONE, "login")
+        forget()
+
+        assert poll() == {"taken up": 2}
+
+        notice.refresh_from_db()
+        assert (notice.status, [sms.phone for sms in MemoryGateway.outbox]) == ("not_sent", [PHONE])
+        assert notice.error_message
+
+    def test_what_nobody_took_is_given_back_to_the_limits_that_are_shared(
+        self, queue: Queue, memory: MakeProvider
+    ) -> None:
+        provider = memory()
+        limits = {"DISPATCH": "celery", "PREFIX_LIMITS": ("2/h",), "GLOBAL_LIMITS": ("2/h",)}
+        with override_settings(SMSVERIFY=limits):
+            for last in range(6):
+                send_code(f"1380013800{last}", "login")
+                Provider.objects.update(gateway="gone")
+                queue.work()
+                queue.work()
+                Provider.objects.filter(pk=provider.pk).update(gateway="memory")
+
+            assert statuses() == ["not_sent"] * 6
+            for last in range(2):
+                send_code(f"1380013800{last}", "login")
+            with pytest.raises(Throttled):
+                send_code("13800138002", "login")
+
+
+def test_a_code_of_the_shortest_life_is_sent_all_the_same(memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"CODE_LIFETIME": 60}):
+        verification = send_code(PHONE, "login")
+
+    assert verify_code(verification.pk, last_code()).verified_at
+
+
+class SlowGateway(MemoryGateway):
+    """Refuses when the code is almost over."""
+
+    clock: ClassVar[time_machine.Traveller]
+
+    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+        self.clock.shift(timedelta(seconds=250))
+        return dict.fromkeys(sms.recipients, GatewayUnavailable("connection refused"))
+
+
+def test_a_failover_so_slow_that_the_code_is_old_ends(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    memory(priority=2)
+    Provider.objects.filter(pk=memory(slug="slow", priority=1).pk).update(gateway="slow")
+    SlowGateway.clock = clock
+
+    slow = {"GATEWAYS": {"slow": f"{__name__}.SlowGateway"}}
+    with override_settings(SMSVERIFY=slow), pytest.raises(NoRoute):
+        send_code(PHONE, "login")
+
+    assert statuses() == ["not_sent"]

@@ -1,0 +1,97 @@
+"""A change that the database undid because of another transaction is made again; any other error is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import OperationalError, transaction
+
+from django_smsverify import transactions
+from django_smsverify.exceptions import InsideTransaction
+from django_smsverify.models import Recipient
+from django_smsverify.transactions import commit, unclashed
+
+from .conftest import PHONE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class PostgreSQLError(Exception):
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+def by_postgresql(sqlstate: str) -> OperationalError:
+    error = OperationalError("could not serialize access")
+    error.__cause__ = PostgreSQLError(sqlstate)
+    return error
+
+
+def by_mysql(number: int) -> OperationalError:
+    return OperationalError(number, "Deadlock found when trying to get lock")
+
+
+CLASHES = [by_postgresql("40001"), by_postgresql("40P01"), by_mysql(1213), by_mysql(1020)]
+FAILURES = [by_postgresql("57014"), by_mysql(2006), OperationalError("database is locked"), OperationalError()]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "PAUSE", 0)
+
+
+def clashing(error: OperationalError, times: int) -> Callable[[], int]:
+    """Fails so many times before it does what it is for; returns how often it was tried."""
+    tries = 0
+
+    def work() -> int:
+        nonlocal tries
+        tries += 1
+        Recipient.objects.create(phone=PHONE)
+        if tries <= times:
+            raise error
+        return tries
+
+    return work
+
+
+@pytest.mark.parametrize("error", CLASHES, ids=repr)
+def test_a_clash_is_tried_again_from_the_beginning(error: OperationalError) -> None:
+    assert commit(Recipient, clashing(error, times=3)) == 4
+
+    assert Recipient.objects.count() == 1
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=repr)
+def test_another_failure_is_told_at_once(error: OperationalError) -> None:
+    work = clashing(error, times=1)
+
+    with pytest.raises(OperationalError):
+        commit(Recipient, work)
+
+    assert Recipient.objects.count() == 0
+    assert work() == 2
+
+
+def test_a_clash_without_end_is_told_in_the_end() -> None:
+    work = clashing(CLASHES[0], times=transactions.ATTEMPTS)
+
+    with pytest.raises(OperationalError):
+        commit(Recipient, work)
+
+    assert work() == transactions.ATTEMPTS + 1
+
+
+def test_a_part_of_a_transaction_is_not_tried_again_without_the_rest() -> None:
+    work = clashing(CLASHES[0], times=1)
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        unclashed(work, "default")
+
+    assert work() == 2
+
+
+def test_a_callers_transaction_is_refused() -> None:
+    with transaction.atomic(), pytest.raises(InsideTransaction):
+        commit(Recipient, lambda: None)
