@@ -2,14 +2,17 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
+RUNS ?= 200
+ROUNDS ?= 500
+REQUESTS ?= 10000
 VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint messages clean
+.PHONY: help demo test test-all test-services soak lint messages clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 demo: $(VENV)/ready ## run the demo site with five sandbox vendors (HOST=127.0.0.1 PORT=8000)
 	@$(RUN) example_project/manage.py demo --host $(HOST) --port $(PORT)
@@ -17,6 +20,16 @@ demo: $(VENV)/ready ## run the demo site with five sandbox vendors (HOST=127.0.0
 test: $(VENV)/test ## run the tests with branch coverage
 	$(RUN) -m coverage run -m pytest $(ARGS)
 	$(RUN) -m coverage report
+
+test-all: test test-services ## run them on every database, cache and broker that is reachable, too
+
+test-services: $(VENV)/test $(VENV)/services
+	@$(RUN) -m tests.matrix
+
+soak: $(VENV)/test $(VENV)/services ## kill, race and misbehave for an hour (RUNS=200 a point, ROUNDS=500, REQUESTS=10000)
+	RUNS=$(RUNS) REQUIRE_SERVICES=1 $(RUN) -m pytest tests/crash -k "PostgreSQL or MariaDB" $(ARGS)
+	ROUNDS=$(ROUNDS) REQUIRE_SERVICES=1 $(RUN) -m pytest tests/processes $(ARGS)
+	REQUESTS=$(REQUESTS) $(RUN) -m pytest tests/test_soak.py $(ARGS)
 
 lint: $(VENV)/lint ## check style and types
 	$(RUN) -m ruff check .
@@ -37,6 +50,6 @@ $(VENV)/ready: pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/test $(VENV)/lint: $(VENV)/%: $(VENV)/ready
+$(VENV)/test $(VENV)/services $(VENV)/lint: $(VENV)/%: $(VENV)/ready
 	$(RUN) -m pip install --quiet --disable-pip-version-check --group $*
 	@touch $@

@@ -1,0 +1,139 @@
+"""What a process of the site does; each is called in a process of its own, with and to what JSON can say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from io import StringIO
+from typing import Any
+
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from sandbox.catalogue import CREDENTIALS
+
+from django_smsverify import phones
+from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.models import (
+    DeliveryReport,
+    Message,
+    Provider,
+    Recipient,
+    Signature,
+    Template,
+    Verification,
+)
+from django_smsverify.sending import resend_code, send_code
+from django_smsverify.verifying import verify_code
+from django_smsverify.waiting import deliver_waiting
+from tests.conftest import CODE_TEXT, REMOTE_IDS, add_template
+
+SECRET = "A-SECRET-of-these-tests-alone"
+PURPOSES = {"ihuyi": ("payment",), "topthink": ("login", "payment")}
+"""Of each provider, the first to be tried first."""
+OPTIONS = {"topthink": {"http_method": "POST"}}
+"""So that a request has a body that may be missing."""
+
+
+def warm_up() -> None:
+    """What takes each new process a while without a database, done once before they are forked."""
+    phones.parse("13800138000")
+    reverse("smsverify:send")
+
+
+def create() -> None:
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+
+
+def drop() -> None:
+    connection.creation.destroy_test_db(connection.settings_dict["NAME"], verbosity=0)
+
+
+def stage(base_urls: Mapping[str, str]) -> None:
+    """A site with two providers to which nothing has happened yet."""
+    for model in (DeliveryReport, Message, Verification, Recipient, Template, Signature, Provider):
+        model._default_manager.all().delete()
+    for priority, (vendor, purposes) in enumerate(PURPOSES.items()):
+        provider = Provider.objects.create(
+            name=vendor,
+            slug=vendor,
+            gateway=vendor,
+            base_url=base_urls[vendor],
+            credentials=dict(CREDENTIALS[vendor]),
+            priority=priority,
+            options=OPTIONS.get(vendor, {}),
+            webhook_secret=SECRET,
+        )
+        for purpose in purposes:
+            add_template(provider, purpose, CODE_TEXT, REMOTE_IDS[vendor])
+
+
+def send(phones: Iterable[str]) -> None:
+    for phone in phones:
+        send_code(phone, "login")
+
+
+def failover(phone: str) -> None:
+    send_code(phone, "payment")
+
+
+def resend(phone: str) -> None:
+    resend_code(Verification.objects.get(phone=phone).pk)
+
+
+def worker(phone: str) -> None:
+    deliver_waiting(list(Message.objects.filter(phone=phone).values_list("pk", flat=True)))
+
+
+def webhook(phone: str) -> None:
+    """TopThink pushes that the SMS has arrived."""
+    message = Message.objects.get(phone=phone)
+    task = {"id": message.remote_id, "phone": phone[3:], "status": 1, "message": ""}
+    dates = dict.fromkeys(("sendDate", "receiveDate"), "2026-11-22 12:00:00")
+    body = json.dumps({"action": "report", "sms": task | dates})
+    answer = Client().post(f"/sms/webhooks/topthink/{SECRET}/", body, content_type="application/json")
+    assert answer.status_code == 200, answer.content
+
+
+def poll() -> str:
+    said = StringIO()
+    call_command("smsverify_poll", stdout=said)
+    return said.getvalue()
+
+
+def verify(codes: Mapping[str, str]) -> dict[str, str]:
+    """What becomes of a code that each of these phones has got."""
+    return {phone: _verified(phone, code) for phone, code in codes.items()}
+
+
+def _verified(phone: str, code: str) -> str:
+    try:
+        verify_code(Verification.objects.get(phone=phone).pk, code)
+    except (SMSVerifyError, Verification.DoesNotExist) as error:
+        return repr(error)
+    return "verified"
+
+
+def rows() -> list[dict[str, Any]]:
+    """The messages, oldest first."""
+    return [
+        {
+            "id": str(message.pk),
+            "phone": message.phone,
+            "status": message.status,
+            "claimed": message.claimed_at is not None,
+            "settled": message.settled_at is not None,
+        }
+        for message in Message.objects.filter(verification__isnull=False).order_by("created_at", "attempt")
+    ]
+
+
+def reports() -> list[str]:
+    """The numbers on which a vendor has reported."""
+    return list(DeliveryReport.objects.values_list("phone", flat=True))
+
+
+def askers() -> list[str]:
+    """The numbers for which a code was asked for."""
+    return list(Verification.objects.values_list("phone", flat=True))

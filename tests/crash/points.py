@@ -1,0 +1,83 @@
+"""The points at which a process is killed, and what must be there then and in the end."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .deaths import Death, after, before, until_answered
+
+CLAIM = "django_smsverify.handover.claim"
+REQUEST = "django_smsverify.gateways.transport.HTTPTransport.send"
+BYTES = "http.client.HTTPConnection.send"
+ANSWER = "urllib3.connection.HTTPConnection.getresponse"
+RECORD = "django_smsverify.delivering.record"
+FOLLOW_UP = "django_smsverify.recording.adopt"
+ADOPTION = "django_smsverify.hearing.adopt_report"
+VERIFICATION = "django_smsverify.models.Verification.save"
+MESSAGE = "django_smsverify.models.Message.save"
+REPORT = "django_smsverify.models.DeliveryReport.save"
+
+
+class Point(NamedTuple):
+    """One row of the table below."""
+
+    verb: str
+    """What the process is at; `failover` is a send whose first vendor refuses."""
+    where: str
+    death: Death
+    left: str
+    """The statuses of the number's messages when the process is dead."""
+    sms: int
+    """How many SMS the phone has got by then."""
+    healed: str
+    """Those statuses when the poll has done its work."""
+    sms_then: int
+    reports: int = 0
+    """Stored when the process is dead."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.verb}: {self.where}"
+
+
+def unread(nth: int = 1) -> Death:
+    return before(ANSWER, nth, first=until_answered)
+
+
+# fmt: off
+TABLE = (
+    Point("send", "between the verification's row and the message's", after(VERIFICATION), "", 0, "", 0),
+    Point("send", "after the message's row, before COMMIT", after(MESSAGE), "", 0, "", 0),
+    Point("send", "after COMMIT, before the claim", before(CLAIM), "queued", 0, "delivered", 1),
+    Point("send", "after the claim, before the request", before(REQUEST), "sending", 0, "unknown", 0),
+    Point("send", "with half of the request written", before(BYTES, 2), "sending", 0, "unknown", 0),
+    Point("send", "with the answer unread", unread(), "sending", 1, "unknown", 1),
+    Point("send", "with the answer read, nothing recorded", after(REQUEST), "sending", 1, "unknown", 1),
+    Point("send", "with the acceptance recorded, before COMMIT", after(RECORD), "sending", 1, "unknown", 1),
+    Point("send", "after that COMMIT, before the signals", before(FOLLOW_UP), "accepted", 1, "delivered", 1),
+
+    Point("failover", "with the refusal recorded, before the follower", after(RECORD), "sending", 0, "unknown", 0),
+    Point("failover", "with both recorded, before COMMIT", after(MESSAGE, 2), "sending", 0, "unknown", 0),
+    Point("failover", "after that COMMIT, before the follower's claim", before(CLAIM, 2),
+          "not_sent queued", 0, "not_sent delivered", 1),
+    Point("failover", "after the follower's claim", before(REQUEST, 2), "not_sent sending", 0, "not_sent unknown", 0),
+    Point("failover", "with the follower's answer unread", unread(2), "not_sent sending", 1, "not_sent unknown", 1),
+
+    Point("resend", "after the message's row, before COMMIT", after(MESSAGE), "accepted", 1, "delivered", 1),
+    Point("resend", "after COMMIT, before the claim", before(CLAIM), "accepted queued", 1, "delivered delivered", 2),
+    Point("resend", "after the claim, before the request", before(REQUEST),
+          "accepted sending", 1, "delivered unknown", 1),
+    Point("resend", "with the answer unread", unread(), "accepted sending", 2, "delivered unknown", 2),
+    Point("resend", "with the acceptance recorded, before COMMIT", after(RECORD),
+          "accepted sending", 2, "delivered unknown", 2),
+
+    Point("worker", "before the claim", before(CLAIM), "queued", 0, "delivered", 1),
+    Point("worker", "after the claim, before the request", before(REQUEST), "sending", 0, "unknown", 0),
+    Point("worker", "with the answer unread", unread(), "sending", 1, "unknown", 1),
+    Point("worker", "after the acceptance's COMMIT", before(FOLLOW_UP), "accepted", 1, "delivered", 1),
+
+    Point("webhook", "after the report's row, before COMMIT", after(REPORT), "accepted", 1, "delivered", 1),
+    Point("webhook", "after COMMIT, before the message has it", before(ADOPTION), "accepted", 1, "delivered", 1, 1),
+)
+# fmt: on
+POINTS = {point.name: point for point in TABLE}

@@ -1,0 +1,184 @@
+"""Law 9: kill -9 at any point loses no row, sends nothing twice, leaves nothing unsettled once the poll ran, and every
+code that a phone received verifies while it lives.
+
+Each point of the table RUNS times (1), each event of each verb once, on every database that can be reached.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from sandbox.server import Fault, Sandbox
+
+from tests.conftest import code_in
+
+from .databases import DATABASES, database
+from .points import POINTS, TABLE, Point
+from .site import Site
+
+RUNS = int(os.environ.get("RUNS", "1"))
+SENDS = ("/topthink/sms/send", "/ihuyi/webservice/sms.php")
+FROZEN_ACCOUNT = Fault.refuse("4050")
+EARLIER = timedelta(seconds=-90)
+"""When a first SMS went out, of which the present one need not wait any more."""
+FORGOTTEN, READ = timedelta(seconds=70), timedelta(seconds=75)
+"""When the poll takes up what was queued and forgotten, and when people type what they have got by then."""
+STUCK, SILENT = timedelta(minutes=20), timedelta(hours=73)
+"""When the poll gives up what was being sent, also by a poll before, and when no vendor has news any more."""
+VERBS = ("send", "failover", "resend", "worker", "webhook")
+
+pytestmark = pytest.mark.timeout(180 + 20 * RUNS)
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    now = datetime.now(UTC)
+    with Site(database(request.param, tmp_path_factory.mktemp("crash"))) as running:
+        running.do("create", at=now)
+        yield running
+        running.do("drop", at=now)
+
+
+@pytest.fixture
+def scene(site: Site) -> Iterator[Scene]:
+    with Sandbox() as vendors:
+        yield Scene(site, vendors)
+
+
+class Scene:
+    """A site, two vendors of which the first refuses, and the phones of those who ask for a code, each once."""
+
+    def __init__(self, site: Site, vendors: Sandbox) -> None:
+        self.site, self.vendors, self.now = site, vendors, datetime.now(UTC)
+        self._phones = (f"+86138{number:04}0000" for number in count())  # of a block each
+        self.requests: Counter[str] = Counter()
+        vendors.misbehave("ihuyi", FROZEN_ACCOUNT)
+        site.do("stage", vendors.base_urls, at=self.now)
+
+    def new_phones(self, verb: str, number: int) -> list[str]:
+        """Phones of people for whom a verb is the next thing to happen."""
+        phones = [next(self._phones) for _ in range(number)]
+        self.requests.update(phones)
+        if verb in {"resend", "webhook"}:
+            self.site.do("send", phones, at=self.now + EARLIER)
+        if verb == "resend":
+            self.requests.update(phones)
+        if verb == "worker":
+            for phone in phones:
+                self.site.die("send", [phone], at=self.now + EARLIER, death="send: after COMMIT, before the claim")
+        return phones
+
+    def rows(self, after: timedelta = timedelta()) -> list[dict[str, Any]]:
+        return self.site.do("rows", at=self.now + after)  # type: ignore[no-any-return]
+
+    def statuses(self, rows: list[dict[str, Any]], phones: list[str]) -> dict[str, str]:
+        words: dict[str, list[str]] = defaultdict(list)
+        for row in rows:
+            words[row["phone"]].append(row["status"])
+        return {phone: " ".join(words[phone]) for phone in phones}
+
+    def inbox(self) -> dict[str, list[str]]:
+        """The codes that each phone has got."""
+        codes: dict[str, list[str]] = defaultdict(list)
+        for sms in self.vendors.inbox.all():
+            codes[f"+86{sms.phone}"].append(code_in(sms.text))
+        return codes
+
+    def poll(self, after: timedelta) -> None:
+        self.site.do("poll", at=self.now + after)
+
+    def poll_and_die(self, after: timedelta) -> None:
+        assert self.site.die_everywhere("poll", at=self.now + after)
+
+    def heal(self, poll: Callable[[timedelta], None]) -> list[dict[str, Any]]:
+        """Lets time pass and the poll run; the rows in the end. The laws hold on the way."""
+        left = self.rows()
+        self.vendors.flush()
+        poll(FORGOTTEN)
+        self._assert_all_verify()
+        self.vendors.flush()
+        poll(STUCK)
+        rows = self.rows(STUCK)
+        self._assert_none_lost(left, rows)
+        self._assert_none_doubled(rows)
+        assert [row for row in rows if row["status"] in {"queued", "sending"}] == []
+        poll(SILENT)
+        rows = self.rows(SILENT)
+        assert [row for row in rows if not row["settled"]] == []
+        self._assert_none_doubled(rows)
+        return rows
+
+    def _assert_all_verify(self) -> None:
+        inbox = self.inbox()
+        assert {phone: set(codes) for phone, codes in inbox.items() if len(set(codes)) > 1} == {}
+        outcomes = self.site.do("verify", {phone: codes[-1] for phone, codes in inbox.items()}, at=self.now + READ)
+        assert outcomes == dict.fromkeys(inbox, "verified")
+
+    def _assert_none_lost(self, left: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+        with_rows = {row["phone"] for row in rows}
+        assert {row["id"] for row in left} <= {row["id"] for row in rows}
+        assert set(self.inbox()) <= with_rows
+        assert set(self.site.do("askers", at=self.now)) == with_rows
+
+    def _assert_none_doubled(self, rows: list[dict[str, Any]]) -> None:
+        """Neither a message to its vendor nor an SMS to its phone."""
+        may_have_left = Counter(row["phone"] for row in rows if row["status"] not in {"queued", "not_sent"})
+        got = Counter({phone: len(codes) for phone, codes in self.inbox().items()})
+        assert not got - may_have_left
+        assert not got - self.requests
+        asked = sum(exchange.path in SENDS for exchange in self.vendors.exchanges)
+        assert asked <= sum(row["claimed"] for row in rows)
+
+
+def assert_got(scene: Scene, phones: list[str], sms: int) -> None:
+    inbox = scene.inbox()
+    assert {phone: len(inbox[phone]) for phone in phones} == dict.fromkeys(phones, sms)
+
+
+def kill_at(scene: Scene, point: Point, times: int) -> list[str]:
+    """The phones of those whose request was killed there, where all is as the table says."""
+    phones = scene.new_phones(point.verb, times)
+    for phone in phones:
+        argument = [phone] if point.verb == "send" else phone
+        scene.site.die(point.verb, argument, at=scene.now, death=point.name)
+    assert scene.statuses(scene.rows(), phones) == dict.fromkeys(phones, point.left)
+    reported = Counter(scene.site.do("reports", at=scene.now))
+    assert {phone: reported[phone] for phone in phones} == dict.fromkeys(phones, point.reports)
+    assert_got(scene, phones, point.sms)
+    return phones
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_what_a_killed_process_leaves_is_brought_to_its_end(name: str, scene: Scene) -> None:
+    point = POINTS[name]
+    phones = kill_at(scene, point, RUNS)
+
+    rows = scene.heal(scene.poll)
+
+    assert scene.statuses(rows, phones) == dict.fromkeys(phones, point.healed)
+    assert_got(scene, phones, point.sms_then)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_process_may_be_killed_before_any_statement_commit_or_request(verb: str, scene: Scene) -> None:
+    for event in count(1):
+        (phone,) = scene.new_phones(verb, 1)
+        argument = [phone] if verb == "send" else phone
+        if scene.site.survives(verb, argument, at=scene.now, event=event):
+            break
+
+    assert event > 3
+    scene.heal(scene.poll)
+
+
+def test_the_poll_too_may_be_killed_anywhere(scene: Scene) -> None:
+    for point in TABLE:
+        kill_at(scene, point, 1)
+
+    scene.heal(scene.poll_and_die)

@@ -1,0 +1,56 @@
+"""What the processes do; for them to import, with a site of their own set up."""
+
+from __future__ import annotations
+
+import threading
+from uuid import UUID
+from wsgiref.simple_server import WSGIRequestHandler
+
+from django.core.cache import cache
+from django.core.servers.basehttp import ThreadedWSGIServer
+from django.core.wsgi import get_wsgi_application
+from sandbox import catalogue
+
+from django_smsverify.models import Message, Provider, Verification
+from django_smsverify.sending import send_code
+from django_smsverify.verifying import verify_code
+from tests.conftest import CODE_TEXT, REMOTE_IDS, add_template
+
+
+def open_account(gateway: str, base_url: str) -> None:
+    """The one provider of the site, with an approved template for two purposes."""
+    credentials = dict(catalogue.CREDENTIALS[gateway])
+    provider = Provider.objects.create(slug=gateway, gateway=gateway, base_url=base_url, credentials=credentials)
+    for purpose in ("login", "payment"):
+        add_template(provider, purpose, CODE_TEXT, REMOTE_IDS[gateway])
+
+
+def send(phone: str, purpose: str = "login", flush: bool = False) -> UUID:
+    """Sends a code; may empty the cache for everybody just before."""
+    if flush:
+        cache.clear()
+    return send_code(phone, purpose).pk
+
+
+def verify(verification_id: UUID, code: str) -> None:
+    verify_code(verification_id, code)
+
+
+def look(verification_id: UUID) -> tuple[int, bool]:
+    """The guesses that were counted, and whether one verified."""
+    verification = Verification.objects.get(pk=verification_id)
+    return verification.attempts, verification.verified_at is not None
+
+
+def rows(phone: str) -> tuple[int, int]:
+    """Verifications and messages of a number."""
+    number = {"phone": f"+86{phone}"}
+    return Verification.objects.filter(**number).count(), Message.objects.filter(**number).count()
+
+
+def serve() -> str:
+    """Serves the site over HTTP from this process for as long as it lives."""
+    server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
+    server.set_app(get_wsgi_application())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"

@@ -1,0 +1,45 @@
+"""The suite runs where it was told to: otherwise ten runs might be one run ten times."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache, caches
+from django.db import connection
+
+from django_smsverify.models import Provider
+
+from . import services
+from .conftest import cached
+
+pytestmark = pytest.mark.django_db
+
+ASKED = services.DATABASE.partition(":")[0]
+LEVEL = {"postgresql": "SHOW transaction_isolation", "mysql": "SELECT @@tx_isolation"}
+
+
+def test_the_database_is_the_one_that_was_asked_for() -> None:
+    assert connection.vendor == ASKED
+    assert connection.settings_dict["ATOMIC_REQUESTS"]
+
+
+@pytest.mark.skipif(ASKED not in LEVEL, reason="SQLite has no isolation levels")
+def test_the_isolation_level_is_the_one_that_was_asked_for() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(LEVEL[ASKED])
+        level = cursor.fetchone()[0]
+
+    assert level.replace("-", " ").lower() == (services.ISOLATION or "read committed")
+
+
+def test_the_cache_is_the_one_that_was_asked_for() -> None:
+    asked = services.CACHE.partition(":")[0]
+    cache.set("here", "it is")
+
+    assert type(caches["default"]).__module__ == f"django.core.cache.backends.{asked}"
+    assert list(cached()) == [":1:here"]
+
+
+def test_the_database_keeps_any_character() -> None:
+    Provider.objects.create(name="短信🔑", slug="any", gateway="memory")
+
+    assert Provider.objects.get().name == "短信🔑"
