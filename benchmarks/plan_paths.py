@@ -1,0 +1,167 @@
+"""Every path on which the app meets its big tables, gone once by the real verbs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+
+from benchmarks.plan_rows import BIG
+from django_smsverify.enums import DeliveryOutcome
+from django_smsverify.exceptions import WrongCode
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.models import Message, Provider, Recipient, Verification
+from django_smsverify.polling import poll
+from django_smsverify.sending import resend_code, send_code
+from django_smsverify.types import Answer, DeliveryEvent, News
+from django_smsverify.verifying import make_proof, redeem_proof, verify_code
+
+Path = Callable[[], object]
+QUESTIONS = 200
+CONTROL = "a query that no index serves"
+"""That it is found shows that the plans are read."""
+
+
+class AskedGateway(MemoryGateway):
+    """Tells of each message when it is asked, as TopThink does."""
+
+    answers_status = True
+
+    def ask_status(self, remote_id: str, phone: str) -> DeliveryEvent | None:
+        return DeliveryEvent(remote_id=remote_id, phone=phone, outcome=DeliveryOutcome.DELIVERED)
+
+
+class FetchedGateway(MemoryGateway):
+    """Hands out reports, of which there are none now, as APISpace does."""
+
+    hands_out_reports = True
+
+    def pull_reports(self) -> Answer:
+        return Answer(200, b"")
+
+    def read_reports(self, answer: Answer) -> News:
+        return News()
+
+
+def paths() -> Iterator[tuple[str, Path]]:
+    """Each path by its name, in an order in which each finds what it needs."""
+    busy = Recipient.objects.order_by("pk")[0].phone
+    yield CONTROL, lambda: Message.objects.filter(segments=70).count()
+    yield from visitor_paths(busy)
+    yield from vendor_paths()
+    yield from command_paths()
+    client = Client()
+    client.force_login(User.objects.get_or_create(username="operator", is_staff=True, is_superuser=True)[0])
+    for model in BIG:
+        yield from list_paths(client, model)
+        yield from detail_paths(client, model)
+    for slug in ("pushing", "new"):
+        provider = Provider.objects.get(slug=slug)
+        for row in (provider, provider.templates.all()[0]):
+            url = reverse(f"admin:smsverify_{row._meta.model_name}_delete", args=[row.pk])
+            yield f"{row._meta.model_name} {slug}, deletion", partial(look, client, url)
+
+
+def visitor_paths(phone: str) -> Iterator[tuple[str, Path]]:
+    yield "send", lambda: send_code(phone, "login", ip="192.0.2.1")
+    verification = Verification.objects.order_by("-created_at")[0]
+    yield "send again", lambda: resend_code(verification.pk, ip="192.0.2.1")
+    yield "send, HTTP", lambda: post("smsverify:send", {"phone": "+8613000000599", "purpose": "login"}, 202)
+    yield "status, HTTP", partial(look, Client(), reverse("smsverify:send-status", args=[verification.pk]))
+    code = verification.code()
+    yield "verify, wrong", lambda: guess(verification.pk, str((int(code) + 1) % 10**6).zfill(6))
+    yield "verify, right", lambda: verify_code(verification.pk, code)
+    yield "redeem", lambda: redeem_proof(make_proof(verification), "login")
+
+
+def vendor_paths() -> Iterator[tuple[str, Path]]:
+    silent = Message.objects.silent().filter(provider__slug="pushing", poll_at__isnull=False).order_by("-created_at")
+    known, named = silent[:2]
+    number = {"mobilephone": known.phone[3:]}
+    report = {**number, "code": "2", "msg": "DELIVRD", "report_time": "2026-11-21 10:00:00"}
+    reply = {**number, "content": "TD", "reply_time": "2026-11-21 10:00:00"}
+    yield "webhook, report", lambda: push({**report, "smsid": known.remote_id})
+    yield "webhook, again", lambda: push({**report, "smsid": known.remote_id})
+    yield "webhook, unknown", lambda: push({**report, "smsid": "nobodys"})
+    yield "webhook, reply", lambda: push(reply)
+    yield "webhook, reply named", lambda: push({**reply, "mobilephone": named.phone[3:], "smsid": named.remote_id})
+
+
+def command_paths() -> Iterator[tuple[str, Path]]:
+    yield "poll", lambda: poll(limit=QUESTIONS)
+    yield "smsverify_poll", lambda: call_command("smsverify_poll", limit=1)
+    for slug in Provider.objects.values_list("slug", flat=True):
+        yield f"smsverify_webhooks {slug}", partial(call_command, "smsverify_webhooks", slug)
+
+
+def list_paths(client: Client, model: type[models.Model]) -> Iterator[tuple[str, Path]]:
+    """The list as it opens, its later pages, each link of its filters and column heads, and each kind of search."""
+    name = model._meta.model_name
+    url = reverse(f"admin:smsverify_{name}_changelist")
+    opened = look(client, url)
+    last = opened.context["cl"].paginator.num_pages
+    for query in dict.fromkeys(["", "?p=2", f"?p={last}", "?_facets=True", *offered(opened)]):
+        yield f"{name} list {query}", partial(look, client, url + query)
+    for kind, term in searches(model):
+        yield f"{name} search by {kind}", partial(look, client, url, q=term)
+
+
+def offered(response: Any) -> Iterator[str]:
+    """Every link of the filters and of the column heads."""
+    cl = response.context["cl"]
+    for spec in cl.filter_specs:
+        yield from (choice["query_string"] for choice in spec.choices(cl))
+    yield from map(unescape, re.findall(r'href="(\?o=[^"]+)"', response.content.decode()))
+
+
+def searches(model: type[models.Model]) -> Iterator[tuple[str, str]]:
+    row: Any = model._default_manager.order_by("-pk")[0]
+    yield "phone", row.phone
+    yield "busy phone", Recipient.objects.order_by("pk")[0].phone
+    yield "phone of nobody", "+8619999999999"
+    yield "uuid", str(row.pk) if isinstance(row.pk, UUID) else str(UUID(int=1))
+    yield "a vendor's id", getattr(row, "remote_id", "") or "0123456789"
+    yield "words", "something else"
+
+
+def detail_paths(client: Client, model: type[models.Model]) -> Iterator[tuple[str, Path]]:
+    name, row = model._meta.model_name, model._default_manager.order_by("pk")[0]
+    yield f"{name} page", partial(look, client, reverse(f"admin:smsverify_{name}_change", args=[row.pk]))
+
+
+def look(client: Client, url: str, **query: str) -> Any:
+    return fine(client.get(url, query or None))
+
+
+def guess(verification_id: UUID, code: str) -> None:
+    try:
+        verify_code(verification_id, code)
+    except WrongCode:
+        return
+    raise RuntimeError("a wrong code was taken for the right one")
+
+
+def push(fields: dict[str, str]) -> Any:
+    provider = Provider.objects.get(slug="pushing")
+    url = reverse("smsverify:webhook", args=[provider.slug, provider.webhook_secret])
+    return fine(Client().post(url, urlencode(fields), content_type="application/x-www-form-urlencoded"))
+
+
+def post(name: str, body: dict[str, str], status: int) -> Any:
+    return fine(Client().post(reverse(name), body, content_type="application/json"), status)
+
+
+def fine(response: Any, status: int = 200) -> Any:
+    if response.status_code != status:
+        raise RuntimeError(f"HTTP {response.status_code}, not {status}: {response.content[:500]}")
+    return response
