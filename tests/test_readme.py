@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 from django.dispatch import Signal
 
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.rst").read_text()
 BLOCK = re.compile(r"^( *)\.\. code-block:: python\n\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
 SNIPPETS = [textwrap.dedent(body).strip() + "\n" for _, body in BLOCK.findall(README)]
+INSTALL, CELERY, TASKS = 'INSTALLED_APPS += ["django_smsverify"]', 'SMSVERIFY = {"DISPATCH": "celery"}', "TASKS ="
 
 SEED = """
 from django_smsverify.models import Provider, Signature, Template
@@ -59,7 +61,7 @@ def project(tmp_path: Path) -> Path:
     run(tmp_path, "-m", "django", "startproject", "mysite", ".", module="")
     inside = tmp_path / "mysite"
     with (inside / "settings.py").open("a") as settings:
-        settings.write(f'\n{snippet("INSTALLED_APPS")}\nALLOWED_HOSTS = ["testserver"]\n')
+        settings.write(f'\n{snippet(INSTALL)}\nALLOWED_HOSTS = ["testserver"]\n')
     with (inside / "urls.py").open("a") as urls:
         urls.write(f"\n{snippet('urlpatterns')}\n{snippet('@require_POST')}\n")
         urls.write('urlpatterns += [path("sms-login/", sms_login)]\n')
@@ -93,6 +95,18 @@ def test_five_minutes_to_the_first_code(project: Path) -> None:
     first, second = run(project, "manage.py", "shell", "-c", LOG_IN).strip().splitlines()[-2:]
     assert first == "200 True {'created': True}"
     assert second.startswith("400 ")
+
+
+@pytest.mark.parametrize("start", [CELERY, TASKS])
+def test_a_site_with_workers_passes_its_checks(start: str, project: Path) -> None:
+    settings = snippet(start)
+    if django.VERSION >= (6, 0):
+        settings = settings.replace('"django_tasks", ', "")
+    with (project / "mysite" / "settings.py").open("a") as written:
+        written.write(f"\n{settings}\n")
+
+    run(project, "manage.py", "migrate")
+    assert "no issues" in run(project, "manage.py", "check")
 
 
 def test_the_settings_table_names_every_key_with_its_default() -> None:
