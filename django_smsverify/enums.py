@@ -63,6 +63,13 @@ class ReportSource(TextChoices):
     POLL = "poll", _("asked from the vendor")
 
 
+class Alarm(TextChoices):
+    """Who knows that a provider's balance has fallen below its alert; blank when it has not."""
+
+    RAISED = "raised", _("the signal was sent, the mail was not")
+    MAILED = "mailed", _("mailed")
+
+
 class Scope(TextChoices):
     """Which limit refused a send; the `scope` of a 429 answer."""
 

@@ -1,14 +1,13 @@
-"""What every gateway is: a few words about the vendor, a few pure methods, and one way to the network."""
+"""What every gateway does: one way to the network, and what comes back freed of secrets."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TypeVar
 
 import requests
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from django_smsverify.enums import Filing, Reason
@@ -17,15 +16,16 @@ from django_smsverify.types import (
     Acceptance,
     Account,
     Answer,
-    Credential,
     DeliveryEvent,
     News,
-    Option,
     OutgoingSMS,
     Push,
     ReviewEvent,
 )
 
+from .dialect import PROXY as PROXY
+from .dialect import Dialect
+from .dialect import Outcome as Outcome
 from .hygiene import (
     LONGEST_DETAIL,
     LONGEST_WORD,
@@ -37,98 +37,17 @@ from .hygiene import (
     scrub,
     storable,
 )
-from .reading import SHAPE_ERRORS, word
+from .reading import SHAPE_ERRORS
 from .transport import HTTPTransport, Transport
-
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
 
 T = TypeVar("T")
 logger = logging.getLogger("django_smsverify")
 
-Outcome = Acceptance | GatewayError
-
-PROXY = Option(
-    name="proxy",
-    label=_("HTTP proxy"),
-    is_address=True,
-    help_text=_("Such as http://10.0.0.5:3128; blank: none. Proxy settings of the environment are ignored."),
-)
 HTTP_REASONS = {401: Reason.ACCOUNT, 402: Reason.ACCOUNT, 403: Reason.ACCOUNT, 429: Reason.RATE}
 
 
-class Gateway:
-    """One vendor's HTTP dialect.
-
-    A subclass says what stands in the first part and nothing else. It gets an Account and never sees
-    models, settings or the cache.
-    """
-
-    label: ClassVar[StrOrPromise]
-    """The vendor's name for the operator."""
-    base_url: ClassVar[str] = ""
-    """The vendor's own address, for providers that leave theirs blank."""
-    credentials: ClassVar[tuple[Credential, ...]] = ()
-    options: ClassVar[tuple[Option, ...]] = (PROXY,)
-    reasons: ClassVar[Mapping[str, Reason]] = {}
-    """The vendor's codes as text to our reasons; what is not listed is OTHER."""
-    max_recipients: ClassVar[int] = 1
-    """Numbers in one call."""
-    same_text: ClassVar[bool] = False
-    """Whether all numbers of one call get the same values."""
-    local: ClassVar[bool] = False
-    """For development only: nothing leaves the machine."""
-    pushes: ClassVar[bool] = False
-    """Whether the vendor calls our webhook; then `parse_push` reads the call."""
-    acknowledgement: ClassVar[str] = "success"
-    """What the vendor wants to read when a push was taken."""
-    answers_status: ClassVar[bool] = False
-    """Whether the vendor can be asked what became of one message: `build_status`, `parse_status`."""
-    hands_out_reports: ClassVar[bool] = False
-    """Whether the vendor hands out its delivery reports, each once: `build_reports`, `parse_reports`."""
-    answers_review: ClassVar[frozenset[Filing]] = frozenset()
-    """Of what the vendor can be asked how its review stands: `build_review`, `parse_review`."""
-
-    def build_send(self, sms: OutgoingSMS) -> requests.Request:
-        """The vendor's request; raises GatewayRejected for what the vendor could only refuse."""
-        raise NotImplementedError
-
-    def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
-        """What became of each number; raises a GatewayError where it is the same for all.
-
-        The answer's HTTP status is 2xx; a number that is left out counts as uncertain.
-        """
-        raise NotImplementedError
-
-    def refusal(self, code: object, message: object) -> GatewayRejected:
-        """The vendor's explicit no, with the reason that its code (or its words, by a vendor's own rule) stands for."""
-        known = word(code)
-        reason = self.reasons.get(known, Reason.OTHER)
-        return GatewayRejected(word(message), reason=reason, error_code=known)
-
-    def parse_push(self, push: Push) -> News:
-        """What one call of our webhook says; raises InvalidCallback when nothing of it can be read."""
-        raise InvalidCallback("this vendor is not known to push anything")
-
-    def build_status(self, remote_id: str, phone: str) -> requests.Request:
-        raise NotImplementedError
-
-    def parse_status(self, answer: Answer, remote_id: str, phone: str) -> DeliveryEvent | None:
-        """None while the message is under way; raises GatewayRejected when the vendor knows no such message."""
-        raise NotImplementedError
-
-    def build_reports(self) -> requests.Request:
-        raise NotImplementedError
-
-    def parse_reports(self, answer: Answer) -> News:
-        """Neither events nor problems when there are no more."""
-        raise NotImplementedError
-
-    def build_review(self, filing: Filing, remote_id: str) -> requests.Request:
-        raise NotImplementedError
-
-    def parse_review(self, answer: Answer, filing: Filing, remote_id: str) -> ReviewEvent:
-        raise NotImplementedError
+class Gateway(Dialect):
+    """A dialect that is spoken: how a call goes, whoever the vendor is."""
 
     @sensitive_variables()
     def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
@@ -249,21 +168,6 @@ class Gateway:
             reason = HTTP_REASONS.get(answer.status, Reason.OTHER)
             raise GatewayRejected(self._excerpt(answer), reason=reason, error_code=str(answer.status))
         return answer
-
-    def url(self, path: str) -> str:
-        return self.account.base_url.rstrip("/") + path
-
-    def option(self, name: str) -> str:
-        """The operator's choice, or the option's default."""
-        declared = next(option for option in self.options if option.name == name)
-        return self.account.options.get(name) or declared.default
-
-    @staticmethod
-    def mobile(phone: str) -> str:
-        """The 11 digits of a mainland number, which is all that these vendors take."""
-        if not phone.startswith("+86"):
-            raise GatewayRejected("this vendor serves mainland numbers (+86) only", error_code="not-mainland")
-        return phone.removeprefix("+86")
 
     @staticmethod
     def _excerpt(answer: Answer) -> str:

@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
                 ('previous_webhook_secret', models.CharField(blank=True, max_length=64, verbose_name='previous webhook secret')),
                 ('balance', models.DecimalField(blank=True, decimal_places=4, max_digits=14, null=True, verbose_name='balance')),
                 ('balance_checked_at', models.DateTimeField(blank=True, null=True, verbose_name='balance checked at')),
+                ('balance_alarm', models.CharField(blank=True, choices=[('raised', 'the signal was sent, the mail was not'), ('mailed', 'mailed')], editable=False, max_length=8)),
                 ('balance_alert', models.DecimalField(blank=True, decimal_places=4, max_digits=14, null=True, verbose_name='alert below')),
             ],
             options={
@@ -148,6 +149,7 @@ class Migration(migrations.Migration):
                 ('phone', django_smsverify.fields.PhoneField(max_length=16, verbose_name='phone')),
                 ('purpose', models.CharField(max_length=64, verbose_name='purpose')),
                 ('attempt', models.PositiveSmallIntegerField(default=1, help_text='Counted from 1 for each request; the next one goes to another provider.', verbose_name='attempt')),
+                ('batch', models.CharField(blank=True, default=None, help_text='At most one message to a number.', max_length=64, null=True, verbose_name='batch')),
                 ('values', django_smsverify.fields.EncryptedDictField(blank=True, default=dict, verbose_name='values')),
                 ('segments', models.PositiveSmallIntegerField(default=1, verbose_name='segments')),
                 ('cost', models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True, verbose_name='cost')),
@@ -262,5 +264,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='message',
             index=models.Index(fields=['created_at'], name='smsverify_m_created_9e0d4f_idx'),
+        ),
+        migrations.AddConstraint(
+            model_name='message',
+            constraint=models.UniqueConstraint(fields=('batch', 'phone'), name='smsverify_message_batch_phone'),
         ),
     ]

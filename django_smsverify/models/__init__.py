@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .accounts import PURPOSE, Provider, Signature, Template
+from .accounts import Provider
 from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
+from .texts import PURPOSE, Signature, Template
 
 __all__ = [
     "PURPOSE",

@@ -1,38 +1,27 @@
-"""Accounts at vendors and the texts that they have approved."""
+"""Accounts at vendors."""
 
 from __future__ import annotations
 
-import re
 import secrets
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from django_smsverify import texts
 from django_smsverify.conf import conf
-from django_smsverify.enums import ReviewStatus
+from django_smsverify.enums import Alarm
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.fields import EncryptedDictField
 from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import PROXY, Gateway
-from django_smsverify.querysets import PolledQuerySet, RowQuerySet, TemplateQuerySet
+from django_smsverify.querysets import RowQuerySet
 from django_smsverify.types import Account
 
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
-SEND_VALUES = ("code", "minutes")
-"""What `send/` can fill in; any other placeholder is for `send_message`."""
-
-PURPOSE = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
-
-purpose_validator = RegexValidator(
-    rf"\A{PURPOSE.pattern}\Z",
-    _("A purpose is lower-case letters, digits and single hyphens or underscores, such as reset-password."),
-)
 
 
 def new_webhook_secret() -> str:
@@ -88,6 +77,7 @@ class Provider(models.Model):
     previous_webhook_secret = models.CharField(_("previous webhook secret"), max_length=64, blank=True)
     balance = models.DecimalField(_("balance"), max_digits=14, decimal_places=4, null=True, blank=True)
     balance_checked_at = models.DateTimeField(_("balance checked at"), null=True, blank=True)
+    balance_alarm = models.CharField(max_length=8, choices=Alarm.choices, blank=True, editable=False)
     balance_alert = models.DecimalField(_("alert below"), max_digits=14, decimal_places=4, null=True, blank=True)
 
     objects = RowQuerySet.as_manager()
@@ -159,103 +149,3 @@ class Provider(models.Model):
     def retire_webhook_secret(self) -> None:
         self.previous_webhook_secret = ""
         self.save(update_fields=["previous_webhook_secret"])
-
-
-class Polled(models.Model):
-    """A row whose fate the vendor is asked about, at growing intervals; `querysets.PolledQuerySet` keeps them."""
-
-    poll_at = models.DateTimeField(_("ask the vendor again at"), null=True, blank=True, editable=False)
-    polls = models.PositiveSmallIntegerField(_("times asked"), default=0, editable=False)
-
-    class Meta:
-        abstract = True
-
-
-class Signature(Polled):
-    """An approved sender name 【…】."""
-
-    provider = models.ForeignKey(Provider, models.CASCADE, related_name="signatures", verbose_name=_("provider"))
-    text = models.CharField(_("text"), max_length=30, help_text=_("Without brackets."))
-    remark = models.CharField(_("remark"), max_length=255, blank=True)
-    remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
-    status = models.CharField(_("review"), max_length=16, choices=ReviewStatus.choices, default=ReviewStatus.DRAFT)
-    reason = models.TextField(_("reason"), blank=True)
-
-    objects = PolledQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("signature")
-        verbose_name_plural = _("signatures")
-        ordering = ["provider", "text"]
-
-    def __str__(self) -> str:
-        return f"【{self.text}】"
-
-
-class Template(Polled):
-    """An approved text at one provider for one purpose."""
-
-    provider = models.ForeignKey(Provider, models.CASCADE, related_name="templates", verbose_name=_("provider"))
-    signature = models.ForeignKey(
-        Signature,
-        models.RESTRICT,
-        null=True,
-        blank=True,
-        related_name="templates",
-        verbose_name=_("signature"),
-    )
-    purpose = models.CharField(
-        _("purpose"),
-        max_length=64,
-        validators=[purpose_validator],
-        help_text=_("Such as login or reset-password."),
-    )
-    name = models.CharField(_("name"), max_length=100)
-    content = models.TextField(
-        _("content"),
-        help_text=_(
-            "The approved text without the signature, its placeholders in braces: "
-            "您的验证码是{code}，{minutes}分钟内有效。"
-        ),
-    )
-    variables = models.JSONField(
-        _("variables"),
-        default=dict,
-        blank=True,
-        help_text=_('Our names to the vendor\'s where they differ: {"code": "yzm"}'),
-    )
-    remark = models.CharField(_("remark"), max_length=255, blank=True)
-    remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
-    status = models.CharField(_("review"), max_length=16, choices=ReviewStatus.choices, default=ReviewStatus.DRAFT)
-    reason = models.TextField(_("reason"), blank=True)
-    is_active = models.BooleanField(_("active"), default=True)
-
-    objects = TemplateQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("template")
-        verbose_name_plural = _("templates")
-        ordering = ["provider", "purpose", "name"]
-        indexes = [models.Index(fields=["purpose", "status"])]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def carries_code(self) -> bool:
-        """Whether the text serves `send/` (it has `{code}`) or `send_message` (it has not)."""
-        return "code" in texts.placeholders(self.content)
-
-    def clean(self) -> None:
-        names = set(texts.placeholders(self.content))
-        if texts.stray_braces(self.content):
-            raise ValidationError({"content": _("Write placeholders as {name}: letters, digits and underscores.")})
-        if "code" in names and not names <= set(SEND_VALUES):
-            unknown = ", ".join(sorted(names - set(SEND_VALUES)))
-            message = _("A text with {code} can only have {minutes} beside it; nothing fills in: %s.")
-            raise ValidationError({"content": message % unknown})
-        pairs = self.variables.items() if isinstance(self.variables, dict) else [(None, None)]
-        if not all(ours in names and isinstance(theirs, str) and theirs for ours, theirs in pairs):
-            raise ValidationError({"variables": _("Use a placeholder of the content and the vendor's name for it.")})
-        if self.signature is not None and self.signature.provider_id != self.provider_id:
-            raise ValidationError({"signature": _("This signature belongs to another provider.")})

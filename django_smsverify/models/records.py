@@ -14,7 +14,8 @@ from django_smsverify import codes, phones
 from django_smsverify.enums import DeliveryOutcome, MessageStatus, Reason, ReportSource
 from django_smsverify.exceptions import AlreadyUsed, CodeExpired, TooManyAttempts
 from django_smsverify.fields import EncryptedDictField, PhoneField
-from django_smsverify.models.accounts import Polled, Provider, Template
+from django_smsverify.models.accounts import Provider
+from django_smsverify.models.texts import Polled, Template
 from django_smsverify.querysets import MessageQuerySet, RowQuerySet, VerificationQuerySet
 
 
@@ -110,6 +111,9 @@ class Message(Polled):
     attempt = models.PositiveSmallIntegerField(
         _("attempt"), default=1, help_text=_("Counted from 1 for each request; the next one goes to another provider.")
     )
+    batch = models.CharField(  # noqa: DJ001 - without a batch, a number may get any number of messages
+        _("batch"), max_length=64, null=True, blank=True, default=None, help_text=_("At most one message to a number.")
+    )
     values = EncryptedDictField(_("values"))
     segments = models.PositiveSmallIntegerField(_("segments"), default=1)
     cost = models.DecimalField(_("cost"), max_digits=10, decimal_places=4, null=True, blank=True)
@@ -139,6 +143,7 @@ class Message(Polled):
             models.Index(fields=["error_reason", "created_at"]),
             models.Index(fields=["created_at"]),
         ]
+        constraints = [models.UniqueConstraint(fields=["batch", "phone"], name="smsverify_message_batch_phone")]
 
     def __str__(self) -> str:
         return f"{phones.mask(self.phone)} · {self.purpose} · {self.get_status_display()}"
