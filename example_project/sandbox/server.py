@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.courier import Courier
+from sandbox.credits import Credits
 from sandbox.exchanges import Exchange, ExchangeLog
 from sandbox.faults import Fault, FaultBoard
 from sandbox.inbox import SMS, Inbox
@@ -112,8 +113,21 @@ class Sandbox(Quirks):
         push = self._vendors[vendor].judge(kind, remote_id, approved, reason)
         self._courier.leave(vendor, lambda travel: push)
 
+    def credits(self, vendor: str) -> int:
+        """How many SMS the account at the vendor can still pay for; raises KeyError where the vendor tells nobody."""
+        return self._account(vendor).left
+
+    def set_credits(self, vendor: str, left: int) -> None:
+        """From now on the account has so many; sends that it cannot pay for are refused."""
+        self._account(vendor).left = left
+
+    def _account(self, vendor: str) -> Credits:
+        if not self._vendors[vendor].opening_credits:
+            raise KeyError(vendor)
+        return self._vendors[vendor].credits
+
     def forget(self) -> None:
-        """Drop all that waits or could be asked for, verdicts, travel plans, webhooks and the record of pushes."""
+        """Drop plans, webhooks, pushes and all that waits or could be asked for; verdicts and credits as at first."""
         self.webhooks.clear()
         self._courier.forget()
         for vendor in self._vendors.values():

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import requests
-from sandbox.catalogue import CREDENTIALS, SIGNED, VEESING_CODE, VEESING_UNAPPROVED
+from sandbox.catalogue import CREDENTIALS, SIGNED, VEESING_CODE, VEESING_POINTS, VEESING_UNAPPROVED
+from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 ACCOUNT = CREDENTIALS["veesing"]
@@ -16,6 +19,7 @@ FIELDS = {
     "templateId": VEESING_CODE.id,
     "variables": "012345",
 }
+BALANCE = {name: FIELDS[name] for name in ("appId", "appKey")}
 
 
 def url(sandbox: Sandbox) -> str:
@@ -83,3 +87,87 @@ def test_reads_parameters_from_a_utf8_form_only(sandbox: Sandbox) -> None:
     right = requests.post(url(sandbox), body, headers={"Content-Type": f"{form};charset=utf-8"}, timeout=5)
     assert right.json()["returnStatus"] == "1 "
     assert requests.get(url(sandbox), FIELDS, timeout=5).status_code == 405
+
+
+def ask_balance(sandbox: Sandbox, **where: Any) -> requests.Response:
+    return requests.post(f"{url(sandbox)}/getBalance", timeout=5, **where)
+
+
+@pytest.mark.parametrize("place", ["data", "params"])
+def test_tells_the_points_left(sandbox: Sandbox, place: str) -> None:
+    sandbox.set_credits("veesing", 242)
+    requests.post(url(sandbox), FIELDS, timeout=5)
+    response = ask_balance(sandbox, **{place: BALANCE})
+    assert response.json() == {
+        "returnStatus": "1 ",
+        "message": "成功",
+        "remainPoint": "241",
+        "taskId": None,
+        "successCounts": None,
+    }
+    assert sandbox.credits("veesing") == 241
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({}, "缺少参数"),
+        ({"json": BALANCE}, "缺少参数"),
+        ({"data": {"appId": BALANCE["appId"]}}, "缺少参数"),
+        ({"params": BALANCE | {"appKey": ""}}, "缺少参数"),
+        ({"data": BALANCE | {"appKey": "wrong"}}, "账号或密码错误"),
+        ({"params": BALANCE | {"appId": "wrong"}}, "账号或密码错误"),
+        ({"data": BALANCE | {"phone": PHONE}}, "参数错误"),
+        ({"params": BALANCE | {"phone": PHONE}}, "参数错误"),
+        ({"params": [*BALANCE.items(), ("appId", "1")]}, "参数错误"),
+        ({"data": [*BALANCE.items(), ("appId", "1")]}, "参数错误"),
+        ({"params": BALANCE, "data": BALANCE}, "参数错误"),
+        ({"params": {"appId": BALANCE["appId"]}, "data": {"appKey": BALANCE["appKey"]}}, "参数错误"),
+    ],
+)
+def test_reads_the_question_for_the_balance_strictly(sandbox: Sandbox, where: dict[str, Any], message: str) -> None:
+    response = ask_balance(sandbox, **where)
+    assert (response.status_code, response.json()) == (200, failure(message))
+
+
+def test_the_balance_is_refused_as_the_vendor_refuses(sandbox: Sandbox) -> None:
+    for message in ("您的账户已被锁定，请联系您的专属客服", "IP受限", "未知原因，请联系客服"):
+        sandbox.misbehave("veesing", Fault.refuse(message), times=1)
+        assert ask_balance(sandbox, data=BALANCE).json() == failure(message)
+    assert requests.get(f"{url(sandbox)}/getBalance", BALANCE, timeout=5).status_code == 405
+
+
+def test_without_points_nothing_is_sent(sandbox: Sandbox) -> None:
+    sandbox.set_credits("veesing", 1)
+    answers = [requests.post(url(sandbox), FIELDS, timeout=5).json() for _ in range(2)]
+    assert answers[0]["remainPoint"] == "0"
+    assert answers[1] == failure("余额不足")
+    assert len(sandbox.inbox.all()) == 1
+    assert ask_balance(sandbox, data=BALANCE).json()["remainPoint"] == "0"
+    sandbox.forget()
+    assert sandbox.credits("veesing") == VEESING_POINTS
+
+
+def test_what_is_refused_costs_nothing(sandbox: Sandbox) -> None:
+    requests.post(url(sandbox), FIELDS | {"templateId": "999"}, timeout=5)
+    assert sandbox.credits("veesing") == VEESING_POINTS
+
+
+def test_no_point_is_spent_twice(sandbox: Sandbox) -> None:
+    sandbox.set_credits("veesing", 30)
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: requests.post(url(sandbox), FIELDS, timeout=20).json(), range(60)))
+    accepted = [answer for answer in answers if answer["returnStatus"] == "1 "]
+    assert sorted(int(answer["remainPoint"]) for answer in accepted) == list(range(30))
+    assert len({answer["taskId"] for answer in accepted}) == 30
+    assert len(sandbox.inbox.all()) == 30
+
+
+def test_only_who_tells_a_balance_has_one(sandbox: Sandbox) -> None:
+    for vendor in ("topthink", "apispace", "qixuntong", "nobody"):
+        with pytest.raises(KeyError):
+            sandbox.set_credits(vendor, 1)
+        with pytest.raises(KeyError):
+            sandbox.credits(vendor)
+    with pytest.raises(ValueError, match="-1"):
+        sandbox.set_credits("veesing", -1)

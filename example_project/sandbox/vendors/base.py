@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from sandbox.catalogue import Sign, Template
 from sandbox.courier import Courier
+from sandbox.credits import Credits
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Push
 from sandbox.quirks import Quirks
@@ -39,11 +40,14 @@ class Vendor(ABC):
     malformed: ClassVar[str]
     filed_signs: ClassVar[tuple[Sign, ...]] = ()
     filed_templates: ClassVar[tuple[Template, ...]] = ()
+    opening_credits: ClassVar[int] = 0
+    """What the account has to begin with; 0 where the vendor tells nobody."""
 
     def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
         self._inbox = inbox
         self._quirks = quirks
         self._courier = courier
+        self.credits = Credits(self.opening_credits)
         self.signs = Reviews(self.filed_signs)
         self.templates = Reviews(self.filed_templates)
 
@@ -103,6 +107,7 @@ class Vendor(ABC):
         return self.announce(kind, remote_id)
 
     def forget(self) -> None:
+        self.credits.reset()
         self.signs.clear()
         self.templates.clear()
 

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from threading import Lock
+from itertools import count
 
 from sandbox.catalogue import CREDENTIALS, SIGNED, VEESING_POINTS, VEESING_TEMPLATES, Template
 from sandbox.clock import stamp
@@ -37,13 +37,18 @@ class Veesing(Vendor):
     name = "veesing"
     malformed = BAD_PARAMETER
     filed_templates = VEESING_TEMPLATES
+    opening_credits = VEESING_POINTS
 
     def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
         super().__init__(inbox, quirks, courier)
-        self._ledger = _Ledger()
+        # Task ids must stay fresh when a demo restarts with its old database.
+        self._tasks = count(int(time.time()))
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
-        return {("POST", "/smsApi/verifyCode"): self._send}
+        return {
+            ("POST", "/smsApi/verifyCode"): self._send,
+            ("POST", "/smsApi/verifyCode/getBalance"): self._get_balance,
+        }
 
     def refuse(self, request: Request, code: str) -> Reply:
         return _reply("0", code)
@@ -62,9 +67,7 @@ class Veesing(Vendor):
 
     def _send(self, request: Request) -> Reply:
         fields = request.form_fields()
-        only(fields, *_FIELDS)
-        if not all(fields.get(name) for name in _FIELDS):
-            raise RefusedError(MISSING_PARAMETER)
+        _require(fields, *_FIELDS)
         if request.query:
             raise RefusedError(BAD_PARAMETER)
         _authorize(fields)
@@ -73,11 +76,23 @@ class Veesing(Vendor):
             raise RefusedError(BAD_PHONE)
         if not _SYNTAX.accepts(fields["variables"]):
             raise RefusedError(BAD_PARAMETER)
-        task_id, points = self._ledger.charge()
+        points = self.credits.spend()
+        if points is None:
+            raise RefusedError(NO_BALANCE)
+        task_id = str(next(self._tasks))
         text = _SYNTAX.fill(template.text, [fields["variables"]])
         self.deliver(fields["phone"], SIGNED + text, task_id)
         # The trailing space is the vendor's.
         return _reply("1 ", "成功", str(points), task_id, "1")
+
+    def _get_balance(self, request: Request) -> Reply:
+        # The vendor's table says form, its sample says query with an empty body.
+        if request.query and request.body:
+            raise RefusedError(BAD_PARAMETER)
+        fields = request.query_fields() or request.form_fields()
+        _require(fields, "appId", "appKey")
+        _authorize(fields)
+        return _reply("1 ", "成功", str(self.credits.left))
 
     def _template(self, given: str) -> Template:
         if not re.fullmatch("[0-9]+", given):
@@ -88,22 +103,10 @@ class Veesing(Vendor):
         return found
 
 
-class _Ledger:
-    """The points left on the account and the numbering of its tasks."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._points = VEESING_POINTS
-        # Task ids must stay fresh when a demo restarts with its old database.
-        self._task = int(time.time())
-
-    def charge(self) -> tuple[str, int]:
-        with self._lock:
-            if not self._points:
-                raise RefusedError(NO_BALANCE)
-            self._points -= 1
-            self._task += 1
-            return str(self._task), self._points
+def _require(fields: Mapping[str, str], *names: str) -> None:
+    only(fields, *names)
+    if not all(fields.get(name) for name in names):
+        raise RefusedError(MISSING_PARAMETER)
 
 
 def _authorize(fields: Mapping[str, str]) -> None:
