@@ -78,6 +78,8 @@ IHUYI_NOTICE: Final = Template("2002", "【变量】，您的订单已发货，�
 IHUYI_PLAIN: Final = Template("2003", PLAIN_TEXT)
 IHUYI_UNAPPROVED: Final = Template("2004", "动态码【变量】，请勿转发。", approved=False)
 IHUYI_TEMPLATES: Final = (IHUYI_DEFAULT, IHUYI_CODE, IHUYI_NOTICE, IHUYI_PLAIN, IHUYI_UNAPPROVED)
+IHUYI_CREDITS: Final = 1_000_000
+IHUYI_SENSITIVE: Final = ("贷款", "博彩", "中奖")
 
 QIXUNTONG_CODE: Final = Template("", CODE_TEXT)
 QIXUNTONG_NOTICE: Final = Template("", NOTICE_TEXT)

@@ -1,10 +1,13 @@
-"""How a filed text is read: its placeholders found, filled in, and matched against a full text."""
+"""How a filed text is read: placeholders found, filled in, matched against a full text; and what a text costs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
+
+_ALONE, _JOINED = 70, 67
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,8 @@ class Syntax:
     def matches(self, text: str, candidate: str) -> bool:
         fixed = (re.escape(piece) for piece in re.split(self.placeholder, text))
         return re.fullmatch(f"(?:{self.value})".join(fixed), candidate) is not None
+
+
+def segments(text: str) -> int:
+    """How many SMS a text with its signature is billed as."""
+    return 1 if len(text) <= _ALONE else ceil(len(text) / _JOINED)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import count
+from threading import Lock
 from typing import Generic, Literal, TypeVar
 
 from sandbox.catalogue import FILED_AT, Sign, Template
@@ -24,26 +27,71 @@ class Verdict:
     at: datetime = FILED_AT
 
 
+@dataclass(frozen=True, slots=True)
+class Record(Generic[Filed]):
+    """One thing that is filed, and its verdict at the same moment."""
+
+    filed: Filed
+    filed_at: datetime
+    verdict: Verdict
+
+
 class Reviews(Generic[Filed]):
-    """The signatures or the templates of one vendor, by their ids."""
+    """The signatures or the templates of one vendor, by their ids; each method is one step for all threads."""
 
     def __init__(self, filed: Sequence[Filed]) -> None:
-        self._filed: dict[str, Filed] = {item.id: item for item in filed}
-        self._verdicts: dict[str, Verdict] = {}
+        self._lock = Lock()
+        self._first = {
+            item.id: Record(item, FILED_AT, Verdict(APPROVED if item.approved else IN_REVIEW)) for item in filed
+        }
+        self._records = dict(self._first)
+        # Ids must stay fresh when a demo restarts with its old database.
+        self._ids = count(int(time.time()))
 
-    def find(self, remote_id: str) -> Filed | None:
-        return self._filed.get(remote_id)
-
-    def verdict(self, remote_id: str) -> Verdict:
-        """Raises KeyError for what was never filed."""
-        first = Verdict(APPROVED if self._filed[remote_id].approved else IN_REVIEW)
-        return self._verdicts.get(remote_id, first)
+    def all(self) -> tuple[Record[Filed], ...]:
+        with self._lock:
+            return tuple(self._records.values())
 
     def approved(self) -> list[Filed]:
-        return [item for item in self._filed.values() if self.verdict(item.id).status == APPROVED]
+        return [record.filed for record in self.all() if record.verdict.status == APPROVED]
 
-    def judge(self, remote_id: str, verdict: Verdict) -> None:
-        self._verdicts[self._filed[remote_id].id] = verdict
+    def find(self, remote_id: str) -> Record[Filed] | None:
+        with self._lock:
+            return self._records.get(remote_id)
+
+    def add(self, make: Callable[[str], Filed]) -> Record[Filed]:
+        """Files what is made for an id that was never given before."""
+        now = datetime.now(UTC)
+        with self._lock:
+            item = make(str(next(self._ids)))
+            record = self._records[item.id] = Record(item, now, Verdict(IN_REVIEW, at=now))
+            return record
+
+    def judge(self, remote_id: str, verdict: Verdict) -> Record[Filed]:
+        """Raises KeyError for what is not filed."""
+        with self._lock:
+            return self._put(self._records[remote_id], verdict)
+
+    def resubmit(self, remote_id: str, change: Callable[[Filed], Filed]) -> tuple[int, Record[Filed]]:
+        """The status it had; only what was rejected is changed, and reviewed again. Raises KeyError."""
+        with self._lock:
+            record = self._records[remote_id]
+            before = record.verdict.status
+            if before == REJECTED:
+                changed = Record(change(record.filed), record.filed_at, record.verdict)
+                record = self._put(changed, Verdict(IN_REVIEW, at=datetime.now(UTC)))
+            return before, record
+
+    def delete(self, remote_id: str) -> None:
+        """Raises KeyError for what is not filed."""
+        with self._lock:
+            del self._records[remote_id]
 
     def clear(self) -> None:
-        self._verdicts.clear()
+        """What was filed at first, judged as at first."""
+        with self._lock:
+            self._records = dict(self._first)
+
+    def _put(self, record: Record[Filed], verdict: Verdict) -> Record[Filed]:
+        put = self._records[record.filed.id] = Record(record.filed, record.filed_at, verdict)
+        return put

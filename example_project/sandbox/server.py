@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from sandbox.catalogue import Sign, Template
 from sandbox.courier import Courier
 from sandbox.credits import Credits
 from sandbox.exchanges import Exchange, ExchangeLog
@@ -113,6 +114,11 @@ class Sandbox(Quirks):
         push = self._vendors[vendor].judge(kind, remote_id, approved, reason)
         self._courier.leave(vendor, lambda travel: push)
 
+    def filed(self, vendor: str, kind: Filing) -> list[tuple[str, str, int]]:
+        """What is filed there, oldest first: id, name of a sign or text of a template, and the status (0, 1, 2)."""
+        records = self._vendors[vendor].reviews(kind).all()
+        return [(record.filed.id, _words(record.filed), record.verdict.status) for record in records]
+
     def credits(self, vendor: str) -> int:
         """How many SMS the account at the vendor can still pay for; raises KeyError where the vendor tells nobody."""
         return self._account(vendor).left
@@ -127,9 +133,13 @@ class Sandbox(Quirks):
         return self._vendors[vendor].credits
 
     def forget(self) -> None:
-        """Drop plans, webhooks, pushes and all that waits or could be asked for; verdicts and credits as at first."""
+        """Drop plans, webhooks, pushes and all that waits or could be asked for; filings and credits as at first."""
         self.webhooks.clear()
         self._courier.forget()
         for vendor in self._vendors.values():
             vendor.forget()
         self._pusher.clear()
+
+
+def _words(filed: Sign | Template) -> str:
+    return filed.name if isinstance(filed, Sign) else filed.text

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import hashlib
 import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import requests
 from sandbox import catalogue
-from sandbox.catalogue import CREDENTIALS, SIGNED
+from sandbox.catalogue import CREDENTIALS, IHUYI_CREDITS, SIGNED
+from sandbox.faults import Fault
+from sandbox.filing import segments
 from sandbox.server import Sandbox
 from sandbox.vendors.ihuyi import dynamic_password
 
@@ -41,6 +46,7 @@ def code(sandbox: Sandbox, fields: dict[str, str]) -> int:
         (PHONE, TEXT, "34fbd71aa722b22200eb984adfe01fba"),
         (PHONE, TEXT.replace("：", ":"), "89fe41f3fe581d256794c5d609f9c058"),
         (PHONE, "2546", "c61dcf7e1ef1a25bb9dc7b59b8014163"),
+        ("", "", "73f6e7a36e0fd30ad7eea940ca1896b2"),
     ],
 )
 def test_dynamic_password_vectors(mobile: str, content: str, password: str) -> None:
@@ -165,3 +171,163 @@ def test_refuses_misplaced_fields(sandbox: Sandbox, query: str, body: dict[str, 
     path = url(sandbox).partition("?")[0]
     assert b"code" in requests.post(f"{path}?{query}", body, timeout=5).content
     assert sandbox.inbox.all() == ()
+
+
+LOGIN = {"account": ACCOUNT, "password": API_KEY}
+FILED = "您的动态码是【变量1】，【变量2】分钟内有效。"
+DIGEST = hashlib.md5(API_KEY.encode(), usedforsecurity=False).hexdigest()
+METHODS = {"GetNum": LOGIN, "AddTemplate": LOGIN | {"content": FILED}}
+
+
+def call(sandbox: Sandbox, name: str, fields: dict[str, str], method: str = "POST") -> requests.Response:
+    address = url(sandbox).partition("?")[0]
+    query = {"method": name} | (fields if method == "GET" else {})
+    body = fields if method == "POST" else None
+    return requests.request(method, address, params=query, data=body, timeout=20)
+
+
+def answer(sandbox: Sandbox, name: str, fields: dict[str, str], method: str = "POST") -> dict[str, Any]:
+    return call(sandbox, name, fields | {"format": "json"}, method).json()  # type: ignore[no-any-return]
+
+
+def login(shift: float = 0) -> dict[str, str]:
+    moment = str(int(time.time() + shift))
+    return {"account": ACCOUNT, "password": dynamic_password(ACCOUNT, API_KEY, "", "", moment), "time": moment}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("strings", [False, True])
+def test_tells_the_credits_left(sandbox: Sandbox, method: str, strings: bool) -> None:
+    sandbox.set_credits("ihuyi", 856)
+    sandbox.ihuyi_string_codes = strings
+    expected = {"code": "2" if strings else 2, "msg": "查询成功", "num": "856"}
+    assert answer(sandbox, "GetNum", LOGIN, method) == expected
+    assert answer(sandbox, "GetNum", login(), method) == expected
+
+
+def test_the_question_for_credits_has_a_password_of_its_own(sandbox: Sandbox) -> None:
+    of_a_send = {name: value for name, value in dynamic({}).items() if name in ("account", "password", "time")}
+    asked = [login(-310), login() | {"password": "0" * 32}, of_a_send]
+    assert [answer(sandbox, "GetNum", fields)["code"] for fields in asked] == [40501, 40502, 40502]
+
+
+@pytest.mark.parametrize("bom", [False, True])
+def test_the_other_methods_have_roots_of_their_own(sandbox: Sandbox, bom: bool) -> None:
+    sandbox.ihuyi_bom = bom
+    sandbox.set_credits("ihuyi", 856)
+    contents = [call(sandbox, name, fields).content for name, fields in METHODS.items()]
+    assert {content.startswith(b"\xef\xbb\xbf<?xml" if bom else b"<?xml") for content in contents} == {True}
+    roots = [ElementTree.fromstring(content) for content in contents]
+    assert [root.tag for root in roots] == ["{106.ihuyi.com}GetNumResult", "{106.ihuyi.com}AddTemplateResult"]
+    new_id = sandbox.filed("ihuyi", "template")[-1][0]
+    assert [(child.tag[15:], child.text) for root in roots for child in root] == [
+        ("code", "2"),
+        ("msg", "查询成功"),
+        ("num", "856"),
+        ("code", "2"),
+        ("msg", "添加成功"),
+        ("templateid", new_id),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected", "nothing"),
+    [
+        ("GetNum", {"account": ""}, 401, {"num": "0"}),
+        ("GetNum", {"password": ""}, 402, {"num": "0"}),
+        ("GetNum", {"account": "other"}, 405, {"num": "0"}),
+        ("GetNum", {"password": "other"}, 405, {"num": "0"}),
+        ("GetNum", {"password": DIGEST}, 405, {"num": "0"}),
+        ("GetNum", {"time": "1451544941", "password": "0" * 32}, 40501, {"num": "0"}),
+        ("GetNum", {"mobile": PHONE}, 0, {"num": "0"}),
+        ("AddTemplate", {"account": ""}, 401, {"templateid": 0}),
+        ("AddTemplate", {"password": ""}, 402, {"templateid": 0}),
+        ("AddTemplate", {"content": ""}, 404, {"templateid": 0}),
+        ("AddTemplate", {"account": "other"}, 405, {"templateid": 0}),
+        ("AddTemplate", {"password": "other"}, 405, {"templateid": 0}),
+        ("AddTemplate", {"password": DIGEST.upper()}, 405, {"templateid": 0}),
+        ("AddTemplate", {"content": "恭喜中奖，验证码【变量】。"}, 407, {"templateid": 0}),
+        ("AddTemplate", {"content": f"{SIGNED}{FILED}"}, 0, {"templateid": 0}),
+        ("AddTemplate", {"content": "验证码【变量。"}, 0, {"templateid": 0}),
+        ("AddTemplate", {"time": "1451544941"}, 0, {"templateid": 0}),
+        ("AddTemplate", {"templateid": "1"}, 0, {"templateid": 0}),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_other_methods_refuse_by_code(
+    sandbox: Sandbox, method: str, name: str, changes: dict[str, str], expected: int, nothing: dict[str, object]
+) -> None:
+    before = sandbox.filed("ihuyi", "template")
+    given = answer(sandbox, name, METHODS[name] | changes, method)
+    assert given.pop("msg")
+    assert given == {"code": expected} | nothing
+    assert sandbox.filed("ihuyi", "template") == before
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_other_methods_read_their_fields_strictly(sandbox: Sandbox, name: str) -> None:
+    address, fields = url(sandbox).partition("?")[0], METHODS[name] | {"format": "json"}
+    doubled = [*fields.items(), ("account", ACCOUNT)]
+    wrong = [
+        requests.post(f"{address}?method={name}", doubled, timeout=5),
+        requests.get(address, [("method", name), *doubled], timeout=5),
+        requests.post(f"{address}?method={name}&account={ACCOUNT}", fields, timeout=5),
+        requests.get(address, {"method": name}, data=fields, timeout=5),
+        requests.post(f"{address}?method={name.lower()}", fields, timeout=5),
+    ]
+    assert all("提交失败".encode() in response.content for response in wrong)
+    assert requests.put(f"{address}?method={name}", fields, timeout=5).status_code == 501
+    assert len(sandbox.filed("ihuyi", "template")) == len(catalogue.IHUYI_TEMPLATES)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_faults_come_in_the_shape_of_the_method(sandbox: Sandbox, name: str) -> None:
+    sandbox.misbehave("ihuyi", Fault.refuse(4050), times=1)
+    assert ElementTree.fromstring(call(sandbox, name, METHODS[name]).content).tag.endswith(f"}}{name}Result")
+
+
+@pytest.mark.parametrize("password", [API_KEY, DIGEST])
+def test_a_filed_template_sends_once_it_is_approved(sandbox: Sandbox, password: str) -> None:
+    given = answer(sandbox, "AddTemplate", LOGIN | {"password": password, "content": FILED})
+    new_id = str(given["templateid"])
+    assert given == {"code": 2, "msg": "添加成功", "templateid": int(new_id)}
+    assert sandbox.filed("ihuyi", "template")[-1] == (new_id, FILED, 0)
+    values = FIELDS | {"content": "1234|5", "templateid": new_id}
+    full = FIELDS | {"content": "您的动态码是1234，5分钟内有效。"}
+    assert [code(sandbox, values), code(sandbox, full)] == [4072, 4072]
+    sandbox.judge("ihuyi", "template", new_id, approved=True)
+    assert [code(sandbox, values), code(sandbox, full)] == [2, 2]
+    assert [sms.text for sms in sandbox.inbox.all()] == [f"{SIGNED}您的动态码是1234，5分钟内有效。"] * 2
+    sandbox.forget()
+    assert [row[0] for row in sandbox.filed("ihuyi", "template")] == [item.id for item in catalogue.IHUYI_TEMPLATES]
+    assert answer(sandbox, "AddTemplate", METHODS["AddTemplate"])["templateid"] > int(new_id)
+
+
+def test_templates_filed_at_once_have_ids_of_their_own(sandbox: Sandbox) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: answer(sandbox, "AddTemplate", METHODS["AddTemplate"]), range(40)))
+    ids = {str(given["templateid"]) for given in answers}
+    assert len(ids) == 40
+    assert {row[0] for row in sandbox.filed("ihuyi", "template") if row[1] == FILED} == ids
+
+
+@pytest.mark.parametrize(
+    ("length", "count"),
+    [(69, 1), (70, 1), (71, 2), (133, 2), (134, 2), (135, 3), (200, 3), (201, 3), (202, 4), (268, 4), (269, 5)],
+)
+def test_long_texts_are_billed_in_segments(length: int, count: int) -> None:
+    assert segments("字" * length) == count
+
+
+def test_a_send_costs_its_segments_while_there_are_any(sandbox: Sandbox) -> None:
+    text = "【变量】" + "字" * (70 - len(SIGNED) - 1)
+    filed = str(answer(sandbox, "AddTemplate", LOGIN | {"content": text})["templateid"])
+    sandbox.judge("ihuyi", "template", filed, approved=True)
+    sandbox.set_credits("ihuyi", 4)
+    sends = [FIELDS | {"templateid": filed, "content": value} for value in ("1", "12", "12", "1", "1")]
+    assert [answer(sandbox, "Submit", fields)["code"] for fields in sends] == [2, 2, 4051, 2, 4051]
+    assert answer(sandbox, "GetNum", LOGIN)["num"] == "0"
+    assert [len(sms.text) for sms in sandbox.inbox.all()] == [70, 71, 70]
+    assert answer(sandbox, "Submit", sends[0])["msg"] == "剩余条数不足"
+    sandbox.forget()
+    assert sandbox.credits("ihuyi") == IHUYI_CREDITS

@@ -15,7 +15,7 @@ from sandbox.credits import Credits
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Push
 from sandbox.quirks import Quirks
-from sandbox.reviews import APPROVED, REJECTED, Filing, Reviews, Verdict
+from sandbox.reviews import APPROVED, REJECTED, Filing, Record, Reviews, Verdict
 from sandbox.travel import Journey
 from sandbox.wire import MalformedError, Reply, Request
 
@@ -97,14 +97,16 @@ class Vendor(ABC):
         """What is pushed when the phone's owner has answered an SMS; None where replies are not passed on."""
         return None
 
-    def announce(self, kind: Filing, remote_id: str) -> Push | None:
+    def announce(self, kind: Filing, record: Record[Sign] | Record[Template]) -> Push | None:
         """What is pushed when the reviewers have decided."""
         return None
 
     def judge(self, kind: Filing, remote_id: str, approved: bool, reason: str) -> Push | None:
-        reviews: Reviews[Sign] | Reviews[Template] = self.signs if kind == "sign" else self.templates
-        reviews.judge(remote_id, Verdict(APPROVED if approved else REJECTED, reason, datetime.now(UTC)))
-        return self.announce(kind, remote_id)
+        verdict = Verdict(APPROVED if approved else REJECTED, reason, datetime.now(UTC))
+        return self.announce(kind, self.reviews(kind).judge(remote_id, verdict))
+
+    def reviews(self, kind: Filing) -> Reviews[Sign] | Reviews[Template]:
+        return self.signs if kind == "sign" else self.templates
 
     def forget(self) -> None:
         self.credits.reset()

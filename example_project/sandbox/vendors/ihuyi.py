@@ -6,23 +6,32 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
-from sandbox.catalogue import CREDENTIALS, IHUYI_TEMPLATES, SIGNATURE, SIGNED, Template
+from sandbox.catalogue import (
+    CREDENTIALS,
+    IHUYI_CREDITS,
+    IHUYI_SENSITIVE,
+    IHUYI_TEMPLATES,
+    SIGNATURE,
+    SIGNED,
+    Sign,
+    Template,
+)
 from sandbox.clock import stamp
-from sandbox.filing import Syntax
+from sandbox.filing import Syntax, segments
 from sandbox.inbox import SMS
 from sandbox.pushing import Kind, Push
-from sandbox.reviews import APPROVED, Filing
+from sandbox.reviews import APPROVED, Filing, Record
 from sandbox.travel import Journey
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, only
 
 _MESSAGES = {
     "0": "提交失败",
-    "2": "提交成功",
     "400": "非法ip访问",
     "401": "帐号不能为空",
     "402": "密码不能为空",
@@ -49,12 +58,40 @@ _MESSAGES = {
     "4082": "超出同一手机号一天之内【5】条短信限制",
     "4085": "同一手机号验证码短信发送超出【5】条",
 }
-_FIELDS = ("account", "password", "mobile", "content", "time", "templateid", "sign", "format")
-_REQUIRED = {"account": "401", "password": "402", "mobile": "403", "content": "404"}
+_EMPTY = {"account": "401", "password": "402", "mobile": "403", "content": "404"}
 _LONGEST_TEXT = 300
 _PASSWORD_SECONDS = 300
 _EMOJI = re.compile("[\u200d\u20e3\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]")
 _SYNTAX = Syntax("【变量[0-9]*】", "[0-9A-Za-z\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]{1,50}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """What one method of the single address is asked with and answers with."""
+
+    name: str
+    fields: tuple[str, ...]
+    result: str
+    done: str
+
+    @property
+    def required(self) -> list[str]:
+        return [name for name in _EMPTY if name in self.fields]
+
+    @property
+    def root(self) -> str:
+        return f"{self.name}Result"
+
+
+_SUBMIT = _Method(
+    "Submit",
+    ("account", "password", "mobile", "content", "time", "templateid", "sign", "format"),
+    "smsid",
+    "提交成功",
+)
+_GET_NUM = _Method("GetNum", ("account", "password", "time", "format"), "num", "查询成功")
+_ADD_TEMPLATE = _Method("AddTemplate", ("account", "password", "content", "format"), "templateid", "添加成功")
+_METHODS = {method.name: method for method in (_SUBMIT, _GET_NUM, _ADD_TEMPLATE)}
 
 
 class Ihuyi(Vendor):
@@ -63,10 +100,11 @@ class Ihuyi(Vendor):
     name = "ihuyi"
     malformed = "0"
     filed_templates = IHUYI_TEMPLATES
+    opening_credits = IHUYI_CREDITS
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
         path = "/webservice/sms.php"
-        return {("GET", path): self._submit, ("POST", path): self._submit}
+        return {("GET", path): self._call, ("POST", path): self._call}
 
     def refuse(self, request: Request, code: str) -> Reply:
         return self._result(request, code, "0")
@@ -87,38 +125,67 @@ class Ihuyi(Vendor):
         fields = {"mobilephone": sms.phone, "content": content, "smsid": sms.remote_id}
         return self._push("reply", fields | {"reply_time": stamp(datetime.now(UTC))})
 
-    def announce(self, kind: Filing, remote_id: str) -> Push:
-        verdict = self.templates.verdict(remote_id)
+    def announce(self, kind: Filing, record: Record[Sign] | Record[Template]) -> Push:
+        verdict = record.verdict
         code, message = ("2", "审核通过") if verdict.status == APPROVED else ("0", verdict.reason or "审核不通过")
-        return self._push(kind, {"code": code, "msg": message, "templateid": remote_id})
+        return self._push(kind, {"code": code, "msg": message, "templateid": record.filed.id})
 
     def _push(self, kind: Kind, fields: Mapping[str, str]) -> Push:
         return Push.form(self.name, kind, fields, wanted="success")
 
-    def _submit(self, request: Request) -> Reply:
-        fields = _fields(request)
-        for name, code in _REQUIRED.items():
+    def _call(self, request: Request) -> Reply:
+        method = _method(request)
+        fields = _fields(request, method)
+        for name in method.required:
             if not fields.get(name):
-                raise RefusedError(code)
+                raise RefusedError(_EMPTY[name])
+        operations: dict[_Method, Callable[[Mapping[str, str]], str]] = {
+            _SUBMIT: self._submit,
+            _GET_NUM: self._get_num,
+            _ADD_TEMPLATE: self._add_template,
+        }
+        return self._result(request, "2", operations[method](fields))
+
+    def _get_num(self, fields: Mapping[str, str]) -> str:
+        _authorize(fields)
+        return str(self.credits.left)
+
+    def _add_template(self, fields: Mapping[str, str]) -> str:
+        api_key = CREDENTIALS["ihuyi"]["api_key"]
+        digest = hashlib.md5(api_key.encode(), usedforsecurity=False).hexdigest()
+        right = same(fields["password"], api_key) or same(fields["password"], digest)
+        if not (same(fields["account"], CREDENTIALS["ihuyi"]["account"]) and right):
+            raise RefusedError("405")
+        content = fields["content"]
+        if any(word in content for word in IHUYI_SENSITIVE):
+            raise RefusedError("407")
+        if set("【】").intersection(_SYNTAX.fill(content, [""] * len(_SYNTAX.placeholders(content)))):
+            raise MalformedError("brackets")
+        return self.templates.add(lambda new_id: Template(new_id, content, approved=False)).filed.id
+
+    def _submit(self, fields: Mapping[str, str]) -> str:
         _authorize(fields)
         if not is_mobile(fields["mobile"]):
             raise RefusedError("406")
         if fields.get("sign", SIGNATURE) != SIGNATURE:
             raise RefusedError("4075")
-        text = _text(fields["content"], fields.get("templateid"), self.templates.approved())
+        text = SIGNED + _text(fields["content"], fields.get("templateid"), self.templates.approved())
+        if self.credits.spend(segments(text)) is None:
+            raise RefusedError("4051")
         sms_id = str(10**19 + secrets.randbelow(9 * 10**19))
-        self.deliver(fields["mobile"], SIGNED + text, sms_id)
-        return self._result(request, "2", sms_id)
+        self.deliver(fields["mobile"], text, sms_id)
+        return sms_id
 
-    def _result(self, request: Request, code: str, sms_id: str) -> Reply:
-        message = _MESSAGES.get(code, "提交失败")
+    def _result(self, request: Request, code: str, result: str) -> Reply:
+        method = _answered_as(request)
+        message = method.done if code == "2" else _MESSAGES.get(code, "提交失败")
         if _wants_json(request):
-            value: dict[str, object] = {"code": code, "msg": message, "smsid": sms_id}
+            value: dict[str, object] = {"code": code, "msg": message, method.result: result}
             if not self._quirks.ihuyi_string_codes:
-                value |= {"code": int(code), "smsid": sms_id if sms_id != "0" else 0}
+                value |= {"code": int(code), method.result: _json_value(method, result)}
             reply = Reply.json(value)
         else:
-            reply = Reply(200, _xml(code, message, sms_id).encode(), "text/xml; charset=utf-8")
+            reply = Reply(200, _xml(method, code, message, result).encode(), "text/xml; charset=utf-8")
         mark = b"\xef\xbb\xbf" if self._quirks.ihuyi_bom else b""
         return Reply(reply.status, mark + reply.body, reply.content_type)
 
@@ -128,11 +195,27 @@ def dynamic_password(account: str, api_key: str, mobile: str, content: str, mome
     return hashlib.md5(joined.encode(), usedforsecurity=False).hexdigest()
 
 
-def _fields(request: Request) -> dict[str, str]:
+def _method(request: Request) -> _Method:
+    method = _METHODS.get(request.query_fields().get("method", ""))
+    if method is None:
+        raise MalformedError("method")
+    return method
+
+
+def _answered_as(request: Request) -> _Method:
+    """The method in whose shape to answer, whatever is wrong with the request."""
+    try:
+        return _method(request)
+    except MalformedError:
+        return _SUBMIT
+
+
+def _fields(request: Request, method: _Method) -> dict[str, str]:
     """The parameters, a POST having all but the method and the format in its body."""
     query = request.query_fields()
-    if query.pop("method", "") != "Submit" or (request.method == "GET" and request.body):
-        raise MalformedError("method")
+    del query["method"]
+    if request.method == "GET" and request.body:
+        raise MalformedError("body")
     fields = query
     if request.method == "POST":
         only(query, "format")
@@ -140,7 +223,7 @@ def _fields(request: Request) -> dict[str, str]:
         if query.keys() & body.keys():
             raise MalformedError("repeated field")
         fields = query | body
-    only(fields, *_FIELDS)
+    only(fields, *method.fields)
     if fields.get("format", "xml") not in ("xml", "json"):
         raise MalformedError("format")
     return fields
@@ -164,7 +247,9 @@ def _authorize(fields: Mapping[str, str]) -> None:
         raise RefusedError("405")
     if not re.fullmatch("[0-9]{10}", moment) or abs(time.time() - int(moment)) > _PASSWORD_SECONDS:
         raise RefusedError("40501")
-    if not same(password, dynamic_password(account, api_key, fields["mobile"], fields["content"], moment)):
+    # A question for the balance has neither number nor text, and its password is made without.
+    mobile, content = fields.get("mobile", ""), fields.get("content", "")
+    if not same(password, dynamic_password(account, api_key, mobile, content, moment)):
         raise RefusedError("40502")
 
 
@@ -186,12 +271,17 @@ def _text(content: str, template_id: str | None, approved: Sequence[Template]) -
     return _SYNTAX.fill(filed, values)
 
 
-def _xml(code: str, message: str, sms_id: str) -> str:
+def _json_value(method: _Method, result: str) -> str | int:
+    """The id of a template is documented as a number, the credits as a string; of an SMS only the 0 is a number."""
+    return int(result) if method is _ADD_TEMPLATE or (method is _SUBMIT and result == "0") else result
+
+
+def _xml(method: _Method, code: str, message: str, result: str) -> str:
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'
-        '<SubmitResult xmlns="106.ihuyi.com">\n'
+        f'<{method.root} xmlns="106.ihuyi.com">\n'
         f"<code>{escape(code)}</code>\n"
         f"<msg>{escape(message)}</msg>\n"
-        f"<smsid>{sms_id}</smsid>\n"
-        "</SubmitResult>\n"
+        f"<{method.result}>{result}</{method.result}>\n"
+        f"</{method.root}>\n"
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from sandbox.catalogue import CREDENTIALS, FILED_AT, REMARK, TOPTHINK_SIGNS, TOPTHINK_TEMPLATES, Sign, Template
+from sandbox.catalogue import CREDENTIALS, REMARK, TOPTHINK_SIGNS, TOPTHINK_TEMPLATES, Sign, Template
 from sandbox.clock import stamp
 from sandbox.courier import Courier
 from sandbox.filing import Syntax
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Kind, Push
 from sandbox.quirks import Quirks
-from sandbox.reviews import REJECTED, Filing, Verdict
+from sandbox.reviews import REJECTED, Filing, Record
 from sandbox.travel import Journey, Journeys
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, json_object, only
@@ -73,9 +73,9 @@ class TopThink(Vendor):
         self._journeys.note(journey)
         return self._push("report", "sms", _task(journey, journey.sms.phone, "receiveDate"))
 
-    def announce(self, kind: Filing, remote_id: str) -> Push:
+    def announce(self, kind: Filing, record: Record[Sign] | Record[Template]) -> Push:
         # Whatever was reviewed, the vendor calls it a sign.
-        return self._push(kind, "sign", self._sign(remote_id) if kind == "sign" else self._template(remote_id))
+        return self._push(kind, "sign", _reviewed(record))
 
     def forget(self) -> None:
         super().forget()
@@ -111,22 +111,16 @@ class TopThink(Vendor):
         return _found(_task(journey, int(journey.sms.phone), "reveiveDate"))
 
     def _query_sign(self, request: Request) -> Reply:
-        return _found(self._sign(_asked_id(request)))
+        return self._query(request, "sign")
 
     def _query_template(self, request: Request) -> Reply:
-        return _found(self._template(_asked_id(request)))
+        return self._query(request, "template")
 
-    def _sign(self, remote_id: str) -> dict[str, object]:
-        sign = self.signs.find(remote_id)
-        if sign is None:
+    def _query(self, request: Request, kind: Filing) -> Reply:
+        record = self.reviews(kind).find(_asked_id(request))
+        if record is None:
             raise RefusedError(NOT_FOUND)
-        return _record(sign, self.signs.verdict(remote_id))
-
-    def _template(self, remote_id: str) -> dict[str, object]:
-        template = self.templates.find(remote_id)
-        if template is None:
-            raise RefusedError(NOT_FOUND)
-        return _record(template, self.templates.verdict(remote_id))
+        return _found(_reviewed(record))
 
 
 def _fields(request: Request) -> dict[str, str]:
@@ -192,8 +186,9 @@ def _task(journey: Journey, phone: str | int, end: str) -> dict[str, object]:
     }
 
 
-def _record(filed: Sign | Template, verdict: Verdict) -> dict[str, object]:
+def _reviewed(record: Record[Sign] | Record[Template]) -> dict[str, object]:
     """A signature or a template as the vendor shows it, the ids as strings."""
+    filed, verdict = record.filed, record.verdict
     return {
         "id": filed.id,
         "user_id": "1",
@@ -202,6 +197,6 @@ def _record(filed: Sign | Template, verdict: Verdict) -> dict[str, object]:
         "remark": REMARK,
         "status": verdict.status,
         "error": verdict.reason if verdict.status == REJECTED else None,
-        "create_time": stamp(FILED_AT),
+        "create_time": stamp(record.filed_at),
         "update_time": stamp(verdict.at),
     }
