@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+REMARK: Final = "用于示例站短信通知和验证码"
+
 
 @dataclass(frozen=True, slots=True)
 class Sign:
@@ -15,6 +17,7 @@ class Sign:
     id: str
     name: str
     approved: bool = True
+    remark: str = REMARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Template:
     text: str
     approved: bool = True
     name: str = ""
+    remark: str = REMARK
 
 
 CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -36,7 +40,6 @@ CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 FILED_AT: Final = datetime(2024, 5, 20, 2, 0, tzinfo=UTC)
-REMARK: Final = "用于示例站短信通知和验证码"
 
 SIGNATURE: Final = "示例站"
 SIGNED: Final = f"【{SIGNATURE}】"

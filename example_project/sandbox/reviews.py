@@ -72,14 +72,14 @@ class Reviews(Generic[Filed]):
         with self._lock:
             return self._put(self._records[remote_id], verdict)
 
-    def resubmit(self, remote_id: str, change: Callable[[Filed], Filed]) -> tuple[int, Record[Filed]]:
-        """The status it had; only what was rejected is changed, and reviewed again. Raises KeyError."""
+    def resubmit(self, remote_id: str, make: Callable[[str], Filed]) -> tuple[int, Record[Filed]]:
+        """The status it had; only what was rejected is made anew and reviewed again. Raises KeyError."""
         with self._lock:
             record = self._records[remote_id]
             before = record.verdict.status
             if before == REJECTED:
-                changed = Record(change(record.filed), record.filed_at, record.verdict)
-                record = self._put(changed, Verdict(IN_REVIEW, at=datetime.now(UTC)))
+                made = Record(make(remote_id), record.filed_at, record.verdict)
+                record = self._put(made, Verdict(IN_REVIEW, at=datetime.now(UTC)))
             return before, record
 
     def delete(self, remote_id: str) -> None:

@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sandbox.catalogue import Sign, Template
 from sandbox.courier import Courier
@@ -105,7 +105,7 @@ class Vendor(ABC):
         verdict = Verdict(APPROVED if approved else REJECTED, reason, datetime.now(UTC))
         return self.announce(kind, self.reviews(kind).judge(remote_id, verdict))
 
-    def reviews(self, kind: Filing) -> Reviews[Sign] | Reviews[Template]:
+    def reviews(self, kind: Filing) -> Reviews[Any]:
         return self.signs if kind == "sign" else self.templates
 
     def forget(self) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
-from sandbox.catalogue import CREDENTIALS, REMARK, TOPTHINK_SIGNS, TOPTHINK_TEMPLATES, Sign, Template
+from sandbox.catalogue import CREDENTIALS, TOPTHINK_SIGNS, TOPTHINK_TEMPLATES, Sign, Template
 from sandbox.clock import stamp
 from sandbox.courier import Courier
 from sandbox.filing import Syntax
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Kind, Push
 from sandbox.quirks import Quirks
-from sandbox.reviews import REJECTED, Filing, Record
+from sandbox.reviews import APPROVED, REJECTED, Filing, Record
 from sandbox.travel import Journey, Journeys
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, json_object, only
@@ -25,6 +27,10 @@ BAD_SIGN = "10002"
 BAD_TEMPLATE = "10003"
 BAD_PARAMS = "10004"
 NOT_FOUND = "10005"
+BAD_NAME = "10006"
+BAD_CONTENT = "10007"
+UNCHANGEABLE = "10008"
+PENDING = "10009"
 
 _MESSAGES = {
     MALFORMED: "参数错误",
@@ -34,9 +40,16 @@ _MESSAGES = {
     BAD_TEMPLATE: "模板不存在或未通过审核",
     BAD_PARAMS: "模板变量错误",
     NOT_FOUND: "记录不存在",
+    BAD_NAME: "签名不能包含特殊字符或测试字样",
+    BAD_CONTENT: "模板内容不符合规范",
+    UNCHANGEABLE: "已通过审核的不允许修改，只能删除后重新申请",
+    PENDING: "审核中，不允许修改",
 }
 _HTTP_STATUSES = {MALFORMED: 400, UNAUTHORIZED: 401}
+_FILED_WITH: Mapping[Filing, tuple[str, ...]] = {"sign": ("name", "remark"), "template": ("name", "content", "remark")}
 _LONGEST_VALUE = 50
+_MOST_VARIABLES = 8
+_RESERVED = frozenset({"id", "email", "mobile", "nick", "site"})
 _SYNTAX = Syntax(r"\$\{[A-Za-z_]+\}", ".*")
 
 
@@ -53,12 +66,14 @@ class TopThink(Vendor):
         self._journeys = Journeys()
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
-        operations = {
-            "/sms/send": self._send,
-            "/sms/query_status": self._query_status,
-            "/sms/query_sign": self._query_sign,
-            "/sms/query_template": self._query_template,
-        }
+        operations: dict[str, Operation] = {"/sms/send": self._send, "/sms/query_status": self._query_status}
+        for kind in _FILED_WITH:
+            operations |= {
+                f"/sms/add_{kind}": partial(self._add, kind),
+                f"/sms/query_{kind}": partial(self._query, kind),
+                f"/sms/modify_{kind}": partial(self._modify, kind),
+                f"/sms/delete_{kind}": partial(self._delete, kind),
+            }
         return {(method, path): operation for method in ("GET", "POST") for path, operation in operations.items()}
 
     def refuse(self, request: Request, code: str) -> Reply:
@@ -104,23 +119,39 @@ class TopThink(Vendor):
         return Reply.json({"code": 0, "message": "发送成功", "data": {"id": task_id}})
 
     def _query_status(self, request: Request) -> Reply:
-        journey = self._journeys.of(_asked_id(request))
+        journey = self._journeys.of(_asked(request, "id")["id"])
         if journey is None:
             raise RefusedError(NOT_FOUND)
         # The number as a number and the spelling of the date are the vendor's.
-        return _found(_task(journey, int(journey.sms.phone), "reveiveDate"))
+        return _done("查询成功", data=_task(journey, int(journey.sms.phone), "reveiveDate"))
 
-    def _query_sign(self, request: Request) -> Reply:
-        return self._query(request, "sign")
+    def _add(self, kind: Filing, request: Request) -> Reply:
+        fields = _asked(request, *_FILED_WITH[kind])
+        return _done("添加成功", data=_submitted(self.reviews(kind).add(_maker(kind, fields))))
 
-    def _query_template(self, request: Request) -> Reply:
-        return self._query(request, "template")
-
-    def _query(self, request: Request, kind: Filing) -> Reply:
-        record = self.reviews(kind).find(_asked_id(request))
+    def _query(self, kind: Filing, request: Request) -> Reply:
+        record = self.reviews(kind).find(_asked(request, "id")["id"])
         if record is None:
             raise RefusedError(NOT_FOUND)
-        return _found(_reviewed(record))
+        return _done("查询成功", data=_reviewed(record))
+
+    def _modify(self, kind: Filing, request: Request) -> Reply:
+        fields = _asked(request, "id", *_FILED_WITH[kind])
+        make = _maker(kind, fields)
+        try:
+            before, record = self.reviews(kind).resubmit(fields["id"], make)
+        except KeyError:
+            raise RefusedError(NOT_FOUND) from None
+        if before != REJECTED:
+            raise RefusedError(UNCHANGEABLE if before == APPROVED else PENDING)
+        return _done("修改成功", data=_submitted(record))
+
+    def _delete(self, kind: Filing, request: Request) -> Reply:
+        try:
+            self.reviews(kind).delete(_asked(request, "id")["id"])
+        except KeyError:
+            raise RefusedError(NOT_FOUND) from None
+        return _done("删除成功")
 
 
 def _fields(request: Request) -> dict[str, str]:
@@ -161,17 +192,38 @@ def _text(template: Template, params: str | None) -> str:
     return _SYNTAX.fill(template.text, [strings[name] for name in names])
 
 
-def _asked_id(request: Request) -> str:
+def _asked(request: Request, *names: str) -> dict[str, str]:
+    """The parameters, each of which must be there, and no other but the authorization."""
     fields = _fields(request)
     _authorize(request, fields)
-    only(fields, "appCode", "id")
-    if not fields.get("id"):
+    only(fields, "appCode", *names)
+    if not all(fields.get(name) for name in names):
         raise RefusedError(MALFORMED)
-    return fields["id"]
+    return fields
 
 
-def _found(data: Mapping[str, object]) -> Reply:
-    return Reply.json({"code": 0, "message": "查询成功", "data": data})
+def _maker(kind: Filing, fields: Mapping[str, str]) -> Callable[[str], Sign | Template]:
+    """What makes the signature or the template for its id, once it obeys the rules."""
+    name, remark = fields["name"], fields["remark"]
+    if kind == "sign":
+        if not name.isalnum() or "测试" in name:
+            raise RefusedError(BAD_NAME)
+        return lambda remote_id: Sign(remote_id, name, approved=False, remark=remark)
+    content = fields["content"]
+    if not _obeys(content):
+        raise RefusedError(BAD_CONTENT)
+    return lambda remote_id: Template(remote_id, content, approved=False, name=name, remark=remark)
+
+
+def _obeys(content: str) -> bool:
+    marks = _SYNTAX.placeholders(content)
+    names = {mark[2:-1] for mark in marks}
+    whole = content.count("${") == len(marks) and not {"【", "】"}.intersection(content)
+    return whole and len(names) <= _MOST_VARIABLES and not names & _RESERVED
+
+
+def _done(message: str, **more: object) -> Reply:
+    return Reply.json({"code": 0, "message": message, **more})
 
 
 def _task(journey: Journey, phone: str | int, end: str) -> dict[str, object]:
@@ -186,15 +238,29 @@ def _task(journey: Journey, phone: str | int, end: str) -> dict[str, object]:
     }
 
 
-def _reviewed(record: Record[Sign] | Record[Template]) -> dict[str, object]:
-    """A signature or a template as the vendor shows it, the ids as strings."""
+def _submitted(record: Record[Any]) -> dict[str, object]:
+    """A signature or a template as the vendor shows it to who files it: the user a number, no status."""
+    filed = record.filed
+    return {
+        "name": filed.name,
+        **({"content": filed.text} if isinstance(filed, Template) else {}),
+        "remark": filed.remark,
+        "user_id": 1,
+        "create_time": stamp(record.filed_at),
+        "update_time": stamp(record.verdict.at),
+        "id": filed.id,
+    }
+
+
+def _reviewed(record: Record[Any]) -> dict[str, object]:
+    """A signature or a template as the vendor shows it to who asks and of its own accord, the ids as strings."""
     filed, verdict = record.filed, record.verdict
     return {
         "id": filed.id,
         "user_id": "1",
         "name": filed.name,
         **({"content": filed.text} if isinstance(filed, Template) else {}),
-        "remark": REMARK,
+        "remark": filed.remark,
         "status": verdict.status,
         "error": verdict.reason if verdict.status == REJECTED else None,
         "create_time": stamp(record.filed_at),

@@ -1,0 +1,345 @@
+"""Signatures and templates at TopThink: filed, judged, changed, deleted."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+import time_machine
+from sandbox import catalogue
+from sandbox.catalogue import CREDENTIALS
+from sandbox.faults import Fault
+from sandbox.reviews import Filing
+from sandbox.server import Sandbox
+
+from .conftest import App
+
+APP_CODE = CREDENTIALS["topthink"]["app_code"]
+HEADER = {"Authorization": f"AppCode {APP_CODE}"}
+PHONE = "15687902345"
+FILINGS: dict[Filing, dict[str, str]] = {
+    "sign": {"name": "顶想云", "remark": "用于顶想云服务短信通知和验证码"},
+    "template": {"name": "订单通知", "content": "你有一个新的${name}订单,请及时处理!", "remark": "用于顶想云订单通知"},
+}
+FIRST: dict[Filing, int] = {"sign": len(catalogue.TOPTHINK_SIGNS), "template": len(catalogue.TOPTHINK_TEMPLATES)}
+KNOWN: dict[Filing, str] = {"sign": catalogue.TOPTHINK_SIGN.id, "template": catalogue.TOPTHINK_CODE.id}
+UNAPPROVED: dict[Filing, str] = {
+    "sign": catalogue.TOPTHINK_UNAPPROVED_SIGN.id,
+    "template": catalogue.TOPTHINK_UNAPPROVED.id,
+}
+kinds = pytest.mark.parametrize("kind", FILINGS)
+methods = pytest.mark.parametrize("method", ["GET", "POST"])
+
+
+def call(sandbox: Sandbox, path: str, fields: dict[str, str], method: str = "POST", **more: Any) -> requests.Response:
+    where: dict[str, Any] = {"params" if method == "GET" else "data": fields}
+    url = f"{sandbox.base_urls['topthink']}/sms/{path}"
+    return requests.request(method, url, **({"headers": HEADER, "timeout": 20} | where | more))
+
+
+def ask(sandbox: Sandbox, path: str, fields: dict[str, str], method: str = "POST") -> dict[str, Any]:
+    return call(sandbox, path, fields, method).json()  # type: ignore[no-any-return]
+
+
+def add(sandbox: Sandbox, kind: Filing) -> str:
+    return str(ask(sandbox, f"add_{kind}", FILINGS[kind])["data"]["id"])
+
+
+def query(sandbox: Sandbox, kind: Filing, remote_id: str) -> dict[str, Any]:
+    return ask(sandbox, f"query_{kind}", {"id": remote_id})
+
+
+def rejected(sandbox: Sandbox, kind: Filing) -> str:
+    remote_id = add(sandbox, kind)
+    sandbox.judge("topthink", kind, remote_id, approved=False, reason="请提供网址或公众号")
+    return remote_id
+
+
+def added(sandbox: Sandbox, kind: Filing) -> list[str]:
+    return [remote_id for remote_id, _, _ in sandbox.filed("topthink", kind)[FIRST[kind] :]]
+
+
+def send(sandbox: Sandbox, **ids: str) -> int:
+    plain = {"signId": KNOWN["sign"], "templateId": catalogue.TOPTHINK_PLAIN.id, "phone": PHONE}
+    return int(ask(sandbox, "send", plain | ids)["code"])
+
+
+@kinds
+@methods
+def test_files_and_tells_what_was_filed(sandbox: Sandbox, kind: Filing, method: str) -> None:
+    with time_machine.travel(datetime(2022, 2, 13, 14, 28, 4, tzinfo=UTC), tick=False):
+        answer = ask(sandbox, f"add_{kind}", FILINGS[kind], method)
+    new_id, at = answer["data"]["id"], "2022-02-13 22:28:04"
+    assert isinstance(new_id, str)
+    data = FILINGS[kind] | {"user_id": 1, "create_time": at, "update_time": at, "id": new_id}
+    assert list(answer["data"]) == list(data)
+    assert answer == {"code": 0, "message": "添加成功", "data": data}
+    found = query(sandbox, kind, new_id)
+    assert found == {"code": 0, "message": "查询成功", "data": data | {"user_id": "1", "status": 0, "error": None}}
+    words = FILINGS[kind].get("content", FILINGS[kind]["name"])
+    assert sandbox.filed("topthink", kind)[FIRST[kind] :] == [(new_id, words, 0)]
+
+
+@kinds
+@methods
+def test_what_was_rejected_can_be_filed_again_under_its_id(sandbox: Sandbox, kind: Filing, method: str) -> None:
+    with time_machine.travel(datetime(2022, 2, 13, 14, 28, 4, tzinfo=UTC), tick=False):
+        remote_id = rejected(sandbox, kind)
+        before = query(sandbox, kind, remote_id)["data"]
+    assert (before["status"], before["error"]) == (2, "请提供网址或公众号")
+    changed = FILINGS[kind] | {"name": "顶想云服务", "remark": "www.topthink.com"}
+    with time_machine.travel(datetime(2022, 2, 13, 14, 38, 4, tzinfo=UTC), tick=False):
+        answer = ask(sandbox, f"modify_{kind}", changed | {"id": remote_id}, method)
+    times = {"create_time": "2022-02-13 22:28:04", "update_time": "2022-02-13 22:38:04"}
+    data = changed | {"user_id": 1, **times, "id": remote_id}
+    assert answer == {"code": 0, "message": "修改成功", "data": data}
+    assert list(answer["data"]) == list(data)
+    assert query(sandbox, kind, remote_id)["data"] == data | {"user_id": "1", "status": 0, "error": None}
+    assert added(sandbox, kind) == [remote_id]
+
+
+@kinds
+def test_only_what_was_rejected_can_be_changed(sandbox: Sandbox, kind: Filing) -> None:
+    before = sandbox.filed("topthink", kind)
+    answers = [
+        ask(sandbox, f"modify_{kind}", FILINGS[kind] | {"id": remote_id})
+        for remote_id in (KNOWN[kind], UNAPPROVED[kind], "1")
+    ]
+    assert [(answer["code"], answer["data"]) for answer in answers] == [(10008, None), (10009, None), (10005, None)]
+    assert answers[0]["message"] == "已通过审核的不允许修改，只能删除后重新申请"
+    assert answers[1]["message"] == "审核中，不允许修改"
+    assert sandbox.filed("topthink", kind) == before
+
+
+@kinds
+@methods
+@pytest.mark.parametrize("verdict", [None, True, False])
+def test_whatever_its_verdict_it_can_be_deleted_once(
+    sandbox: Sandbox, kind: Filing, method: str, verdict: bool | None
+) -> None:
+    remote_id = add(sandbox, kind)
+    if verdict is not None:
+        sandbox.judge("topthink", kind, remote_id, approved=verdict)
+    response = call(sandbox, f"delete_{kind}", {"id": remote_id}, method)
+    assert (response.status_code, response.json()) == (200, {"code": 0, "message": "删除成功"})
+    gone = {"code": 10005, "message": "记录不存在", "data": None}
+    assert ask(sandbox, f"delete_{kind}", {"id": remote_id}, method) == gone
+    assert query(sandbox, kind, remote_id) == gone
+    assert ask(sandbox, f"modify_{kind}", FILINGS[kind] | {"id": remote_id}) == gone
+    assert added(sandbox, kind) == []
+    with pytest.raises(KeyError):
+        sandbox.judge("topthink", kind, remote_id, approved=True)
+
+
+@kinds
+def test_an_id_is_never_given_again(sandbox: Sandbox, kind: Filing) -> None:
+    first = add(sandbox, kind)
+    ask(sandbox, f"delete_{kind}", {"id": first})
+    second = add(sandbox, kind)
+    sandbox.forget()
+    third = add(sandbox, kind)
+    assert int(first) < int(second) < int(third)
+    assert added(sandbox, kind) == [third]
+
+
+@kinds
+def test_the_same_words_may_be_filed_twice(sandbox: Sandbox, kind: Filing) -> None:
+    ids = [add(sandbox, kind), add(sandbox, kind)]
+    assert added(sandbox, kind) == ids
+    assert len(set(ids)) == 2
+
+
+@kinds
+def test_what_is_filed_at_once_has_ids_of_its_own(sandbox: Sandbox, kind: Filing) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        ids = list(pool.map(lambda _: add(sandbox, kind), range(40)))
+        assert sorted(added(sandbox, kind)) == sorted(set(ids))
+        assert len(set(ids)) == 40
+        answers = list(pool.map(lambda remote_id: ask(sandbox, f"delete_{kind}", {"id": remote_id}), ids * 2))
+    assert sorted(answer["code"] for answer in answers) == [0] * 40 + [10005] * 40
+
+
+@kinds
+def test_of_two_changes_at_once_one_is_made(sandbox: Sandbox, kind: Filing) -> None:
+    remote_id = rejected(sandbox, kind)
+    names = [f"顶想云{number}" for number in range(10)]
+    with ThreadPoolExecutor(10) as pool:
+        change = {"id": remote_id, **FILINGS[kind]}
+        answers = list(pool.map(lambda name: ask(sandbox, f"modify_{kind}", change | {"name": name}), names))
+    assert sorted(answer["code"] for answer in answers) == [0] + [10009] * 9
+    (made,) = [answer["data"]["name"] for answer in answers if answer["data"]]
+    assert query(sandbox, kind, remote_id)["data"]["name"] == made
+
+
+@kinds
+def test_sends_only_between_its_approval_and_its_end(sandbox: Sandbox, site: App, kind: Filing) -> None:
+    text = {"content": "系统维护通知。"} if kind == "template" else {}
+    remote_id = str(ask(sandbox, f"add_{kind}", FILINGS[kind] | text)["data"]["id"])
+    using = {f"{kind}Id": remote_id}
+    codes = [send(sandbox, **using)]
+    sandbox.judge("topthink", kind, remote_id, approved=True)
+    codes.append(send(sandbox, **using))
+    sandbox.flush()
+    pushed = [json.loads(push.body) for push in site.all()]
+    assert {"action": kind, "sign": query(sandbox, kind, remote_id)["data"]} in pushed
+    ask(sandbox, f"delete_{kind}", {"id": remote_id})
+    codes.append(send(sandbox, **using))
+    refused = {"sign": 10002, "template": 10003}[kind]
+    assert codes == [refused, 0, refused]
+    assert len(sandbox.inbox.all()) == 1
+
+
+@kinds
+def test_forgets_what_was_filed_changed_and_deleted(sandbox: Sandbox, kind: Filing) -> None:
+    before = sandbox.filed("topthink", kind)
+    add(sandbox, kind)
+    ask(sandbox, f"delete_{kind}", {"id": KNOWN[kind]})
+    sandbox.judge("topthink", kind, UNAPPROVED[kind], approved=False)
+    ask(sandbox, f"modify_{kind}", FILINGS[kind] | {"id": UNAPPROVED[kind]})
+    assert sandbox.filed("topthink", kind) != before
+    sandbox.forget()
+    assert sandbox.filed("topthink", kind) == before
+
+
+@pytest.mark.parametrize("name", ["【顶想云】", "顶想云]", "[顶想云", "顶想 云", "顶想云!", "顶想测试", "a_b"])
+def test_a_signature_has_no_marks_and_is_no_test(sandbox: Sandbox, name: str) -> None:
+    remote_id = rejected(sandbox, "sign")
+    for path, more in (("add_sign", {}), ("modify_sign", {"id": remote_id})):
+        answer = ask(sandbox, path, FILINGS["sign"] | {"name": name} | more)
+        assert answer == {"code": 10006, "message": "签名不能包含特殊字符或测试字样", "data": None}
+    assert added(sandbox, "sign") == [remote_id]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "【顶想云】你有一个新的订单",
+        "你有一个新的】订单",
+        "验证码${code1}",
+        "验证码${验证码}",
+        "验证码${}",
+        "验证码${ code }",
+        "验证码${code",
+        "验证码${${code}}",
+        *(f"你的${{{name}}}已更新" for name in ("id", "email", "mobile", "nick", "site")),
+        "".join(f"第${{{letter}}}项" for letter in "abcdefghj"),
+    ],
+)
+def test_a_template_obeys_the_rules_of_the_vendor(sandbox: Sandbox, content: str) -> None:
+    remote_id = rejected(sandbox, "template")
+    for path, more in (("add_template", {}), ("modify_template", {"id": remote_id})):
+        answer = ask(sandbox, path, FILINGS["template"] | {"content": content} | more)
+        assert (answer["code"], answer["data"]) == (10007, None)
+    assert added(sandbox, "template") == [remote_id]
+
+
+@pytest.mark.parametrize(
+    "content", ["没有变量", "${User_Name}的${ID}", "".join(f"第${{{letter}}}项${{a}}" for letter in "abcdefgh")]
+)
+def test_a_template_within_the_rules_is_filed(sandbox: Sandbox, content: str) -> None:
+    assert ask(sandbox, "add_template", FILINGS["template"] | {"content": content})["data"]["content"] == content
+
+
+OPERATIONS = [
+    (kind, operation, {"id": KNOWN[kind]} if operation != "add" else {}, operation != "delete")
+    for kind in FILINGS
+    for operation in ("add", "modify", "delete")
+]
+
+
+@pytest.mark.parametrize(("kind", "operation", "fields", "whole"), OPERATIONS)
+@methods
+def test_reads_its_parameters_strictly(
+    sandbox: Sandbox, kind: Filing, operation: str, fields: dict[str, str], whole: bool, method: str
+) -> None:
+    before = sandbox.filed("topthink", kind)
+    path, fields = f"{operation}_{kind}", fields | (FILINGS[kind] if whole else {})
+    wrong: list[Any] = [{name: value for name, value in fields.items() if name != one} for one in fields]
+    wrong += [fields | {one: ""} for one in fields]
+    wrong += [fields | {more: "1"} for more in ("source", "type", "signId", "status")]
+    wrong += [[*fields.items(), next(iter(fields.items()))]]
+    responses = [call(sandbox, path, given, method) for given in wrong]
+    assert [(response.status_code, response.json()["code"]) for response in responses] == [(400, 400)] * len(wrong)
+    assert sandbox.filed("topthink", kind) == before
+
+
+@pytest.mark.parametrize(("kind", "operation", "fields", "whole"), OPERATIONS)
+def test_wants_the_authorization_and_each_parameter_in_its_place(
+    sandbox: Sandbox, kind: Filing, operation: str, fields: dict[str, str], whole: bool
+) -> None:
+    before = sandbox.filed("topthink", kind)
+    path, fields = f"{operation}_{kind}", fields | (FILINGS[kind] if whole else {})
+    responses = [
+        call(sandbox, path, fields, headers={}),
+        call(sandbox, path, fields, headers={"Authorization": APP_CODE}),
+        call(sandbox, path, fields | {"appCode": "wrong"}),
+        call(sandbox, path, fields | {"appCode": APP_CODE}, headers={"Authorization": "AppCode wrong"}),
+        call(sandbox, path, fields, params={"appCode": APP_CODE}),
+        call(sandbox, path, {}, params=fields),
+        call(sandbox, path, fields, "GET", data=fields),
+        call(sandbox, path, {}, json=fields),
+        call(sandbox, path, fields, "PUT"),
+        call(sandbox, path, fields, "DELETE"),
+    ]
+    assert [response.status_code for response in responses] == [401] * 4 + [400] * 4 + [501] * 2
+    assert sandbox.filed("topthink", kind) == before
+
+
+@kinds
+@pytest.mark.parametrize("twice", [False, True])
+@methods
+def test_the_authorization_may_be_a_parameter_or_both(sandbox: Sandbox, kind: Filing, twice: bool, method: str) -> None:
+    fields = FILINGS[kind] | {"appCode": APP_CODE}
+    answer = call(sandbox, f"add_{kind}", fields, method, headers=HEADER if twice else {}).json()
+    assert answer["code"] == 0
+    assert "appCode" not in answer["data"]
+
+
+def lose(sandbox: Sandbox, fault: Fault, path: str, fields: dict[str, str]) -> None:
+    """An operation whose answer never comes."""
+    sandbox.misbehave("topthink", fault, times=1)
+    try:
+        assert call(sandbox, path, fields, timeout=0.5).status_code == 502
+    except requests.RequestException:
+        sandbox.release()
+
+
+@kinds
+@pytest.mark.parametrize(
+    ("fault", "done"),
+    [
+        (Fault.deliver_then_status(502), True),
+        (Fault.reset(deliver=True), True),
+        (Fault.hang(), True),
+        (Fault.status(502), False),
+        (Fault.reset(), False),
+    ],
+)
+def test_the_answer_can_be_lost_when_it_is_done_and_before(
+    sandbox: Sandbox, kind: Filing, fault: Fault, done: bool
+) -> None:
+    lose(sandbox, fault, f"add_{kind}", FILINGS[kind])
+    assert len(added(sandbox, kind)) == done
+    remote_id = rejected(sandbox, kind)
+    lose(sandbox, fault, f"modify_{kind}", FILINGS[kind] | {"id": remote_id})
+    assert query(sandbox, kind, remote_id)["data"]["status"] == (0 if done else 2)
+    lose(sandbox, fault, f"delete_{kind}", {"id": remote_id})
+    assert (remote_id in added(sandbox, kind)) != done
+
+
+@kinds
+def test_what_a_fault_meets_must_be_valid_to_be_done(sandbox: Sandbox, kind: Filing) -> None:
+    lose(sandbox, Fault.deliver_then_status(502), f"add_{kind}", FILINGS[kind] | {"unknown": "1"})
+    assert added(sandbox, kind) == []
+
+
+def test_only_known_vendors_have_filings(sandbox: Sandbox) -> None:
+    assert sandbox.filed("topthink", "sign") == [("78", "示例站", 1), ("79", "待审站", 0)]
+    assert sandbox.filed("topthink", "template")[0] == ("234", catalogue.TOPTHINK_CODE.text, 1)
+    assert sandbox.filed("ihuyi", "sign") == []
+    with pytest.raises(KeyError):
+        sandbox.filed("nobody", "sign")
