@@ -25,7 +25,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way of going wrong; deliver tells whether a valid request reaches the phone first."""
+    """One way of going wrong; deliver tells whether a valid request takes effect first."""
 
     kind: Kind
     code: str = ""

@@ -36,9 +36,9 @@ methods = pytest.mark.parametrize("method", ["GET", "POST"])
 
 
 def call(sandbox: Sandbox, path: str, fields: dict[str, str], method: str = "POST", **more: Any) -> requests.Response:
-    where: dict[str, Any] = {"params" if method == "GET" else "data": fields}
-    url = f"{sandbox.base_urls['topthink']}/sms/{path}"
-    return requests.request(method, url, **({"headers": HEADER, "timeout": 20} | where | more))
+    where = {"params" if method == "GET" else "data": fields}
+    options: dict[str, Any] = {"headers": HEADER, "timeout": 20, **where, **more}
+    return requests.request(method, f"{sandbox.base_urls['topthink']}/sms/{path}", **options)
 
 
 def ask(sandbox: Sandbox, path: str, fields: dict[str, str], method: str = "POST") -> dict[str, Any]:

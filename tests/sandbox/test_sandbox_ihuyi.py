@@ -331,3 +331,10 @@ def test_a_send_costs_its_segments_while_there_are_any(sandbox: Sandbox) -> None
     assert answer(sandbox, "Submit", sends[0])["msg"] == "剩余条数不足"
     sandbox.forget()
     assert sandbox.credits("ihuyi") == IHUYI_CREDITS
+
+
+@pytest.mark.parametrize(("fault", "done"), [(Fault.deliver_then_status(502), 1), (Fault.status(502), 0)])
+def test_the_answer_to_a_filing_can_be_lost(sandbox: Sandbox, fault: Fault, done: int) -> None:
+    sandbox.misbehave("ihuyi", fault, times=1)
+    assert call(sandbox, "AddTemplate", METHODS["AddTemplate"]).status_code == 502
+    assert len(sandbox.filed("ihuyi", "template")) == len(catalogue.IHUYI_TEMPLATES) + done
