@@ -12,14 +12,15 @@ class TestAcme(GatewayContract):
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import ClassVar
 
 import requests
 
-from .enums import Reason
+from .enums import Filing, Reason
 from .exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain, InvalidCallback
 from .gateways.base import Gateway, Outcome
-from .types import Acceptance, Account, Answer, OutgoingSMS, Push
+from .types import Acceptance, Account, Answer, Draft, OutgoingSMS, Push
 
 JUNK = (b"", b" ", b"\xff\xfe", b"<html>", b"[]", b"{}", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"of=no&use=1")
 """What no vendor calls a webhook with."""
@@ -80,6 +81,10 @@ class GatewayContract:
         """One of each kind that the vendor is said to answer."""
         gateway = self.gateway(FakeTransport())
         asked = [gateway.build_review(filing, "234") for filing in sorted(gateway.answers_review)]
+        drafts = {filing: Draft(filing=filing, text="示例站", name="名称", remark="网站登录") for filing in Filing}
+        asked += [gateway.build_submit(drafts[filing]) for filing in sorted(gateway.submits)]
+        asked += [gateway.build_resubmit(replace(drafts[f], remote_id="234")) for f in sorted(gateway.resubmits)]
+        asked += [gateway.build_delete(filing, "234") for filing in sorted(gateway.deletes)]
         if gateway.answers_status:
             asked.append(gateway.build_status("42", self.phone))
         if gateway.hands_out_reports:

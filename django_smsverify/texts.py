@@ -27,6 +27,11 @@ def render(content: str, values: Mapping[str, str]) -> str:
     return translate(content, values.__getitem__)
 
 
+def renamed(content: str, names: Mapping[str, str]) -> str:
+    """The same text with other names in its placeholders; what `names` leaves out keeps its own."""
+    return translate(content, lambda name: f"{{{names.get(name, name)}}}")
+
+
 def is_text(value: object) -> bool:
     """Whether a value can be sent: a string, and one that has bytes in UTF-8 (half a surrogate pair has none)."""
     return isinstance(value, str) and value.encode(errors="ignore").decode() == value

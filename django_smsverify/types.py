@@ -136,6 +136,21 @@ class ReplyEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A signature or a template as it is filed with a vendor."""
+
+    filing: Filing
+    text: str
+    """The sender name without brackets, or the template's text with its placeholders as `{name}`, the name being
+    the vendor's where it differs from ours."""
+    name: str = ""
+    """The template's; a signature has none beside its text."""
+    remark: str = ""
+    remote_id: str = ""
+    """Empty before it is filed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewEvent:
     """The vendor's verdict on a signature or a template; raises ValueError without its id."""
 
@@ -143,6 +158,10 @@ class ReviewEvent:
     remote_id: str
     status: ReviewStatus
     reason: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
+    """What was reviewed, as in a Draft; empty where the vendor does not repeat it."""
+    name: str = field(default="", repr=False)
+    remark: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         _require_id(self.remote_id)

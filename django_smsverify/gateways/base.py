@@ -17,6 +17,7 @@ from django_smsverify.types import (
     Account,
     Answer,
     DeliveryEvent,
+    Draft,
     News,
     OutgoingSMS,
     Push,
@@ -111,6 +112,28 @@ class Gateway(Dialect):
             return clean_review(event, self._keys())
 
         return self._asked(lambda: self.build_review(filing, remote_id), read)
+
+    def submit(self, draft: Draft) -> str:
+        """Files it and returns the vendor's id for it; raises a GatewayError."""
+
+        def read(answer: Answer) -> str:
+            remote_id = storable(self.parse_submit(answer, draft), LONGEST_WORD)
+            if not remote_id:
+                raise GatewayUncertain("the vendor took it and gave no id")
+            return remote_id
+
+        return self._asked(lambda: self.build_submit(draft), read)
+
+    def resubmit(self, draft: Draft) -> None:
+        """Files it again as it is now; raises a GatewayError."""
+        self._asked(lambda: self.build_resubmit(draft), lambda answer: self.parse_resubmit(answer, draft))
+
+    def delete(self, filing: Filing, remote_id: str) -> None:
+        """Deletes it at the vendor; raises a GatewayError."""
+        self._asked(
+            lambda: self.build_delete(filing, remote_id),
+            lambda answer: self.parse_delete(answer, filing, remote_id),
+        )
 
     def _asked(self, build: Callable[[], requests.Request], read: Callable[[Answer], T]) -> T:
         def ask() -> T:

@@ -16,6 +16,7 @@ from django_smsverify.types import (
     Answer,
     Credential,
     DeliveryEvent,
+    Draft,
     News,
     Option,
     OutgoingSMS,
@@ -69,6 +70,12 @@ class Dialect:
     """Whether the vendor hands out its delivery reports, each once: `build_reports`, `parse_reports`."""
     answers_review: ClassVar[frozenset[Filing]] = frozenset()
     """Of what the vendor can be asked how its review stands: `build_review`, `parse_review`."""
+    submits: ClassVar[frozenset[Filing]] = frozenset()
+    """What can be filed with the vendor for review: `build_submit`, `parse_submit`."""
+    resubmits: ClassVar[frozenset[Filing]] = frozenset()
+    """What can be changed there and filed again once it was rejected: `build_resubmit`, `parse_resubmit`."""
+    deletes: ClassVar[frozenset[Filing]] = frozenset()
+    """What can be deleted there: `build_delete`, `parse_delete`."""
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         """The vendor's request; raises GatewayRejected for what the vendor could only refuse."""
@@ -109,6 +116,27 @@ class Dialect:
         raise NotImplementedError
 
     def parse_review(self, answer: Answer, filing: Filing, remote_id: str) -> ReviewEvent:
+        raise NotImplementedError
+
+    def build_submit(self, draft: Draft) -> requests.Request:
+        raise NotImplementedError
+
+    def parse_submit(self, answer: Answer, draft: Draft) -> str:
+        """The vendor's id for what was filed."""
+        raise NotImplementedError
+
+    def build_resubmit(self, draft: Draft) -> requests.Request:
+        raise NotImplementedError
+
+    def parse_resubmit(self, answer: Answer, draft: Draft) -> None:
+        """Raises GatewayRejected when the vendor did not take it."""
+        raise NotImplementedError
+
+    def build_delete(self, filing: Filing, remote_id: str) -> requests.Request:
+        raise NotImplementedError
+
+    def parse_delete(self, answer: Answer, filing: Filing, remote_id: str) -> None:
+        """Raises GatewayRejected when the vendor did not delete it."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------ what it finds when it builds a request

@@ -16,7 +16,10 @@ from django_smsverify.types import DeliveryEvent, Event, ReplyEvent, ReviewEvent
 LONGEST_DETAIL = 500
 LONGEST_WORD = 64
 """Characters of a vendor's code or id, as the columns hold."""
-LONGEST_REPLY = 2000
+LONGEST_NAME = 100
+LONGEST_REMARK = 255
+"""Characters of a filed text's name and remark, as the columns hold."""
+LONGEST_TEXT = 2000
 MOST_FIELDS = 50
 MOST_PROBLEMS = 10
 
@@ -58,18 +61,27 @@ def clean_delivery(event: DeliveryEvent, secrets: Sequence[str]) -> DeliveryEven
 
 
 def clean_review(event: ReviewEvent, secrets: Sequence[str]) -> ReviewEvent:
-    reason = storable(scrub(event.reason, secrets), LONGEST_DETAIL)
-    return replace(event, remote_id=storable(event.remote_id, LONGEST_WORD), reason=reason)
-
-
-def _clean_reply(event: ReplyEvent, secrets: Sequence[str]) -> ReplyEvent:
-    lines = (storable(line, LONGEST_REPLY) for line in event.content.splitlines())
     return replace(
         event,
         remote_id=storable(event.remote_id, LONGEST_WORD),
-        content="\n".join(lines)[:LONGEST_REPLY].strip(),
+        reason=storable(scrub(event.reason, secrets), LONGEST_DETAIL),
+        text=_lines(scrub(event.text, secrets)),
+        name=storable(scrub(event.name, secrets), LONGEST_NAME),
+        remark=storable(scrub(event.remark, secrets), LONGEST_REMARK),
+    )
+
+
+def _clean_reply(event: ReplyEvent, secrets: Sequence[str]) -> ReplyEvent:
+    return replace(
+        event,
+        remote_id=storable(event.remote_id, LONGEST_WORD),
+        content=_lines(event.content),
         payload=_flat(event.payload, secrets),
     )
+
+
+def _lines(text: str) -> str:
+    return "\n".join(storable(line, LONGEST_TEXT) for line in text.splitlines())[:LONGEST_TEXT].strip()
 
 
 def loggable(words: str, secrets: Iterable[str], longest: int = LONGEST_DETAIL, digits: int = 4) -> str:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import requests
 from django.utils.translation import gettext_lazy as _
 
+from django_smsverify import texts
 from django_smsverify.enums import DeliveryOutcome, Filing, Reason, ReviewStatus
 from django_smsverify.exceptions import GatewayUncertain
 from django_smsverify.types import (
@@ -17,6 +18,7 @@ from django_smsverify.types import (
     Answer,
     Credential,
     DeliveryEvent,
+    Draft,
     Event,
     JSONObject,
     News,
@@ -69,6 +71,7 @@ class IhuyiGateway(Gateway):
     }
 
     pushes = True
+    submits = frozenset({Filing.TEMPLATE})
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         (phone,) = sms.recipients
@@ -108,6 +111,23 @@ class IhuyiGateway(Gateway):
             raise self.refusal(code, found.get("msg"))
         return dict.fromkeys(sms.recipients, Acceptance(remote_id=word(found.get("smsid"))))
 
+    def build_submit(self, draft: Draft) -> requests.Request:
+        """Placeholders are numbered, a single one is not; the password may be the key's digest, without a time."""
+        account, api_key = self.account.credentials["account"], self.account.credentials["api_key"]
+        digest = hashlib.md5(api_key.encode(), usedforsecurity=False).hexdigest()
+        password = api_key if self.option("password") == "plain" else digest
+        names = texts.placeholders(draft.text)
+        numbers = iter([""] if len(names) == 1 else map(str, range(1, len(names) + 1)))
+        content = texts.translate(draft.text, lambda name: f"【变量{next(numbers)}】")
+        return self.request("AddTemplate", {"account": account, "password": password, "content": content})
+
+    def parse_submit(self, answer: Answer, draft: Draft) -> str:
+        found = flat_object(answer)
+        code = stated(found["code"])
+        if code != "2":
+            raise self.refusal(code, found.get("msg"))
+        return word(found["templateid"])
+
     def parse_push(self, push: Push) -> News:
         return each([form_row(push)], _event)
 
@@ -117,7 +137,8 @@ def _event(row: Mapping[str, str]) -> Event:
     if "templateid" in row:
         status = one_of(REVIEWS, row["code"])
         remote_id = word(row["templateid"])
-        return ReviewEvent(filing=Filing.TEMPLATE, remote_id=remote_id, status=status, reason=word(row.get("msg")))
+        reason = "" if status == ReviewStatus.APPROVED else word(row.get("msg"))
+        return ReviewEvent(filing=Filing.TEMPLATE, remote_id=remote_id, status=status, reason=reason)
     if "reply_time" in row:
         return ReplyEvent(
             remote_id=word(row.get("smsid")),

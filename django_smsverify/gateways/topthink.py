@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,13 +11,14 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
-from django_smsverify.exceptions import InvalidCallback
+from django_smsverify.enums import DeliveryOutcome, Filing, Reason, ReviewStatus
+from django_smsverify.exceptions import GatewayRejected, InvalidCallback
 from django_smsverify.types import (
     Acceptance,
     Answer,
     Credential,
     DeliveryEvent,
+    Draft,
     Event,
     JSONObject,
     News,
@@ -38,7 +40,9 @@ REVIEWS = {
     "2": ReviewStatus.REJECTED,
     "-1": ReviewStatus.REJECTED,  # as a third-party plugin over the SDK reads it
 }
-REVIEW_PATHS = {Filing.SIGNATURE: "/sms/query_sign", Filing.TEMPLATE: "/sms/query_template"}
+KINDS = {Filing.SIGNATURE: "sign", Filing.TEMPLATE: "template"}
+"""What the vendor calls them in its paths."""
+VARIABLE = re.compile(r"\$\{([A-Za-z_]+)\}")
 
 
 class TopThinkGateway(Gateway):
@@ -67,7 +71,7 @@ class TopThinkGateway(Gateway):
     )
     pushes = True
     answers_status = True
-    answers_review = frozenset(REVIEW_PATHS)
+    answers_review = submits = resubmits = deletes = frozenset(KINDS)
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         (phone,) = sms.recipients
@@ -110,10 +114,32 @@ class TopThinkGateway(Gateway):
         return _delivery(self._data(answer))
 
     def build_review(self, filing: Filing, remote_id: str) -> requests.Request:
-        return self.request(REVIEW_PATHS[filing], {"id": remote_id})
+        return self._about("query", filing, {"id": remote_id})
 
     def parse_review(self, answer: Answer, filing: Filing, remote_id: str) -> ReviewEvent:
         return _review(filing, self._data(answer))
+
+    def build_submit(self, draft: Draft) -> requests.Request:
+        return self._about("add", draft.filing, _filed(draft))
+
+    def parse_submit(self, answer: Answer, draft: Draft) -> str:
+        return word(self._data(answer)["id"])
+
+    def build_resubmit(self, draft: Draft) -> requests.Request:
+        # The page's table leaves the content of a template out, its sample has it.
+        return self._about("modify", draft.filing, {"id": draft.remote_id, **_filed(draft)})
+
+    def parse_resubmit(self, answer: Answer, draft: Draft) -> None:
+        self._data(answer)
+
+    def build_delete(self, filing: Filing, remote_id: str) -> requests.Request:
+        return self._about("delete", filing, {"id": remote_id})
+
+    def parse_delete(self, answer: Answer, filing: Filing, remote_id: str) -> None:
+        self._data(answer)
+
+    def _about(self, verb: str, filing: Filing, fields: Mapping[str, str]) -> requests.Request:
+        return self.request(f"/sms/{verb}_{KINDS[filing]}", fields)
 
     def _data(self, answer: Answer) -> Any:
         """What the envelope holds; raises GatewayRejected where it holds a refusal."""
@@ -151,5 +177,25 @@ def _delivery(sms: JSONObject) -> DeliveryEvent | None:
 
 
 def _review(filing: Filing, text: JSONObject) -> ReviewEvent:
-    status = one_of(REVIEWS, text["status"])
-    return ReviewEvent(filing=filing, remote_id=word(text["id"]), status=status, reason=word(text.get("error")))
+    name = word(text.get("name"))
+    is_template = filing == Filing.TEMPLATE
+    return ReviewEvent(
+        filing=filing,
+        remote_id=word(text["id"]),
+        status=one_of(REVIEWS, text["status"]),
+        reason=word(text.get("error")),
+        text=VARIABLE.sub(r"{\1}", word(text.get("content"))) if is_template else name,
+        name=name if is_template else "",
+        remark=word(text.get("remark")),
+    )
+
+
+def _filed(draft: Draft) -> dict[str, str]:
+    """A draft in the vendor's fields; those that only the SDK knows are left out, as nothing says what they mean."""
+    if not draft.remark:
+        why = "this vendor wants a remark: what the text is used for, with the site's address"
+        raise GatewayRejected(why, reason=Reason.CONTENT, error_code="remark")
+    if draft.filing == Filing.SIGNATURE:
+        return {"name": draft.text, "remark": draft.remark}
+    content = texts.translate(draft.text, lambda name: f"${{{name}}}")
+    return {"name": draft.name, "content": content, "remark": draft.remark}

@@ -114,7 +114,12 @@ TOPTHINK_SIGN = Call(
     inside="sign",
     needed=frozenset({"id", "status"}),
     event=ReviewEvent(
-        filing=Filing.SIGNATURE, remote_id="471", status=ReviewStatus.REJECTED, reason="请提供网址或公众号"
+        filing=Filing.SIGNATURE,
+        remote_id="471",
+        status=ReviewStatus.REJECTED,
+        reason="请提供网址或公众号",
+        text="顶想云",
+        remark="用于顶想云服务短信通知和验证码",
     ),
 )
 TOPTHINK_TEMPLATE = Call(
@@ -128,7 +133,14 @@ TOPTHINK_TEMPLATE = Call(
     envelope={"action": "template"},
     inside="sign",
     needed=frozenset({"id", "status"}),
-    event=ReviewEvent(filing=Filing.TEMPLATE, remote_id="278", status=ReviewStatus.APPROVED),
+    event=ReviewEvent(
+        filing=Filing.TEMPLATE,
+        remote_id="278",
+        status=ReviewStatus.APPROVED,
+        text="你有一个新的{name}订单,请及时处理!",
+        name="订单通知",
+        remark="用于顶想云订单通知",
+    ),
 )
 VEESING_RECEIPT = Call(
     vendor="veesing",

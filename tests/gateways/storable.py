@@ -44,6 +44,9 @@ def _assert_event(event: Event) -> None:
         case ReviewEvent():
             assert (type(event.filing), type(event.status)) == (Filing, ReviewStatus)
             assert_text(event.reason, 500)
+            assert_text(event.text, 2000, lines=True)
+            assert_text(event.name, 100)
+            assert_text(event.remark, 255)
     if not isinstance(event, ReviewEvent):
         _assert_message(event)
 

@@ -129,14 +129,20 @@ def test_a_message_is_asked_for_in_the_operators_way(
 def test_a_review_is_asked_for_in_the_operators_way(
     filing: Filing, path: str, options: dict[str, str], method: str, query: str, body: str, authorization: str | None
 ) -> None:
-    gateway, requests = offline("topthink", envelope(SIGN), **options)
+    gateway, requests = offline("topthink", envelope({**SIGN, "content": "订单${no}已发货"}), **options)
 
     event = gateway.ask_review(filing, "471")
 
     (request,) = requests
     assert_asked(request, path, method, query.format("471"), body.format("471"), authorization)
+    words = {"text": "订单{no}已发货", "name": "顶想云"} if filing == Filing.TEMPLATE else {"text": "顶想云"}
     assert event == ReviewEvent(
-        filing=filing, remote_id="471", status=ReviewStatus.REJECTED, reason="请提供网址或公众号"
+        filing=filing,
+        remote_id="471",
+        status=ReviewStatus.REJECTED,
+        reason="请提供网址或公众号",
+        remark="用于顶想云服务短信通知和验证码",
+        **words,
     )
 
 
@@ -272,7 +278,7 @@ def test_a_review_stands_somewhere(
 ) -> None:
     event = review(filing, envelope({**SIGN, "status": number, "error": error}))
 
-    assert event == ReviewEvent(filing=filing, remote_id="471", status=expected, reason=reason)
+    assert (event.filing, event.remote_id, event.status, event.reason) == (filing, "471", expected, reason)
 
 
 @pytest.mark.parametrize(("answer", "kind"), NETWORK, ids=str)

@@ -382,7 +382,7 @@ class TestIhuyi:
     @pytest.mark.parametrize(
         ("code", "msg", "status", "reason"),
         [
-            ("2", "审核通过", APPROVED, "审核通过"),
+            ("2", "审核通过", APPROVED, ""),
             ("2 ", "", APPROVED, ""),
             ("0", "含敏感词 ", REJECTED, "含敏感词"),
             (" 0", "", REJECTED, ""),
