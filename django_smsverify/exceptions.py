@@ -10,6 +10,8 @@ SMSVerifyError
 ├── Throttled(scope, retry_after) · ThrottleUnavailable
 ├── VerificationNotFound
 ├── InvalidCallback           (SuspiciousOperation) what a vendor's call says cannot be read
+├── TooEarly                  what a vendor's call says is about something that is only being filed
+├── FilingRefused             a move in a review that the vendor forbids, or that cannot be made now
 ├── CodeRejected
 │   └── WrongCode(attempts_left) · CodeExpired · TooManyAttempts · AlreadyUsed
 └── ProofRejected
@@ -159,6 +161,20 @@ class InvalidCallback(SMSVerifyError, SuspiciousOperation):
 
     code = "invalid_callback"
     sentence = _("This call cannot be read.")
+
+
+class TooEarly(SMSVerifyError):
+    """A verdict on a text whose id is not known here yet; the vendor may tell it again in a minute."""
+
+    code = "too_early"
+    sentence = _("This is about something that is being filed just now. Please send it again.")
+
+
+class FilingRefused(SMSVerifyError):
+    """What cannot be filed, changed, deleted or asked for; the vendor was not called, and `detail` says what to do."""
+
+    code = "filing_refused"
+    sentence = _("This cannot be filed.")
 
 
 class CodeRejected(SMSVerifyError):

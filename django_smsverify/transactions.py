@@ -34,8 +34,9 @@ def commit(model: type[models.Model], work: Callable[[], T]) -> T:
                 stack.enter_context(transaction.atomic(using=using, durable=True))
             except RuntimeError:
                 raise InsideTransaction(
-                    "send_code(), send_message(), verify_code() and poll() must not run inside a transaction: rolling "
-                    "it back would forget an SMS that was sent or give back a guess. Call them before the atomic "
+                    "send_code(), send_message(), verify_code(), poll() and what files a text must not run inside a "
+                    "transaction: rolling it back would forget an SMS or a text that a vendor has, or give back a "
+                    "guess. Call them before the atomic "
                     "block, or, under ATOMIC_REQUESTS, from a view decorated with "
                     "django.db.transaction.non_atomic_requests."
                 ) from None

@@ -14,7 +14,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
 from .enums import ReportSource
-from .exceptions import InvalidCallback
+from .exceptions import InvalidCallback, TooEarly
 from .hearing import hear
 from .models import Provider
 from .types import Push
@@ -32,6 +32,8 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     """Every kind of push of one provider; the vendor's acknowledgement is sent when all is committed."""
     try:
         response = _answer(request, slug, secret)
+    except TooEarly as error:
+        response = _text(503, str(error), **{"Retry-After": "60"})
     except InvalidCallback as error:
         logger.warning("A call of the webhook of %s cannot be read: %s", slug, error)
         response = _text(400, f"This call cannot be read: {error}")

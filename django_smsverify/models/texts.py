@@ -55,6 +55,11 @@ class Signature(Polled):
     def __str__(self) -> str:
         return f"【{self.text}】"
 
+    @property
+    def vendors_content(self) -> str:
+        """What the vendor reviews."""
+        return self.text
+
 
 class Template(Polled):
     """An approved text at one provider for one purpose."""
@@ -109,6 +114,11 @@ class Template(Polled):
     def carries_code(self) -> bool:
         """Whether the text serves `send/` (it has `{code}`) or `send_message` (it has not)."""
         return "code" in texts.placeholders(self.content)
+
+    @property
+    def vendors_content(self) -> str:
+        """What the vendor reviews: the text with the vendor's names in its placeholders."""
+        return texts.renamed(self.content, self.variables)
 
     def clean(self) -> None:
         names = set(texts.placeholders(self.content))

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django_smsverify.management.terminal import progress_bar, stoppable
 from django_smsverify.models import DeliveryReport, ReportBatch
 from django_smsverify.polling import LIMIT, poll
+from django_smsverify.reviewing import lost_filings
 
 MANY = 1000
 """Counted no further: this runs every minute, and there may be millions where an account is shared."""
@@ -38,5 +39,7 @@ class Command(BaseCommand):
         if count := unknown[: MANY + 1].count():
             words = f"over {MANY}" if count > MANY else count
             self.stdout.write(f"{words} delivery reports are about messages that are not known here")
+        if lost := lost_filings():
+            self.stdout.write(f"{lost} texts were filed and the vendor's answer was lost: see the admin")
         if unread := ReportBatch.objects.exclude(problems="").count():
             self.stdout.write(f"{unread} fetched batches have parts that cannot be read: see the admin")
