@@ -7,20 +7,23 @@ from django.contrib import admin
 from django_smsverify.models import Signature, Template
 
 from .deleting import KeptByRecords
+from .filing import FiledAdmin
+from .filing_forms import AdoptTemplateForm
 
 
 @admin.register(Signature)
-class SignatureAdmin(admin.ModelAdmin):
-    list_display = ("__str__", "provider", "remote_id", "status")
+class SignatureAdmin(FiledAdmin):
+    list_display = ("__str__", "provider", "remote_id", "status", "reason")
     list_filter = ("provider", "status")
     list_select_related = ("provider",)
     search_fields = ("text", "remote_id")
 
 
 @admin.register(Template)
-class TemplateAdmin(KeptByRecords):
+class TemplateAdmin(FiledAdmin, KeptByRecords):
+    adopt_form = AdoptTemplateForm
     kept_by = ("messages",)
-    list_display = ("name", "purpose", "provider", "signature", "remote_id", "status", "is_active")
+    list_display = ("name", "purpose", "provider", "signature", "remote_id", "status", "reason", "is_active")
     list_filter = ("provider", "status", "is_active", "purpose")
     list_select_related = ("provider", "signature")
     search_fields = ("name", "purpose", "content", "remote_id")

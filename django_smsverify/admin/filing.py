@@ -1,0 +1,160 @@
+"""Signatures and templates in their vendor's review, in the admin: filed, asked for, deleted there and adopted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify import filing
+from django_smsverify.enums import Reason
+from django_smsverify.exceptions import (
+    FilingRefused,
+    GatewayError,
+    GatewayRejected,
+    GatewayUncertain,
+    UndecryptableValue,
+)
+from django_smsverify.reviewing import Text, filing_of
+
+from .filing_forms import AdoptForm, FiledForm, kind_of
+
+
+class FiledAdmin(admin.ModelAdmin):
+    """What vendors review: where they can be asked, their word counts, and elsewhere the operator's."""
+
+    form = FiledForm
+    adopt_form: type[AdoptForm] = AdoptForm
+    change_list_template = "admin/smsverify/filed_change_list.html"
+    actions = ("submit", "resubmit", "fetch", "delete_at_vendor", "copy_as_draft", "make_draft")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Text | None = None) -> Any:
+        asked = obj is not None and filing_of(obj) in kind_of(obj.provider).answers_review
+        lost = ("lost",) if obj is not None and filing.what_was_lost(obj) else ()
+        return (*super().get_readonly_fields(request, obj), *lost, *(("status", "reason") if asked else ()))
+
+    @admin.display(description=_("what to do"))
+    def lost(self, text: Text) -> str:
+        return filing.what_was_lost(text)
+
+    def save_model(self, request: HttpRequest, obj: Text, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if (
+            obj.remote_id
+            and "remote_id" in form.changed_data
+            and filing_of(obj) in kind_of(obj.provider).answers_review
+        ):
+            # After the commit: no transaction waits for a vendor.
+            transaction.on_commit(partial(self._each, request, [obj], filing.fetch, _("fetched")), robust=True)
+
+    # A site may wrap its requests in transactions; what is filed must be known here whatever fails afterwards.
+    @method_decorator(transaction.non_atomic_requests)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, extra_context)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.adopt_view)
+        return [path("adopt/", view, name=f"smsverify_{self.opts.model_name}_adopt"), *super().get_urls()]
+
+    @method_decorator(transaction.non_atomic_requests)
+    def adopt_view(self, request: HttpRequest) -> HttpResponse:
+        """Takes over what is at a vendor already, by its ids."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.adopt_form(request.POST or None)
+        if form.is_valid():
+            self._each(request, form.texts(), filing.fetch, _("adopted"))
+            return HttpResponseRedirect(reverse(f"admin:smsverify_{self.opts.model_name}_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Adopt what is at a vendor already"),
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/smsverify/adopt.html", context)
+
+    @admin.action(description=_("File with the vendor for review"), permissions=["change"])
+    def submit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self._each(request, rows, filing.submit, _("filed; the vendor reviews it now"))
+
+    @admin.action(description=_("File again after a rejection"), permissions=["change"])
+    def resubmit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self._each(request, rows, filing.resubmit, _("filed again; the vendor reviews it now"))
+
+    @admin.action(description=_("Fetch state and text from the vendor"), permissions=["change"])
+    def fetch(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self._each(request, rows, filing.fetch, _("fetched"))
+
+    @admin.action(description=_("Copy as a new draft"), permissions=["add"])
+    def copy_as_draft(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self._each(request, rows, filing.copy_as_draft, _("copied"))
+
+    @admin.action(description=_("Make a draft again: the vendor does not have it"), permissions=["change"])
+    def make_draft(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self._each(request, rows, filing.make_draft, _("a draft again"))
+
+    @admin.action(description=_("Delete at the vendor"), permissions=["delete"])
+    def delete_at_vendor(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        if "confirmed" in request.POST:
+            self._each(request, rows, filing.delete, _("deleted at the vendor; it is a draft here"))
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Delete at the vendor"),
+            "texts": rows,
+            "checkbox": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/smsverify/delete_at_vendor.html", context)
+
+    def _each(self, request: HttpRequest, texts: Iterable[Any], move: Callable[[Any], Any], done: Any) -> None:
+        """Makes a move with each text by itself, and says of each how it went."""
+        for text in texts:
+            try:
+                move(text)
+            except (FilingRefused, GatewayError, ImproperlyConfigured) as error:
+                level = messages.WARNING if isinstance(error, GatewayUncertain) else messages.ERROR
+                self.message_user(request, f"{_named(text)}: {_told(error)} {_to_do(error, text)}".strip(), level)
+            else:
+                self.log_change(request, text, str(done))
+                level = messages.SUCCESS
+                self.message_user(request, f"{text}: {done} ({text.get_status_display()})", level)
+
+
+def _named(text: Text) -> str:
+    """One that could not be adopted has no words yet."""
+    return str(text) if text.pk else text.remote_id
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, GatewayError):
+        code = f"{error.error_code} " if error.error_code else ""
+        return gettext("the vendor says: %s") % f"{code}{error}"
+    return str(error)
+
+
+def _to_do(error: Exception, text: Text) -> str:
+    """What the operator can do about it."""
+    if isinstance(error, GatewayUncertain):
+        return filing.what_was_lost(text) or gettext("It may be done or not: fetch its state in a minute.")
+    if not isinstance(error, GatewayError) or isinstance(error, UndecryptableValue):
+        return ""
+    by_reason = {
+        Reason.ACCOUNT: gettext("Check the provider's credentials and its account there. Nothing was changed."),
+        Reason.RATE: gettext("Try again later. Nothing was changed."),
+    }
+    if isinstance(error, GatewayRejected):
+        return by_reason.get(error.reason, gettext("Mend what it names, and try again. Nothing was changed."))
+    return gettext("The vendor could not be reached: try again. Nothing was changed.")

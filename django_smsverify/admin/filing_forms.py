@@ -1,0 +1,110 @@
+"""The forms of what vendors review: what may be written on a row, and which texts are adopted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify.enums import Filing, ReviewStatus
+from django_smsverify.exceptions import InvalidGateway
+from django_smsverify.gateways import gateway_class
+from django_smsverify.gateways.base import Gateway
+from django_smsverify.models import Provider, Signature, Template
+from django_smsverify.models.texts import purpose_validator
+from django_smsverify.reviewing import Text, filing_of
+
+MOST_IDS = 100
+"""Texts that are adopted in one go; each is a question to the vendor."""
+FINAL = (ReviewStatus.PENDING, ReviewStatus.APPROVED)
+
+
+def kind_of(provider: Provider | None) -> type[Gateway]:
+    """The class of a provider's gateway; one that is gone can do nothing."""
+    try:
+        return gateway_class(provider.gateway if provider else "")
+    except InvalidGateway:
+        return Gateway
+
+
+class FiledForm(forms.ModelForm):
+    """Keeps the vendor's verdict out of the operator's hands, and what it has approved as it is."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        filing, kind = filing_of(self.instance), kind_of(cleaned.get("provider"))
+        verdict = cleaned.get("status", self.instance.status)
+        if filing in kind.answers_review and verdict != self.instance.status:
+            self.add_error("status", _("This vendor decides that: enter the id, or file the text for review."))
+        if filing in kind.submits and self.instance.status in FINAL and not self.errors and self._differs(cleaned):
+            self.add_error(
+                "text" if filing == Filing.SIGNATURE else "content",
+                _(
+                    "It is in review or approved, and this vendor lets nobody change that: copy it as a new draft. "
+                    "Only its placeholders can get other names here, with the variables saying the vendor's."
+                ),
+            )
+        return cleaned
+
+    def _differs(self, cleaned: dict[str, Any]) -> bool:
+        """Whether the vendor would see another text, or another vendor would see it."""
+        words = {name: cleaned.get(name) for name in ("text", "content", "variables") if name in cleaned}
+        changed = type(self.instance)(**words)
+        return changed.vendors_content != self.instance.vendors_content or "provider" in self.changed_data
+
+
+class AdoptForm(forms.Form):
+    """Which signatures of a vendor are adopted."""
+
+    provider = forms.ModelChoiceField(Provider.objects.none(), label=_("Provider"))
+    ids = forms.CharField(
+        label=_("Ids at the vendor"),
+        widget=forms.Textarea(attrs={"rows": 4, "cols": 40}),
+        help_text=_("As its console shows them, separated by spaces, commas or lines."),
+    )
+    filing = Filing.SIGNATURE
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        askable = [p.pk for p in Provider.objects.all() if self.filing in kind_of(p).answers_review]
+        self.fields["provider"].queryset = Provider.objects.filter(pk__in=askable)  # type: ignore[attr-defined]
+
+    def clean_ids(self) -> list[str]:
+        ids = list(dict.fromkeys(re.findall(r"[^\s,，、;；]+", self.cleaned_data["ids"])))
+        if not 1 <= len(ids) <= MOST_IDS or max(map(len, ids)) > 64:
+            raise forms.ValidationError(_("Enter between 1 and %d ids.") % MOST_IDS)
+        return ids
+
+    def texts(self) -> list[Text]:
+        """New rows that know their id and nothing else yet."""
+        cleaned = self.cleaned_data
+        return [Signature(provider=cleaned["provider"], remote_id=remote_id) for remote_id in cleaned["ids"]]
+
+
+class AdoptTemplateForm(AdoptForm):
+    """Which templates of a vendor are adopted, and what for."""
+
+    purpose = forms.CharField(label=_("Purpose"), max_length=64, validators=[purpose_validator])
+    signature = forms.ModelChoiceField(Signature.objects.all(), required=False, label=_("Signature"))
+    code = forms.RegexField(
+        r"\A[A-Za-z_][A-Za-z0-9_]*\Z",
+        required=False,
+        label=_("Placeholder of the code"),
+        help_text=_("The vendor's name for it, such as yzm; blank where it is code."),
+    )
+    filing = Filing.TEMPLATE
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        signature = cleaned.get("signature")
+        if signature is not None and signature.provider != cleaned.get("provider"):
+            self.add_error("signature", _("This signature belongs to another provider."))
+        return cleaned
+
+    def texts(self) -> list[Text]:
+        cleaned = self.cleaned_data
+        own = {name: cleaned[name] for name in ("provider", "purpose", "signature")}
+        variables = {"code": cleaned["code"]} if cleaned["code"] not in ("", "code") else {}
+        return [Template(**own, variables=dict(variables), remote_id=remote_id) for remote_id in cleaned["ids"]]

@@ -1,0 +1,278 @@
+"""Signatures and templates in the admin, as an operator files, adopts and deletes them at the sandbox vendors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from sandbox import catalogue
+from sandbox.server import Fault, Sandbox
+
+from django_smsverify.models import Provider, Signature, Template
+
+from .conftest import CODE_TEXT, MakeProvider
+
+REMARK = "用于示例站登录"
+Post = Callable[..., Any]
+
+
+@pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
+def client(request: pytest.FixtureRequest, admin_client: Client, transactional_db: None) -> Iterator[Client]:
+    """A browser with an operator at it; a site may wrap every request in a transaction."""
+    connection.settings_dict["ATOMIC_REQUESTS"] = request.param
+    yield admin_client
+    connection.settings_dict["ATOMIC_REQUESTS"] = False
+
+
+@pytest.fixture
+def topthink(vendor: MakeProvider) -> Provider:
+    provider = vendor("topthink")
+    Template.objects.all().delete()
+    Signature.objects.all().delete()
+    return provider
+
+
+def draft(provider: Provider, **fields: Any) -> Template:
+    own = {"provider": provider, "purpose": "login", "name": "登录", "content": CODE_TEXT, "remark": REMARK}
+    return Template.objects.create(**{**own, **fields})
+
+
+def url(name: str, model: str = "template", *args: Any) -> str:
+    return reverse(f"admin:smsverify_{model}_{name}", args=args)
+
+
+def act(client: Client, action: str, *texts: Any, **more: str) -> list[str]:
+    """What the operator reads after an action on a list."""
+    chosen = {"action": action, "_selected_action": [text.pk for text in texts], **more}
+    answer = client.post(url("changelist", texts[0]._meta.model_name), chosen)
+    words = said(answer)
+    client.get(url("changelist"))  # where they are shown, and shown once
+    return words
+
+
+def said(response: Any) -> list[str]:
+    return [f"{message.level_tag}: {message}" for message in get_messages(response.wsgi_request)]
+
+
+def form(text: Template, **fields: Any) -> dict[str, Any]:
+    own = {
+        "provider": text.provider_id,
+        "signature": "",
+        "purpose": text.purpose,
+        "name": text.name,
+        "content": text.content,
+        "variables": "{}",
+        "remark": text.remark,
+        "remote_id": text.remote_id,
+        "is_active": "on",
+    }
+    return {**own, **fields}
+
+
+def state(text: Any) -> tuple[str, str]:
+    text.refresh_from_db()
+    return text.status, text.reason
+
+
+def test_an_operator_files_changes_and_deletes(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
+    text = draft(topthink)
+
+    assert act(client, "submit", text) == ["success: 登录: filed; the vendor reviews it now (in review)"]
+    text.refresh_from_db()
+    sandbox.judge("topthink", "template", text.remote_id, False, "缺公章")
+    assert act(client, "fetch", text) == ["success: 登录: fetched (rejected)"]
+    assert state(text) == ("rejected", "缺公章")
+
+    changed = form(text, content="动态码{code}，请勿转发。")
+    client.post(url("change", "template", text.pk), changed)
+    client.get(url("changelist"))
+    assert act(client, "resubmit", text) == ["success: 登录: filed again; the vendor reviews it now (in review)"]
+    assert sandbox.filed("topthink", "template")[-1][1] == "动态码${code}，请勿转发。"
+
+    assert act(client, "delete_at_vendor", text) == []
+    assert state(text)[0] == "pending", "nothing happens before it is confirmed"
+    assert act(client, "delete_at_vendor", text, confirmed="yes") == [
+        "success: 登录: deleted at the vendor; it is a draft here (draft)"
+    ]
+    assert state(text) == ("draft", "")
+
+
+def test_each_of_many_is_told_of_by_itself(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
+    good, bad = draft(topthink), draft(topthink, name="坏", status="approved", remote_id="234")
+
+    words = act(client, "submit", good, bad)
+
+    assert sorted(words) == [
+        "error: 坏: It is approved, and the vendor lets nobody change that: copy it as a new draft and file that.",
+        "success: 登录: filed; the vendor reviews it now (in review)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault.refuse("10004"), "the vendor says: 10004 模板变量错误 Mend what it names"),
+        (Fault.status(401), "Check the provider's credentials"),
+        (Fault.status(429), "Try again later"),
+    ],
+    ids=["content", "account", "rate"],
+)
+def test_a_refusal_is_told_in_the_vendors_words_with_what_to_do(
+    fault: Fault, words: str, client: Client, topthink: Provider, sandbox: Sandbox
+) -> None:
+    text = draft(topthink)
+    sandbox.misbehave("topthink", fault)
+
+    (told,) = act(client, "submit", text)
+
+    assert words in told
+    assert told.startswith("error: 登录: ")
+    assert told.endswith("Nothing was changed.")
+    assert state(text) == ("draft", "")
+
+
+def test_a_lost_answer_is_explained_where_it_happened_and_on_the_page(
+    client: Client, topthink: Provider, sandbox: Sandbox
+) -> None:
+    text = draft(topthink)
+    sandbox.misbehave("topthink", Fault.deliver_then_status(502), times=1)
+
+    (told,) = act(client, "submit", text)
+
+    assert told.startswith("warning: 登录: the vendor says: 502")
+    assert "Look in its console" in told
+    assert "Look in its console" in client.get(url("change", "template", text.pk)).content.decode()
+    remote_id = sandbox.filed("topthink", "template")[-1][0]
+    entered = client.post(url("change", "template", text.pk), form(text, remote_id=remote_id))
+    assert "success: 登录: fetched (in review)" in said(entered)
+    assert (state(text)[0], text.remote_id) == ("pending", remote_id)
+
+
+def test_or_it_is_made_a_draft_again(client: Client, topthink: Provider) -> None:
+    text = draft(topthink, status="pending")
+
+    assert act(client, "make_draft", text) == ["success: 登录: a draft again (draft)"]
+
+
+def test_what_is_approved_is_copied_to_be_changed(client: Client, topthink: Provider) -> None:
+    text = draft(topthink, status="approved", remote_id="234")
+
+    refused = client.post(url("change", "template", text.pk), form(text, content="改{code}"))
+    assert "copy it as a new draft" in str(refused.context["adminform"].form.errors["content"])
+    renamed = form(text, content="您的验证码是{code}，{minutes}分钟内有效。", variables='{"minutes": "m"}')
+    assert "content" in client.post(url("change", "template", text.pk), renamed).context["adminform"].form.errors
+
+    act(client, "copy_as_draft", text)
+    copy = Template.objects.exclude(pk=text.pk).get()
+    assert client.post(url("change", "template", copy.pk), form(copy, content="改{code}")).status_code == 302
+
+
+def test_placeholders_of_what_is_approved_get_our_names(client: Client, topthink: Provider) -> None:
+    text = draft(topthink, status="approved", remote_id="235", content="验证码{yzm}，请勿泄露。")
+
+    changed = form(text, content="验证码{code}，请勿泄露。", variables='{"code": "yzm"}')
+    assert client.post(url("change", "template", text.pk), changed).status_code == 302
+
+    assert Template.objects.get().carries_code
+
+
+def test_nobody_approves_what_the_vendor_decides(client: Client, topthink: Provider) -> None:
+    added = client.post(
+        url("add"), form(Template(provider=topthink, purpose="x", name="x"), content="a", status="approved")
+    )
+    assert list(added.context["adminform"].form.errors) == ["status"]
+
+    text = draft(topthink)
+    client.post(url("change", "template", text.pk), form(text, status="approved", reason="x"))
+    assert state(text) == ("draft", "")
+
+
+def test_where_nobody_can_ask_the_operator_says_how_it_stands(client: Client, vendor: MakeProvider) -> None:
+    for gateway in ("ihuyi", "apispace"):
+        text = draft(vendor(gateway, slug=gateway))
+        client.post(url("change", "template", text.pk), form(text, status="approved", reason=""))
+        assert state(text) == ("approved", "")
+        client.post(url("change", "template", text.pk), form(text, status="rejected", reason="缺公章"))
+        assert state(text) == ("rejected", "缺公章")
+
+
+def test_an_id_that_is_entered_is_asked_about(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
+    added = client.post(
+        url("add"),
+        form(Template(provider=topthink, purpose="x", name="x"), content="x", remote_id="235", status="draft"),
+    )
+
+    assert "success: 登录验证: fetched (approved)" in said(added)
+    text = Template.objects.get()
+    assert (text.content, text.status) == ("验证码{yzm}，请勿泄露。", "approved")
+
+    wrong = client.post(url("change", "template", text.pk), form(text, remote_id="999"))
+    assert any("记录不存在" in words for words in said(wrong))
+
+
+def test_what_is_at_the_vendor_is_adopted_by_its_ids(client: Client, topthink: Provider, vendor: MakeProvider) -> None:
+    vendor("apispace")
+    page = client.get(url("adopt", "signature"))
+    assert [str(provider) for provider in page.context["form"].fields["provider"].queryset] == ["topthink"]
+    assert url("adopt", "signature") in client.get(url("changelist", "signature")).content.decode()
+
+    adopted = client.post(url("adopt", "signature"), {"provider": topthink.pk, "ids": "78, 79\n7777"})
+
+    assert said(adopted) == [
+        "success: 【示例站】: adopted (approved)",
+        "success: 【待审站】: adopted (in review)",
+        "error: 7777: the vendor says: 10005 记录不存在 Mend what it names, and try again. Nothing was changed.",
+    ]
+    assert Signature.objects.filter(provider=topthink).count() == 2
+    signature = Signature.objects.get(provider=topthink, remote_id="78")
+    words = {"provider": topthink.pk, "ids": "235", "purpose": "login", "signature": signature.pk, "code": "yzm"}
+    client.post(url("adopt"), words)
+    text = Template.objects.routable().get(provider=topthink)
+    assert (text.content, text.variables) == ("验证码{code}，请勿泄露。", {"code": "yzm"})
+    assert text.remark == catalogue.REMARK
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"ids": " ,， "}, "ids"),
+        ({"ids": " ".join(map(str, range(101)))}, "ids"),
+        ({"ids": "1" * 65}, "ids"),
+        ({"ids": "a\0b"}, "ids"),
+        ({"provider": "999"}, "provider"),
+        ({"purpose": "Not A Slug"}, "purpose"),
+        ({"code": "no-name"}, "code"),
+        ({"signature": "other"}, "signature"),
+    ],
+)
+def test_what_cannot_be_adopted_is_explained(
+    fields: dict[str, str], wrong: str, client: Client, topthink: Provider, vendor: MakeProvider
+) -> None:
+    if fields.get("signature"):
+        fields = {"signature": str(vendor("apispace").signatures.get().pk)}
+
+    answer = client.post(url("adopt"), {"provider": topthink.pk, "ids": "234", "purpose": "login", **fields})
+
+    assert list(answer.context["form"].errors) == [wrong]
+
+
+@pytest.mark.parametrize("action", ["submit", "resubmit", "fetch", "delete_at_vendor", "copy_as_draft", "make_draft"])
+def test_who_may_only_look_does_nothing(action: str, client: Client, topthink: Provider, sandbox: Sandbox) -> None:
+    text = draft(topthink)
+    guest = User.objects.create_user("guest", is_staff=True)
+    guest.user_permissions.add(Permission.objects.get(codename="view_template"))
+    client.force_login(guest)
+    asked = len(sandbox.exchanges)
+
+    client.post(url("changelist"), {"action": action, "_selected_action": [text.pk], "confirmed": "yes"})
+
+    assert client.get(url("adopt")).status_code == 403
+    assert Template.objects.count() == 1
+    assert state(text) == ("draft", "")
+    assert len(sandbox.exchanges) == asked
