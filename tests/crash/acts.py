@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from sandbox.catalogue import CREDENTIALS
 
-from django_smsverify import phones
-from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify import filing, phones
+from django_smsverify.exceptions import FilingRefused, SMSVerifyError
 from django_smsverify.models import (
     DeliveryReport,
     Message,
@@ -94,6 +94,26 @@ def webhook(phone: str) -> None:
     body = json.dumps({"action": "report", "sms": task | dates})
     answer = Client().post(f"/sms/webhooks/topthink/{SECRET}/", body, content_type="application/json")
     assert answer.status_code == 200, answer.content
+
+
+def draft(text: str) -> int:
+    """A signature that nobody has filed yet."""
+    provider = Provider.objects.get(slug="topthink")
+    return Signature.objects.create(provider=provider, text=text, remark="用于示例站登录").pk
+
+
+def submit(pk: int) -> str:
+    """Files a signature; the reason where that is refused."""
+    try:
+        filing.submit(Signature.objects.get(pk=pk))
+    except FilingRefused as error:
+        return str(error)
+    return "filed"
+
+
+def filings() -> dict[str, tuple[str, str]]:
+    """Each signature's state and its id at the vendor."""
+    return {row.text: (row.status, row.remote_id) for row in Signature.objects.all()}
 
 
 def poll() -> str:
