@@ -117,7 +117,7 @@ def test_each_of_many_is_told_of_by_itself(client: Client, topthink: Provider, s
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault.refuse("10004"), "the vendor says: 10004 模板变量错误 Mend what it names"),
+        (Fault.refuse("10004"), "the vendor says: 10004 模板变量错误 — Mend what it names"),
         (Fault.status(401), "Check the provider's credentials"),
         (Fault.status(429), "Try again later"),
     ],
@@ -227,8 +227,9 @@ def test_what_is_at_the_vendor_is_adopted_by_its_ids(client: Client, topthink: P
     assert said(adopted) == [
         "success: 【示例站】: adopted (approved)",
         "success: 【待审站】: adopted (in review)",
-        "error: 7777: the vendor says: 10005 记录不存在 Mend what it names, and try again. Nothing was changed.",
+        "error: 7777: the vendor says: 10005 记录不存在 — Mend what it names, and try again. Nothing was changed.",
     ]
+    client.post(url("adopt", "signature"), {"provider": topthink.pk, "ids": "78"})
     assert Signature.objects.filter(provider=topthink).count() == 2
     signature = Signature.objects.get(provider=topthink, remote_id="78")
     words = {"provider": topthink.pk, "ids": "235", "purpose": "login", "signature": signature.pk, "code": "yzm"}

@@ -126,7 +126,8 @@ class FiledAdmin(admin.ModelAdmin):
                 move(text)
             except (FilingRefused, GatewayError, ImproperlyConfigured) as error:
                 level = messages.WARNING if isinstance(error, GatewayUncertain) else messages.ERROR
-                self.message_user(request, f"{_named(text)}: {_told(error)} {_to_do(error, text)}".strip(), level)
+                words = " — ".join(filter(None, [_told(error), _to_do(error, text)]))
+                self.message_user(request, f"{_named(text)}: {words}", level)
             else:
                 self.log_change(request, text, str(done))
                 level = messages.SUCCESS

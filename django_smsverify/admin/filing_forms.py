@@ -55,6 +55,13 @@ class FiledForm(forms.ModelForm):
         return changed.vendors_content != self.instance.vendors_content or "provider" in self.changed_data
 
 
+class SignatureField(forms.ModelChoiceField):
+    """Names are often the same at all vendors."""
+
+    def label_from_instance(self, obj: Signature) -> str:
+        return f"{obj} · {obj.provider}"
+
+
 class AdoptForm(forms.Form):
     """Which signatures of a vendor are adopted."""
 
@@ -78,16 +85,19 @@ class AdoptForm(forms.Form):
         return ids
 
     def texts(self) -> list[Text]:
-        """New rows that know their id and nothing else yet."""
-        cleaned = self.cleaned_data
-        return [Signature(provider=cleaned["provider"], remote_id=remote_id) for remote_id in cleaned["ids"]]
+        """A row for each id: the one that is here already, or a new one that knows nothing else yet."""
+        return [self._text(remote_id) for remote_id in self.cleaned_data["ids"]]
+
+    def _text(self, remote_id: str) -> Text:
+        own = {"provider": self.cleaned_data["provider"], "remote_id": remote_id}
+        return Signature.objects.filter(**own).first() or Signature(**own)
 
 
 class AdoptTemplateForm(AdoptForm):
     """Which templates of a vendor are adopted, and what for."""
 
     purpose = forms.CharField(label=_("Purpose"), max_length=64, validators=[purpose_validator])
-    signature = forms.ModelChoiceField(Signature.objects.all(), required=False, label=_("Signature"))
+    signature = SignatureField(Signature.objects.select_related("provider"), required=False, label=_("Signature"))
     code = forms.RegexField(
         r"\A[A-Za-z_][A-Za-z0-9_]*\Z",
         required=False,
@@ -103,8 +113,9 @@ class AdoptTemplateForm(AdoptForm):
             self.add_error("signature", _("This signature belongs to another provider."))
         return cleaned
 
-    def texts(self) -> list[Text]:
+    def _text(self, remote_id: str) -> Text:
         cleaned = self.cleaned_data
-        own = {name: cleaned[name] for name in ("provider", "purpose", "signature")}
+        own = {"provider": cleaned["provider"], "purpose": cleaned["purpose"], "remote_id": remote_id}
         variables = {"code": cleaned["code"]} if cleaned["code"] not in ("", "code") else {}
-        return [Template(**own, variables=dict(variables), remote_id=remote_id) for remote_id in cleaned["ids"]]
+        new = Template(**own, signature=cleaned["signature"], variables=variables)
+        return Template.objects.filter(**own).first() or new
