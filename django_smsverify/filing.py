@@ -18,6 +18,7 @@ from . import texts
 from .enums import Reason, ReviewStatus
 from .exceptions import FilingRefused, GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Gateway
+from .linting import Level, marked
 from .models import Provider, Signature, Template
 from .querysets import FIRST_PAUSE
 from .reviewing import Text, ask_review, draft_of, filing_of, rows_of
@@ -41,6 +42,7 @@ def submit(text: Text) -> None:
         raise FilingRefused(_no_such_way(gateway, text))
     if text.status != ReviewStatus.DRAFT or text.remote_id:
         raise FilingRefused(_why_not_submitted(gateway, text))
+    _require_clean(text)
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
     remote_id = _called(text, before, lambda: gateway.submit(draft_of(text)))
     rows_of(text).filter(remote_id="").update(remote_id=remote_id, poll_at=timezone.now() + FIRST_PAUSE)
@@ -58,6 +60,7 @@ def resubmit(text: Text) -> None:
         raise FilingRefused(_no_such_way(gateway, text))
     if text.status != ReviewStatus.REJECTED or not text.remote_id:
         raise FilingRefused(_why_not_resubmitted(text))
+    _require_clean(text)
     _require_alone(text)
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
     _called(text, before, lambda: gateway.resubmit(draft_of(text)))
@@ -199,6 +202,15 @@ def _adopt_content(text: Template, content: str) -> None:
     ours = {theirs: name for name, theirs in text.variables.items()}
     text.content = texts.renamed(content, ours) or text.content
     text.variables = {ours[theirs]: theirs for theirs in texts.placeholders(content) if theirs in ours}
+
+
+def _require_clean(text: Text) -> None:
+    """Refuses what the vendor would refuse for certain: a review takes hours."""
+    grave = [finding for finding in text.lint() if finding.level is Level.ERROR]
+    if grave:
+        content = text.text if isinstance(text, Signature) else text.content
+        told = (f"{marked(content, finding)} — {finding.message}".removeprefix(" — ") for finding in grave)
+        raise FilingRefused(gettext("The vendor would refuse this: %s") % " ".join(told))
 
 
 def _require_alone(text: Text) -> None:

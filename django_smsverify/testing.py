@@ -20,6 +20,7 @@ import requests
 from .enums import Filing, Reason
 from .exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain, InvalidCallback
 from .gateways.base import Gateway, Outcome
+from .linting import Level, lint_content, lint_signature, value_problem
 from .types import Acceptance, Account, Answer, Draft, OutgoingSMS, Push
 
 JUNK = (b"", b" ", b"\xff\xfe", b"<html>", b"[]", b"{}", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"of=no&use=1")
@@ -101,6 +102,12 @@ class GatewayContract:
     def test_says_who_it_is(self) -> None:
         assert str(self.gateway_class.label)
         assert self.gateway_class.base_url.startswith("https://")
+
+    def test_its_rules_let_an_everyday_text_pass(self) -> None:
+        rules = self.gateway_class.rules_for(self.options)
+        found = lint_content(self.content, rules) + lint_signature("示例站", rules)
+        assert [finding for finding in found if finding.level is Level.ERROR] == []
+        assert [value_problem(rules, value) for value in self.values.values()] == [None] * len(self.values)
 
     def test_an_acceptance_is_one_with_its_id_as_text(self) -> None:
         outcome = self.send(self.accepted)

@@ -33,6 +33,8 @@ class Option:
     """Empty: any text. Otherwise the first is the default."""
     initial: str = ""
     """The default where there are no choices."""
+    is_number: bool = False
+    """Whether the text is digits, or blank."""
     is_address: bool = False
     """Whether credentials travel there: a safe URL, and a new one asks for the credentials again."""
     help_text: StrOrPromise = ""

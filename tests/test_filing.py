@@ -517,6 +517,25 @@ def test_nothing_is_filed_in_a_transaction_that_may_be_undone(
     assert own(sandbox, "sign") == []
 
 
+@pytest.mark.parametrize(
+    ("make", "words", "place"),
+    [(signature, {"text": "示例测试站"}, "测试"), (template, {"content": "【站】验证码{code}"}, "【站】")],
+)
+def test_what_the_vendor_would_refuse_for_certain_is_not_filed(
+    make: Any, words: dict[str, str], place: str, topthink: Provider, sandbox: Sandbox
+) -> None:
+    text = make(topthink, **words)
+
+    with pytest.raises(FilingRefused, match=f"would refuse.*{place}"):
+        submit(text)
+    type(text).objects.filter(pk=text.pk).update(status="rejected", remote_id="9")
+    text.refresh_from_db()
+    with pytest.raises(FilingRefused, match=f"would refuse.*{place}"):
+        resubmit(text)
+
+    assert not any(path.endswith(("add_sign", "add_template", "modify_sign")) for path in asked(sandbox)[-2:])
+
+
 def test_a_provider_whose_gateway_is_gone_files_nothing(topthink: Provider) -> None:
     Provider.objects.update(gateway="gone")
 

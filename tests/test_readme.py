@@ -123,6 +123,8 @@ def test_the_endpoints_table_names_every_refusal() -> None:
         "gateway_error",
         "proof_rejected",
         "invalid_callback",
+        "too_early",
+        "filing_refused",
     }
     for code in ours | {"method_not_allowed", "unsupported_media_type"}:
         assert f"``{code}``" in table, code

@@ -20,7 +20,7 @@ LAYERS = {
     for rank, names in enumerate(
         [
             "enums exceptions types",
-            "conf phones codes texts",
+            "conf phones codes texts linting",
             "gateways",
             "fields querysets models transactions migrations",
             "signals throttling circuits routing recording handover delivering waiting dispatch tasks sending "
@@ -31,7 +31,7 @@ LAYERS = {
     for name in names.split()
 }
 """The first part of a module's name to its rank; `testing` stands beside them."""
-OUTSIDERS_USE = {"enums", "exceptions", "types", "conf", "phones", "codes", "texts", "gateways"}
+OUTSIDERS_USE = {"enums", "exceptions", "types", "conf", "phones", "codes", "texts", "linting", "gateways"}
 DIALECTS_NEVER_KNOW = {"django.db", "django.core.cache", "django.conf", "django.dispatch", f"{PACKAGE}.conf"}
 
 

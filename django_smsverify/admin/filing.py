@@ -30,9 +30,10 @@ from django_smsverify.exceptions import (
 from django_smsverify.reviewing import Text, filing_of
 
 from .filing_forms import AdoptForm, FiledForm, kind_of
+from .linting import LintedAdmin
 
 
-class FiledAdmin(admin.ModelAdmin):
+class FiledAdmin(LintedAdmin):
     """What vendors review: where they can be asked, their word counts, and elsewhere the operator's."""
 
     form = FiledForm

@@ -16,6 +16,8 @@ from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.models.texts import purpose_validator
 from django_smsverify.reviewing import Text, filing_of
 
+from .linting import LintedForm
+
 MOST_IDS = 100
 """Texts that are adopted in one go; each is a question to the vendor."""
 FINAL = (ReviewStatus.PENDING, ReviewStatus.APPROVED)
@@ -29,7 +31,7 @@ def kind_of(provider: Provider | None) -> type[Gateway]:
         return Gateway
 
 
-class FiledForm(forms.ModelForm):
+class FiledForm(LintedForm):
     """Keeps the vendor's verdict out of the operator's hands, and what it has approved as it is."""
 
     def clean(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import texts
 from django_smsverify.enums import DeliveryOutcome, Reason
 from django_smsverify.exceptions import GatewayUncertain
+from django_smsverify.linting import TextRules
+from django_smsverify.linting.topics import CARRIERS, LISTED
 from django_smsverify.types import (
     Acceptance,
     Answer,
@@ -59,6 +61,16 @@ class APISpaceGateway(Gateway):
     reasons = {"002": Reason.ACCOUNT, "003": Reason.ACCOUNT}
     max_recipients = 500
     hands_out_reports = True
+    text_rules = TextRules(
+        signature_length=(2, 20),  # 签名规范, down to refuses_neutral
+        signature_refuses="-+*&%#@~ ",
+        refuses_neutral=True,
+        longest=536,  # of msg, as an article of the vendor's says, and Chuanglan's interface
+        counts_signature=True,
+        spaced_urls=True,  # 模板规范: 需在链接前后添加空格
+        topics=CARRIERS | LISTED | {"points"},  # 签名规范 and 模板规范
+        value_refuses=",;",  # they separate values and numbers
+    )
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         groups = []

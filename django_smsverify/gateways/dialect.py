@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.enums import Filing, Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, InvalidCallback
+from django_smsverify.linting import TextRules
 from django_smsverify.types import (
     Acceptance,
     Account,
@@ -76,6 +77,13 @@ class Dialect:
     """What can be changed there and filed again once it was rejected: `build_resubmit`, `parse_resubmit`."""
     deletes: ClassVar[frozenset[Filing]] = frozenset()
     """What can be deleted there: `build_delete`, `parse_delete`."""
+    text_rules: ClassVar[TextRules] = TextRules()
+    """What the vendor takes in sender names, texts and values; known before it is asked."""
+
+    @classmethod
+    def rules_for(cls, options: Mapping[str, str]) -> TextRules:
+        """The rules of an account with these options."""
+        return cls.text_rules
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         """The vendor's request; raises GatewayRejected for what the vendor could only refuse."""

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import texts
 from django_smsverify.enums import DeliveryOutcome, Filing, Reason, ReviewStatus
 from django_smsverify.exceptions import GatewayRejected, InvalidCallback
+from django_smsverify.linting import TextRules
+from django_smsverify.linting.topics import CARRIERS, LISTED
 from django_smsverify.types import (
     Acceptance,
     Answer,
@@ -72,6 +74,16 @@ class TopThinkGateway(Gateway):
     pushes = True
     answers_status = True
     answers_review = submits = resubmits = deletes = frozenset(KINDS)
+    text_rules = TextRules(
+        refuses_neutral=True,  # 签名提交注意事项: 过于宽泛的名称
+        unwelcome=("测试",),  # 不要使用带有测试字样的签名; 调用步骤 says the same of contents
+        variable_name="[A-Za-z_]+",  # 模板提交注意事项, down to longest_value
+        variable_names_are=_("letters and underscores"),
+        reserved_names=frozenset({"id", "email", "mobile", "nick", "site"}),
+        most_variables=8,
+        longest_value=50,
+        topics=CARRIERS | LISTED | {"surgery", "medicine"},  # 签名及模板审核要求, and 医疗 in the head of the page
+    )
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         (phone,) = sms.recipients

@@ -10,6 +10,7 @@ import requests
 from django_smsverify import texts
 from django_smsverify.enums import DeliveryOutcome, Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
+from django_smsverify.linting import TextRules
 from django_smsverify.types import (
     Acceptance,
     Answer,
@@ -55,6 +56,12 @@ class VeeSingGateway(Gateway):
     }
 
     pushes = True
+    text_rules = TextRules(
+        exact_variables=1,  # the only parameter for a value, "variables", is the code
+        value_pattern="[0-9]{2,8}",  # 支持2-8位纯数字
+        values_are="2 to 8 digits",
+        refuses_emoji=True,  # 短信内容不支持插入表情符号
+    )
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         (phone,) = sms.recipients

@@ -109,6 +109,8 @@ class Provider(models.Model):
             if not isinstance(value, str) or (choices and value and value not in choices):
                 allowed = ", ".join(choices) or "text"
                 raise ValidationError({"options": _("%(name)s: use %(allowed)s.") % {"name": name, "allowed": allowed}})
+            if value and known[name].is_number and not (value.isascii() and value.isdecimal() and len(value) < 10):
+                raise ValidationError({"options": ValidationError(_("Write a whole number in digits."), code=name)})
             if value and known[name].is_address:
                 self._clean_address(name, value)
 

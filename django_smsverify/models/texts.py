@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
 from django_smsverify.enums import ReviewStatus
+from django_smsverify.exceptions import InvalidGateway
+from django_smsverify.gateways import gateway_class
+from django_smsverify.linting import Finding, TextRules, lint_content, lint_signature
 from django_smsverify.models.accounts import Provider
 from django_smsverify.querysets import PolledQuerySet, TemplateQuerySet
 
@@ -23,6 +26,14 @@ purpose_validator = RegexValidator(
     rf"\A{PURPOSE.pattern}\Z",
     _("A purpose is lower-case letters, digits and single hyphens or underscores, such as reset-password."),
 )
+
+
+def _rules_of(provider: Provider) -> TextRules:
+    """The rules of the provider's vendor; the general ones where its gateway is gone."""
+    try:
+        return gateway_class(provider.gateway).rules_for(provider.options)
+    except InvalidGateway:
+        return TextRules()
 
 
 class Polled(models.Model):
@@ -59,6 +70,10 @@ class Signature(Polled):
     def vendors_content(self) -> str:
         """What the vendor reviews."""
         return self.text
+
+    def lint(self) -> list[Finding]:
+        """What the provider's vendor would say of the name, the gravest first."""
+        return lint_signature(self.text, _rules_of(self.provider))
 
 
 class Template(Polled):
@@ -119,6 +134,12 @@ class Template(Polled):
     def vendors_content(self) -> str:
         """What the vendor reviews: the text with the vendor's names in its placeholders."""
         return texts.renamed(self.content, self.variables)
+
+    def lint(self) -> list[Finding]:
+        """What the provider's vendor would say of the content with its signature, the gravest first."""
+        signature = self.signature.text if self.signature is not None else ""
+        variables = self.variables if isinstance(self.variables, dict) else {}
+        return lint_content(self.content, _rules_of(self.provider), signature=signature, variables=variables)
 
     def clean(self) -> None:
         names = set(texts.placeholders(self.content))

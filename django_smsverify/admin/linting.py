@@ -1,0 +1,78 @@
+"""Signatures and templates are judged before the vendor judges them: what is refused for certain is not saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify.enums import ReviewStatus
+from django_smsverify.linting import Finding, Level, marked_html
+from django_smsverify.models import Signature, Template
+
+TEXT = {Signature: "text", Template: "content"}
+"""The field that is judged."""
+WEIGH = {"provider", "signature", "text", "content", "variables", "status"}
+"""The fields that change the judgement."""
+TOLD_AS = {Level.ERROR: messages.WARNING, Level.WARNING: messages.WARNING, Level.HINT: messages.INFO}
+
+
+class LintedForm(forms.ModelForm):
+    """Refuses what the vendor would refuse for certain, but for a text that the vendor has approved: it knows better.
+
+    What was stored before and is not touched now does not stand in the way of other changes.
+    """
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # Django's hook: the instance has its values now
+        row, field = self.instance, TEXT[type(self.instance)]
+        touched = WEIGH & set(self.changed_data)
+        known = field in self.fields and not {field, "provider"} & self.errors.keys()
+        if touched and known and row.status != ReviewStatus.APPROVED:
+            grave = [finding for finding in row.lint() if finding.level is Level.ERROR]
+            if grave:
+                self.add_error(field, [ValidationError(shown(getattr(row, field), finding)) for finding in grave])
+
+
+class LintedAdmin(admin.ModelAdmin):
+    """Shows what was found in the form, and tells it after saving."""
+
+    form = LintedForm
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if obj is None else [*fields, "lint"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change or WEIGH & set(form.changed_data):
+            approved = obj.status == ReviewStatus.APPROVED
+            for finding in obj.lint():
+                if approved and finding.level is Level.HINT:
+                    continue  # what is filed is not written anew for a hint
+                said = shown(getattr(obj, TEXT[type(obj)]), finding)
+                if finding.level is Level.ERROR:
+                    said = format_html("{} {}", gettext("Saved, because the vendor has approved it; yet:"), said)
+                self.message_user(request, said, TOLD_AS[finding.level])
+
+    @admin.display(description=_("found in the text"))
+    def lint(self, row: Any) -> str:
+        """Everything that was found, with its place."""
+        findings = row.lint()
+        if not findings:
+            return gettext("nothing")
+        text = getattr(row, TEXT[type(row)])
+        return format_html_join("", "<div>{} · {}</div>", ((f.level.label, shown(text, f)) for f in findings))
+
+
+def shown(text: str, finding: Finding) -> SafeString:
+    """The place, marked, and the sentence about it."""
+    place = marked_html(text, finding)
+    return format_html("{} — {}", place, finding.message) if place else format_html("{}", finding.message)

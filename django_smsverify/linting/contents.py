@@ -1,0 +1,174 @@
+"""Template texts in the neutral syntax, judged without their sender name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+
+from django_smsverify import texts
+
+from .characters import emoji, folded, hidden
+from .findings import Finding, Level, at, ranked
+from .origins import lint_origin
+from .rules import TextRules
+from .topics import TRADES, told_of
+
+SHORTEST = {"code": "0000", "minutes": "0"}
+"""What is surely filled in; other values may be empty."""
+BRACKETED = re.compile(r"【[^【】]*】|[【】]")
+VARIABLE = re.compile(r"【变量[0-9]*】")
+STRAY = re.compile(r"[{｛][^{}｛｝\s]{0,40}[}｝]|[{}｛｝]")
+OTHERS = re.compile(r"\$(?=\{[A-Za-z_])|#[A-Za-z_]+#")
+"""Placeholders as vendors write them: ${code}, #code#."""
+TOP = "com|cn|net|org|top|vip|cc|xyz|shop|site|app|io|me|info|biz|link|club|ltd|tv|im"
+URL = re.compile(
+    rf"(?:https?://|(?<![A-Za-z0-9@%._-])www\.)[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%{{}}]+|"
+    rf"(?<![A-Za-z0-9@%._-])(?:[A-Za-z0-9-]{{1,63}}\.){{1,6}}(?:{TOP})(?![A-Za-z0-9-])(?:/[A-Za-z0-9\-._~/?#=&%{{}}]*)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text and what goes with it."""
+
+    content: str
+    rules: TextRules
+    signature: str
+    variables: Mapping[str, str]
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", texts.placeholders(self.content))
+
+    @property
+    def shortest(self) -> str:
+        """The text with the shortest values that there may be."""
+        return texts.translate(self.content, lambda name: SHORTEST.get(name, ""))
+
+
+def lint_content(
+    content: str,
+    rules: TextRules | None = None,
+    *,
+    signature: str = "",
+    variables: Mapping[str, str] | None = None,
+) -> list[Finding]:
+    """What a vendor with these rules would say of a text.
+
+    `signature` is the sender name without brackets, counted where it counts; `variables` maps our placeholders' names
+    to the vendor's.
+    """
+    draft = Draft(content, rules or TextRules(), signature, variables or {})
+    if not content.strip():
+        return [at(None, Level.ERROR, "empty", _("Write the text."))]
+    found = [finding for check in CHECKS for finding in check(draft)]
+    marks = [*hidden(content), *emoji(content, draft.rules.refuses_emoji)]
+    once = draft.rules.exact_variables == 1
+    return ranked([*found, *marks, *lint_origin(content, carries_code="code" in draft.names, once=once)])
+
+
+def _brackets(draft: Draft) -> Iterator[Finding]:
+    for found in BRACKETED.finditer(draft.content):
+        if VARIABLE.fullmatch(found.group()):
+            message = _("Write a placeholder as {code}; the vendor's own way of writing it is not needed here.")
+        elif found.start() == 0:
+            message = _("Leave the sender name out: it is chosen beside the text and put in front of it.")
+        else:
+            message = _(
+                "Only a sender name may stand in 【】; a vendor takes this for one. Use other brackets, such as “”."
+            )
+        yield at(found.span(), Level.ERROR, "brackets", message)
+
+
+def _braces(draft: Draft) -> Iterator[Finding]:
+    """Braces that hold no placeholder, and placeholders in a vendor's own syntax."""
+    hollow = texts.PLACEHOLDER.sub(lambda found: "\0" * len(found.group()), draft.content)
+    for found in STRAY.finditer(hollow):
+        message = _("Write placeholders as {name}: letters, digits and underscores.")
+        yield at(found.span(), Level.ERROR, "braces", message)
+    for found in OTHERS.finditer(draft.content):
+        message = _("Write a placeholder as {code}; the vendor's own way of writing it is not needed here.")
+        yield at(found.span(), Level.WARNING, "syntax", message)
+
+
+def _names(draft: Draft) -> Iterator[Finding]:
+    rules = draft.rules
+    for found in texts.PLACEHOLDER.finditer(draft.content):
+        name = draft.variables.get(found.group(1), found.group(1))
+        if name in rules.reserved_names:
+            message = _("The vendor keeps the name %(name)s for itself. Use another, here or under “variables”.")
+        elif rules.variable_name and not re.fullmatch(rules.variable_name, name):
+            message = _("The vendor takes %(allowed)s in a variable's name, not %(name)s. Change it under “variables”.")
+        else:
+            continue
+        facts = {"name": name, "allowed": rules.variable_names_are}
+        yield at(found.span(), Level.ERROR, "name", message % facts)
+
+
+def _variables(draft: Draft) -> Iterator[Finding]:
+    rules, names = draft.rules, draft.names
+    if rules.most_variables is not None and len(set(names)) > rules.most_variables:
+        facts = {"most": rules.most_variables, "count": len(set(names))}
+        message = _("The vendor takes at most %(most)d variables in a text; these are %(count)d.") % facts
+        yield at(None, Level.ERROR, "variables", message)
+    if rules.exact_variables is not None and len(names) != rules.exact_variables:
+        facts = {"exact": rules.exact_variables, "count": len(names)}
+        message = _("The vendor's texts have exactly %(exact)d placeholder; this one has %(count)d.") % facts
+        yield at(None, Level.ERROR, "variables", message)
+    if rules.value_pattern and names and "code" not in names:
+        message = _("The vendor fills in codes only: write a text with {code} and no other placeholder.")
+        yield at(None, Level.WARNING, "variables", message)
+
+
+def _length(draft: Draft) -> Iterator[Finding]:
+    whole = texts.signed(draft.signature, draft.shortest)
+    rules, length = draft.rules, len(whole if draft.rules.counts_signature else draft.shortest)
+    for limit, level in ((rules.longest, Level.ERROR), (rules.safe_length, Level.WARNING)):
+        if limit is not None and length > limit:
+            message = _("The vendor takes %(limit)d characters; these are at least %(length)d. Shorten the text.")
+            if level is Level.WARNING:
+                message = _("Older accounts may send %(limit)d characters; these are at least %(length)d.")
+            yield at(None, level, "length", message % {"limit": limit, "length": length})
+            break
+    count = texts.segments(whole)
+    if count > 1:
+        facts = {"count": count, "length": len(whole), "whole": texts.WHOLE_SEGMENT}
+        message = _("Billed as %(count)d SMS or more: at least %(length)d characters; one SMS holds %(whole)d.") % facts
+        yield at(None, Level.HINT, "segments", message)
+
+
+def _urls(draft: Draft) -> Iterator[Finding]:
+    for found in URL.finditer(draft.content):
+        start, end = found.start(), found.start() + len(found.group().rstrip(".,;!?)'"))
+        before, after = draft.content[:start][-1:], draft.content[end:][:1]
+        if (before and not before.isspace()) or (after and not after.isspace()):
+            level = Level.WARNING if draft.rules.spaced_urls else Level.HINT
+            message = _(
+                "Put a space before and after an address: some phones take the words beside it for a part of it."
+            )
+            yield at((start, end), level, "url", message)
+
+
+def _topics(draft: Draft) -> Iterator[Finding]:
+    plain, places = folded(draft.content)
+    for topic, start, end in told_of(plain, draft.rules.topics):
+        if topic.codes_allowed and "code" in draft.names:
+            continue
+        message = _("This sounds like %s, which reviewers and carriers hold back. Say it otherwise or leave it out.")
+        if topic.word in TRADES:
+            message = _("Senders in this trade (%s) may send verification codes only: a notice will be refused.")
+        yield at((places[start], places[end - 1] + 1), Level.WARNING, topic.word, message % topic.label)
+
+
+def _unwelcome(draft: Draft) -> Iterator[Finding]:
+    for word in draft.rules.unwelcome:
+        if word in draft.content:
+            start, message = draft.content.index(word), _("This vendor wants no text with %s, not even while you try.")
+            yield at((start, start + len(word)), Level.WARNING, "unwelcome", message % word)
+
+
+CHECKS = (_brackets, _braces, _names, _variables, _length, _urls, _topics, _unwelcome)

@@ -1,0 +1,342 @@
+"""Names and texts are judged as the vendors judge them: the table's verdicts, and what no table can say."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from django.utils import translation
+
+from django_smsverify.gateways import gateway_class
+from django_smsverify.linting import (
+    Finding,
+    Level,
+    TextRules,
+    lint_content,
+    lint_signature,
+    marked,
+    marked_html,
+    topics,
+    value_problem,
+)
+
+from .linting_table import CODES, NOTICES, SIGNATURES, TOPICS, Line
+
+VENDORS = ("topthink", "veesing", "apispace", "ihuyi", "qixuntong")
+EVERYDAY = "您的验证码是{code}，{minutes}分钟内有效，请勿泄露给他人，如非本人操作请忽略。"
+
+
+def rules_of(gateway: str, **options: str) -> TextRules:
+    return gateway_class(gateway).rules_for(options)
+
+
+def each_at(lines: tuple[Line, ...]) -> pytest.MarkDecorator:
+    """A test for each line at each of its gateways."""
+    cases = [(gateway, line) for line in lines for gateway in line.gateways.split()]
+    return pytest.mark.parametrize(
+        ("gateway", "line"), cases, ids=[f"{gateway}-{line.text[:20]!a}" for gateway, line in cases]
+    )
+
+
+def said(text: str, findings: list[Finding]) -> dict[str, str]:
+    """The verdict as the table writes it; of several findings of one rule the first counts."""
+    told = {}
+    for found in reversed(findings):
+        told[f"{found.level} {found.rule}"] = text[found.start : found.end] if found.start is not None else ""
+    if told.get("hint origin") == "":
+        del told["hint origin"]
+    return told
+
+
+@each_at(SIGNATURES)
+def test_a_sender_name_gets_its_verdict(gateway: str, line: Line) -> None:
+    assert said(line.text, lint_signature(line.text, rules_of(gateway))) == line.verdict
+
+
+@each_at(CODES + NOTICES)
+def test_a_text_gets_its_verdict(gateway: str, line: Line) -> None:
+    found = lint_content(line.text, rules_of(gateway), signature=line.signature, variables=line.variables)
+
+    assert said(line.text, found) == line.verdict
+
+
+def test_every_topic_is_known_by_its_words() -> None:
+    rules = TextRules(topics=frozenset(TOPICS))
+
+    assert TOPICS.keys() == {topic.word for topic in topics.TOPICS}
+    for word, text in TOPICS.items():
+        assert [found.rule for found in lint_content(text, rules) if found.level is Level.WARNING] == [word], text
+
+
+def test_the_table_is_long_enough() -> None:
+    texts = {line.text for line in SIGNATURES + CODES + NOTICES}
+
+    assert len(texts) >= 120
+
+
+class TestOrigin:
+    """https://wicg.github.io/sms-one-time-codes/"""
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "@example.com #{code}",
+            "@xn--fiqs8s.cn #{code}",
+            "@a-b.example.com #{code}",
+            "@example.com #{code} @shop.example",
+        ],
+    )
+    @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\n\n"])
+    def test_a_line_that_browsers_read_is_left_alone(self, line: str, newline: str) -> None:
+        assert lint_content(f"您的验证码是{{code}}。{newline}{line}") == []
+
+    @pytest.mark.parametrize(
+        ("line", "level", "place"),
+        [
+            ("@example.com#{code}", "error", "m#"),
+            ("@example.com  #{code}", "error", "  "),
+            ("@example.com\t#{code}", "error", "\t"),
+            ("@example.com　#{code}", "error", "　"),
+            ("@example.com", "error", "m"),
+            ("@example.com #{code}。", "error", "#{code}。"),
+            ("@example.com #G-{code}", "error", "#G-{code}"),
+            ("@example.com #{minutes}", "error", "#{minutes}"),
+            ("@example.com #123456", "error", "#123456"),
+            ("@example.com {code}", "error", "{code}"),
+            ("@example.com code #{code}", "error", "code"),
+            ("@https://example.com #{code}", "error", "https://example.com"),
+            ("@example.com:8000 #{code}", "error", "example.com:8000"),
+            ("@example.com/login #{code}", "error", "example.com/login"),
+            ("@Example.com #{code}", "error", "Example.com"),
+            ("@中文.com #{code}", "error", "中文.com"),
+            ("@example #{code}", "error", "example"),
+            ("@192.0.2.1 #{code}", "error", "192.0.2.1"),
+            ("@example..com #{code}", "error", "example..com"),
+            ("@-example.com #{code}", "error", "-example.com"),
+            (f"@{'a' * 64}.com #{{code}}", "error", f"{'a' * 64}.com"),
+            ("@ example.com #{code}", "error", "@"),
+            ("@example.com #{code} @", "warning", " @"),
+            ("@example.com #{code} @a b", "warning", " @a b"),
+            ("@example.com #{code} 请勿泄露", "warning", " 请勿泄露"),
+            ("@example.com #{code} ", "warning", " "),
+            ("@example.com #{code} %shop.example", "warning", "%shop.example"),
+            ("＠example.com #{code}", "warning", "＠example.com #{code}"),
+            ("@example.com ＃{code}", "error", "＃{code}"),
+            ("请输入 @example.com #{code}", "warning", "@example.com #{code}"),
+            ("@example.com #{code}\n", "warning", "@example.com #{code}"),
+            ("@example.com #{code}\n请勿泄露。", "warning", "@example.com #{code}"),
+        ],
+    )
+    def test_what_browsers_stumble_on_is_shown(self, line: str, level: str, place: str) -> None:
+        text = f"您的验证码是{{code}}。\n{line}"
+
+        (found,) = [found for found in lint_content(text) if found.rule == "origin"]
+
+        assert (found.level, text[found.start : found.end]) == (level, place)
+
+    def test_the_sender_name_would_stand_before_it(self) -> None:
+        (found,) = lint_content("@example.com #{code}")
+
+        assert (found.level, found.rule, found.start, found.end) == ("error", "origin", 0, 1)
+        assert "begin with a sentence and a line break" in found.message
+
+    def test_it_is_proposed_for_codes_only(self) -> None:
+        (hint,) = lint_content("您的验证码是{code}。")
+
+        assert (hint.level, hint.rule, hint.start) == ("hint", "origin", None)
+        assert "“@example.com #{code}”" in hint.message
+        assert lint_content("您的订单已发货。") == []
+
+    def test_where_the_code_can_stand_once_the_proposal_says_so(self) -> None:
+        (hint,) = lint_content("您的验证码是{code}。", rules_of("veesing"))
+
+        assert "once only" in hint.message
+
+    def test_without_a_code_it_is_only_odd(self) -> None:
+        (found,) = lint_content("会议已改期。\n@example.com #123456")
+
+        assert (found.level, found.rule) == ("warning", "origin")
+
+    def test_a_notice_may_end_with_an_at(self) -> None:
+        assert lint_content("会议已改期。\n@所有人") == []
+
+
+class TestPlaces:
+    def test_the_gravest_comes_first_and_then_the_order_of_the_text(self) -> None:
+        found = lint_content("加微信【甲】贷款【乙】{code}", rules_of("topthink"))
+
+        assert [(one.level, one.rule) for one in found] == [
+            ("error", "brackets"),
+            ("error", "brackets"),
+            ("warning", "contact"),
+            ("warning", "finance"),
+            ("hint", "origin"),
+        ]
+
+    def test_a_place_is_shown_with_its_neighbours(self) -> None:
+        text = "一二三四五六七八九十甲乙丙丁【变量】子丑寅卯辰巳午未申酉戌亥天地"
+        (found,) = lint_content(text)
+
+        assert marked(text, found) == "…三四五六七八九十甲乙丙丁»【变量】«子丑寅卯辰巳午未申酉戌亥…"
+
+    def test_what_nobody_sees_is_spelled_out(self) -> None:
+        text = "a\u200bb\n\x00\ud800"
+        found = Finding(level=Level.ERROR, rule="hidden", message="", start=1, end=2)
+
+        assert marked(text, found) == r"a»\u200b«b\n\x00\ud800"
+
+    def test_nobody_reads_a_thousand_of_a_kind(self) -> None:
+        found = lint_content("【" * 1000 + "💊" * 1000)
+
+        assert [one.rule for one in found] == ["brackets"] * 10 + ["emoji", "segments"]
+        assert [one.start for one in found[:10]] == list(range(10))
+
+    def test_a_long_place_is_cut(self) -> None:
+        found = Finding(level=Level.ERROR, rule="braces", message="", start=0, end=500)
+
+        assert marked("长" * 500, found) == f"»{'长' * 60}…«"
+
+    def test_html_is_escaped(self) -> None:
+        text = "<b>&【<script>】</b>"
+        (found,) = lint_content(text)
+
+        assert marked_html(text, found) == "&lt;b&gt;&amp;<mark>【&lt;script&gt;】</mark>&lt;/b&gt;"
+
+    def test_the_whole_text_has_no_place(self) -> None:
+        found = Finding(level=Level.HINT, rule="segments", message="")
+
+        assert (marked("文", found), marked_html("文", found)) == ("", "")
+
+    def test_it_is_found_behind_what_a_censor_folds(self) -> None:
+        text = "１２３㈱\u200b贷*款{code}"
+
+        (found, *_) = [one for one in lint_content(text, rules_of("topthink")) if one.rule == "finance"]
+
+        assert text[found.start : found.end] == "贷*款"
+
+
+VALUES = [
+    ("topthink", {}, "字" * 50, None),
+    ("topthink", {}, "字" * 51, "at most 50 characters"),
+    ("topthink", {}, "a,b;c|d", None),
+    ("apispace", {}, "a,b", "may not contain ,"),
+    ("apispace", {}, "a;b,", "may not contain , or ;"),
+    ("apispace", {}, "a，b", None),
+    ("veesing", {}, "12", None),
+    ("veesing", {}, "12345678", None),
+    ("veesing", {}, "1", "2 to 8 digits"),
+    ("veesing", {}, "123456789", "2 to 8 digits"),
+    ("veesing", {}, "１２３４", "2 to 8 digits"),
+    ("veesing", {}, "1234\n", "2 to 8 digits"),
+    ("veesing", {}, "", "2 to 8 digits"),
+    ("ihuyi", {}, "a|b", None),
+    ("ihuyi", {"mode": "content"}, "a|b", None),
+    ("ihuyi", {"mode": "template"}, "a|b", "may not contain |"),
+    ("ihuyi", {}, "字" * 200, None),
+    ("ihuyi", {"longest_value": "8"}, "字" * 8, None),
+    ("ihuyi", {"longest_value": "8"}, "字" * 9, "at most 8 characters at this vendor; this one has 9"),
+    ("ihuyi", {"longest_value": ""}, "字" * 9, None),
+    ("ihuyi", {"longest_value": "many"}, "字" * 9, None),
+    ("ihuyi", {}, "好👍", "emoji"),
+    ("qixuntong", {}, "好👍,;|", None),
+    *((gateway, {}, "【1】", "may not contain 【 or 】") for gateway in ("topthink", "apispace", "ihuyi", "qixuntong")),
+    *((gateway, {}, "half \ud83d", "UTF-8") for gateway in VENDORS),
+]
+
+
+@pytest.mark.parametrize(("gateway", "options", "value", "why"), VALUES)
+def test_a_value_is_judged_by_its_vendor(gateway: str, options: dict[str, str], value: str, why: str | None) -> None:
+    problem = value_problem(rules_of(gateway, **options), value)
+
+    assert (problem is None) if why is None else (why in (problem or ""))
+    assert len(value) < 3 or value not in (problem or "")
+
+
+class TestWhateverIsTyped:
+    TYPED = (
+        "",
+        "\x00",
+        "\ud800",
+        "\udfff\ud800",
+        "\u202e\u202d\u2066",
+        "\ufeff",
+        "Ａ｛ｃｏｄｅ｝＠",
+        "👩🏽‍❤️‍💋‍👩🏿🏴󠁧󠁢󠁥󠁮󠁧󠁿1️⃣🇨🇳",
+        "\r\n\r\r\n",
+        "@",
+        "@\n@",
+        "@ #",
+        "@#{code}",
+        "{code}\n@",
+        "\U000e0001\U0010ffff",
+        "㈱㍿ﷺ" * 50,
+    )
+
+    PIECES = (
+        *("长", "a", "a.", "{", "｛", "【", "@", "@a", "{code}", "http://", "www.", "-.", "👍", "👍\u200d", "\u200b"),
+        *("贷*", "加官方", "联系", "\n@", "\ud800", " ", "*", "@a #", "1\ufe0f", "勿", "a-", "\u202ea"),
+    )
+
+    @pytest.mark.parametrize("gateway", [*VENDORS, "memory"])
+    @pytest.mark.parametrize("text", TYPED, ids=ascii)
+    def test_it_is_judged_and_can_be_shown(self, text: str, gateway: str) -> None:
+        rules = rules_of(gateway)
+        for found in lint_signature(text, rules) + lint_content(text, rules, signature=text):
+            assert found.message
+            assert found.start is None or 0 <= found.start < (found.end or 0) <= len(text)
+            marked(text, found).encode()
+            marked_html(text, found).encode()
+
+    @pytest.mark.parametrize("piece", PIECES, ids=ascii)
+    def test_ten_thousand_characters_take_no_time(self, piece: str) -> None:
+        text = (piece * 10_000)[:10_000]
+        start = time.process_time()
+
+        lint_content(text, rules_of("topthink"), signature=text)
+        lint_signature(text, rules_of("topthink"))
+
+        assert time.process_time() - start < 2
+
+
+def test_an_everyday_text_is_clean_whoever_sends_it() -> None:
+    for gateway in (*VENDORS, "console", "memory"):
+        text = EVERYDAY.replace("{minutes}", "5") if gateway == "veesing" else EVERYDAY
+        assert [found.rule for found in lint_content(text, rules_of(gateway), signature="示例站")] == ["origin"]
+
+
+def test_the_signature_counts_for_the_segments() -> None:
+    def segments(**more: Any) -> list[str]:
+        return [found.message for found in lint_content("长" * 66, **more) if found.rule == "segments"]
+
+    assert segments() == []
+    assert segments(signature="示例") == []
+    assert segments(signature="示例站") == ["Billed as 2 SMS or more: at least 71 characters; one SMS holds 70."]
+
+
+def test_a_code_is_counted_with_the_fewest_digits_it_can_have() -> None:
+    assert "segments" not in [found.rule for found in lint_content("长" * 66 + "{code}")]
+    assert "segments" in [found.rule for found in lint_content("长" * 67 + "{code}")]
+
+
+def test_the_minutes_take_a_character_at_least() -> None:
+    assert "segments" not in [found.rule for found in lint_content("长" * 65 + "{code}{minutes}")]
+    assert "segments" in [found.rule for found in lint_content("长" * 66 + "{code}{minutes}")]
+
+
+def test_brackets_are_told_apart() -> None:
+    found = [one.message.partition(":")[0] for one in lint_content("【甲】您好【变量】【乙】")]
+
+    assert found[0] == "Leave the sender name out"
+    assert found[1].startswith("Write a placeholder as {code};")
+    assert found[2].startswith("Only a sender name may stand in 【】;")
+
+
+def test_messages_speak_the_active_language() -> None:
+    with translation.override("en"):
+        (found,) = lint_signature("")
+    assert found.message == "Write the name of the company, brand, site or app."
+
+
+def test_a_gateway_without_rules_has_the_general_ones() -> None:
+    assert gateway_class("memory").rules_for({}) == TextRules()
