@@ -12,12 +12,15 @@ from typing import Any
 import django
 import pytest
 from django.dispatch import Signal
+from sandbox.reviews import IN_REVIEW
+from sandbox.server import Sandbox
 
 from django_smsverify import signals
 from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.gateways import gateway_class
-from django_smsverify.gateways.base import Gateway
+from django_smsverify.gateways.dialect import Dialect
+from django_smsverify.models import Signature, Template
 
 from .conftest import PHONE, MakeProvider, add_template, last_code
 
@@ -153,9 +156,12 @@ def test_the_table_of_what_a_gateway_can_do_names_what_there_is() -> None:
     table = section("Adding a gateway")
     words = re.findall(r"^``([a-z_]+)``  ", table, re.MULTILINE)
     methods = re.findall(r"``((?:build|parse)_[a-z]+)``", table)
-    assert words == ["pushes", "answers_status", "hands_out_reports", "answers_review"]
-    assert all(hasattr(Gateway, name) for name in [*words, *methods])
-    assert len(methods) == 7
+    can = {name for name, kind in Dialect.__annotations__.items() if "ClassVar[bool]" in kind or "Filing" in kind}
+    assert set(words) == can - {"same_text", "local"}
+    assert set(methods) == {name for name in vars(Dialect) if re.match("build_|parse_", name)} - {
+        "build_send",
+        "parse_send",
+    }
 
 
 def every_error(base: type[SMSVerifyError]) -> set[type[SMSVerifyError]]:
@@ -188,6 +194,22 @@ def test_the_python_of_the_readme_runs(memory: MakeProvider) -> None:
 
     assert found["phone"] == PHONE
     assert [message.status for message in found["messages"]] == ["accepted"]
+
+
+def test_the_filing_of_the_readme_is_done(vendor: MakeProvider, sandbox: Sandbox) -> None:
+    provider = vendor("topthink")
+    signature = Signature.objects.create(provider=provider, text="新站", remark="网站登录")
+    template = Template.objects.get()
+    template.remark = "网站登录"
+    found: dict[str, Any] = {"signature": signature, "template": template}
+
+    for line in snippet("submit(signature)").splitlines():
+        exec(line, found)
+        if line.startswith("submit(signature"):
+            sandbox.judge("topthink", "sign", signature.remote_id, False, "缺公章")
+
+    assert (signature.status, signature.remote_id) == ("draft", "")
+    assert sandbox.filed("topthink", "template")[-1][2] == IN_REVIEW
 
 
 def test_the_test_class_of_the_readme_is_a_contract(monkeypatch: pytest.MonkeyPatch) -> None:
