@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from html import unescape
 from typing import Any
@@ -17,6 +18,7 @@ from django.test import Client
 from django.urls import reverse
 
 from benchmarks.plan_rows import BIG
+from django_smsverify.costs import today
 from django_smsverify.enums import DeliveryOutcome
 from django_smsverify.exceptions import WrongCode
 from django_smsverify.gateways.local import MemoryGateway
@@ -102,6 +104,10 @@ def command_paths() -> Iterator[tuple[str, Path]]:
     yield "smsverify_poll", lambda: call_command("smsverify_poll", limit=1)
     for slug in Provider.objects.values_list("slug", flat=True):
         yield f"smsverify_webhooks {slug}", partial(call_command, "smsverify_webhooks", slug)
+    yesterday = today() - timedelta(days=1)
+    for by in ("provider", "provider,purpose", "day", "provider,purpose,day"):
+        period = {"start": yesterday, "end": today(), "by": by.split(",")}
+        yield f"smsverify_costs of two days by {by}", partial(call_command, "smsverify_costs", **period)
 
 
 def list_paths(client: Client, model: type[models.Model]) -> Iterator[tuple[str, Path]]:

@@ -32,6 +32,26 @@ class MessageStatus(TextChoices):
         ranked = list(MessageStatus)
         return ranked[: ranked.index(self)]
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether the vendor certainly took the message."""
+        return self not in self.ACCEPTED.below()
+
+
+class Billing(TextChoices):
+    """Which messages a vendor charges for."""
+
+    SUBMITTED = "submitted", _("what was submitted")
+    DELIVERED = "delivered", _("what was delivered")
+
+    def charges(self, status: MessageStatus) -> bool:
+        """Whether a message that the vendor took is on its bill, as far as its status tells."""
+        return self == self.SUBMITTED or status != MessageStatus.UNDELIVERED
+
+    def may_still_waive(self, status: MessageStatus) -> bool:
+        """Whether a charge is provisional: nobody has told yet that the message arrived."""
+        return self == self.DELIVERED and status == MessageStatus.ACCEPTED
+
 
 class ReviewStatus(TextChoices):
     """Where the vendor's review of a signature or a template stands."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -22,7 +23,9 @@ logger = logging.getLogger("django_smsverify")
 def claim(message: Message) -> bool:
     """Whether this caller, and no other, may now hand the message to its vendor."""
     queued = Message.objects.primary().filter(pk=message.pk, status=MessageStatus.QUEUED)
-    return queued.update(status=MessageStatus.SENDING, claimed_at=timezone.now()) == 1
+    # What it costs may be told days later, when the provider has another price.
+    price = message.price = message.provider.price
+    return queued.update(status=MessageStatus.SENDING, claimed_at=timezone.now(), price=price) == 1
 
 
 def withdraw(message: Message, why: str) -> bool:
@@ -44,8 +47,8 @@ def record(message: Message, outcome: Outcome) -> None:
     """
     rows = Message.objects.primary().filter(pk=message.pk)
     status, news = _news(outcome)
-    rows.update(values={}, **_facts(message, outcome))
-    raised = rows.filter(status__in=status.below()).update(status=status, **news) == 1
+    rows.update(values={}, **_facts(outcome))
+    raised = _raise(message, status, **news)
     message.refresh_from_db(using=rows.db)
     logger.log(
         logging.WARNING if message.status == MessageStatus.NOT_SENT else logging.INFO,
@@ -92,20 +95,36 @@ def settle_as_it_is(message: Message) -> None:
 
 
 def _settle(message: Message, status: MessageStatus) -> bool:
-    rows, now = Message.objects.primary().filter(pk=message.pk), timezone.now()
-    raised = rows.filter(status__in=status.below()).update(status=status, settled_at=now) == 1
-    message.refresh_from_db(using=rows.db)
+    raised = _raise(message, status, settled_at=timezone.now())
+    message.refresh_from_db(using=Message.objects.primary().db)
     return raised
 
 
-def _facts(message: Message, outcome: Outcome) -> dict[str, Any]:
-    """The vendor's id, when it took the message and for how much, and when to ask what became of it."""
+def _raise(message: Message, status: MessageStatus, **news: Any) -> bool:
+    """Whether a status was news; the cost goes with it in one statement, so that neither is ever without the other."""
+    lower = Message.objects.primary().filter(pk=message.pk, status__in=status.below())
+    return lower.update(status=status, cost=_cost(message, status), **news) == 1
+
+
+def _cost(message: Message, status: MessageStatus) -> Decimal | None:
+    """What the vendor charges for a message with this status, in yuan.
+
+    None without a price, and until the vendor certainly took it: what was not sent costs nothing, and what may have
+    been is counted apart.
+    """
+    if message.price is None or not status.is_taken:
+        return None
+    charged = message.provider.billing.charges(status)
+    return Decimal(message.price) * message.segments if charged else Decimal(0)
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    """The vendor's id, when it took the message, and when to ask what became of it."""
     facts: dict[str, Any] = {"remote_id": outcome.remote_id} if outcome.remote_id else {}
     if isinstance(outcome, GatewayError):
         return facts
-    now, price = timezone.now(), message.provider.price
-    cost = None if price is None else price * message.segments
-    return {**facts, "sent_at": now, "cost": cost, "poll_at": now + FIRST_PAUSE, "error_message": ""}
+    now = timezone.now()
+    return {**facts, "sent_at": now, "poll_at": now + FIRST_PAUSE, "error_message": ""}
 
 
 def _news(outcome: Outcome) -> tuple[MessageStatus, dict[str, Any]]:

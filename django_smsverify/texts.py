@@ -9,7 +9,10 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 WHOLE_SEGMENT = 70
 JOINED_SEGMENT = 67
-"""A long SMS spends three characters of each segment on joining them (gateways' billing rule)."""
+"""A long SMS spends three characters of each segment on joining them (gateways' billing rule).
+
+A segment is 140 octets of UCS-2 (3GPP TS 23.038, 23.040), so a character here is a unit of UTF-16.
+"""
 
 
 def placeholders(content: str) -> tuple[str, ...]:
@@ -48,8 +51,12 @@ def signed(signature: str, text: str) -> str:
 
 
 def segments(text: str) -> int:
-    """How many SMS the carriers bill for a whole text, signature and brackets included."""
-    length = len(text)
+    """How many SMS the carriers bill for a whole text, signature and brackets included.
+
+    The vendors say that every character counts one, and speak of letters, symbols, spaces and Han. What lies
+    beyond U+FFFF, such as emoji and rare Han, takes two units on air and is counted as two: the upper bound.
+    """
+    length = len(text.encode("utf-16-le", "surrogatepass")) // 2
     if length <= WHOLE_SEGMENT:
         return min(length, 1)
     return -(-length // JOINED_SEGMENT)

@@ -36,7 +36,7 @@ _ids = count(1)
 
 def sending(provider: Provider, **fields: Any) -> Message:
     """A message that is being handed over."""
-    fields = {"phone": PHONE, "purpose": "login", "status": MessageStatus.SENDING, **fields}
+    fields = {"phone": PHONE, "purpose": "login", "status": MessageStatus.SENDING, "price": provider.price, **fields}
     return Message.objects.create(provider=provider, template=provider.templates.all()[0], **fields)
 
 

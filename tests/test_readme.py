@@ -152,6 +152,12 @@ def test_the_webhooks_table_tells_which_vendors_call() -> None:
         assert gateway_class(alias).pushes == (rows[alias] != "nothing"), alias
 
 
+def test_the_table_of_costs_tells_which_vendors_charge_for_what() -> None:
+    rows = dict(re.findall(r"^``([a-z]+)`` +what was ([a-z]+)  ", section("Operations"), re.MULTILINE))
+    vendors = BUILTIN_GATEWAYS.keys() - {"console", "memory"}
+    assert rows == {alias: gateway_class(alias).billing for alias in vendors}
+
+
 def test_the_table_of_what_a_gateway_can_do_names_what_there_is() -> None:
     table = section("Adding a gateway")
     words = re.findall(r"^``([a-z_]+)``  ", table, re.MULTILINE)

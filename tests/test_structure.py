@@ -24,7 +24,7 @@ LAYERS = {
             "gateways",
             "fields querysets models transactions migrations",
             "signals throttling circuits routing recording handover delivering waiting dispatch tasks sending "
-            "verifying hearing reviewing filing mending polling",
+            "verifying hearing reviewing filing mending polling costs",
             "serializers views webhooks urls admin checks openapi apps management",
         ]
     )

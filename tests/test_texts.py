@@ -29,9 +29,27 @@ VECTORS = {
 
 
 @pytest.mark.parametrize(("length", "expected"), VECTORS.items())
-@pytest.mark.parametrize("character", ["a", "码", "。"])
+@pytest.mark.parametrize("character", ["a", "码", "。", " ", ".", "\n", "€", "\uffff"])
 def test_a_text_is_billed_by_its_characters_whatever_they_are(character: str, length: int, expected: int) -> None:
     assert segments(character * length) == expected
+
+
+@pytest.mark.parametrize("character", ["😀", "𠮷", "\U0010ffff"])
+@pytest.mark.parametrize(("length", "expected"), VECTORS.items())
+def test_what_takes_two_units_on_air_is_billed_as_two(character: str, length: int, expected: int) -> None:
+    text = character * (length // 2) + "码" * (length % 2)
+
+    assert segments(text) == expected
+
+
+def test_an_emoji_of_many_parts_is_billed_by_all_of_them() -> None:
+    family = "👨\u200d👩\u200d👧"  # 2 + 1 + 2 + 1 + 2
+
+    assert [segments("码" * more + family) for more in (62, 63)] == [1, 2]
+
+
+def test_half_a_character_is_a_unit_too() -> None:
+    assert [segments("\ud83d" * length) for length in (70, 71)] == [1, 2]
 
 
 def test_the_signature_and_its_brackets_are_billed_too() -> None:

@@ -21,6 +21,7 @@ from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, ReportBatch, Template, Verification
 
+from .costs import CostsPage
 from .lookups import filtered_by
 
 NUMBER = re.compile(r"\d(?:[\s().+-]{0,2}\d){6,}")
@@ -186,7 +187,7 @@ class VerificationAdmin(RecordAdmin):
 
 
 @admin.register(Message)
-class MessageAdmin(ProviderRecordAdmin):
+class MessageAdmin(CostsPage, ProviderRecordAdmin):
     list_display = (
         "masked_phone",
         "purpose",
@@ -213,6 +214,7 @@ class MessageAdmin(ProviderRecordAdmin):
         "error_code",
         "error_message",
         "segments",
+        "price",
         "cost",
         "created_at",
         "claimed_at",

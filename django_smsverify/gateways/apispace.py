@@ -13,7 +13,7 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import DeliveryOutcome, Reason
+from django_smsverify.enums import Billing, DeliveryOutcome, Reason
 from django_smsverify.exceptions import GatewayUncertain
 from django_smsverify.linting import TextRules
 from django_smsverify.linting.topics import CARRIERS, LISTED
@@ -59,6 +59,8 @@ class APISpaceGateway(Gateway):
         PROXY,
     )
     reasons = {"002": Reason.ACCOUNT, "003": Reason.ACCOUNT}
+    # Its page: 按照号码个数以及短信长度扣除实际请求次数, so by request and not by delivery.
+    billing = Billing.SUBMITTED
     max_recipients = 500
     hands_out_reports = True
     text_rules = TextRules(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import requests
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify.enums import Filing, Reason
+from django_smsverify.enums import Billing, Filing, Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, InvalidCallback
 from django_smsverify.linting import TextRules
 from django_smsverify.types import (
@@ -55,6 +55,8 @@ class Dialect:
     options: ClassVar[tuple[Option, ...]] = (PROXY,)
     reasons: ClassVar[Mapping[str, Reason]] = {}
     """The vendor's codes as text to our reasons; what is not listed is OTHER."""
+    billing: ClassVar[Billing] = Billing.SUBMITTED
+    """Which messages the vendor charges for; where it does not say, the upper bound."""
     max_recipients: ClassVar[int] = 1
     """Numbers in one call."""
     same_text: ClassVar[bool] = False

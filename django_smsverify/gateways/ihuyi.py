@@ -12,7 +12,7 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import DeliveryOutcome, Filing, Reason, ReviewStatus
+from django_smsverify.enums import Billing, DeliveryOutcome, Filing, Reason, ReviewStatus
 from django_smsverify.exceptions import GatewayUncertain
 from django_smsverify.linting import TextRules
 from django_smsverify.types import (
@@ -77,7 +77,8 @@ class IhuyiGateway(Gateway):
         **dict.fromkeys(("408", "4080", "4082", "4085"), Reason.RATE),
         **dict.fromkeys(("0", "403"), Reason.OTHER),
     }
-
+    # Its guide of 2018: charged when submitted, given back when the submission fails.
+    billing = Billing.SUBMITTED
     pushes = True
     submits = frozenset({Filing.TEMPLATE})
     text_rules = TextRules(

@@ -15,7 +15,7 @@ from typing import Any
 import requests
 
 from django_smsverify import texts
-from django_smsverify.enums import Reason
+from django_smsverify.enums import Billing, Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.types import Acceptance, Answer, Credential, OutgoingSMS
 
@@ -47,6 +47,7 @@ class QixuntongGateway(Gateway):
         **dict.fromkeys(("1", "4", "5", "8", "12", "30", "31", "34", "100", "102"), Reason.OTHER),
         "21": Reason.RATE,
     }
+    billing = Billing.SUBMITTED  # not stated, and nothing tells afterwards what arrived
     max_recipients = 200
     same_text = True
 

@@ -11,7 +11,7 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import DeliveryOutcome, Filing, Reason, ReviewStatus
+from django_smsverify.enums import Billing, DeliveryOutcome, Filing, Reason, ReviewStatus
 from django_smsverify.exceptions import GatewayRejected, InvalidCallback
 from django_smsverify.linting import TextRules
 from django_smsverify.linting.topics import CARRIERS, LISTED
@@ -71,6 +71,8 @@ class TopThinkGateway(Gateway):
         ),
         PROXY,
     )
+    # Its page, 计费规则: 最终的计费也是以发信记录里面的成功次数来计费; 最终按照实际发送成功的短信条数计费.
+    billing = Billing.DELIVERED
     pushes = True
     answers_status = True
     answers_review = submits = resubmits = deletes = frozenset(KINDS)

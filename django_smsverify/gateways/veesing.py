@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import requests
 
 from django_smsverify import texts
-from django_smsverify.enums import DeliveryOutcome, Reason
+from django_smsverify.enums import Billing, DeliveryOutcome, Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.linting import TextRules
 from django_smsverify.types import (
@@ -54,7 +54,8 @@ class VeeSingGateway(Gateway):
         "缺少参数": Reason.OTHER,
         "参数错误": Reason.OTHER,
     }
-
+    # Not stated; every accepted send answers with what is left by then (remainPoint).
+    billing = Billing.SUBMITTED
     pushes = True
     text_rules = TextRules(
         exact_variables=1,  # the only parameter for a value, "variables", is the code

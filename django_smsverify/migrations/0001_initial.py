@@ -152,6 +152,7 @@ class Migration(migrations.Migration):
                 ('batch', models.CharField(blank=True, default=None, help_text='At most one message to a number.', max_length=64, null=True, verbose_name='batch')),
                 ('values', django_smsverify.fields.EncryptedDictField(blank=True, default=dict, verbose_name='values')),
                 ('segments', models.PositiveSmallIntegerField(default=1, verbose_name='segments')),
+                ('price', models.DecimalField(blank=True, decimal_places=4, help_text='When it was handed over, in yuan.', max_digits=8, null=True, verbose_name='price of a segment')),
                 ('cost', models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True, verbose_name='cost')),
                 ('remote_id', models.CharField(blank=True, max_length=64, verbose_name='id at the vendor')),
                 ('status', models.CharField(choices=[('queued', 'queued'), ('sending', 'sending'), ('unknown', 'unknown'), ('not_sent', 'not sent'), ('accepted', 'accepted'), ('undelivered', 'undelivered'), ('delivered', 'delivered')], default='queued', max_length=16, verbose_name='status')),

@@ -13,7 +13,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from django_smsverify.conf import conf
-from django_smsverify.enums import Alarm
+from django_smsverify.enums import Alarm, Billing
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.fields import EncryptedDictField
 from django_smsverify.gateways import gateway_class
@@ -134,6 +134,14 @@ class Provider(models.Model):
             timeout=conf.TIMEOUT,
         )
         return found(account)
+
+    @property
+    def billing(self) -> Billing:
+        """Which messages are charged for; the upper bound where the gateway is gone."""
+        try:
+            return gateway_class(self.gateway).billing
+        except InvalidGateway:
+            return Billing.SUBMITTED
 
     def rotate_webhook_secret(self) -> None:
         """A new secret for the webhook; the one before works until it is retired.

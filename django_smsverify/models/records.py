@@ -116,6 +116,14 @@ class Message(Polled):
     )
     values = EncryptedDictField(_("values"))
     segments = models.PositiveSmallIntegerField(_("segments"), default=1)
+    price = models.DecimalField(
+        _("price of a segment"),
+        max_digits=8,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text=_("When it was handed over, in yuan."),
+    )
     cost = models.DecimalField(_("cost"), max_digits=10, decimal_places=4, null=True, blank=True)
     remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
     status = models.CharField(_("status"), max_length=16, choices=MessageStatus.choices, default=MessageStatus.QUEUED)

@@ -1,0 +1,122 @@
+"""What the messages of a period cost, as a page and for a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify.costs import (
+    BY,
+    FIGURES,
+    FIRST_DAY,
+    LAST_DAY,
+    LONGEST,
+    as_csv,
+    columns,
+    costs,
+    in_fen,
+    record_of,
+    today,
+    total,
+)
+
+LABELS = {
+    "provider": _("provider"),
+    "name": _("name"),
+    "purpose": _("purpose"),
+    "day": _("day"),
+    "messages": _("messages"),
+    "segments": _("segments"),
+    "cost": _("cost"),
+    "provisional": _("provisional"),
+    "unknown": _("unknown"),
+    "unpriced": _("without a price"),
+}
+
+Cell = tuple[Any, bool]
+"""What is shown, and whether it is a number."""
+
+
+class PeriodField(forms.DateField):
+    """A day that can be asked for, picked in the browser's calendar."""
+
+    def __init__(self, label: Any) -> None:
+        bounds = {"type": "date", "min": str(FIRST_DAY), "max": str(LAST_DAY)}
+        widget = forms.DateInput(format="%Y-%m-%d", attrs=bounds)
+        super().__init__(label=label, widget=widget, input_formats=["%Y-%m-%d"])
+
+
+class CostsForm(forms.Form):
+    start = PeriodField(_("From"))
+    end = PeriodField(_("to"))
+    by = forms.MultipleChoiceField(
+        label=_("by"),
+        required=False,
+        choices=[(word, LABELS[word]) for word in BY],
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        start, end = cleaned.get("start"), cleaned.get("end")
+        if start and end and start > end:
+            raise forms.ValidationError(_("The first day comes after the last."))
+        if start and end and (start < FIRST_DAY or end > LAST_DAY or end - start >= LONGEST):
+            words = _("Ask for %(days)d days at most, between %(first)s and %(last)s.")
+            bounds = {"days": LONGEST.days, "first": FIRST_DAY, "last": LAST_DAY}
+            raise forms.ValidationError(words, params=bounds)
+        return cleaned
+
+
+class CostsPage:
+    """For the admin of messages: the same numbers as `smsverify_costs`, for whoever may see messages."""
+
+    admin_site: Any
+    opts: Any
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.costs_view)
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]
+        return [path("costs/", view, name="smsverify_message_costs"), *urls]
+
+    def costs_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        now = today()
+        asked = request.GET if {"start", "end"} & request.GET.keys() else None
+        form = CostsForm(asked or {"start": now.replace(day=1), "end": now, "by": ["provider"]})
+        context = {**self.admin_site.each_context(request), "title": gettext("Costs"), "opts": self.opts, "form": form}
+        if form.is_valid():
+            start, end, by = (form.cleaned_data[name] for name in ("start", "end", "by"))
+            rows = costs(start, end, by)
+            if request.GET.get("format") == "csv":
+                headers = {"Content-Disposition": f'attachment; filename="sms-costs-{start}-{end}.csv"'}
+                return HttpResponse(as_csv(rows, by), content_type="text/csv; charset=utf-8", headers=headers)
+            context |= _tables(rows, by)
+        return TemplateResponse(request, "admin/smsverify/message/costs.html", context)
+
+
+def _tables(rows: Any, by: list[str]) -> dict[str, Any]:
+    """Rows and sum, exact as they are, and the sum as it is paid."""
+    names, whole = columns(by), total(rows)
+    last = {**dict.fromkeys(names, ""), **record_of(whole, FIGURES)}
+    if by:
+        last[names[0]] = gettext("total")
+    return {
+        "heads": _cells({name: LABELS[name] for name in names}.items()),
+        "rows": [_cells(record_of(row, names).items()) for row in rows],
+        "total": _cells(last.items()),
+        "cost": in_fen(whole.cost),
+    }
+
+
+def _cells(named: Iterable[tuple[str, Any]]) -> list[Cell]:
+    return [(value, name in FIGURES) for name, value in named]

@@ -1,0 +1,526 @@
+"""The costs of any period by anything equal an independent sum, to the last decimal and the last second of a day."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import combinations, permutations
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from django_smsverify.costs import BY, FIGURES, CostRow, as_csv, costs, in_fen, today, total
+from django_smsverify.enums import DeliveryOutcome, MessageStatus
+from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
+from django_smsverify.gateways.base import Outcome
+from django_smsverify.management.commands.smsverify_costs import width
+from django_smsverify.models import Message, Provider
+from django_smsverify.recording import claim, record
+from django_smsverify.types import Acceptance
+
+from .conftest import PHONE, VENDORS, MakeProvider
+from .test_hearing import push, report
+
+pytestmark = pytest.mark.django_db
+
+Figures = tuple[Any, ...]
+YEAR = 2025
+BEGIN, END = date(YEAR, 1, 1), date(YEAR, 12, 31)
+PURPOSES = ("login", "register", "payment")
+ENDS = ("queued", "sending", "unknown", "not_sent", "accepted", "undelivered", "delivered")
+TAKEN = {"accepted", "undelivered", "delivered"}
+SUBSETS = [by for size in range(4) for by in combinations(BY, size)]
+
+
+def figures(row: CostRow) -> Figures:
+    return tuple(row.figures().values())
+
+
+def charge(gateway: str, status: str, price: int | None, segments: int) -> int | None:
+    """In ten-thousandths of a yuan, as the vendors' pages have it."""
+    if price is None or status not in TAKEN:
+        return None
+    return 0 if gateway == "topthink" and status == "undelivered" else price * segments
+
+
+class Ledger:
+    """Counts what is sent as a bookkeeper would: in whole numbers, with a clock at +8."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, date, str, int, int | None]] = []
+
+    def note(
+        self, provider: Provider, purpose: str, at: datetime, status: str, segments: int, price: int | None
+    ) -> int | None:
+        day, cost = (at + timedelta(hours=8)).date(), charge(provider.slug, status, price, segments)
+        self.lines.append((provider.slug, purpose, day, status, segments, cost))
+        return cost
+
+    def by(self, words: tuple[str, ...], first: date = BEGIN, last: date = END) -> dict[tuple[Any, ...], Figures]:
+        sums: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 6)
+        for slug, purpose, day, status, segments, cost in self.lines:
+            if status in {"queued", "not_sent"} or not first <= day <= last:
+                continue
+            named = {"provider": slug, "purpose": purpose, "day": day}
+            taken, waived = status in TAKEN, slug == "topthink" and status == "accepted"
+            line = [taken, segments * taken, cost or 0, (cost or 0) * waived, not taken, taken and cost is None]
+            key = tuple(named[word] for word in words)
+            sums[key] = [a + b for a, b in zip(sums[key], line, strict=True)]
+        return {key: (m, s, Decimal(c) / 10000, Decimal(p) / 10000, u, n) for key, (m, s, c, p, u, n) in sums.items()}
+
+
+@pytest.fixture
+def vendors(memory: MakeProvider) -> list[Provider]:
+    """An account at each; nothing is sent there."""
+    for gateway in VENDORS:
+        memory(*PURPOSES, slug=gateway)
+        Provider.objects.filter(slug=gateway).update(gateway=gateway, name=f"{gateway} 短信")
+    return list(Provider.objects.prefetch_related("templates"))
+
+
+@pytest.fixture
+def year(vendors: list[Provider]) -> Ledger:
+    """A year of traffic with prices that change: most of it as it ended, a part by the verbs themselves."""
+    ledger = Ledger()
+    Message.objects.bulk_create([ended(random.choice(vendors), ledger) for _ in range(3000)])
+    for number in range(250):
+        lived(random.choice(vendors), f"id{number}", ledger)
+    return ledger
+
+
+def some_moment() -> datetime:
+    """Any of the year, and of a few hours more on either side; often close to midnight."""
+    begin = datetime(YEAR, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")) - timedelta(hours=3)
+    moment = begin + timedelta(seconds=random.uniform(0, 365.25 * 86400))
+    if random.random() < 0.3:
+        day = begin + timedelta(hours=3, days=random.randint(0, 365))
+        moment = day + random.choice([timedelta(0), timedelta(microseconds=-1), timedelta(seconds=1)])
+    return moment.astimezone(UTC)
+
+
+def some_price() -> int | None:
+    return random.choice([None, 0, 1, 333, 450, 450, 451, random.randint(1, 99_999)])
+
+
+def ended(provider: Provider, ledger: Ledger) -> Message:
+    purpose, at, status = random.choice(PURPOSES), some_moment(), random.choice(ENDS)
+    segments, price = random.choice([1, 1, 1, 2, 3, 8]), some_price()
+    cost = ledger.note(provider, purpose, at, status, segments, price)
+    stored = None if cost is None else Decimal(cost) / 10000
+    return made(provider, purpose, at, status=status, segments=segments, cost=stored)
+
+
+def made(provider: Provider, purpose: str, at: datetime, **fields: Any) -> Message:
+    template = provider.templates.all()[0]
+    return Message(provider=provider, template=template, phone=PHONE, purpose=purpose, created_at=at, **fields)
+
+
+def lived(provider: Provider, remote_id: str, ledger: Ledger) -> None:
+    """A message that is claimed, answered and reported on, while the price changes."""
+    purpose, at, segments, price = random.choice(PURPOSES), some_moment(), random.randint(1, 4), some_price()
+    set_price(provider, price)
+    message = made(provider, purpose, at, segments=segments)
+    message.save()
+    message = Message.objects.select_related("provider").get(pk=message.pk)
+    claim(message)
+    set_price(provider, some_price())
+    outcomes: list[Outcome] = [
+        Acceptance(remote_id=remote_id),
+        GatewayRejected("no"),
+        GatewayUncertain("?", remote_id=remote_id),
+    ]
+    outcome = random.choice(outcomes)
+    told = [] if isinstance(outcome, GatewayRejected) else random.sample(list(DeliveryOutcome), random.randint(0, 2))
+    acts: list[Callable[[], None]] = [lambda: record(message, outcome)]
+    acts += [lambda one=one: push(provider, report(remote_id, one, one)) for one in told]  # type: ignore[misc]
+    random.shuffle(acts)
+    for act in acts:
+        act()
+    first = {Acceptance: "accepted", GatewayRejected: "not_sent", GatewayUncertain: "unknown"}[type(outcome)]
+    ledger.note(provider, purpose, at, max([first, *told], key=ENDS.index), segments, price)
+
+
+def set_price(provider: Provider, price: int | None) -> None:
+    provider.price = None if price is None else Decimal(price) / 10000
+    provider.save()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_random_year_adds_up_by_whatever_it_is_told(year: Ledger) -> None:
+    whole = year.by(())[()]
+    assert all(whole), "a year in which something never happens proves little"
+
+    for by in SUBSETS:
+        rows = costs(BEGIN, END, by)
+
+        assert {tuple(getattr(row, word) for word in by): figures(row) for row in rows} == year.by(by)
+        assert figures(total(rows)) == whole
+    for month in range(1, 13):
+        first = date(YEAR, month, 1)
+        last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        days = [total(costs(first + timedelta(days=n), first + timedelta(days=n))) for n in range(last.day)]
+        assert figures(total(days)) == figures(total(costs(first, last))) == year.by((), first, last)[()]
+
+
+@pytest.mark.parametrize("by", list(permutations(BY)))
+def test_rows_stand_in_the_order_that_was_asked_for(by: tuple[str, ...], vendors: list[Provider]) -> None:
+    ledger = Ledger()
+    Message.objects.bulk_create([ended(random.choice(vendors), ledger) for _ in range(300)])
+
+    rows = costs(BEGIN, BEGIN + timedelta(days=60), by)
+
+    keys = [tuple(getattr(row, word) for word in by) for row in rows]
+    assert keys == sorted(keys)
+
+
+@pytest.fixture
+def memory_message(memory: MakeProvider) -> Callable[..., Message]:
+    provider = memory(price="0.0450")
+
+    def make(at: datetime | None = None, **fields: Any) -> Message:
+        fields = {"status": MessageStatus.DELIVERED, "cost": Decimal("0.0450"), **fields}
+        message = made(provider, "login", at or timezone.now(), **fields)
+        message.save()
+        return message
+
+    return make
+
+
+SHANGHAI, HAVANA, CAIRO = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/Havana"), ZoneInfo("Africa/Cairo")
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "begins", "ends"),
+    [
+        ("Asia/Shanghai", date(2026, 1, 31), "2026-01-30T16:00:00", "2026-01-31T16:00:00"),
+        ("UTC", date(2026, 1, 31), "2026-01-31T00:00:00", "2026-02-01T00:00:00"),
+        ("America/New_York", date(2024, 3, 10), "2024-03-10T05:00:00", "2024-03-11T04:00:00"),  # 23 hours
+        ("America/New_York", date(2024, 11, 3), "2024-11-03T04:00:00", "2024-11-04T05:00:00"),  # 25 hours
+        ("Africa/Cairo", date(2024, 4, 26), "2024-04-25T22:00:00", "2024-04-26T21:00:00"),  # begins at one o'clock
+        ("America/Havana", date(2024, 11, 3), "2024-11-03T04:00:00", "2024-11-04T05:00:00"),  # midnight comes twice
+        ("Pacific/Apia", date(2011, 12, 31), "2011-12-30T10:00:00", "2011-12-31T10:00:00"),  # after a day left out
+    ],
+)
+def test_a_day_is_that_of_the_sites_time_zone(
+    zone: str, day: date, begins: str, ends: str, memory_message: Callable[..., Message]
+) -> None:
+    first, after = (datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in (begins, ends))
+    moments = [first - timedelta(microseconds=1), first, after - timedelta(microseconds=1), after]
+    for segments, moment in zip((1000, 100, 10, 1), moments, strict=True):
+        memory_message(moment, segments=segments)
+
+    with override_settings(TIME_ZONE=zone), timezone.override("Asia/Kathmandu"):
+        own = total(costs(day, day)).segments
+        days = [row.segments for row in costs(day - timedelta(days=2), day + timedelta(days=2), ["day"])]
+
+    assert own == 110
+    assert days == [1000, 110, 1]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
+def test_without_time_zones_a_day_is_that_of_the_clock_on_the_wall(
+    zone: str, memory_message: Callable[..., Message]
+) -> None:
+    with override_settings(USE_TZ=False, TIME_ZONE=zone):
+        for segments, moment in [
+            (1, datetime(2026, 3, 7, 23, 59, 59, 999999)),
+            (10, datetime(2026, 3, 8)),
+            (100, datetime(2026, 3, 8, 23, 59, 59, 999999)),
+            (1000, datetime(2026, 3, 9)),
+        ]:
+            memory_message(moment, segments=segments)
+
+        rows = costs(date(2026, 3, 1), date(2026, 3, 31), ["day"])
+
+        assert {row.day: row.segments for row in rows} == {
+            date(2026, 3, 7): 1,
+            date(2026, 3, 8): 110,
+            date(2026, 3, 9): 1000,
+        }
+
+
+@pytest.mark.parametrize(("zone", "day"), [("Asia/Shanghai", 22), ("UTC", 21), ("America/New_York", 21)])
+def test_today_is_the_sites(zone: str, day: int) -> None:
+    with (
+        time_machine.travel(datetime(2026, 11, 21, 16, 30, tzinfo=UTC), tick=False),
+        override_settings(TIME_ZONE=zone),
+        timezone.override("Pacific/Auckland"),
+    ):
+        assert today() == date(2026, 11, day)
+
+
+@pytest.mark.parametrize("status", MessageStatus)
+def test_a_message_counts_by_its_status(status: MessageStatus, memory_message: Callable[..., Message]) -> None:
+    memory_message(status=status, segments=2, cost=Decimal("0.0900") if status in TAKEN else None)
+
+    expected = {
+        **dict.fromkeys(("sending", "unknown"), (0, 0, 0, 0, 1, 0)),
+        **dict.fromkeys(TAKEN, (1, 2, Decimal("0.0900"), 0, 0, 0)),
+    }
+    assert [figures(row) for row in costs(today(), today())] == [expected[s] for s in (status,) if s in expected]
+
+
+def test_decimals_that_floats_miss_add_up(memory_message: Callable[..., Message]) -> None:
+    prices = ["0.1000", "0.2000", "0.0001", "999999.9999", "1.1000", "2.2000"] * 30
+    for price in prices:
+        memory_message(cost=Decimal(price))
+
+    (row,) = costs(today(), today())
+
+    assert str(row.cost) == str(sum(map(Decimal, prices))) == "30000108.0000"
+
+
+@pytest.mark.parametrize(
+    ("amount", "fen"),
+    [("0.0049", "0.00"), ("0.0050", "0.01"), ("0.0150", "0.02"), ("0.0250", "0.03"), ("1.2345", "1.23")],
+)
+def test_a_half_fen_is_rounded_up(amount: str, fen: str) -> None:
+    assert str(in_fen(Decimal(amount))) == fen
+
+
+def test_a_period_is_one_question_and_a_day_another(memory_message: Callable[..., Message]) -> None:
+    memory_message()
+
+    for by, questions in [(("provider", "purpose"), 1), (("day",), 28)]:
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            costs(date(2026, 2, 1), date(2026, 2, 28), by)
+        assert len([query for query in asked if "smsverify_message" in query["sql"]]) == questions
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "by", "words"),
+    [
+        (date(2026, 2, 1), date(2026, 1, 31), ("day",), "The first day, 2026-02-01, comes after the last, 2026-01-31"),
+        (date(2026, 2, 1), date(2026, 2, 1), ("week",), "by provider, purpose, day; 'week' is none"),
+        (date(1, 1, 1), date(2026, 1, 1), ("day",), "3660 days at most, between 2000-01-01 and 2999-12-31"),
+        (date(9999, 12, 31), date(9999, 12, 31), ("day",), "between 2000-01-01 and 2999-12-31"),
+        (date(2000, 1, 1), date(2010, 1, 8), (), "3660 days at most"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(first: date, last: date, by: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        costs(first, last, by)
+
+
+@pytest.mark.parametrize(("first", "last"), [(date(2000, 1, 1), date(2010, 1, 7)), (date(2999, 12, 31),) * 2])
+def test_the_longest_period_and_the_last_day_can_be_asked_for(first: date, last: date) -> None:
+    assert costs(first, last) == []
+
+
+def run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("smsverify_costs", *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def november() -> Iterator[None]:
+    with time_machine.travel(datetime(2026, 11, 21, 2, tzinfo=UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def named(memory: MakeProvider, november: None) -> list[Provider]:
+    """Two accounts with awkward names, and what they sent this month."""
+    names = {"main": "顶想云（主）", "spare": '=cmd|" /C calc"!A1'}
+    providers = [memory(slug=slug) for slug in names]
+    for number, provider in enumerate(providers):
+        Provider.objects.filter(pk=provider.pk).update(name=names[provider.slug])
+        for price in ("0.0450", "0.0334", None):
+            at = timezone.now() - timedelta(days=number)
+            made(provider, "login", at, status="accepted", segments=2, cost=price and Decimal(price)).save()
+        made(provider, "login", timezone.now(), status="unknown").save()
+    Provider.objects.filter(slug="main").update(gateway="topthink")
+    return providers
+
+
+@pytest.mark.usefixtures("named")
+class TestCommand:
+    def test_the_table_is_aligned_on_a_terminal(self) -> None:
+        assert run().splitlines() == [
+            "provider  name                messages  segments    cost  provisional  unknown  unpriced",
+            "main      顶想云（主）               3         6  0.0784       0.0784        1         1",
+            'spare     =cmd|" /C calc"!A1         3         6  0.0784       0.0000        1         1',
+            "total                                6        12  0.1568       0.0784        2         2",
+            "2026-11-01 to 2026-11-21: 0.16 yuan, 0.08 of it provisional, 2 messages unknown, 2 without a price",
+        ]
+
+    def test_the_period_is_this_month_until_today_or_that_of_the_last_day(self) -> None:
+        assert "2026-10-01 to 2026-10-15: 0.00 yuan" in run("--to", "2026-10-15")
+        assert "2026-11-21 to 2026-11-21" in run("--from=2026-11-21")
+        assert "2024-02-01 to 2024-02-29" in run("--to", "2024-02-29")
+
+    def test_both_ends_are_included(self) -> None:
+        assert run("--from=2026-11-20", "--to=2026-11-20", "--by=provider").splitlines()[1].startswith("spare")
+        assert run("--from=2026-11-21", "--to=2026-11-21", "--by=day").splitlines()[1].startswith("2026-11-21  ")
+
+    def test_csv_opens_in_excel_and_runs_nothing(self) -> None:
+        said = run("--format", "csv", "--by", "provider,day")
+
+        assert said.startswith("\ufeffprovider,name,day,messages,")
+        main, *spare = csv.reader(io.StringIO(said.removeprefix("\ufeff")))
+        assert main == ["provider", "name", "day", *FIGURES]
+        assert spare == [
+            ["main", "顶想云（主）", "2026-11-21", "3", "6", "0.0784", "0.0784", "1", "1"],
+            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-20", "3", "6", "0.0784", "0.0000", "0", "1"],
+            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-21", "0", "0", "0.0000", "0.0000", "1", "0"],
+        ]
+
+    @pytest.mark.parametrize("format_", ["table", "csv", "json"])
+    def test_a_file_is_utf_8_whatever_the_console_is(self, format_: str, tmp_path: Path) -> None:
+        file = tmp_path / "costs"
+
+        assert run("--format", format_, "--output", str(file)) == ""
+
+        assert file.read_bytes().decode() == run("--format", format_)
+
+    def test_json_has_exact_money_as_text(self) -> None:
+        report = json.loads(run("--format", "json", "--by", "purpose, purpose"))
+
+        expected = {
+            "messages": 6,
+            "segments": 12,
+            "cost": "0.1568",
+            "provisional": "0.0784",
+            "unknown": 2,
+            "unpriced": 2,
+        }
+        assert report == {
+            "from": "2026-11-01",
+            "to": "2026-11-21",
+            "by": ["purpose"],
+            "rows": [{"purpose": "login", **expected}],
+            "total": expected,
+        }
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--from=2026-02-30"], "--from: '2026-02-30' is no day: write it like 2026-01-31"),
+            (["--to=yesterday"], "--to: 'yesterday' is no day"),
+            (["--from=2026-11-22"], "The first day, 2026-11-22, comes after the last, 2026-11-21: exchange them"),
+            (["--by=provider,week"], "provider, purpose, day; 'week' is none of them"),
+            (["--by="], "'' is none of them"),
+            (["--format=xls"], "invalid choice: 'xls'"),
+            (["--output=/nowhere/costs.csv"], "No such file or directory: '/nowhere/costs.csv'"),
+        ],
+    )
+    def test_a_mistake_is_explained(self, arguments: list[str], words: str) -> None:
+        with pytest.raises(CommandError) as caught:
+            run(*arguments)
+
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠1"])
+def test_no_name_becomes_a_formula(name: str) -> None:
+    (_, (cell, *_rest)) = csv.reader(io.StringIO(as_csv([CostRow(purpose=name)], ["purpose"]), newline=""))
+
+    assert cell == f"'{name.strip()}"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"), [("a", 1), ("主", 2), ("（", 2), ("ｱ", 1), ("é", 1), ("e\u0301", 1), ("😀", 2)]
+)
+def test_a_chinese_character_takes_two_columns(text: str, columns: int) -> None:
+    assert width(text) == columns
+
+
+PAGE = "/admin/smsverify/message/costs/"
+
+
+@pytest.mark.usefixtures("named")
+class TestPage:
+    def cells(self, response: Any) -> list[list[str]]:
+        lines = [*response.context["rows"], response.context["total"]]
+        return [[str(cell) for cell, _ in line] for line in lines]
+
+    def test_it_opens_from_the_list_with_this_month(self, admin_client: Client) -> None:
+        assert reverse("admin:smsverify_message_costs") == PAGE
+        assert PAGE in admin_client.get(reverse("admin:smsverify_message_changelist")).content.decode()
+
+        response = admin_client.get(PAGE)
+
+        html = response.content.decode()
+        assert '<input type="date" name="start" value="2026-11-01"' in html
+        assert '<input type="date" name="end" value="2026-11-21"' in html
+        assert "0.16 yuan, rounded to the fen." in html
+        assert "=cmd|&quot; /C calc&quot;!A1" in html
+
+    @pytest.mark.parametrize("by", SUBSETS)
+    def test_it_shows_what_the_command_tells(self, by: tuple[str, ...], admin_client: Client) -> None:
+        asked = {"start": "2026-11-01", "end": "2026-11-21", "by": by}
+        shown = self.cells(admin_client.get(PAGE, asked))
+
+        rows = [[str(value) for value in figures(row)] for row in costs(date(2026, 11, 1), date(2026, 11, 21), by)]
+        assert [line[-len(FIGURES) :] for line in shown[:-1]] == rows
+        assert shown[-1][-len(FIGURES) :] == ["6", "12", "0.1568", "0.0784", "2", "2"]
+        if by:
+            told = run("--from=2026-11-01", "--format=csv", f"--by={','.join(by)}")
+            download = admin_client.get(PAGE, {**asked, "format": "csv"})
+            assert download.content.decode() == told
+            assert download["Content-Disposition"] == 'attachment; filename="sms-costs-2026-11-01-2026-11-21.csv"'
+
+    @pytest.mark.parametrize(
+        ("asked", "words"),
+        [
+            ({"start": "2026-02-30", "end": "2026-03-01"}, "Enter a valid date."),
+            ({"start": "2026-02-03"}, "This field is required."),
+            ({"start": "2026-03-02", "end": "2026-03-01"}, "The first day comes after the last."),
+            ({"start": "0001-01-01", "end": "2026-03-01"}, "Ask for 3660 days at most"),
+            ({"start": "9999-12-31", "end": "9999-12-31"}, "between 2000-01-01 and 2999-12-31"),
+            ({"start": "2026-03-01", "end": "2026-03-01", "by": "week"}, "week is not one of the available choices"),
+        ],
+    )
+    @pytest.mark.parametrize("more", [{}, {"format": "csv"}])
+    def test_a_mistake_is_explained(
+        self, asked: dict[str, str], words: str, more: dict[str, str], admin_client: Client
+    ) -> None:
+        response = admin_client.get(PAGE, {**asked, **more})
+
+        assert response.status_code == 200
+        assert words in response.content.decode()
+
+    def test_who_may_not_see_messages_may_not_see_what_they_cost(self, client: Client) -> None:
+        user = User.objects.create(username="clerk", is_staff=True)
+        client.force_login(user)
+        assert client.get(PAGE).status_code == 403
+
+        user.user_permissions.add(Permission.objects.get(codename="view_message"))
+        assert client.get(PAGE).status_code == 200
+
+    def test_a_stranger_is_sent_to_the_login(self, client: Client) -> None:
+        assert client.get(PAGE).status_code == 302
+
+    @pytest.mark.parametrize("language", ["en", "zh-hans"])
+    def test_it_speaks_the_operators_language(self, language: str, admin_client: Client) -> None:
+        html = admin_client.get(PAGE, headers={"accept-language": language}).content.decode()
+
+        assert f'<html lang="{language}"' in html
+
+
+def test_counts_are_whole_numbers(memory_message: Callable[..., Message]) -> None:
+    """MySQL's SUM of integers is a Decimal."""
+    memory_message(segments=2)
+
+    (row,) = costs(today(), today())
+
+    assert Counter(type(value) for value in figures(row)) == {int: 4, Decimal: 2}
