@@ -9,7 +9,7 @@ from functools import partial
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from . import circuits, routing, texts, throttling
+from . import balances, circuits, routing, texts, throttling
 from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
@@ -77,8 +77,14 @@ def deliver(verification: Verification, message: Message) -> Message:
         outcome = handed_over[0][1]
         template = _next_route(verification, last) if _may_go_on(outcome) else None
         following = commit(Message, partial(_conclude, verification, last, outcome, template))
-        circuits.note(last.provider, [outcome])
+        _note(last, [outcome])
     return last
+
+
+def _note(message: Message, outcomes: Sequence[Outcome]) -> None:
+    """What one call, of which `message` is recorded, says of the provider's health and balance."""
+    circuits.note(message.provider, outcomes)
+    balances.note_outcomes(message.provider, outcomes, message.claimed_at or timezone.now())
 
 
 def _may_go_on(outcome: Outcome) -> bool:
@@ -94,13 +100,12 @@ def _next_route(verification: Verification, message: Message) -> Template | None
 
 def untried(verification: Verification, message: Message) -> list[Template]:
     """The routes by providers that this request has not tried yet, the present attempt among them."""
-    try:
-        templates = routing.routes(verification.purpose)
-    except (NoRoute, UnknownPurpose):  # an operator has closed the way meanwhile
-        return []
     attempts = Message.objects.primary().filter(verification=verification).order_by("-created_at")
     tried = set(attempts.values_list("provider_id", flat=True)[: message.attempt])
-    return [template for template in templates if template.provider_id not in tried]
+    try:
+        return routing.routes(verification.purpose, but=tried)
+    except (NoRoute, UnknownPurpose):  # there is no other, or an operator has closed the way meanwhile
+        return []
 
 
 def _conclude(
@@ -158,7 +163,7 @@ def deliver_batch(batch: Sequence[Message]) -> None:
     for message, outcome in outcomes:
         record(message, outcome)
     if outcomes:
-        circuits.note(batch[0].provider, [outcome for _, outcome in outcomes])
+        _note(outcomes[0][0], [outcome for _, outcome in outcomes])
 
 
 @sensitive_variables()

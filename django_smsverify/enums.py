@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -88,6 +90,20 @@ class Alarm(TextChoices):
 
     RAISED = "raised", _("the signal was sent, the mail was not")
     MAILED = "mailed", _("mailed")
+
+
+class BalanceState(StrEnum):
+    """What came of asking a vendor for the balance; the words that `smsverify_balance` prints."""
+
+    OK = "ok"
+    LOW = "low"
+    """Below its alert."""
+    EMPTY = "empty"
+    """Nothing is left."""
+    UNASKABLE = "cannot be asked"
+    """The vendor tells nobody."""
+    ERROR = "error"
+    """The vendor did not tell this time, or the provider is not configured right."""
 
 
 class Scope(TextChoices):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from . import balances
 from .enums import Reason, ReportSource
 from .exceptions import GatewayError, GatewayRejected
 from .gateways.base import Gateway
@@ -48,7 +49,9 @@ def poll(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Counter[str]:
-    """Asks vendors for missing reports and pending reviews and settles stuck messages; returns what happened how often.
+    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages and mails what is low.
+
+    Returns what happened how often.
 
     At most `limit` questions are asked. `stopped` is asked between two of them; `progress` is told how many
     are done, of how many. May run at any time, also several times at once.
@@ -59,7 +62,9 @@ def poll(
     tally: Counter[str] = Counter()
     _mend(deliver_forgotten(limit), tally, stopped)  # codes do not live long
     _run(deque(islice(_errands(limit), limit)), limit, tally, stopped, progress)
-    _mend(chain(give_up_stuck(limit), adopt_orphans(limit), settle_silent(limit)), tally, stopped)
+    _mend(
+        chain(give_up_stuck(limit), adopt_orphans(limit), settle_silent(limit), balances.mail_alarms()), tally, stopped
+    )
     return tally
 
 
@@ -121,6 +126,8 @@ def _errands(limit: int) -> Iterator[Errand]:
 
 
 def _errands_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Errand]:
+    if balances.is_due(provider, gateway):
+        yield Errand(provider, _about_balance(provider, gateway))
     due = Message.objects.primary().silent().filter(provider=provider).due(timezone.now())
     if gateway.hands_out_reports and due.exists():
         yield Errand(provider, _fetching(provider, gateway, due), goes_on=True)
@@ -130,6 +137,16 @@ def _errands_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Er
         yield Errand(provider, _about_review(gateway, text))
     for message in due.named()[:limit] if gateway.answers_status else ():
         yield Errand(provider, _about_message(provider, gateway, message))
+
+
+def _about_balance(provider: Provider, gateway: Gateway) -> Callable[[], str]:
+    def ask() -> str:
+        if not balances.take_turn(provider, gateway):
+            return "no longer due"
+        balances.ask_balance(provider)
+        return "balance told"
+
+    return ask
 
 
 def _about_message(provider: Provider, gateway: Gateway, message: Message) -> Callable[[], str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import groupby
 
 from .exceptions import NoRoute, UnknownPurpose
@@ -12,17 +12,17 @@ from .models import PURPOSE, Template
 _random = random.SystemRandom()
 
 
-def routes(purpose: str) -> list[Template]:
+def routes(purpose: str, *, but: Collection[int] = ()) -> list[Template]:
     """Approved, active templates with a code: by priority of the provider, then by weight.
 
+    Leaves out the providers whose primary keys are in `but`, and those with nothing left while there are others.
     Raises UnknownPurpose when no template with a code names the purpose, NoRoute when none can be used now.
     """
     if not PURPOSE.fullmatch(purpose):
         raise UnknownPurpose
     # Compared in Python too: a MySQL collation takes "Login" for "login".
-    usable = [
-        template for template in Template.objects.routable().filter(purpose=purpose) if _serves(template, purpose)
-    ]
+    routable = Template.objects.routable().filter(purpose=purpose).exclude(provider__in=but)
+    usable = funded(template for template in routable if _serves(template, purpose))
     if usable:
         usable.sort(key=lambda template: template.provider.priority)
         by_priority = groupby(usable, key=lambda template: template.provider.priority)
@@ -30,6 +30,12 @@ def routes(purpose: str) -> list[Template]:
     if any(_serves(template, purpose) for template in Template.objects.filter(purpose=purpose)):
         raise NoRoute
     raise UnknownPurpose
+
+
+def funded(templates: Iterable[Template]) -> list[Template]:
+    """Those at providers with something left; all when there are none: the vendor has the last word."""
+    every = list(templates)
+    return [template for template in every if not template.provider.is_empty] or every
 
 
 def _serves(template: Template, purpose: str) -> bool:

@@ -125,8 +125,8 @@ def send_message(template: Template, recipients: Mapping[str, Mapping[str, str]]
     """Sends an approved text without a code to many numbers, in batches where the vendor takes them.
 
     `recipients` maps each number to the values of the template's placeholders. The site decides who gets
-    it: no allowance is asked or spent. Returns a message for each number, in order; what became of it is
-    its `status`.
+    it: no allowance is asked or spent. The template's provider gets it, whatever its balance. Returns a
+    message for each number, in order; what became of it is its `status`.
 
     Raises ValueError for a template with `{code}`, one that may not be used now, missing or surplus values
     and numbers given twice; InvalidPhone, PhoneNotSupported, InvalidGateway and InsideTransaction. Then

@@ -22,5 +22,8 @@ reply_received = Signal()
 review_changed = Signal()
 """A vendor's verdict has changed: `text`, a Signature or a Template. The sender is its class."""
 
+balance_low = Signal()
+"""A provider's balance has fallen below its alert: `provider`. Sent again only after it was at the alert or over it."""
+
 circuit_changed = Signal()
 """A provider is now left alone, or again not: `provider`, and `circuit`, None when it is closed. See `circuits`."""

@@ -90,6 +90,8 @@ class GatewayContract:
             asked.append(gateway.build_status("42", self.phone))
         if gateway.hands_out_reports:
             asked.append(gateway.build_reports())
+        if gateway.answers_balance:
+            asked.append(gateway.build_balance())
         return asked
 
     def refuses(self, push: Push) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from .enums import DeliveryOutcome, Filing, ReviewStatus
@@ -77,6 +78,8 @@ class Acceptance:
 
     remote_id: str = ""
     """The vendor's id, always as text; it may stand for a whole batch."""
+    balance: Decimal | None = None
+    """What is left on the account after this, where the answer tells; in the gateway's `balance_unit`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from . import circuits, throttling
+from . import circuits, routing, throttling
 from .delivering import batches, cancel, deliver, deliver_batch, least_life, segments_of_code, untried
 from .enums import MessageStatus, Reason
 from .exceptions import CodeRejected, Throttled, UndecryptableValue
@@ -85,7 +85,7 @@ def _deliver(batch: Sequence[Message]) -> None:
 def _ends_unsent(verification: Verification, message: Message) -> bool:
     """Delivers a code if it still is worth an SMS, by the way that is best now; whether nobody took it in the end."""
     own = [message.template] if _is_usable(message) else []
-    ways = [*own, *untried(verification, message)]
+    ways = routing.funded([*own, *untried(verification, message)])
     if not ways:
         return cancel(message, "while it was queued all templates for it became unusable")
     template = circuits.choose(ways) or ways[0]

@@ -25,9 +25,10 @@ Post = Callable[..., Any]
 @pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
 def client(request: pytest.FixtureRequest, admin_client: Client, transactional_db: None) -> Iterator[Client]:
     """A browser with an operator at it; a site may wrap every request in a transaction."""
+    before = connection.settings_dict["ATOMIC_REQUESTS"]
     connection.settings_dict["ATOMIC_REQUESTS"] = request.param
     yield admin_client
-    connection.settings_dict["ATOMIC_REQUESTS"] = False
+    connection.settings_dict["ATOMIC_REQUESTS"] = before
 
 
 @pytest.fixture

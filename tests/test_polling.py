@@ -421,7 +421,7 @@ class TestReviews:
     def test_a_vendor_that_cannot_be_asked_is_not(self, vendor: MakeProvider) -> None:
         add_template(vendor("ihuyi"), "register", "动态码{code}", "2004", status=ReviewStatus.PENDING)
 
-        assert poll() == {}
+        assert poll() == {"balance told": 1}
 
 
 class TestEndings:

@@ -23,7 +23,7 @@ LAYERS = {
             "conf phones codes texts linting",
             "gateways",
             "fields querysets models transactions migrations",
-            "signals throttling circuits routing recording handover delivering waiting dispatch tasks sending "
+            "signals throttling circuits balances routing recording handover delivering waiting dispatch tasks sending "
             "verifying hearing reviewing filing mending polling costs",
             "serializers views webhooks urls admin checks openapi apps management",
         ]

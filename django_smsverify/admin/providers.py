@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_smsverify import circuits
+from django_smsverify import balances, circuits
 from django_smsverify.conf import conf
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
 from django_smsverify.gateways import gateway_class
@@ -25,6 +25,7 @@ from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Provider
 from django_smsverify.types import Credential, Option
 
+from .balances import TellsBalance
 from .deleting import KeptByRecords
 from .lookups import filtered_by
 
@@ -61,6 +62,11 @@ class ProviderForm(forms.ModelForm):
             "price",
             "balance_alert",
         )
+        help_texts: ClassVar = {
+            "balance_alert": _(
+                "In what the vendor counts, such as SMS credits. When the balance falls below, a mail says so once."
+            )
+        }
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -119,13 +125,13 @@ def _option_field(option: Option, value: str | None) -> forms.Field:
 
 
 @admin.register(Provider)
-class ProviderAdmin(KeptByRecords):
+class ProviderAdmin(TellsBalance, KeptByRecords):
     kept_by = ("messages", "reports", "replies")
-    list_display = ("name", "gateway", "is_active", "priority", "weight", "circuit", "price", "balance")
+    list_display = ("name", "gateway", "is_active", "priority", "weight", "circuit", "price", "left")
     list_filter = ("gateway", "is_active")
     search_fields = ("name", "slug")
-    actions = ("close_circuit", "rotate_webhook_secret", "retire_webhook_secret")
-    readonly_fields = ("circuit", "webhook")
+    actions = ("ask_balance", "close_circuit", "rotate_webhook_secret", "retire_webhook_secret")
+    readonly_fields = ("circuit", "left", "webhook")
     prepopulated_fields = {"slug": ("name",)}
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -161,6 +167,7 @@ class ProviderAdmin(KeptByRecords):
         ]
         if obj is not None:
             sections[0][1]["fields"].append("circuit")
+            sections[3][1]["fields"].append("left")
         if obj is not None and kind.pushes:
             sections.append((_("Webhook"), {"fields": ["webhook"]}))
         if obj is not None and not self.has_change_permission(request, obj):
@@ -168,7 +175,11 @@ class ProviderAdmin(KeptByRecords):
         return [section for section in sections if section[1]["fields"]]
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        # Not what the form does not show: the vendor may have told of the balance while it was filled in.
+        obj.save(update_fields=[*ProviderForm.Meta.fields, "credentials", "options"] if change else None)
+        if change and any(name == "gateway" or name.startswith(CREDENTIAL) for name in form.changed_data):
+            balances.forget_balance(obj)
+        balances.watch(obj)
         circuits.close(obj)  # what was wrong may be mended: the next SMS tells
 
     @admin.display(description=_("circuit"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import TypeVar
 
 import requests
@@ -38,7 +39,7 @@ from .hygiene import (
     scrub,
     storable,
 )
-from .reading import SHAPE_ERRORS
+from .reading import SHAPE_ERRORS, amount, amount_if_any
 from .transport import HTTPTransport, Transport
 
 T = TypeVar("T")
@@ -135,6 +136,10 @@ class Gateway(Dialect):
             lambda answer: self.parse_delete(answer, filing, remote_id),
         )
 
+    def ask_balance(self) -> Decimal:
+        """What is left on the account, in `balance_unit`; raises a GatewayError."""
+        return self._asked(self.build_balance, lambda answer: amount(self.parse_balance(answer)))
+
     def _asked(self, build: Callable[[], requests.Request], read: Callable[[Answer], T]) -> T:
         def ask() -> T:
             answer = self.call(self._built(build))
@@ -203,7 +208,7 @@ class Gateway(Dialect):
             return GatewayUncertain("the vendor's answer does not name this number")
         remote_id = storable(outcome.remote_id, LONGEST_WORD)
         if isinstance(outcome, Acceptance):
-            return replace(outcome, remote_id=remote_id)
+            return replace(outcome, remote_id=remote_id, balance=amount_if_any(outcome.balance))
         secrets = [secret for secret in self._secrets(sms) if len(secret) > 1]
         # Cut last: half a code would not be found.
         outcome.detail = storable(scrub(str(outcome.detail), secrets), LONGEST_DETAIL)

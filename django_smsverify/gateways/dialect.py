@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 import requests
@@ -87,6 +88,11 @@ class Dialect:
         """The rules of an account with these options."""
         return cls.text_rules
 
+    answers_balance: ClassVar[bool] = False
+    """Whether the vendor can be asked what is left on the account: `build_balance`, `parse_balance`."""
+    balance_unit: ClassVar[StrOrPromise] = _("SMS credits")
+    """What a balance counts, for the operator; not money with the vendors that are known to tell one."""
+
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         """The vendor's request; raises GatewayRejected for what the vendor could only refuse."""
         raise NotImplementedError
@@ -147,6 +153,12 @@ class Dialect:
 
     def parse_delete(self, answer: Answer, filing: Filing, remote_id: str) -> None:
         """Raises GatewayRejected when the vendor did not delete it."""
+
+    def build_balance(self) -> requests.Request:
+        raise NotImplementedError
+
+    def parse_balance(self, answer: Answer) -> Decimal:
+        """What is left, such as `reading.amount` reads it; raises GatewayRejected when the vendor will not tell."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------ what it finds when it builds a request

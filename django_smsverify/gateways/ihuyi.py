@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from xml.etree import ElementTree
 
 import requests
@@ -32,7 +33,7 @@ from django_smsverify.types import (
 )
 
 from .base import PROXY, Gateway, Outcome
-from .reading import china_time, e164, each, form_row, json_object, kept, one_of, stated, word
+from .reading import amount, china_time, e164, each, form_row, json_object, kept, one_of, stated, word
 from .writing import forbid, full_text, ordered_values
 
 REVIEWS = {"2": ReviewStatus.APPROVED, "0": ReviewStatus.REJECTED}
@@ -80,6 +81,7 @@ class IhuyiGateway(Gateway):
     # Its guide of 2018: charged when submitted, given back when the submission fails.
     billing = Billing.SUBMITTED
     pushes = True
+    answers_balance = True
     submits = frozenset({Filing.TEMPLATE})
     text_rules = TextRules(
         signature_length=(2, 30),  # user guide of 2018, with the next
@@ -130,11 +132,21 @@ class IhuyiGateway(Gateway):
         )
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        return dict.fromkeys(sms.recipients, Acceptance(remote_id=word(self.successful(answer).get("smsid"))))
+
+    def build_balance(self) -> requests.Request:
+        return self.request("GetNum", self.authorized("", "", {}))
+
+    def parse_balance(self, answer: Answer) -> Decimal:
+        return amount(self.successful(answer)["num"])
+
+    def successful(self, answer: Answer) -> JSONObject:
+        """The answer's fields when the vendor says that it did what was asked; raises a GatewayError."""
         found = flat_object(answer)
         code = stated(found["code"])
         if code != "2":
             raise self.refusal(code, found.get("msg"))
-        return dict.fromkeys(sms.recipients, Acceptance(remote_id=word(found.get("smsid"))))
+        return found
 
     def build_submit(self, draft: Draft) -> requests.Request:
         """Placeholders are numbered, a single one is not; the password may be the key's digest, without a time."""
@@ -147,11 +159,7 @@ class IhuyiGateway(Gateway):
         return self.request("AddTemplate", {"account": account, "password": password, "content": content})
 
     def parse_submit(self, answer: Answer, draft: Draft) -> str:
-        found = flat_object(answer)
-        code = stated(found["code"])
-        if code != "2":
-            raise self.refusal(code, found.get("msg"))
-        return word(found["templateid"])
+        return word(self.successful(answer)["templateid"])
 
     def parse_push(self, push: Push) -> News:
         return each([form_row(push)], _event)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -120,6 +121,25 @@ def e164(mobile: object) -> str:
     if match is None:
         raise ValueError("no mainland mobile number")
     return f"+86{match[1]}"
+
+
+def amount(written: object) -> Decimal:
+    """What is left on an account: up to ten digits and four places, and a minus where a vendor gives credit.
+
+    Raises ValueError for anything else, such as NaN, an exponent or a currency.
+    """
+    match = re.fullmatch(r"-?[0-9]{1,10}(\.[0-9]{1,4})?", word(written), re.ASCII)
+    if match is None:
+        raise ValueError("no amount")
+    return Decimal(match[0])
+
+
+def amount_if_any(written: object) -> Decimal | None:
+    """The same, and None for what is none: that an SMS was accepted is not lost over it."""
+    try:
+        return amount(written)
+    except ValueError:
+        return None
 
 
 def kept(row: Mapping[str, Any], *without: str) -> dict[str, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from decimal import Decimal
 
 import requests
+from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
 from django_smsverify.enums import Billing, DeliveryOutcome, Reason
@@ -17,14 +19,16 @@ from django_smsverify.types import (
     Credential,
     DeliveryEvent,
     Event,
+    JSONObject,
     News,
+    Option,
     OutgoingSMS,
     Push,
     ReplyEvent,
 )
 
-from .base import Gateway, Outcome
-from .reading import china_time, e164, each, form_row, json_object, kept, one_of, word
+from .base import PROXY, Gateway, Outcome
+from .reading import amount, amount_if_any, china_time, e164, each, form_row, json_object, kept, one_of, word
 from .writing import forbid, ordered_values
 
 OUTCOMES = {"1": DeliveryOutcome.DELIVERED, "0": DeliveryOutcome.UNDELIVERED}
@@ -38,6 +42,15 @@ class VeeSingGateway(Gateway):
     credentials = (
         Credential(name="app_id", label="appId"),
         Credential(name="app_key", label="appKey"),
+    )
+    options = (
+        Option(
+            name="balance_auth",
+            label=_("Keys when the balance is asked for"),
+            choices=("form", "query"),
+            help_text=_("The vendor documents a form, and sends the keys in the address itself: use what works."),
+        ),
+        PROXY,
     )
     # By a part of the message, in NFKC: the vendor's own samples differ in punctuation.
     reasons = {
@@ -57,6 +70,7 @@ class VeeSingGateway(Gateway):
     # Not stated; every accepted send answers with what is left by then (remainPoint).
     billing = Billing.SUBMITTED
     pushes = True
+    answers_balance = True
     text_rules = TextRules(
         exact_variables=1,  # the only parameter for a value, "variables", is the code
         value_pattern="[0-9]{2,8}",  # 支持2-8位纯数字
@@ -71,21 +85,36 @@ class VeeSingGateway(Gateway):
             raise GatewayRejected(why, reason=Reason.CONTENT, error_code="template")
         values = ordered_values(sms, phone)
         forbid(r"\A(?![0-9]{2,8}\Z)", values, "this vendor takes 2 to 8 digits as the variable")
-        fields = {
-            "appId": self.account.credentials["app_id"],
-            "appKey": self.account.credentials["app_key"],
-            "phone": self.mobile(phone),
-            "templateId": sms.template_id,
-            "variables": values[0],
-        }
+        fields = {"phone": self.mobile(phone), "templateId": sms.template_id, "variables": values[0]}
+        return self.form("/smsApi/verifyCode", {**self.keys(), **fields})
+
+    def keys(self) -> dict[str, str]:
+        return {"appId": self.account.credentials["app_id"], "appKey": self.account.credentials["app_key"]}
+
+    def form(self, path: str, fields: Mapping[str, str]) -> requests.Request:
         headers = {"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
-        return requests.Request("POST", self.url("/smsApi/verifyCode"), data=fields, headers=headers)
+        return requests.Request("POST", self.url(path), data=fields, headers=headers)
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        found = self.successful(answer)
+        acceptance = Acceptance(remote_id=word(found.get("taskId")), balance=amount_if_any(found.get("remainPoint")))
+        return dict.fromkeys(sms.recipients, acceptance)
+
+    def build_balance(self) -> requests.Request:
+        path = "/smsApi/verifyCode/getBalance"
+        if self.option("balance_auth") == "query":
+            return requests.Request("POST", self.url(path), params=self.keys())
+        return self.form(path, self.keys())
+
+    def parse_balance(self, answer: Answer) -> Decimal:
+        return amount(self.successful(answer)["remainPoint"])
+
+    def successful(self, answer: Answer) -> JSONObject:
+        """The answer's fields when the vendor says that it did what was asked; raises a GatewayError."""
         found = json_object(answer)
         status = word(found["returnStatus"])  # "1 " in the vendor's samples
         if status == "1":
-            return dict.fromkeys(sms.recipients, Acceptance(remote_id=word(found.get("taskId"))))
+            return found
         if status == "0":
             raise self.refusal(status, found.get("message"))
         # An older edition said "2000" for success (veesing, 2018).

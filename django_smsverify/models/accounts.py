@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -21,6 +23,8 @@ from django_smsverify.gateways.base import PROXY, Gateway
 from django_smsverify.querysets import RowQuerySet
 from django_smsverify.types import Account
 
+BELIEVED = timedelta(hours=1)
+"""How long a provider is passed over because nothing was left."""
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 
@@ -89,6 +93,21 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the balance is known to be below its alert."""
+        return self.balance is not None and self.balance_alert is not None and self.balance < self.balance_alert
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left, as far as is known.
+
+        That is believed for a while only: where nobody asks, the next SMS does.
+        """
+        if self.balance is None or self.balance > 0:
+            return False
+        return self.balance_checked_at is None or self.balance_checked_at > timezone.now() - BELIEVED
 
     def clean(self) -> None:
         try:

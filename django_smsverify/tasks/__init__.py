@@ -12,4 +12,5 @@ if find_spec("celery"):
     from . import for_celery as for_celery
 # Without django.tasks, or where a site's TASKS are for other tasks than ours; a check tells, where ours are used.
 with suppress(Exception):
+    from .for_django import balance as balance
     from .for_django import poll as poll

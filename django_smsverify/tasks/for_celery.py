@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from kombu import pools
 
-from django_smsverify import polling, waiting
+from django_smsverify import balances, polling, waiting
 
 RETRY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 """How often Celery tries to reach its broker: once more, as a pooled connection may have died of a restart."""
@@ -27,6 +27,12 @@ def deliver(ids: list[str]) -> int:
 def poll(limit: int = polling.LIMIT) -> dict[str, int]:
     """What `manage.py smsverify_poll` does; returns what happened how often."""
     return dict(polling.poll(limit=limit))
+
+
+@shared_task(name="smsverify.balance", acks_late=True, ignore_result=True)
+def balance() -> dict[str, str]:
+    """What `manage.py smsverify_balance` does; returns for each provider's slug how its balance stands."""
+    return {check.provider.slug: check.state.value for check in balances.check_and_mail()}
 
 
 def publish(ids: list[str]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import django
 
-from django_smsverify import polling, waiting
+from django_smsverify import balances, polling, waiting
 
 if TYPE_CHECKING or django.VERSION < (6, 0):
     from django_tasks import task
@@ -24,3 +24,9 @@ def deliver(ids: list[str]) -> int:
 def poll(limit: int = polling.LIMIT) -> dict[str, int]:
     """What `manage.py smsverify_poll` does; returns what happened how often."""
     return dict(polling.poll(limit=limit))
+
+
+@task()
+def balance() -> dict[str, str]:
+    """What `manage.py smsverify_balance` does; returns for each provider's slug how its balance stands."""
+    return {check.provider.slug: check.state.value for check in balances.check_and_mail()}

@@ -33,6 +33,7 @@ class PushingGateway(AcmeGateway):
     answers_status = True
     hands_out_reports = True
     answers_review = frozenset(Filing)
+    answers_balance = True
 
     def parse_push(self, push: Push) -> News:
         return each([form_row(push)], event)
@@ -45,6 +46,9 @@ class PushingGateway(AcmeGateway):
 
     def build_review(self, filing: Filing, remote_id: str) -> requests.Request:
         return requests.Request("GET", self.url(f"/{filing}/{remote_id}"))
+
+    def build_balance(self) -> requests.Request:
+        return requests.Request("GET", self.url("/balance"))
 
 
 class TestPushing(GatewayContract):
@@ -131,7 +135,7 @@ def test_a_gateway_that_pushes_nothing_refuses_junk_of_itself() -> None:
     contract(AcmeGateway).test_what_the_vendor_pushes_is_read()
 
 
-@pytest.mark.parametrize("name", ["build_status", "build_reports", "build_review"])
+@pytest.mark.parametrize("name", ["build_status", "build_reports", "build_review", "build_balance"])
 @pytest.mark.parametrize("method", [nothing, lambda self, *args: "https://sms.acme.example/"])
 def test_a_question_that_is_no_request_is_found(name: str, method: object) -> None:
     broken = contract(PushingGateway, **{name: method})
@@ -142,7 +146,12 @@ def test_a_question_that_is_no_request_is_found(name: str, method: object) -> No
 
 @pytest.mark.parametrize(
     "declared",
-    [{"answers_status": True}, {"hands_out_reports": True}, {"answers_review": frozenset({Filing.TEMPLATE})}],
+    [
+        {"answers_status": True},
+        {"hands_out_reports": True},
+        {"answers_review": frozenset({Filing.TEMPLATE})},
+        {"answers_balance": True},
+    ],
 )
 def test_a_declared_question_without_its_request_is_found(declared: dict[str, Any]) -> None:
     with pytest.raises(NotImplementedError):
@@ -152,9 +161,8 @@ def test_a_declared_question_without_its_request_is_found(declared: dict[str, An
 def test_each_declared_question_is_asked_for() -> None:
     questions = contract(PushingGateway).questions()
 
-    assert [question.url for question in questions] == [
-        f"https://sms.acme.example/v1/{path}" for path in ("signature/234", "template/234", "messages/42", "reports")
-    ]
+    paths = ("signature/234", "template/234", "messages/42", "reports", "balance")
+    assert [question.url for question in questions] == [f"https://sms.acme.example/v1/{path}" for path in paths]
 
 
 def test_a_gateway_that_declares_nothing_is_asked_nothing() -> None:

@@ -18,9 +18,9 @@ MANY = 1000
 
 class Command(BaseCommand):
     help = (
-        "Asks vendors for delivery reports and verdicts that did not come by webhook, sends what a process that died "
-        "had queued, and settles messages of which no more news can come. Run it every minute: each message is asked "
-        "about at growing intervals."
+        "Asks vendors for delivery reports and verdicts that did not come by webhook, and for balances, of which it "
+        "mails those below their alert; sends what a process that died had queued, and settles messages of which no "
+        "more news can come. Run it every minute: each message is asked about at growing intervals."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,62 @@
+"""The balance of a provider in the admin: what is left, since when that is known, and a way to ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify import balances
+from django_smsverify.enums import BalanceState
+from django_smsverify.exceptions import InvalidGateway
+from django_smsverify.gateways import gateway_class
+from django_smsverify.models import Provider
+
+LEVELS = {
+    BalanceState.OK: messages.SUCCESS,
+    BalanceState.LOW: messages.WARNING,
+    BalanceState.EMPTY: messages.WARNING,
+    BalanceState.UNASKABLE: messages.WARNING,
+    BalanceState.ERROR: messages.ERROR,
+}
+
+
+class TellsBalance(admin.ModelAdmin):
+    """Needs no query of its own: all stands in the provider's row."""
+
+    @transaction.non_atomic_requests
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Outside ATOMIC_REQUESTS, as no transaction may be held while a vendor is asked."""
+        return super().changelist_view(request, extra_context)
+
+    @admin.display(description=_("balance"), ordering="balance")
+    def left(self, row: Provider) -> str:
+        """What is left and when the vendor said so, marked where it is little."""
+        if row.balance is None:
+            return gettext("not told yet") if is_told(row) else gettext("never told by this vendor")
+        told = f"{balances.plain(row.balance)} {balances.unit_of(row)}"
+        if row.balance_checked_at is not None:
+            told += f" ({balances.local(row.balance_checked_at):%Y-%m-%d %H:%M:%S})"
+        if row.balance <= 0:
+            return format_html("{} <strong>⚠ {}</strong>", told, gettext("nothing left"))
+        return format_html("{} <strong>⚠ {}</strong>", told, gettext("low")) if row.is_low else told
+
+    @admin.action(description=_("Ask the vendor for the balance now"), permissions=["change"])
+    def ask_balance(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        for check in balances.check_balances(rows):
+            said = check.error or self.left(check.provider)
+            self.message_user(request, format_html("{}: {}", check.provider, said), LEVELS[check.state])
+
+
+def is_told(provider: Provider) -> bool:
+    """Whether the provider's vendor can be asked for the balance."""
+    try:
+        return gateway_class(provider.gateway).answers_balance
+    except InvalidGateway:
+        return False

@@ -1,0 +1,74 @@
+"""manage.py smsverify_balance"""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import translation
+
+from django_smsverify.balances import BalanceCheck, check_and_mail, local, plain, unit_of
+from django_smsverify.enums import BalanceState
+from django_smsverify.management.terminal import progress_bar, stoppable
+from django_smsverify.models import Provider
+
+
+class Command(BaseCommand):
+    help = (
+        "Asks vendors what is left on the accounts, stores and prints it, and mails what is below its alert. The exit "
+        "status is 1 when one does not tell. smsverify_poll asks as well: this is for a person, or for a monitor."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slugs", nargs="*", metavar="SLUG", help="these providers; default: all active ones")
+        parser.add_argument("--json", action="store_true", help="print a list of objects")
+
+    def handle(self, *args: Any, slugs: list[str], **options: Any) -> None:
+        providers = named(slugs)
+        with stoppable() as stopped, progress_bar("provider") as progress:
+            checks = check_and_mail(providers, stopped=stopped, progress=progress)
+        with translation.override("en"):
+            rows = [row_of(check) for check in checks]
+        if options["json"]:
+            self.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2))
+        else:
+            self.stdout.write("\n".join(map(line_of, rows)) or "there is no active provider")
+        failed = [check.provider.slug for check in checks if check.state == BalanceState.ERROR]
+        if failed:
+            raise CommandError(f"No balance was told by: {', '.join(failed)}")
+
+
+def named(slugs: list[str]) -> list[Provider] | None:
+    """The providers with these slugs, in this order; None, for all active ones, when there is no slug."""
+    known = {provider.slug: provider for provider in Provider.objects.primary()}
+    if unknown := [slug for slug in slugs if slug not in known]:
+        raise CommandError(f"There is no provider {', '.join(unknown)}; there are: {', '.join(known) or 'none'}.")
+    return [known[slug] for slug in slugs] or None
+
+
+def row_of(check: BalanceCheck) -> dict[str, str | None]:
+    """What is known now; after an error, from before. Amounts are text, so that no reader rounds them."""
+    provider, checked_at = check.provider, check.provider.balance_checked_at
+    return {
+        "provider": provider.slug,
+        "balance": plain(provider.balance) or None,
+        "unit": unit_of(provider),
+        "checked_at": local(checked_at).isoformat(timespec="seconds") if checked_at else None,
+        "alert": plain(provider.balance_alert) or None,
+        "state": check.state.value,
+        "error": check.error or None,
+    }
+
+
+def line_of(row: dict[str, str | None]) -> str:
+    """A row for a person."""
+    parts = [f"{row['provider']:<16} {row['state']}"]
+    if row["balance"]:
+        parts.append(f"{row['balance']} {row['unit']} at {row['checked_at']}")
+    if row["alert"]:
+        parts.append(f"alert below {row['alert']}")
+    if row["error"]:
+        parts.append(row["error"])
+    return " · ".join(parts)

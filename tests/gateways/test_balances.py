@@ -1,0 +1,219 @@
+"""What is left on the account: how vendors are asked, and what counts as an answer."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+import time_machine
+
+from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain
+from django_smsverify.gateways.ihuyi import IhuyiGateway
+from django_smsverify.gateways.reading import amount, amount_if_any
+from django_smsverify.testing import FakeTransport
+from django_smsverify.types import Acceptance, Account, OutgoingSMS
+from tests.acme_sms import AcmeGateway
+
+from .support import ACCEPTED, GATEWAYS, body_of, filed, offline
+
+TOLD = {
+    "veesing": '{"returnStatus":"1 ","message":"成功","remainPoint":"241","taskId":null,"successCounts":null}',
+    "ihuyi": (
+        '<?xml version="1.0" encoding="utf-8"?>\n<GetNumResult xmlns="106.ihuyi.com">\n'
+        "<code>2</code>\n<msg>查询成功</msg>\n<num>856</num>\n</GetNumResult>"
+    ),
+}
+READABLE = {
+    "0": "0",
+    "241": "241",
+    " 241 ": "241",
+    "0.5": "0.5",
+    "-12.3456": "-12.3456",
+    "9999999999.9999": "9999999999.9999",
+}
+UNREADABLE = [
+    "",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e3",
+    "1E+2",
+    "+5",
+    "--5",
+    "5.",
+    ".5",
+    "1,000",
+    "0x10",
+    "241条",
+    "２４１",
+    "٢٤١",
+    "12345678901",
+    "1.23456",
+    "true",
+    "null",
+    "24 1",
+    "1_000",
+]
+
+
+def test_exactly_the_vendors_that_document_a_question_are_asked() -> None:
+    assert {name for name, kind in GATEWAYS.items() if kind.answers_balance} == TOLD.keys()
+
+
+@pytest.mark.parametrize("kind", GATEWAYS.values())
+def test_what_is_counted_is_no_money(kind: type[AcmeGateway]) -> None:
+    assert str(kind.balance_unit) == "SMS credits"
+
+
+def test_10658_is_asked_by_a_form() -> None:
+    gateway, asked = offline("veesing", TOLD["veesing"].encode())
+
+    assert gateway.ask_balance() == 241
+
+    (request,) = asked
+    assert (request.method, request.url) == ("POST", "https://cloud.10658.com.cn/smsApi/verifyCode/getBalance")
+    assert body_of(request) == "appId=SECRET-app_id&appKey=SECRET-app_key"
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded;charset=utf-8"
+
+
+def test_10658_is_asked_as_in_its_sample_where_the_operator_says_so() -> None:
+    gateway, asked = offline("veesing", TOLD["veesing"].encode(), balance_auth="query")
+
+    assert gateway.ask_balance() == 241
+
+    (request,) = asked
+    address = "https://cloud.10658.com.cn/smsApi/verifyCode/getBalance?appId=SECRET-app_id&appKey=SECRET-app_key"
+    assert (request.method, request.url, request.body) == ("POST", address, None)
+
+
+@time_machine.travel(datetime.fromtimestamp(1451544941, UTC), tick=False)
+@pytest.mark.parametrize(
+    ("options", "secret"),
+    [
+        ({}, "password=73f6e7a36e0fd30ad7eea940ca1896b2&time=1451544941&format=json"),
+        ({"format": "xml"}, "password=73f6e7a36e0fd30ad7eea940ca1896b2&time=1451544941&format=xml"),
+        ({"password": "plain"}, "password=1q784322ba1d9bb88d50cf5cdfd89k7d&format=json"),
+    ],
+)
+def test_ihuyi_is_asked_with_a_password_of_account_and_time(options: dict[str, str], secret: str) -> None:
+    credentials = {"account": "test", "api_key": "1q784322ba1d9bb88d50cf5cdfd89k7d"}
+    transport = FakeTransport(TOLD["ihuyi"].encode())
+    account = Account(base_url="https://106.ihuyi.com", credentials=credentials, options=options)
+
+    assert IhuyiGateway(account, transport).ask_balance() == 856
+
+    (request,) = transport.requests
+    assert (request.method, request.url) == ("POST", "https://106.ihuyi.com/webservice/sms.php?method=GetNum")
+    assert body_of(request) == f"account=test&{secret}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"code":2,"msg":"查询成功","num":"856"}',
+        '{"code":"2 ","msg":"查询成功","num":856}',
+        "\ufeff" + TOLD["ihuyi"],
+        TOLD["ihuyi"].replace("106.ihuyi.com", "http://106.ihuyi.com/"),
+    ],
+)
+def test_ihuyis_answer_is_read_however_it_is_written(answer: str) -> None:
+    assert offline("ihuyi", answer.encode())[0].ask_balance() == 856
+
+
+REFUSALS = [
+    ("veesing", '{"returnStatus":"0","message":"账号或密码错误","remainPoint":null}', "account", "账号或密码错误"),
+    ("veesing", '{"returnStatus":"0","message":"IP受限","remainPoint":"241"}', "account", "IP受限"),
+    ("veesing", '{"returnStatus":0,"message":"未知原因，请联系客服"}', "other", "未知原因，请联系客服"),
+    ("ihuyi", '{"code":405,"msg":"用户名或密码不正确","num":"0"}', "account", "用户名或密码不正确"),
+    ("ihuyi", TOLD["ihuyi"].replace("<code>2", "<code>4050"), "account", "查询成功"),
+]
+
+
+@pytest.mark.parametrize(("vendor", "answer", "reason", "words"), REFUSALS)
+def test_a_refusal_is_no_balance_whatever_stands_beside_it(vendor: str, answer: str, reason: str, words: str) -> None:
+    with pytest.raises(GatewayRejected, match=words) as caught:
+        offline(vendor, answer.encode())[0].ask_balance()
+
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("vendor", TOLD)
+@pytest.mark.parametrize("body", ["", "<html></html>", "[]", "{}", "null", "<!DOCTYPE x><a/>", '{"returnStatus":"1"}'])
+def test_an_answer_without_a_balance_is_uncertain(vendor: str, body: str) -> None:
+    with pytest.raises(GatewayUncertain):
+        offline(vendor, body.encode())[0].ask_balance()
+
+
+@pytest.mark.parametrize("vendor", TOLD)
+@pytest.mark.parametrize("written", UNREADABLE)
+def test_what_is_no_amount_is_uncertain(vendor: str, written: str) -> None:
+    answers = {
+        "veesing": {"returnStatus": "1 ", "remainPoint": written},
+        "ihuyi": {"code": 2, "num": written},
+    }
+
+    with pytest.raises(GatewayUncertain):
+        offline(vendor, json.dumps(answers[vendor]).encode())[0].ask_balance()
+
+
+@pytest.mark.parametrize(("written", "read"), READABLE.items())
+def test_an_amount_is_read_to_the_letter(written: str, read: str) -> None:
+    assert amount(written) == amount_if_any(written) == Decimal(read)
+
+
+@pytest.mark.parametrize("written", [*UNREADABLE, None, True, [], {}, float("nan"), Decimal("1E+3"), Decimal("NaN")])
+def test_what_is_none_is_told_apart(written: object) -> None:
+    assert amount_if_any(written) is None
+    with pytest.raises(ValueError, match="no amount"):
+        amount(written)
+
+
+def accepted(vendor: str, answer: str) -> Acceptance:
+    (outcome,) = offline(vendor, answer.encode())[0].send(filed(vendor)).values()
+    assert isinstance(outcome, Acceptance)
+    return outcome
+
+
+def test_10658_tells_with_each_acceptance() -> None:
+    assert accepted("veesing", ACCEPTED["veesing"]) == Acceptance(remote_id="3313746", balance=Decimal(241))
+
+
+@pytest.mark.parametrize("written", [*(json.dumps(word) for word in UNREADABLE), "null", "{}", "[]", "true", "NaN"])
+def test_a_balance_that_cannot_be_read_costs_no_acceptance(written: str) -> None:
+    answer = f'{{"returnStatus":"1 ","remainPoint":{written},"taskId":"3313746"}}'
+
+    assert accepted("veesing", answer) == Acceptance(remote_id="3313746")
+
+
+class SloppyGateway(AcmeGateway):
+    """Passes on whatever its vendor says."""
+
+    def parse_send(self, answer: object, sms: OutgoingSMS) -> dict[str, Acceptance]:
+        return dict.fromkeys(sms.recipients, Acceptance(remote_id="42", balance=Decimal("NaN")))
+
+
+def test_nor_does_one_that_a_gateway_of_others_did_not_look_at() -> None:
+    account = Account(base_url="https://sms.acme.example", credentials={"key": "k"})
+
+    (outcome,) = SloppyGateway(account, FakeTransport(b"{}")).send(filed("topthink")).values()
+
+    assert outcome == Acceptance(remote_id="42")
+
+
+@pytest.mark.parametrize("balance", ["-153278040", "5", '"12"'])
+def test_qixuntongs_number_means_nothing_and_is_not_read(balance: str) -> None:
+    answer = ACCEPTED["qixuntong"].replace("-153278040", balance)
+
+    assert accepted("qixuntong", answer) == Acceptance(remote_id="5BCFD88382720003")
+
+
+@pytest.mark.parametrize("vendor", TOLD)
+def test_no_key_stands_in_what_is_said_of_a_failure(vendor: str) -> None:
+    gateway, _ = offline(vendor, b'{"code":405,"returnStatus":0,"message":"SECRET-app_key","msg":"SECRET-api_key"}')
+
+    with pytest.raises(GatewayError) as caught:
+        gateway.ask_balance()
+
+    assert "SECRET" not in str(caught.value)

@@ -1,0 +1,690 @@
+"""What is left on the accounts: true under races, told once when it is little, sent around when it is nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+import time_machine
+from django.core import mail
+from django.db import DatabaseError, connection, transaction
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone, translation
+from sandbox.server import Fault, Sandbox
+
+from django_smsverify import balances, circuits
+from django_smsverify.balances import PAUSE, check_balances, mail_alarms, note_balance, watch
+from django_smsverify.enums import Alarm, BalanceState
+from django_smsverify.exceptions import GatewayUnavailable, InsideTransaction, NoRoute
+from django_smsverify.gateways.base import Gateway
+from django_smsverify.models import Message, Provider
+from django_smsverify.polling import poll
+from django_smsverify.sending import resend_code, send_code, send_message
+from django_smsverify.signals import balance_low
+from django_smsverify.waiting import deliver_waiting
+
+from .conftest import PHONE, Ear, MakeProvider, Site, add_template
+from .test_hearing import heard
+from .test_races import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MANAGERS = [("Boss", "boss@example.com")]
+MANY = override_settings(SMSVERIFY={"PREFIX_LIMITS": ()})
+BALANCE = "/veesing/smsApi/verifyCode/getBalance"
+_numbers = count(1)
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOW, tick=False) as coordinates:
+        yield coordinates
+
+
+@pytest.fixture
+def account(memory: MakeProvider) -> Provider:
+    """An account of which only the tests say what is left."""
+    return memory("login", slug="account")
+
+
+@contextmanager
+def alarms() -> Iterator[list[Any]]:
+    with heard(balance_low, "provider") as told:
+        yield told
+
+
+def stored(provider: Provider) -> Provider:
+    return Provider.objects.get(pk=provider.pk)
+
+
+def left(provider: Provider) -> str:
+    return balances.plain(stored(provider).balance)
+
+
+def say(provider: Provider, amount: float | str) -> bool:
+    """The vendor says so, to a question that was asked after all that is known was answered."""
+    known = stored(provider).balance_checked_at or timezone.now()
+    return note_balance(provider, Decimal(str(amount)), max(timezone.now(), known + timedelta(microseconds=1)))
+
+
+def send(index: int = 0) -> None:
+    send_code(f"+86138{next(_numbers):08}", "login")
+
+
+def way() -> list[tuple[str, str]]:
+    """Providers and statuses of the attempts of a code that somebody asks for."""
+    phone = f"+86139{next(_numbers):08}"
+    verification = send_code(phone, "login")
+    attempts = Message.objects.filter(verification=verification).order_by("attempt")
+    return [(message.provider.slug, message.status) for message in attempts]
+
+
+def asked(sandbox: Sandbox) -> int:
+    return sum(exchange.path == BALANCE for exchange in sandbox.exchanges)
+
+
+class TestWhatIsKnown:
+    def test_each_acceptance_of_10658_says_what_is_left(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
+        provider = vendor("veesing")
+        sandbox.set_credits("veesing", 242)
+        before = timezone.now()
+        send()
+        assert left(provider) == "241"
+        send()
+        assert left(provider) == "240"
+        checked_at = stored(provider).balance_checked_at
+        assert checked_at is not None
+        assert before < checked_at < timezone.now()
+
+    @pytest.mark.parametrize("gateway", ["veesing", "ihuyi"])
+    def test_a_vendor_is_asked(self, gateway: str, vendor: MakeProvider, sandbox: Sandbox) -> None:
+        provider = vendor(gateway)
+        sandbox.set_credits(gateway, 77)
+        (check,) = check_balances()
+        assert (check.provider, check.state, check.error) == (provider, BalanceState.OK, "")
+        assert left(provider) == "77"
+
+    @pytest.mark.parametrize("option", [{"format": "xml"}, {"password": "plain"}])
+    def test_ihuyi_in_every_way(self, option: dict[str, str], vendor: MakeProvider, sandbox: Sandbox) -> None:
+        provider = vendor("ihuyi", options=option)
+        sandbox.set_credits("ihuyi", 78)
+        check_balances()
+        assert left(provider) == "78"
+
+    def test_what_qixuntong_says_is_nowhere(self, vendor: MakeProvider, sandbox: Sandbox, admin_client: Any) -> None:
+        provider = vendor("qixuntong", balance_alert=5)
+        with alarms() as told:
+            assert way() == [("qixuntong", "accepted")]
+            poll()
+            (check,) = check_balances()
+        assert (check.state, told) == (BalanceState.UNASKABLE, [])
+        assert (stored(provider).balance, stored(provider).balance_checked_at) == (None, None)
+        page = admin_client.get("/admin/smsverify/provider/").content.decode()
+        assert "153278040" not in page
+        assert "never told by this vendor" in page
+
+    def test_a_question_that_began_after_the_last_answer_is_believed(self, account: Provider) -> None:
+        moment = timezone.now()
+        assert note_balance(account, Decimal(5), moment)
+        assert not note_balance(account, Decimal(500), moment), "it may have been served before the other"
+        assert left(account) == "5"
+        assert note_balance(account, Decimal(500), timezone.now())
+        assert left(account) == "500"
+
+    def test_of_overlapping_answers_the_lower_is_believed(self, account: Provider) -> None:
+        moment = timezone.now()
+        noted = [note_balance(account, Decimal(amount), moment) for amount in (8, 9, 7, 7, 8)]
+        assert noted == [True, False, True, False, False]
+        assert left(account) == "7"
+
+    def test_an_answer_that_was_long_under_way_is_not(self, account: Provider) -> None:
+        say(account, 500)
+        assert not note_balance(account, Decimal(3), timezone.now() - balances.LONGEST_CALL - timedelta(seconds=1))
+        assert left(account) == "500"
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_a_balance_that_only_falls_is_never_seen_rising(
+        self, seed: int, account: Provider, clock: time_machine.Traveller
+    ) -> None:
+        dice = random.Random(seed)
+        calls = []
+        for _ in range(30):
+            began = dice.uniform(0, 60)
+            served = began + dice.uniform(0, 5)
+            calls.append((served + dice.uniform(0, 5), began, served))
+        order = sorted(served for _, _, served in calls)
+        seen = []
+        for noted, began, served in sorted(calls):
+            clock.move_to(NOW + timedelta(seconds=noted))
+            note_balance(account, Decimal(1000 - order.index(served)), NOW + timedelta(seconds=began))
+            seen.append(stored(account).balance or 0)
+        assert seen == sorted(seen, reverse=True)
+        assert seen[-1] == 1000 - 29
+
+    def test_after_parallel_sends_the_truth_is_known(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
+        provider = vendor("veesing")
+        sandbox.set_credits("veesing", 100)
+        with MANY:
+            assert at_once(30, send) == {"done": 30}
+        assert left(provider) == str(sandbox.credits("veesing")) == "70"
+
+    def test_news_that_cannot_be_stored_costs_no_sms(
+        self, vendor: MakeProvider, monkeypatch: pytest.MonkeyPatch, log: Ear
+    ) -> None:
+        def fail(*args: object) -> None:
+            raise DatabaseError("disk full")
+
+        vendor("veesing")
+        monkeypatch.setattr(balances, "note_balance", fail)
+        assert way() == [("veesing", "accepted")]
+        assert "The balance of veesing could not be stored (DatabaseError)." in log.text
+
+
+class TestAlarm:
+    def test_the_crossing_is_told_once_and_the_next_one_again(self, account: Provider) -> None:
+        Provider.objects.update(balance_alert=10)
+        with alarms() as told:
+            told_after = []
+            for amount in (11, 10, "9.9999", 5, "-3", 10, 9, 9, 12):
+                say(account, amount)
+                told_after.append(len(told))
+        assert told_after == [0, 0, 1, 1, 1, 1, 2, 2, 2]
+        assert {provider.pk for provider in told} == {account.pk}
+        assert stored(account).balance_alarm == ""
+
+    def test_a_balance_that_is_low_when_it_is_first_known_is_told(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
+        provider = vendor("veesing", balance_alert=10)
+        sandbox.set_credits("veesing", 9)
+        with alarms() as told:
+            check_balances()
+            check_balances()
+        assert [(p.slug, balances.plain(p.balance), p.balance_alarm) for p in told] == [("veesing", "9", "raised")]
+        assert stored(provider).balance_alarm == Alarm.RAISED
+
+    def test_without_an_alert_nothing_is_told(self, account: Provider) -> None:
+        with alarms() as told:
+            say(account, 0)
+        assert told == []
+
+    def test_of_many_who_see_it_one_tells(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
+        provider = vendor("veesing", balance_alert=15)
+        sandbox.set_credits("veesing", 30)
+        with MANY, alarms() as told:
+            assert at_once(30, send) == {"done": 30}
+        assert len(told) == 1
+        assert (left(provider), stored(provider).balance_alarm) == ("0", Alarm.RAISED)
+
+    def test_of_many_who_watch_one_tells(self, account: Provider) -> None:
+        Provider.objects.update(balance=1, balance_alert=10)
+        with alarms() as told:
+            at_once(30, lambda index: watch(Provider.objects.get()))
+        assert len(told) == 1
+
+    def test_a_receiver_that_fails_breaks_nothing(self, vendor: MakeProvider) -> None:
+        def fail(**fields: object) -> None:
+            raise ZeroDivisionError
+
+        vendor("veesing", balance_alert=10**9)
+        balance_low.connect(fail)
+        try:
+            assert way() == [("veesing", "accepted")]
+        finally:
+            balance_low.disconnect(fail)
+
+    def test_it_is_told_after_the_commit(self, account: Provider) -> None:
+        Provider.objects.update(balance_alert=10)
+        with alarms() as told:
+            with transaction.atomic():
+                say(account, 1)
+                assert told == []
+            assert len(told) == 1
+
+    def test_the_end_of_the_alert_ends_the_alarm(self, account: Provider) -> None:
+        Provider.objects.update(balance_alert=10)
+        say(account, 1)
+        Provider.objects.update(balance_alert=None)
+        watch(account)
+        assert stored(account).balance_alarm == ""
+
+    def test_a_balance_that_is_no_longer_known_keeps_the_alarm(self, account: Provider) -> None:
+        Provider.objects.update(balance_alert=10)
+        with alarms() as told:
+            say(account, 0)
+            Provider.objects.update(balance=None)
+            watch(account)
+            say(account, 1)
+        assert len(told) == 1
+
+
+class TestMail:
+    @pytest.fixture(autouse=True)
+    def low(self, vendor: MakeProvider, sandbox: Sandbox) -> Iterator[Provider]:
+        sandbox.set_credits("veesing", 10)
+        with override_settings(MANAGERS=MANAGERS, EMAIL_SUBJECT_PREFIX="[site] "):
+            yield vendor("veesing", balance_alert="10.5")
+
+    def test_none_is_sent_while_somebody_waits_for_an_sms(self, site: Site, low: Provider) -> None:
+        assert site.send().status_code == 202
+        assert stored(low).balance_alarm == Alarm.RAISED
+        assert mail.outbox == []
+        assert poll()["mailed"] == 1
+        assert len(mail.outbox) == 1
+
+    def test_one_is_sent_for_each_crossing(self, low: Provider, sandbox: Sandbox, clock: Any) -> None:
+        for _ in range(3):
+            balances.check_and_mail()
+        assert len(mail.outbox) == 1
+        assert stored(low).balance_alarm == Alarm.MAILED
+        for amount in (100, 3):
+            sandbox.set_credits("veesing", amount)
+            clock.shift(1)
+            balances.check_and_mail()
+        assert len(mail.outbox) == 2
+
+    @override_settings(LANGUAGE_CODE="en", TIME_ZONE="Asia/Shanghai")
+    def test_it_speaks_the_sites_language(self, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        spoken = []
+
+        def spy(*words: str) -> None:
+            spoken.append(translation.get_language())
+            mail.mail_managers(*words)
+
+        monkeypatch.setattr(balances, "mail_managers", spy)
+        with translation.override("de"):
+            balances.check_and_mail()
+        assert spoken == ["en"]
+        (sent,) = mail.outbox
+        assert sent.to == ["boss@example.com"]
+        assert sent.subject == "[site] SMS balance of veesing is low: 10 SMS credits"
+        for word in ("veesing (veesing) had 10 SMS credits left at 2026-11-21 20:00:00", "told below 10.5", "Top up"):
+            assert word in sent.body
+
+    def test_it_waits_until_it_can_say_what_is_left(self, low: Provider) -> None:
+        check_balances()
+        Provider.objects.update(balance=None)
+        assert list(mail_alarms()) == []
+        assert stored(low).balance_alarm == Alarm.RAISED
+
+    @override_settings(MANAGERS=[], ADMINS=[("Root", "root@example.com")])
+    def test_without_managers_the_admins_get_it(self) -> None:
+        balances.check_and_mail()
+        assert [sent.to for sent in mail.outbox] == [["root@example.com"]]
+
+    @override_settings(MANAGERS=[], ADMINS=[])
+    def test_without_anybody_that_is_logged_once_and_the_signal_comes_all_the_same(self, log: Ear) -> None:
+        with alarms() as told:
+            for _ in range(3):
+                balances.check_and_mail()
+        assert (len(told), mail.outbox) == (1, [])
+        assert log.text.count("MANAGERS and ADMINS are empty") == 1
+
+    def test_one_that_fails_is_tried_again(self, low: Provider, log: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*args: object) -> None:
+            raise OSError("login hunter2 refused")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(balances, "mail_managers", fail)
+            balances.check_and_mail()
+            assert poll()["mail failed"] == 1
+        assert stored(low).balance_alarm == Alarm.RAISED
+        assert "The mail about veesing failed with OSError; the next run tries again." in log.text
+        assert "hunter2" not in log.text
+        assert poll()["mailed"] == 1
+        assert len(mail.outbox) == 1
+
+    def test_of_many_runs_one_sends_it(self, low: Provider) -> None:
+        check_balances()
+        at_once(20, lambda index: list(mail_alarms()))
+        assert len(mail.outbox) == 1
+
+
+class TestRouting:
+    @pytest.fixture
+    def first(self, vendor: MakeProvider) -> Provider:
+        return vendor("veesing", priority=1)
+
+    @pytest.fixture
+    def second(self, memory: MakeProvider) -> Provider:
+        return memory("login", slug="second", priority=2)
+
+    @pytest.mark.parametrize("amount", ["0", "-5"])
+    def test_who_has_nothing_left_is_passed_over(self, amount: str, first: Provider, second: Provider) -> None:
+        say(first, amount)
+        assert way() == [("second", "accepted")]
+        say(first, "0.0001")
+        assert way() == [("veesing", "accepted")]
+
+    def test_the_last_credit_is_spent_before(self, first: Provider, second: Provider, sandbox: Sandbox) -> None:
+        sandbox.set_credits("veesing", 2)
+        assert [way() for _ in range(4)] == [[("veesing", "accepted")]] * 2 + [[("second", "accepted")]] * 2
+
+    def test_where_all_have_nothing_left_the_vendor_is_asked(self, first: Provider, sandbox: Sandbox) -> None:
+        say(first, 0)
+        sandbox.set_credits("veesing", 50)
+        assert way() == [("veesing", "accepted")]
+        assert left(first) == "49"
+
+    def test_when_the_others_fail_it_is_tried_all_the_same(
+        self, first: Provider, vendor: MakeProvider, sandbox: Sandbox
+    ) -> None:
+        vendor("topthink", priority=2)
+        say(first, 0)
+        sandbox.misbehave("topthink", Fault.status(401))
+        assert way() == [("topthink", "not_sent"), ("veesing", "accepted")]
+
+    def test_a_resend_passes_it_over_too(self, first: Provider, second: Provider) -> None:
+        with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0}):
+            verification = send_code(PHONE, "login")
+            say(first, 0)
+            resend_code(verification.pk)
+        assert [m.provider.slug for m in verification.messages.order_by("created_at")] == ["veesing", "second"]
+
+    @pytest.mark.parametrize("others", [True, False])
+    def test_a_worker_who_comes_late_passes_it_over_too(
+        self, others: bool, first: Provider, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("django_smsverify.dispatch._enqueue", lambda ids: None)
+        if others:
+            memory("login", slug="second", priority=2)
+        with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
+            message = send_code(PHONE, "login").messages.get()
+        say(first, 0)
+        assert deliver_waiting([message.pk]) == 1
+        message.refresh_from_db()
+        assert (message.provider.slug, message.status) == ("second" if others else "veesing", "accepted")
+
+    def test_a_message_of_the_site_goes_to_its_provider(self, first: Provider, memory: MakeProvider) -> None:
+        provider = memory("login", slug="notices")
+        say(provider, 0)
+        template = add_template(provider, "notice", "{name}，您好。", "")
+        (message,) = send_message(template, {PHONE: {"name": "王"}})
+        assert message.status == "accepted"
+
+    def test_an_acceptance_is_proof_that_something_is_left(self, vendor: MakeProvider, second: Provider) -> None:
+        provider = vendor("ihuyi", priority=1)
+        say(provider, 0)
+        Provider.objects.filter(pk=second.pk).update(is_active=False)
+        assert way() == [("ihuyi", "accepted")]
+        assert stored(provider).balance is None
+        Provider.objects.filter(pk=second.pk).update(is_active=True)
+        assert way() == [("ihuyi", "accepted")]
+
+    def test_a_refusal_is_no_proof(self, vendor: MakeProvider, second: Provider, sandbox: Sandbox) -> None:
+        provider = vendor("ihuyi", priority=1)
+        Provider.objects.filter(pk=second.pk).update(is_active=False)
+        say(provider, 0)
+        sandbox.set_credits("ihuyi", 0)
+        with pytest.raises(NoRoute):
+            way()
+        assert left(provider) == "0"
+
+    def test_what_the_vendor_refuses_goes_on_before_anybody_knows(
+        self, first: Provider, second: Provider, sandbox: Sandbox
+    ) -> None:
+        sandbox.set_credits("veesing", 0)
+        assert way() == [("veesing", "not_sent"), ("second", "accepted")]
+        poll()
+        assert way() == [("second", "accepted")]
+
+    def test_after_a_top_up_one_poll_brings_it_back(self, first: Provider, second: Provider, sandbox: Sandbox) -> None:
+        sandbox.set_credits("veesing", 1)
+        assert [way(), way()] == [[("veesing", "accepted")], [("second", "accepted")]]
+        sandbox.set_credits("veesing", 500)
+        assert poll()["balance told"] == 1
+        assert way() == [("veesing", "accepted")]
+        assert left(first) == "499"
+
+    def test_where_nobody_asks_it_is_tried_after_an_hour(self, first: Provider, second: Provider, clock: Any) -> None:
+        say(first, 0)
+        clock.shift(timedelta(minutes=59))
+        assert way() == [("second", "accepted")]
+        clock.shift(timedelta(minutes=2))
+        assert way() == [("veesing", "accepted")]
+
+    def test_an_open_circuit_is_no_reason_to_try_it_first(self, first: Provider, second: Provider) -> None:
+        say(first, 0)
+        for _ in range(circuits.FAILURES):
+            circuits.note(second, [GatewayUnavailable("connection refused")])
+        assert way() == [("second", "accepted")]
+
+
+class TestPoll:
+    @pytest.fixture
+    def provider(self, vendor: MakeProvider, clock: Any) -> Provider:
+        return vendor("veesing")
+
+    def test_asks_from_time_to_time(self, provider: Provider, sandbox: Sandbox, clock: Any) -> None:
+        before = asked(sandbox)
+        for _ in range(31):
+            poll()
+            clock.shift(60)
+        assert asked(sandbox) - before == 4
+
+    def test_asks_nobody_who_told_just_now(self, provider: Provider, sandbox: Sandbox, clock: Any) -> None:
+        clock.shift(PAUSE)
+        way()
+        before = asked(sandbox)
+        assert poll() == {}
+        assert asked(sandbox) == before
+
+    def test_asks_each_time_where_nothing_is_left(self, provider: Provider, sandbox: Sandbox, clock: Any) -> None:
+        sandbox.set_credits("veesing", 0)
+        before = asked(sandbox)
+        for _ in range(5):
+            poll()
+            clock.shift(60)
+        assert asked(sandbox) - before == 5
+
+    def test_asks_no_provider_that_is_not_in_use(self, provider: Provider, vendor: MakeProvider) -> None:
+        Provider.objects.update(is_active=False)
+        vendor("topthink")
+        assert poll() == {}
+
+    def test_asks_nobody_who_told_while_the_run_was_under_way(self, provider: Provider) -> None:
+        say(stored(provider), 5)
+        assert provider.balance is None, "as this run knows it"
+        assert not balances.take_turn(provider, provider.connect())
+
+    def test_of_many_runs_one_asks(self, provider: Provider, sandbox: Sandbox) -> None:
+        before = asked(sandbox)
+        at_once(10, lambda index: poll())
+        assert asked(sandbox) - before == 1
+
+    @pytest.mark.parametrize(
+        ("fault", "word"),
+        [
+            (Fault.status(500), "failed"),
+            (Fault.garbage(), "failed"),
+            (Fault.refuse("账号或密码错误"), "failed"),
+            (Fault.refuse("缺少参数"), "refused"),
+        ],
+    )
+    def test_who_does_not_tell_is_asked_again(
+        self, fault: Fault, word: str, provider: Provider, sandbox: Sandbox, clock: Any
+    ) -> None:
+        sandbox.misbehave("veesing", fault)
+        assert poll() == {word: 1}
+        assert stored(provider).balance_checked_at is None
+        sandbox.behave()
+        clock.shift(60)
+        assert poll() == {"balance told": 1}
+
+    def test_a_cache_that_fails_keeps_nobody_from_asking(self, provider: Provider, log: Ear) -> None:
+        broken = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9"}
+        with override_settings(CACHES={"default": broken}):
+            assert poll() == {"balance told": 1}
+        assert "a balance may be asked for twice" in log.text
+
+
+class TestChecks:
+    def test_each_provider_has_its_word(self, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox) -> None:
+        fine = vendor("veesing", slug="a-fine", balance_alert=5)
+        vendor("ihuyi", slug="b-low", balance_alert=10)
+        sandbox.set_credits("ihuyi", 9)
+        memory(slug="c-mute")
+        wrong = {"app_id": "2RYN7CQHL1M0000", "app_key": "not the key"}
+        vendor("veesing", slug="d-wrong", credentials=wrong)
+        vendor("veesing", slug="e-gone", is_active=True)
+        Provider.objects.filter(slug="e-gone").update(gateway="gone")
+        vendor("veesing", slug="f-resting", is_active=False)
+        done: list[tuple[int, int]] = []
+        checks = check_balances(progress=lambda *numbers: done.append(numbers))
+        assert {check.provider.slug: check.state.value for check in checks} == {
+            "a-fine": "ok",
+            "b-low": "low",
+            "c-mute": "cannot be asked",
+            "d-wrong": "error",
+            "e-gone": "error",
+        }
+        words = {check.provider.slug: check.error for check in checks if check.error}
+        assert "账号或密码错误" in words["d-wrong"]
+        assert '"gone"' in words["e-gone"]
+        assert done == [(number, 5) for number in range(1, 6)]
+        assert left(fine) == "1000000"
+
+    def test_nothing_left_is_empty_whatever_the_alert(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
+        vendor("veesing", balance_alert=10)
+        sandbox.set_credits("veesing", 0)
+        assert [check.state for check in check_balances()] == [BalanceState.EMPTY]
+
+    def test_ends_when_it_is_asked_to(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
+        vendor("veesing", slug="one")
+        vendor("veesing", slug="two")
+        before = asked(sandbox)
+        assert len(check_balances(stopped=lambda: asked(sandbox) > before)) == 1
+
+    def test_no_transaction_is_held_over_the_network(self, vendor: MakeProvider) -> None:
+        vendor("veesing")
+        with pytest.raises(InsideTransaction, match=r"check_balances\(\)"), transaction.atomic():
+            check_balances()
+
+
+class TestForm:
+    def test_a_new_key_is_another_account(self, account: Provider, vendor: MakeProvider, admin_client: Any) -> None:
+        provider = vendor("ihuyi", balance_alert=5)
+        say(provider, 0)
+        self.save(admin_client, provider, balance_alert="5", credential_account="x", credential_api_key="y")
+        found = stored(provider)
+        assert (found.balance, found.balance_checked_at, found.balance_alarm) == (None, None, "")
+
+    def test_a_new_alert_is_looked_at_at_once(self, vendor: MakeProvider, admin_client: Any) -> None:
+        provider = vendor("ihuyi", balance_alert=5)
+        say(provider, 8)
+        with alarms() as told:
+            self.save(admin_client, provider, balance_alert="9")
+            assert len(told) == 1
+            assert stored(provider).balance_alarm == Alarm.RAISED
+            self.save(admin_client, provider, balance_alert="")
+            assert stored(provider).balance_alarm == ""
+            assert left(provider) == "8"
+        assert len(told) == 1
+
+    def test_what_the_vendor_says_meanwhile_is_not_written_over(
+        self, vendor: MakeProvider, admin_client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        provider = vendor("ihuyi")
+        say(provider, 8)
+        clean = Provider.clean
+
+        def slow(row: Provider) -> None:
+            clean(row)
+            Provider.objects.update(balance=7, balance_alarm=Alarm.MAILED)
+
+        monkeypatch.setattr(Provider, "clean", slow)
+        self.save(admin_client, provider, balance_alert="100", name="Renamed")
+        found = stored(provider)
+        assert (found.name, left(provider), found.balance_alarm) == ("Renamed", "7", Alarm.MAILED)
+
+    def save(self, client: Any, provider: Provider, **fields: str) -> None:
+        form = {
+            "name": provider.name,
+            "slug": provider.slug,
+            "gateway": provider.gateway,
+            "base_url": provider.base_url,
+            "is_active": "on",
+            "priority": "1",
+            "weight": "1",
+            **{f"option_{option.name}": option.default for option in provider.connect().options},
+            **fields,
+        }
+        saved = client.post(f"/admin/smsverify/provider/{provider.pk}/change/", form)
+        assert saved.status_code == 302, saved.context["adminform"].form.errors
+
+
+class TestAdmin:
+    URL = "/admin/smsverify/provider/"
+
+    def action(self, client: Any, *providers: Provider) -> str:
+        chosen = {"action": "ask_balance", "_selected_action": [provider.pk for provider in providers]}
+        return client.post(self.URL, chosen, follow=True).content.decode()  # type: ignore[no-any-return]
+
+    def test_shows_what_is_left_and_since_when(self, vendor: MakeProvider, admin_client: Any, clock: Any) -> None:
+        provider = vendor("ihuyi", balance_alert=5)
+        assert "not told yet" in admin_client.get(self.URL).content.decode()
+        for amount, shown in (
+            ("12.5", "12.5 SMS credits (2026-11-21 20:00:00)<"),
+            ("4", "4 SMS credits (2026-11-21 20:00:00) <strong>⚠ low</strong>"),
+            ("0", "0 SMS credits (2026-11-21 20:00:00) <strong>⚠ nothing left</strong>"),
+        ):
+            Provider.objects.update(balance=amount, balance_checked_at=NOW)
+            for url in (self.URL, f"{self.URL}{provider.pk}/change/"):
+                assert shown in admin_client.get(url).content.decode()
+
+    def test_the_list_makes_no_query_for_each(
+        self, vendor: MakeProvider, admin_client: Any, django_assert_num_queries: Any
+    ) -> None:
+        for number in range(2):
+            vendor("ihuyi", slug=f"first-{number}", balance=1, balance_alert=5)
+        with CaptureQueriesContext(connection) as few:
+            admin_client.get(self.URL)
+        for number in range(20):
+            vendor("ihuyi", slug=f"more-{number}", balance=1, balance_alert=5)
+        with django_assert_num_queries(len(few)):
+            admin_client.get(self.URL)
+
+    def test_asks_at_a_click(self, vendor: MakeProvider, admin_client: Any, sandbox: Sandbox) -> None:
+        provider = vendor("veesing", balance_alert=10)
+        sandbox.set_credits("veesing", 7)
+        page = self.action(admin_client, provider)
+        assert "Veesing: 7 SMS credits" in page
+        assert left(provider) == "7"
+        assert mail.outbox == []
+
+    def test_says_what_the_vendor_says(self, vendor: MakeProvider, admin_client: Any, sandbox: Sandbox) -> None:
+        sandbox.misbehave("veesing", Fault.refuse("IP受限<b>"))
+        page = self.action(admin_client, vendor("veesing"), vendor("qixuntong"))
+        assert "Veesing: 0 IP受限&lt;b&gt;" in page
+        assert "Qixuntong: never told by this vendor" in page
+
+    def test_no_transaction_is_held_meanwhile(
+        self, vendor: MakeProvider, admin_client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held = []
+        call = Gateway.call
+
+        def spy(gateway: Gateway, request: Any) -> Any:
+            held.append(connection.in_atomic_block)
+            return call(gateway, request)
+
+        monkeypatch.setattr(Gateway, "call", spy)
+        self.action(admin_client, vendor("veesing"))
+        assert held == [False]
+
+    def test_who_may_only_look_asks_nobody(self, vendor: MakeProvider, client: Any, sandbox: Sandbox) -> None:
+        from django.contrib.auth.models import Permission, User
+
+        provider = vendor("veesing")
+        user = User.objects.create_user("viewer", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename="view_provider"))
+        client.force_login(user)
+        before = asked(sandbox)
+        self.action(client, provider)
+        assert asked(sandbox) == before
