@@ -35,8 +35,8 @@ def commit(model: type[models.Model], work: Callable[[], T]) -> T:
             except RuntimeError:
                 raise InsideTransaction(
                     "send_code(), send_message(), verify_code(), poll(), check_balances() and what files a text must "
-                    "not run inside a transaction: rolling it back would forget an SMS or a text that a vendor has, give "
-                    "back a guess, or lose what a vendor said. Call them before the atomic block, or, under "
+                    "not run inside a transaction: rolling it back would forget an SMS or a text that a vendor has, "
+                    "give back a guess, or lose what a vendor said. Call them before the atomic block, or, under "
                     "ATOMIC_REQUESTS, from a view decorated with django.db.transaction.non_atomic_requests."
                 ) from None
             return work()
