@@ -248,7 +248,7 @@ def _why_not_submitted(gateway: Gateway, text: Text) -> str:
         case ReviewStatus.APPROVED, _:
             return _final()
         case ReviewStatus.REJECTED, _ if filing_of(text) in gateway.resubmits:
-            return gettext("It was rejected: change it, and file it again as what it is.")
+            return gettext("It was rejected: change it, then file it again after the rejection.")
         case ReviewStatus.REJECTED, _:
             return gettext("It was rejected: copy it as a new draft, change that and file it.")
         case ReviewStatus.DRAFT, remote_id:
