@@ -174,6 +174,15 @@ def test_what_is_approved_is_copied_to_be_changed(client: Client, topthink: Prov
     assert client.post(url("change", "template", copy.pk), form(copy, content="改{code}")).status_code == 302
 
 
+@pytest.mark.parametrize("variables", ["", "null", "[1]", '"x"', "{", '{"code": 1}'])
+def test_variables_that_map_nothing_are_explained(variables: str, client: Client, topthink: Provider) -> None:
+    text = draft(topthink, status="approved", remote_id="234")
+
+    answer = client.post(url("change", "template", text.pk), form(text, variables=variables))
+
+    assert "variables" in answer.context["adminform"].form.errors
+
+
 def test_placeholders_of_what_is_approved_get_our_names(client: Client, topthink: Provider) -> None:
     text = draft(topthink, status="approved", remote_id="235", content="验证码{yzm}，请勿泄露。")
 

@@ -14,6 +14,7 @@ from threading import Timer
 import pytest
 import requests
 from django.db import connection
+from django.utils import timezone
 
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply
 
@@ -131,7 +132,14 @@ def serving(errors: Path, death: str = "") -> Iterator[tuple[str, subprocess.Pop
 def errors(tmp_path: Path) -> Path:
     """What the processes say when they fail; the database has one message that its provider has accepted."""
     credentials = {"account": "a", "api_key": "k"}
-    provider = Provider.objects.create(slug="ihuyi", gateway="ihuyi", webhook_secret=SECRET, credentials=credentials)
+    provider = Provider.objects.create(
+        slug="ihuyi",
+        gateway="ihuyi",
+        webhook_secret=SECRET,
+        credentials=credentials,
+        balance=1,
+        balance_checked_at=timezone.now(),
+    )
     template = provider.templates.create(purpose="login", content="{code}")
     facts = {"provider": provider, "template": template, "phone": PHONE, "purpose": "login"}
     Message.objects.create(remote_id=IDS["ihuyi"], status="accepted", **facts)

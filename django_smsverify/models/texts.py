@@ -133,13 +133,18 @@ class Template(Polled):
     @property
     def vendors_content(self) -> str:
         """What the vendor reviews: the text with the vendor's names in its placeholders."""
-        return texts.renamed(self.content, self.variables)
+        return texts.renamed(self.content, self._names)
 
     def lint(self) -> list[Finding]:
         """What the provider's vendor would say of the content with its signature, the gravest first."""
         signature = self.signature.text if self.signature is not None else ""
-        variables = self.variables if isinstance(self.variables, dict) else {}
-        return lint_content(self.content, _rules_of(self.provider), signature=signature, variables=variables)
+        return lint_content(self.content, _rules_of(self.provider), signature=signature, variables=self._names)
+
+    @property
+    def _names(self) -> dict[str, str]:
+        """What `variables` maps, where it is what it should be."""
+        pairs = self.variables.items() if isinstance(self.variables, dict) else ()
+        return {ours: theirs for ours, theirs in pairs if isinstance(theirs, str)}
 
     def clean(self) -> None:
         names = set(texts.placeholders(self.content))
