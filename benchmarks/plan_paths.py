@@ -19,17 +19,19 @@ from django.urls import reverse
 
 from benchmarks.plan_rows import BIG
 from django_smsverify.costs import today
-from django_smsverify.enums import DeliveryOutcome
+from django_smsverify.enums import DeliveryOutcome, ReviewStatus
 from django_smsverify.exceptions import WrongCode
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.models import Message, Provider, Recipient, Verification
+from django_smsverify.models import Message, Provider, Recipient, Template, Verification
 from django_smsverify.polling import poll
-from django_smsverify.sending import resend_code, send_code
+from django_smsverify.recipients import estimate
+from django_smsverify.sending import resend_code, send_code, send_message
 from django_smsverify.types import Answer, DeliveryEvent, News
 from django_smsverify.verifying import make_proof, redeem_proof, verify_code
 
 Path = Callable[[], object]
 QUESTIONS = 200
+MAILING = "a-mailing"
 CONTROL = "a query that no index serves"
 """That it is found shows that the plans are read."""
 
@@ -62,6 +64,7 @@ def paths() -> Iterator[tuple[str, Path]]:
     yield from visitor_paths(busy)
     yield from vendor_paths()
     yield from command_paths()
+    yield from mailing_paths()
     client = Client()
     client.force_login(User.objects.get_or_create(username="operator", is_staff=True, is_superuser=True)[0])
     for model in BIG:
@@ -108,6 +111,21 @@ def command_paths() -> Iterator[tuple[str, Path]]:
     for by in ("provider", "provider,purpose", "day", "provider,purpose,day"):
         period = {"start": yesterday, "end": today(), "by": by.split(",")}
         yield f"smsverify_costs of two days by {by}", partial(call_command, "smsverify_costs", **period)
+
+
+def mailing_paths() -> Iterator[tuple[str, Path]]:
+    provider = Provider.objects.filter(gateway="memory")[0]
+    notice = Template.objects.create(
+        provider=provider, purpose="notice", content="您好。", status=ReviewStatus.APPROVED
+    )
+    numbers: dict[str, dict[str, str]] = {recipient.phone: {} for recipient in Recipient.objects.order_by("-pk")[:20]}
+    client = Client()
+    client.force_login(User.objects.get_or_create(username="operator", is_staff=True, is_superuser=True)[0])
+    yield "many numbers", lambda: send_message(notice, numbers, batch=MAILING)
+    yield "many numbers, again", lambda: send_message(notice, numbers, batch=MAILING)
+    yield "many numbers, estimate", lambda: estimate(notice, numbers, "another")
+    url = reverse("admin:smsverify_message_changelist")
+    yield "message list of a mailing", partial(look, client, url, batch=MAILING)
 
 
 def list_paths(client: Client, model: type[models.Model]) -> Iterator[tuple[str, Path]]:

@@ -80,7 +80,7 @@ def least_bad(templates: Sequence[Template]) -> Template:
 
 def note(provider: Provider, outcomes: Iterable[Outcome]) -> None:
     """What a call of a provider says of its health."""
-    words = {_is_healthy(outcome): outcome for outcome in outcomes}
+    words = {is_healthy(outcome): outcome for outcome in outcomes}
     if True in words:
         close(provider)
     elif False in words:
@@ -122,7 +122,7 @@ def _extend(cache: BaseCache, provider: Provider, circuit: Circuit, why: str) ->
     logger.error("The circuit of %s stays open for %d s: %s", provider.slug, pause, why)
 
 
-def _is_healthy(outcome: Outcome) -> bool | None:
+def is_healthy(outcome: Outcome) -> bool | None:
     """None for what says nothing: a text or a pace that the vendor does not like."""
     if isinstance(outcome, (GatewayUnavailable, GatewayUncertain)):
         return False

@@ -24,7 +24,7 @@ from .gateways import gateway_class
 from .gateways.base import Outcome
 from .handover import hand_over
 from .models import Message, Provider, Template, Verification
-from .recording import record, withdraw
+from .recording import record, record_all, withdraw
 from .transactions import commit
 
 LEAST_LIFE = timedelta(seconds=60)
@@ -157,13 +157,14 @@ def cancel(message: Message, why: str) -> bool:
 
 
 @sensitive_variables()
-def deliver_batch(batch: Sequence[Message]) -> None:
-    """Hands messages without a code, as `batches` makes them, to their gateway in one call."""
+def deliver_batch(batch: Sequence[Message]) -> list[Outcome]:
+    """Hands messages without a code, as `batches` makes them, to their gateway in one call and returns what became
+    of those that nobody else hands over."""
     outcomes = hand_over(batch, {message.phone: message.values for message in batch})
-    for message, outcome in outcomes:
-        record(message, outcome)
     if outcomes:
+        commit(Message, partial(record_all, outcomes))
         _note(outcomes[0][0], [outcome for _, outcome in outcomes])
+    return [outcome for _, outcome in outcomes]
 
 
 @sensitive_variables()
@@ -183,6 +184,12 @@ def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
             yield list(batch.values())
             batch.clear()
     yield from (list(batch.values()) for batch in open_batches.values() if batch)
+
+
+def calls_for_one(template: Template) -> bool:
+    """Whether each number is likely to be a call of its own."""
+    most, same_text = _manners(template.provider)
+    return most == 1 or (same_text and bool(texts.placeholders(template.content)))
 
 
 def _manners(provider: Provider) -> tuple[int, bool]:

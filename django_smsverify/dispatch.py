@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from .conf import conf
-from .delivering import batches, cancel, deliver, deliver_batch
+from .delivering import cancel, deliver
 from .models import Message, Verification
 
 logger = logging.getLogger("django_smsverify")
@@ -24,26 +24,31 @@ def dispatch_code(verification: Verification, message: Message) -> Message:
     return message
 
 
-def dispatch_many(messages: Iterable[Message]) -> None:
-    """Has messages without a code delivered."""
-    if conf.DISPATCH == "inline":
-        for batch in batches(messages):
-            deliver_batch(batch)
-        return
+def enqueue_many(messages: Iterable[Message], *, keep: bool) -> bool:
+    """Has workers deliver messages without a code; whether the queue could be reached.
+
+    If not, those that no worker was told of stay queued, for the poll, or are withdrawn, as `keep` says.
+    """
     rest = iter(messages)
     while bundle := list(islice(rest, BUNDLE)):
-        if not _enqueue_or_cancel(bundle):
-            # The others would wait for the same.
-            _cancel_all(rest)
+        if not _try_to_enqueue(bundle):
+            if not keep:
+                _cancel_all([*bundle, *rest])
+            return False  # the others would wait for the same
+    return True
 
 
-def _enqueue_or_cancel(messages: Sequence[Message]) -> bool:
+def _enqueue_or_cancel(messages: Sequence[Message]) -> None:
     """A queue that cannot be reached leaves nothing behind that somebody might send later."""
+    if not _try_to_enqueue(messages):
+        _cancel_all(messages)
+
+
+def _try_to_enqueue(messages: Sequence[Message]) -> bool:
     try:
         _enqueue([str(message.pk) for message in messages])
     except Exception as error:
-        logger.error("The task queue failed (%s): nothing is sent.", type(error).__name__)
-        _cancel_all(messages)
+        logger.error("The task queue failed (%s): no worker is told.", type(error).__name__)
         return False
     return True
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from . import circuits
 from .enums import MessageStatus
 from .hearing import SILENCE, adopt_report
 from .models import DeliveryReport, Message, Provider
@@ -33,11 +34,18 @@ BUNDLE = 20
 def deliver_forgotten(limit: int) -> Iterator[str]:
     """Delivers messages whose process or worker died before it claimed them, or has a long queue; codes first."""
     queued = Message.objects.primary().filter(status=MessageStatus.QUEUED, created_at__lt=timezone.now() - FORGOTTEN)
-    for kind, bundle in ((queued.exclude(verification=None), 1), (queued.filter(verification=None), BUNDLE)):
+    texts = queued.filter(verification=None).exclude(provider__in=_resting())
+    for kind, bundle in ((queued.exclude(verification=None), 1), (texts, BUNDLE)):
         ids = list(kind.order_by("created_at").values_list("pk", flat=True)[:limit])
         for start in range(0, len(ids), bundle):
             for _ in range(deliver_waiting(ids[start : start + bundle])):
                 yield "taken up"
+
+
+def _resting() -> list[int]:
+    """The providers whose circuits are open: a code may go another way, a text waits for its own."""
+    every = Provider.objects.primary().values_list("pk", flat=True)
+    return [pk for pk, circuit in circuits.open_circuits(every).items() if circuit.is_resting]
 
 
 def give_up_stuck(limit: int) -> Iterator[str]:

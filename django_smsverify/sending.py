@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -10,13 +9,13 @@ from uuid import UUID
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from . import circuits, phones, routing, texts, throttling
+from . import circuits, phones, routing, throttling
 from .conf import conf
-from .delivering import least_life, queue, segments
-from .dispatch import dispatch_code, dispatch_many
+from .delivering import least_life, queue
+from .dispatch import dispatch_code
 from .enums import MessageStatus, Reason
 from .exceptions import CodeExpired, NoRoute, PhoneRejected
-from .gateways import gateway_class
+from .mailing import send_message as send_message
 from .models import Message, Recipient, Template, Verification
 from .transactions import commit
 
@@ -118,50 +117,3 @@ def _less_doubtful_first(verification: Verification, templates: list[Template]) 
     }
     doubtful = (MessageStatus.SENDING, MessageStatus.UNKNOWN)
     return sorted(templates, key=lambda template: last.get(template.provider_id) in doubtful)
-
-
-@sensitive_variables()
-def send_message(template: Template, recipients: Mapping[str, Mapping[str, str]]) -> list[Message]:
-    """Sends an approved text without a code to many numbers, in batches where the vendor takes them.
-
-    `recipients` maps each number to the values of the template's placeholders. The site decides who gets
-    it: no allowance is asked or spent. The template's provider gets it, whatever its balance. Returns a
-    message for each number, in order; what became of it is its `status`.
-
-    Raises ValueError for a template with `{code}`, one that may not be used now, missing or surplus values
-    and numbers given twice; InvalidPhone, PhoneNotSupported, InvalidGateway and InsideTransaction. Then
-    nothing was sent.
-    """
-    gateway_class(template.provider.gateway)  # raises when there is none
-    messages = [
-        Message(
-            provider=template.provider,
-            template=template,
-            phone=phone,
-            purpose=template.purpose,
-            values=own,
-            segments=segments(template, own),
-        )
-        for phone, own in _checked(template, recipients).items()
-    ]
-    commit(Message, lambda: Message.objects.primary().bulk_create(messages))
-    dispatch_many(messages)
-    return messages
-
-
-@sensitive_variables()
-def _checked(template: Template, recipients: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    names = set(texts.placeholders(template.content))
-    if "code" in names:
-        raise ValueError(f"The template {template} has {{code}}: it is for send_code(), not for send_message().")
-    if not Template.objects.routable().filter(pk=template.pk).exists():
-        raise ValueError(f"The template {template} is not approved and active, or its signature or provider is not.")
-    values: dict[str, dict[str, str]] = {}
-    for written, own in recipients.items():
-        phone = phones.parse(written)
-        if phone in values:
-            raise ValueError(f"The number {phones.mask(phone)} is given twice.")
-        if own.keys() != names or not all(map(texts.is_text, own.values())):
-            raise ValueError(f"Give {phones.mask(phone)} a text for each of: {', '.join(sorted(names)) or 'nothing'}.")
-        values[phone] = dict(own)
-    return values

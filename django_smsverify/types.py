@@ -35,7 +35,7 @@ class Option:
     initial: str = ""
     """The default where there are no choices."""
     is_number: bool = False
-    """Whether the text is digits, or blank."""
+    """Whether it is a whole number from 1 to 999, or blank."""
     is_address: bool = False
     """Whether credentials travel there: a safe URL, and a new one asks for the credentials again."""
     help_text: StrOrPromise = ""

@@ -27,18 +27,20 @@ STALE = timedelta(hours=24)
 
 
 def deliver_waiting(ids: Iterable[UUID | str]) -> int:
-    """Delivers messages that still are queued and returns how many were; the others are left to whoever has them.
+    """Takes care of messages that still are queued and returns of how many; the others are left to whoever has them.
 
-    One that fails for a bug keeps no other, and is not tried again.
+    One that fails for a bug keeps no other, and is not tried again. A text whose provider's circuit is open stays
+    queued, for the poll.
     """
     queued = Message.objects.primary().filter(pk__in=list(ids), status=MessageStatus.QUEUED).order_by("created_at")
     related = ("provider", "template__provider", "template__signature", "verification__recipient")
     messages = list(queued.select_related(*related))
-    texts = [message for message in messages if message.verification is None and not _is_void(message)]
+    texts = [message for message in messages if message.verification is None and not is_void(message)]
     codes = [[message] for message in messages if message.verification is not None]
+    left = 0
     for batch in [*codes, *batches(texts)]:
         try:
-            _deliver(batch)
+            left += 0 if _deliver(batch) else len(batch)
         except Exception as error:
             # Without its words, which may hold a number.
             frames = "".join(traceback.format_tb(error.__traceback__))
@@ -46,10 +48,10 @@ def deliver_waiting(ids: Iterable[UUID | str]) -> int:
             logger.error("The delivery by %s failed with %s:\n%s", batch[0].provider.slug, name, frames)
             for message in batch:
                 cancel(message, f"its delivery failed with {name}: see the log")
-    return len(messages)
+    return len(messages) - left
 
 
-def _is_void(message: Message) -> bool:
+def is_void(message: Message) -> bool:
     """Whether a text without a code can or should not be sent any more; it is then withdrawn."""
     why = ""
     if timezone.now() - message.created_at > STALE:
@@ -71,15 +73,19 @@ def _is_usable(message: Message) -> bool:
     return usable.filter(pk=message.template_id, provider=message.provider_id).exists()
 
 
-def _deliver(batch: Sequence[Message]) -> None:
+def _deliver(batch: Sequence[Message]) -> bool:
+    """False when the provider is left alone for now, which only a code can go around."""
     message, verification = batch[0], batch[0].verification
     if verification is None:
+        if circuits.choose([message.template]) is None:
+            return False
         deliver_batch(batch)
-        return
+        return True
     toll = Toll.of(message.phone, message.created_at)
     if _ends_unsent(verification, message):
         # Nobody waits for the answer who could give back what was taken of the shared limits.
         toll.refund(*throttling.SHARED)
+    return True
 
 
 def _ends_unsent(verification: Verification, message: Message) -> bool:

@@ -25,6 +25,7 @@ PHONE = "+8613800138000"
 CODE_TEXT = "您的验证码是{code}，{minutes}分钟内有效。"
 REMOTE_IDS = {"topthink": "234", "veesing": "540", "ihuyi": "2001"}
 NOTICE_IDS = {"topthink": "236", "ihuyi": "2002"}
+PLAIN_IDS = {"topthink": "237", "ihuyi": "2003"}
 VENDORS = tuple(catalogue.CREDENTIALS)
 SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own.values())
 

@@ -399,7 +399,7 @@ def test_the_choice_of_an_option_is_saved_and_shown(desk: Desk) -> None:
     provider = Provider.objects.get()
     html = desk.get(page(provider, "change")).content.decode()
 
-    assert provider.options == {"password": "dynamic", "mode": "template", "format": "json"}
+    assert provider.options == {"password": "dynamic", "mode": "template", "format": "json", "pace": "10"}
     assert '<option value="template" selected>' in html
 
 

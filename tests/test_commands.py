@@ -117,9 +117,20 @@ class TestSend:
 
         assert not MemoryGateway.outbox
 
-    @pytest.mark.parametrize("args", [[], ["13800138000"], ["--purpose", "login"]])
-    def test_asks_for_number_and_purpose(self, args: list[str]) -> None:
-        with pytest.raises(CommandError, match="the following arguments are required"):
+    @pytest.mark.parametrize(
+        "args",
+        [
+            [],
+            ["13800138000"],
+            ["--purpose", "login"],
+            ["--file", "x.csv"],
+            ["--template", "1"],
+            ["13800138000", "--purpose", "login", "--file", "x.csv", "--template", "1"],
+            ["13800138000", "--file", "x.csv", "--template", "1"],
+        ],
+    )
+    def test_asks_for_number_and_purpose_or_for_file_and_template(self, args: list[str]) -> None:
+        with pytest.raises(CommandError, match="Give PHONE and --purpose for a code, or --file and --template"):
             call_command("smsverify_send", *args)
 
 

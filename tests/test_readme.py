@@ -198,6 +198,9 @@ def test_the_python_of_the_readme_runs(memory: MakeProvider) -> None:
 
     assert found["phone"] == PHONE
     assert [message.status for message in found["messages"]] == ["accepted"]
+    found["recipients"] = {"13800138001": {"name": "李女士"}}
+    exec(snippet("messages = send_message(template, recipients"), found)
+    assert [message.batch for message in found["messages"]] == ["2026-12 maintenance"]
 
 
 def test_the_filing_of_the_readme_is_done(vendor: MakeProvider, sandbox: Sandbox) -> None:

@@ -16,6 +16,7 @@ def filtered_by(admin: ModelAdmin[Any], lookup: str) -> bool:
     Django allows any field of the model and of those beyond a filter, so that `?phone__startswith=…` or
     `?provider__webhook_secret__startswith=…` would tell what is hidden, letter by letter.
     """
-    filters = {entry[0] if isinstance(entry, (list, tuple)) else entry for entry in admin.list_filter}
+    named = (entry[0] if isinstance(entry, (list, tuple)) else entry for entry in admin.list_filter)
+    filters = {getattr(entry, "parameter_name", entry) for entry in named}
     field, _, asked = lookup.partition("__")
     return field in filters and asked in FILTERS_ASK

@@ -21,6 +21,7 @@ from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, ReportBatch, Template, Verification
 
+from .batches import BatchFilter, counted
 from .costs import CostsPage
 from .lookups import filtered_by
 
@@ -198,7 +199,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "cost",
         "created_at",
     )
-    list_filter = ("status", "provider", ("purpose", PurposeFilter), "error_reason", "created_at")
+    list_filter = ("status", "provider", ("purpose", PurposeFilter), "error_reason", "created_at", BatchFilter)
     inlines = (DeliveryReportInline, ReplyInline)
     fields = (
         "id",
@@ -207,6 +208,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "verification",
         "provider",
         "template",
+        "batch",
         "attempt",
         "status",
         "remote_id",
@@ -222,6 +224,11 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "settled_at",
     )
     readonly_fields = fields
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        batch = request.GET.get("batch")
+        told = {"subtitle": counted(batch)} if batch else {}
+        return super().changelist_view(request, {**told, **(extra_context or {})})
 
 
 @admin.register(DeliveryReport)

@@ -9,6 +9,7 @@ from django_smsverify.models import Signature, Template
 from .deleting import KeptByRecords
 from .filing import FiledAdmin
 from .filing_forms import AdoptTemplateForm
+from .sending import SendsToMany
 
 
 @admin.register(Signature)
@@ -20,7 +21,7 @@ class SignatureAdmin(FiledAdmin):
 
 
 @admin.register(Template)
-class TemplateAdmin(FiledAdmin, KeptByRecords):
+class TemplateAdmin(SendsToMany, FiledAdmin, KeptByRecords):
     adopt_form = AdoptTemplateForm
     kept_by = ("messages",)
     list_display = ("name", "purpose", "provider", "signature", "remote_id", "status", "reason", "is_active")

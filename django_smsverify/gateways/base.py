@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 import requests
@@ -13,6 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_smsverify.enums import Filing, Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain, InvalidCallback
+from django_smsverify.linting import value_problem
 from django_smsverify.types import (
     Acceptance,
     Account,
@@ -25,6 +27,7 @@ from django_smsverify.types import (
     ReviewEvent,
 )
 
+from .dialect import PACE as PACE
 from .dialect import PROXY as PROXY
 from .dialect import Dialect
 from .dialect import Outcome as Outcome
@@ -41,6 +44,7 @@ from .hygiene import (
 )
 from .reading import SHAPE_ERRORS, amount, amount_if_any
 from .transport import HTTPTransport, Transport
+from .writing import ordered_values
 
 T = TypeVar("T")
 logger = logging.getLogger("django_smsverify")
@@ -66,11 +70,39 @@ class Gateway(Dialect):
     @sensitive_variables()
     def send(self, sms: OutgoingSMS) -> dict[str, Outcome]:
         """Hands one text over and returns what became of each number; never raises a GatewayError."""
+        outcomes: dict[str, Outcome] = {**self._refused(sms)}
+        rest = {phone: values for phone, values in sms.recipients.items() if phone not in outcomes}
         try:
-            outcomes = self.deliver(sms)
+            outcomes |= self.deliver(replace(sms, recipients=rest)) if rest else {}
         except GatewayError as error:
-            outcomes = dict.fromkeys(sms.recipients, error)
-        return {phone: self._told(outcomes.get(phone), sms) for phone in sms.recipients}
+            outcomes |= dict.fromkeys(rest, error)
+        unnamed = GatewayUncertain("the vendor's answer does not name this number")
+        found = {phone: outcomes.get(phone, unnamed) for phone in sms.recipients}
+        # Each once: hundreds of numbers may share one, and to free it of secrets takes a while.
+        told = {key: self._told(outcome, sms) for key, outcome in {id(one): one for one in found.values()}.items()}
+        return {phone: told[id(outcome)] for phone, outcome in found.items()}
+
+    @sensitive_variables()
+    def require_sendable(self, sms: OutgoingSMS, phone: str) -> None:
+        """Raises GatewayRejected for a number, or for values, that the vendor could only refuse."""
+        self._built(partial(self.check_recipient, sms, phone))
+        rules = self.rules_for(self.account.options)
+        problems = filter(
+            None, (value_problem(rules, value) for value in self._built(partial(ordered_values, sms, phone)))
+        )
+        if why := next(problems, None):
+            raise GatewayRejected(why, reason=Reason.CONTENT, error_code="value")
+
+    @sensitive_variables()
+    def _refused(self, sms: OutgoingSMS) -> dict[str, GatewayError]:
+        """The numbers that the vendor need not be asked about, and why; each by itself."""
+        refused: dict[str, GatewayError] = {}
+        for phone in sms.recipients:
+            try:
+                self.require_sendable(sms, phone)
+            except GatewayError as error:
+                refused[phone] = error
+        return refused
 
     def read_push(self, push: Push) -> News:
         """What one call of our webhook says, fit to be stored; raises InvalidCallback when that is nothing."""
@@ -160,7 +192,7 @@ class Gateway(Dialect):
         raise failure
 
     @sensitive_variables()
-    def _built(self, build: Callable[[], requests.Request]) -> requests.Request:
+    def _built(self, build: Callable[[], T]) -> T:
         """A request that cannot be built has certainly not been sent, whatever the reason."""
         try:
             return build()
@@ -202,10 +234,8 @@ class Gateway(Dialect):
         return f"HTTP {answer.status}: {' '.join(answer.text.split())}"
 
     @sensitive_variables()
-    def _told(self, outcome: Outcome | None, sms: OutgoingSMS) -> Outcome:
+    def _told(self, outcome: Outcome, sms: OutgoingSMS) -> Outcome:
         """The outcome with the vendor's words freed of numbers, values and keys, which vendors like to repeat."""
-        if outcome is None:
-            return GatewayUncertain("the vendor's answer does not name this number")
         remote_id = storable(outcome.remote_id, LONGEST_WORD)
         if isinstance(outcome, Acceptance):
             return replace(outcome, remote_id=remote_id, balance=amount_if_any(outcome.balance))

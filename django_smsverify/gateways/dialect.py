@@ -39,6 +39,13 @@ PROXY = Option(
     is_address=True,
     help_text=_("Such as http://10.0.0.5:3128; blank: none. Proxy settings of the environment are ignored."),
 )
+PACE = Option(
+    name="pace",
+    label=_("Calls per second"),
+    is_number=True,
+    initial="10",
+    help_text=_("When many numbers are sent to at once. No vendor documents its limit: ask yours before you raise it."),
+)
 
 
 class Dialect:
@@ -53,7 +60,7 @@ class Dialect:
     base_url: ClassVar[str] = ""
     """The vendor's own address, for providers that leave theirs blank."""
     credentials: ClassVar[tuple[Credential, ...]] = ()
-    options: ClassVar[tuple[Option, ...]] = (PROXY,)
+    options: ClassVar[tuple[Option, ...]] = (PROXY, PACE)
     reasons: ClassVar[Mapping[str, Reason]] = {}
     """The vendor's codes as text to our reasons; what is not listed is OTHER."""
     billing: ClassVar[Billing] = Billing.SUBMITTED
@@ -93,8 +100,14 @@ class Dialect:
     balance_unit: ClassVar[StrOrPromise] = _("SMS credits")
     """What a balance counts, for the operator; not money with the vendors that are known to tell one."""
 
+    def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
+        """Raises GatewayRejected for a number that the vendor could only refuse; the others go out.
+
+        What is wrong with a value by `text_rules` is found without it.
+        """
+
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
-        """The vendor's request; raises GatewayRejected for what the vendor could only refuse."""
+        """The vendor's request; raises GatewayRejected for what the vendor could only refuse, whoever gets it."""
         raise NotImplementedError
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:

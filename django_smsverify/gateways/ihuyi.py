@@ -32,9 +32,9 @@ from django_smsverify.types import (
     ReviewEvent,
 )
 
-from .base import PROXY, Gateway, Outcome
+from .base import PACE, PROXY, Gateway, Outcome
 from .reading import amount, china_time, e164, each, form_row, json_object, kept, one_of, stated, word
-from .writing import forbid, full_text, ordered_values
+from .writing import full_text, ordered_values
 
 REVIEWS = {"2": ReviewStatus.APPROVED, "0": ReviewStatus.REJECTED}
 
@@ -69,6 +69,7 @@ class IhuyiGateway(Gateway):
             help_text=_("Characters; the vendor names the account's limit when it refuses with 40722. Blank: none."),
         ),
         PROXY,
+        PACE,
     )
     reasons = {
         **dict.fromkeys(("400", "401", "402", "405", "4050", "40501", "40502", "40505"), Reason.ACCOUNT),
@@ -100,15 +101,14 @@ class IhuyiGateway(Gateway):
             value_refuses="|" if options.get("mode") == "template" else "",  # it separates values
         )
 
+    def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
+        self.mobile(phone)
+
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         (phone,) = sms.recipients
         mobile, template = self.mobile(phone), self.option("mode") == "template"
-        if template:
-            values = ordered_values(sms, phone)
-            forbid(r"\|", values, "a value may not contain | at this vendor")
-            content = "|".join(values)
-        else:
-            content = full_text(sms, phone)  # the vendor adds the signature itself
+        # The vendor adds the signature itself.
+        content = "|".join(ordered_values(sms, phone)) if template else full_text(sms, phone)
         fields = self.authorized(mobile, content, {"mobile": mobile, "content": content})
         if template:
             fields["templateid"] = sms.template_id

@@ -51,6 +51,9 @@ class QixuntongGateway(Gateway):
     max_recipients = 200
     same_text = True
 
+    def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
+        self.mobile(phone)
+
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         text = full_text(sms, next(iter(sms.recipients)))
         query = {

@@ -30,7 +30,7 @@ from django_smsverify.types import (
     ReviewEvent,
 )
 
-from .base import PROXY, Gateway, Outcome
+from .base import PACE, PROXY, Gateway, Outcome
 from .reading import china_time, e164, each, json_object, json_rows, kept, one_of, stated, word
 from .writing import named_values
 
@@ -70,6 +70,7 @@ class TopThinkGateway(Gateway):
             help_text=_("“header” keeps it out of URLs."),
         ),
         PROXY,
+        PACE,
     )
     # Its page, 计费规则: 最终的计费也是以发信记录里面的成功次数来计费; 最终按照实际发送成功的短信条数计费.
     billing = Billing.DELIVERED
@@ -86,6 +87,9 @@ class TopThinkGateway(Gateway):
         longest_value=50,
         topics=CARRIERS | LISTED | {"surgery", "medicine"},  # 签名及模板审核要求, and 医疗 in the head of the page
     )
+
+    def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
+        self.mobile(phone)
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         (phone,) = sms.recipients

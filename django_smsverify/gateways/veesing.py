@@ -27,9 +27,9 @@ from django_smsverify.types import (
     ReplyEvent,
 )
 
-from .base import PROXY, Gateway, Outcome
+from .base import PACE, PROXY, Gateway, Outcome
 from .reading import amount, amount_if_any, china_time, e164, each, form_row, json_object, kept, one_of, word
-from .writing import forbid, ordered_values
+from .writing import ordered_values
 
 OUTCOMES = {"1": DeliveryOutcome.DELIVERED, "0": DeliveryOutcome.UNDELIVERED}
 
@@ -51,6 +51,7 @@ class VeeSingGateway(Gateway):
             help_text=_("The vendor documents a form, and sends the keys in the address itself: use what works."),
         ),
         PROXY,
+        PACE,
     )
     # By a part of the message, in NFKC: the vendor's own samples differ in punctuation.
     reasons = {
@@ -78,14 +79,16 @@ class VeeSingGateway(Gateway):
         refuses_emoji=True,  # 短信内容不支持插入表情符号
     )
 
-    def build_send(self, sms: OutgoingSMS) -> requests.Request:
-        (phone,) = sms.recipients
+    def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
+        self.mobile(phone)
         if len(texts.placeholders(sms.content)) != 1:
             why = "this vendor's templates have exactly one variable, the code"
             raise GatewayRejected(why, reason=Reason.CONTENT, error_code="template")
-        values = ordered_values(sms, phone)
-        forbid(r"\A(?![0-9]{2,8}\Z)", values, "this vendor takes 2 to 8 digits as the variable")
-        fields = {"phone": self.mobile(phone), "templateId": sms.template_id, "variables": values[0]}
+
+    def build_send(self, sms: OutgoingSMS) -> requests.Request:
+        (phone,) = sms.recipients
+        (value,) = ordered_values(sms, phone)
+        fields = {"phone": self.mobile(phone), "templateId": sms.template_id, "variables": value}
         return self.form("/smsApi/verifyCode", {**self.keys(), **fields})
 
     def keys(self) -> dict[str, str]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 from django_smsverify import texts
-from django_smsverify.enums import Reason
-from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.types import OutgoingSMS
 
 
@@ -24,9 +20,3 @@ def named_values(sms: OutgoingSMS, phone: str) -> dict[str, str]:
     """The values for one number under the vendor's names."""
     values = sms.recipients[phone]
     return {sms.variables.get(name, name): values[name] for name in texts.placeholders(sms.content)}
-
-
-def forbid(pattern: str, values: list[str], why: str) -> None:
-    """Refuses values that the vendor's syntax cannot carry, before anything is sent."""
-    if any(re.search(pattern, value) for value in values):
-        raise GatewayRejected(why, reason=Reason.CONTENT, error_code="value")

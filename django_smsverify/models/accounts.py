@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import timedelta
 
@@ -25,6 +26,7 @@ from django_smsverify.types import Account
 
 BELIEVED = timedelta(hours=1)
 """How long a provider is passed over because nothing was left."""
+NUMBER = re.compile("[1-9][0-9]{0,2}", re.ASCII)
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 
@@ -128,8 +130,9 @@ class Provider(models.Model):
             if not isinstance(value, str) or (choices and value and value not in choices):
                 allowed = ", ".join(choices) or "text"
                 raise ValidationError({"options": _("%(name)s: use %(allowed)s.") % {"name": name, "allowed": allowed}})
-            if value and known[name].is_number and not (value.isascii() and value.isdecimal() and len(value) < 10):
-                raise ValidationError({"options": ValidationError(_("Write a whole number in digits."), code=name)})
+            if value and known[name].is_number and not NUMBER.fullmatch(value):
+                why = ValidationError(_("Write a whole number from 1 to 999."), code=name)
+                raise ValidationError({"options": why})
             if value and known[name].is_address:
                 self._clean_address(name, value)
 

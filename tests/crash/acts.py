@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import Any
 
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from sandbox.catalogue import CREDENTIALS
+from sandbox.catalogue import CREDENTIALS, PLAIN_TEXT
 
 from django_smsverify import filing, phones
 from django_smsverify.exceptions import FilingRefused, SMSVerifyError
@@ -27,13 +27,18 @@ from django_smsverify.models import (
 from django_smsverify.sending import resend_code, send_code
 from django_smsverify.verifying import verify_code
 from django_smsverify.waiting import deliver_waiting
-from tests.conftest import CODE_TEXT, REMOTE_IDS, add_template
+from tests.conftest import CODE_TEXT, PLAIN_IDS, REMOTE_IDS, add_template
+
+from .deaths import before, until_answered
+from .points import ANSWER
 
 SECRET = "A-SECRET-of-these-tests-alone"
 PURPOSES = {"ihuyi": ("payment",), "topthink": ("login", "payment")}
 """Of each provider, the first to be tried first."""
 OPTIONS = {"topthink": {"http_method": "POST"}}
 """So that a request has a body that may be missing."""
+MAILING_OPTIONS = {"apispace": {"report_host": "http://127.0.0.1:9"}}
+"""Without reports, what the process knew is what is told."""
 
 
 def warm_up() -> None:
@@ -157,3 +162,41 @@ def reports() -> list[str]:
 def askers() -> list[str]:
     """The numbers for which a code was asked for."""
     return list(Verification.objects.values_list("phone", flat=True))
+
+
+def stage_mailing(gateway: str, base_url: str) -> None:
+    """A site with one provider, a text for many, and nothing sent."""
+    for model in (DeliveryReport, Message, Verification, Recipient, Template, Signature, Provider):
+        model._default_manager.all().delete()
+    provider = Provider.objects.create(
+        name=gateway,
+        slug=gateway,
+        gateway=gateway,
+        base_url=base_url,
+        credentials=dict(CREDENTIALS[gateway]),
+        options={"pace": "999", **MAILING_OPTIONS.get(gateway, {})},
+    )
+    add_template(provider, "notice", PLAIN_TEXT, PLAIN_IDS.get(gateway, ""))
+
+
+def mail(file: str) -> str:
+    """What the operator's command says, and how it ends."""
+    said = StringIO()
+    try:
+        call_command("smsverify_send", file=file, template=str(Template.objects.get().pk), stdout=said)
+    except CommandError as error:
+        print(error, file=said)
+    return said.getvalue()
+
+
+def mail_and_die(file: str, nth: int) -> str:
+    """Killed when the vendor has taken the nth call and its answer has come, unread."""
+    before(ANSWER, nth, first=until_answered)()
+    return mail(file)
+
+
+def mailed() -> dict[str, str]:
+    """The status of each number's message; raises when a number has two."""
+    found = list(Message.objects.values_list("phone", "status"))
+    assert len(found) == len(dict(found))
+    return dict(found)

@@ -79,10 +79,20 @@ def test_a_value_with_a_separator_is_refused_unsent(value: str) -> None:
     assert DESK.refused_unsent(sms("{name}", name=value)) == ("rejected", "content", "value")
 
 
-def test_one_bad_value_refuses_its_whole_batch_unsent() -> None:
-    text = replace(BATCH, recipients={FIRST: {"code": "1234"}, SECOND: {"code": "4;1"}})
+@pytest.mark.parametrize(
+    ("other", "values", "why"),
+    [(SECOND, {"code": "4;1"}, ("content", "value")), (HONG_KONG, {"code": "4321"}, ("other", "not-mainland"))],
+)
+def test_what_the_vendor_could_only_refuse_keeps_no_other_number(
+    other: str, values: dict[str, str], why: tuple[str, str]
+) -> None:
+    text = replace(BATCH, recipients={FIRST: {"code": "1234"}, other: values})
 
-    assert DESK.refused_unsent(text) == ("rejected", "content", "value")
+    outcomes = DESK.outcomes(ACCEPTED["apispace"], text)
+
+    assert verdict(outcomes[FIRST])[0] == "accepted"
+    assert verdict(outcomes[other]) == ("rejected", *why)
+    assert json.loads(body_of(DESK.request(text)))["params"] == "15800000000,1234"
 
 
 def test_full_width_separators_are_ordinary_characters() -> None:

@@ -245,5 +245,6 @@ def test_the_api_gateways_refusal_is_the_accounts_fault(status: int, words: str)
     assert words in str(outcome)
 
 
-def test_one_number_outside_the_mainland_refuses_its_batch_unsent() -> None:
-    assert DESK.refused_unsent(sms("x", FIRST, HONG_KONG)) == ("rejected", "other", "not-mainland")
+def test_a_number_outside_the_mainland_is_refused_unsent_and_keeps_no_other() -> None:
+    assert DESK.refused_unsent(sms("x", HONG_KONG)) == ("rejected", "other", "not-mainland")
+    assert "mobile=13800000001" in str(DESK.request(sms("x", FIRST, HONG_KONG)).url)

@@ -1,4 +1,4 @@
-"""manage.py smsverify_send PHONE --purpose P"""
+"""manage.py smsverify_send PHONE --purpose P, and manage.py smsverify_send --file F --template T"""
 
 from __future__ import annotations
 
@@ -8,20 +8,42 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.management.many import send_file
 from django_smsverify.phones import mask
 from django_smsverify.sending import send_code
 
 
 class Command(BaseCommand):
-    help = "Sends a code to a number, as the endpoint would, to see that providers and templates work."
+    help = (
+        "Sends a code to a number, as the endpoint would, to see that providers and templates work. Or, with --file "
+        "and --template, an approved text without a code to the numbers in a file, to each of them once: the same "
+        "command again goes on where the last one was killed or stopped."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("phone", help="such as 13800138000")
-        parser.add_argument("--purpose", required=True, help="such as login")
+        parser.add_argument("phone", nargs="?", help="such as 13800138000")
+        parser.add_argument("--purpose", help="of the code, such as login")
+        parser.add_argument("--file", help="CSV: a column phone, and one for each placeholder of the template")
+        parser.add_argument("--template", help="its id or name")
+        parser.add_argument("--batch", help="the mailing's name; default: made of the template and what is in the file")
+        parser.add_argument("--again", action="store_true", help="a new mailing, also to those who got the same before")
+        parser.add_argument("--unsent-of", metavar="BATCH", help="only to those whom that mailing was not sent to")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be sent")
+        parser.add_argument("--skip-bad", action="store_true", help="leave out lines that cannot be sent to")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        code = bool(options["phone"] and options["purpose"])
+        file = bool(options["file"] and options["template"])
+        if code == file or bool(options["phone"]) == bool(options["file"]):
+            raise CommandError("Give PHONE and --purpose for a code, or --file and --template for a text to many.")
+        if code:
+            self._send_code(options["phone"], options["purpose"])
+        else:
+            send_file(self.stdout, options)
+
+    def _send_code(self, phone: str, purpose: str) -> None:
         try:
-            verification = send_code(options["phone"], options["purpose"])
+            verification = send_code(phone, purpose)
         except SMSVerifyError as error:
             raise CommandError(f"{error} ({error.code})") from None
         for message in verification.messages.select_related("provider").order_by("created_at"):

@@ -1,0 +1,165 @@
+"""A text to many numbers from the admin: a list, a look at what would be sent, and a batch that is sent once."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+from django_smsverify import recipients
+from django_smsverify.conf import conf
+from django_smsverify.exceptions import SMSVerifyError, UndecryptableValue
+from django_smsverify.fields import Ciphertext, decrypt, encrypt
+from django_smsverify.mailing import queue_up
+from django_smsverify.models import Template
+from django_smsverify.recipients import NumberList, UnreadableList, batch_name, estimate
+
+MOST_BYTES = 1024 * 1024
+"""Of a list; the form in which it comes back must not be larger than Django takes."""
+MOST_PROBLEMS = 100
+"""Shown at once."""
+
+
+class ListForm(forms.Form):
+    """A list of numbers, as a file or as lines."""
+
+    file = forms.FileField(
+        label=_("File"),
+        required=False,
+        help_text=_("CSV in UTF-8 or GB18030, at most 1 MB: a column phone, and one for each placeholder of the text."),
+    )
+    lines = forms.CharField(label=_("or lines"), required=False, widget=forms.Textarea(attrs={"rows": 10}))
+    skip_bad = forms.BooleanField(label=_("Leave out lines that cannot be sent to"), required=False)
+    again = forms.BooleanField(label=_("A new mailing, also to those who got the same before"), required=False)
+
+    def __init__(self, template: Template, *args: Any) -> None:
+        super().__init__(*args)
+        self.template, self.found = template, NumberList()
+
+    @sensitive_variables()
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if bool(given.get("file")) == bool(given.get("lines")):
+            raise ValidationError(_("Give a file or some lines, one of the two."))
+        if given["file"] and given["file"].size > MOST_BYTES:
+            raise ValidationError(_("The file is larger than 1 MB: use manage.py smsverify_send --file."))
+        content = given["file"].read() if given["file"] else given["lines"].encode()
+        try:
+            self.found = recipients.read(content, self.template)
+        except (UnreadableList, ImproperlyConfigured) as error:
+            raise ValidationError(str(error)) from None
+        if self.found.problems and not given["skip_bad"]:
+            raise ValidationError(_("Nothing is sent: mend the lines that are named here, or leave them out."))
+        return given
+
+
+class SendsToMany(admin.ModelAdmin):
+    """Templates without a code can be sent to many numbers, by those who may add messages."""
+
+    def get_urls(self) -> list[Any]:
+        # Each chunk of rows is committed by itself, whatever ATOMIC_REQUESTS says.
+        view = transaction.non_atomic_requests(self.admin_site.admin_view(sensitive_post_parameters()(self.many_view)))
+        return [path("<int:pk>/many/", view, name="smsverify_template_many"), *super().get_urls()]
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("smsverify.add_message")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Beside those that a subclass names."""
+        found: dict[str, Any] = super().get_actions(request)
+        own = self.get_action("send_to_many") if self.has_send_permission(request) else None
+        return {**found, own[1]: own} if own else found
+
+    @admin.action(description=_("Send to many numbers…"))
+    def send_to_many(self, request: HttpRequest, rows: QuerySet[Template]) -> HttpResponse | None:
+        if len(rows) == 1:
+            return HttpResponseRedirect(reverse("admin:smsverify_template_many", args=[rows[0].pk]))
+        self.message_user(request, gettext("Choose one template."), messages.ERROR)
+        return None
+
+    @sensitive_variables()
+    def many_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_send_permission(request):
+            raise PermissionDenied
+        template = get_object_or_404(Template.objects.select_related("provider", "signature"), pk=pk)
+        if template.carries_code or not Template.objects.routable().filter(pk=pk).exists():
+            why = gettext("%s has a code, or it, its signature or its provider is not approved and active.") % template
+            self.message_user(request, why, messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:smsverify_template_changelist"))
+        if request.POST.get("mailing"):
+            return self._queue(request, template)
+        form = ListForm(template, request.POST or None, request.FILES or None)
+        shown = _preview(template, form) if form.is_valid() else {}
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Send “%s” to many numbers") % template,
+            "template": template,
+            "form": form,
+            "problems": form.found.problems[:MOST_PROBLEMS],
+            "more_problems": len(form.found.problems[MOST_PROBLEMS:]),
+            "workers": conf.DISPATCH != "inline",
+            **shown,
+        }
+        return TemplateResponse(request, "admin/smsverify/template/send_to_many.html", context)
+
+    @sensitive_variables()
+    def _queue(self, request: HttpRequest, template: Template) -> HttpResponse:
+        """However often it is called for one preview, each number gets one message."""
+        try:
+            batch, numbers = _opened(request.POST["mailing"], template)
+            queue_up(template, numbers, batch)
+        except (ValueError, SMSVerifyError, ImproperlyConfigured) as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(request.path)
+        told = {"count": len(numbers), "batch": batch}
+        self.log_change(request, template, gettext("Sent to %(count)d numbers, batch %(batch)s") % told)
+        self.message_user(request, gettext("%d numbers are queued.") % len(numbers), messages.SUCCESS)
+        return HttpResponseRedirect(f"{reverse('admin:smsverify_message_changelist')}?{urlencode({'batch': batch})}")
+
+
+@sensitive_variables()
+def _preview(template: Template, form: ListForm) -> dict[str, Any]:
+    numbers = form.found.recipients
+    batch = batch_name(template, numbers, again=form.cleaned_data["again"])
+    expected = estimate(template, numbers, batch)
+    return {
+        "batch": batch,
+        "expected": expected,
+        "lately": expected.lately.most_common(5),
+        "mailing": _sealed(template, numbers, batch) if numbers else "",
+    }
+
+
+@sensitive_variables()
+def _sealed(template: Template, numbers: recipients.Recipients, batch: str) -> str:
+    """What was looked at, to come back as it was; the page shows no number."""
+    packed = base64.b64encode(zlib.compress(json.dumps(numbers).encode())).decode()
+    return encrypt({"template": str(template.pk), "batch": batch, "numbers": packed})
+
+
+@sensitive_variables()
+def _opened(sealed: str, template: Template) -> tuple[str, dict[str, dict[str, str]]]:
+    """Raises ValueError for what was not sealed here for this template."""
+    try:
+        found = decrypt(Ciphertext(sealed))
+    except UndecryptableValue:
+        found = {}
+    if found.get("template") != str(template.pk):
+        raise ValueError(gettext("This list is no longer valid: give it again."))
+    return found["batch"], json.loads(zlib.decompress(base64.b64decode(found["numbers"])))

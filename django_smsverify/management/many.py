@@ -1,0 +1,119 @@
+"""A text to the numbers in a file, as the operator of `smsverify_send` sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError, OutputWrapper
+from django.db.models import Q
+from django.views.decorators.debug import sensitive_variables
+
+from django_smsverify import recipients
+from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.mailing import mail
+from django_smsverify.management.terminal import progress_bar, stoppable
+from django_smsverify.models import Template
+from django_smsverify.phones import mask
+from django_smsverify.recipients import Estimate, NumberList, Recipients, UnreadableList, batch_name, estimate, unsent
+from django_smsverify.runs import Mailing
+
+
+@sensitive_variables()
+def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
+    """Sends, or says why not; raises CommandError unless everybody was sent to for sure."""
+    template = _template(options["template"])
+    found = _read(options["file"], template)
+    for problem in found.problems:
+        out.write(str(problem))
+    if found.problems and not options["skip_bad"]:
+        raise CommandError("Nothing is sent: mend these lines, or leave them out with --skip-bad.")
+    if options["unsent_of"]:
+        found.recipients = unsent(found.recipients, options["unsent_of"])
+    batch = _name(template, found.recipients, options)
+    expected = estimate(template, found.recipients, batch)
+    _tell(out, template, expected, batch)
+    if options["dry_run"]:
+        return
+    if not (options["batch"] or options["again"]):
+        _refuse_repetition(expected)
+    try:
+        with stoppable() as stopped, progress_bar("number") as progress:
+            mailing = mail(template, found.recipients, batch=batch, stopped=stopped, progress=progress)
+    except (ValueError, SMSVerifyError, ImproperlyConfigured) as error:
+        raise CommandError(str(error)) from None
+    _report(out, mailing, batch)
+
+
+def _template(named: str) -> Template:
+    """By id or name."""
+    every = Template.objects.select_related("provider", "signature")
+    found = list(every.filter(Q(name=named) | Q(pk=int(named)) if named.isdecimal() else Q(name=named)))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(f"{template.pk} ({template.provider})" for template in found)
+        raise CommandError(f"There are several templates {named}; name one by its id: {ids}")
+    texts_only = [template for template in every.routable() if not template.carries_code]
+    known = ", ".join(f"{template.pk} {template.name}" for template in texts_only) or "none"
+    raise CommandError(f"There is no template {named}; without a code, approved and active are: {known}")
+
+
+def _read(file: str, template: Template) -> NumberList:
+    try:
+        return recipients.read(Path(file).read_bytes(), template)
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}") from None
+    except (UnreadableList, ImproperlyConfigured) as error:
+        raise CommandError(str(error)) from None
+
+
+def _name(template: Template, numbers: Recipients, options: Mapping[str, Any]) -> str:
+    if not options["batch"]:
+        return batch_name(template, numbers, again=options["again"])
+    if options["again"]:
+        raise CommandError("--again makes a name of its own: leave out --batch, or give it a name never used.")
+    return str(options["batch"])
+
+
+def _tell(out: OutputWrapper, template: Template, expected: Estimate, batch: str) -> None:
+    """What is about to be sent, and what for."""
+    cost = "no price is entered" if expected.cost is None else f"about {expected.cost} yuan"
+    out.write(f"template {template.pk} {template} by {template.provider}; batch {batch}")
+    out.write(f"{expected.numbers} numbers, {expected.known} of them in this batch already; ", ending="")
+    out.write(f"{expected.segments} segments, {cost}")
+    for line in expected.first:
+        out.write(line)
+
+
+def _refuse_repetition(expected: Estimate) -> None:
+    """Raises CommandError when it seems that the same is about to be sent a second time by mistake."""
+    if not expected.lately:
+        return
+    others = ", ".join(f"{batch} ({count})" for batch, count in expected.lately.most_common(5))
+    raise CommandError(
+        f"{expected.lately.total()} of these numbers got this template within a day, in another mailing: {others}. If "
+        "this is that mailing with its list mended, go on with it by --batch NAME: nobody gets a second SMS. If it is "
+        "a new one, say --again."
+    )
+
+
+def _report(out: OutputWrapper, mailing: Mailing, batch: str) -> None:
+    for message in mailing.troubles:
+        words = " ".join(filter(None, (message.error_code, message.error_message)))
+        out.write(f"{mask(message.phone)}: {message.status} {words}".rstrip())
+    counts = ", ".join(f"{status} {count}" for status, count in sorted(mailing.counts.items()))
+    out.write(counts or "nothing to send")
+    left = mailing.total - len(mailing.messages)
+    if mailing.why_over:
+        raise CommandError(
+            f"Ended early: {mailing.why_over}. {left} numbers have not been come to; what is queued is sent by "
+            f"smsverify_poll. Go on with the same command and --batch {batch}"
+        )
+    if mailing.troubles:
+        raise CommandError(
+            f"{len(mailing.troubles)} of {mailing.total} numbers have not got it for sure. Those that were not sent "
+            f"can be tried again with --unsent-of {batch}; an unknown one may arrive yet."
+        )

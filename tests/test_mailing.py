@@ -1,0 +1,475 @@
+"""Many numbers at once: what goes on under a name, what ends a run, one bad number among good ones, and the pace."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import pytest
+from django.core.cache import cache
+from django.db import connection, connections
+from django.test import override_settings
+from django.utils import timezone
+from sandbox import catalogue
+from sandbox.faults import Fault
+from sandbox.server import Sandbox
+
+from django_smsverify import circuits, dispatch, runs
+from django_smsverify.enums import Reason
+from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable
+from django_smsverify.gateways.base import Outcome
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.mailing import mail
+from django_smsverify.mending import FORGOTTEN
+from django_smsverify.models import Message, Provider, Template
+from django_smsverify.pacing import LONGEST_PAUSE, Crew, Pace
+from django_smsverify.polling import poll
+from django_smsverify.runs import CHUNK, CHUNK_OF_CALLS
+from django_smsverify.sending import send_message
+from django_smsverify.types import Acceptance, OutgoingSMS
+from django_smsverify.waiting import STALE, deliver_waiting
+
+from .conftest import NOTICE_IDS, PLAIN_IDS, Ear, MakeProvider, add_template
+from .test_races import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FAST = {"pace": "999"}
+SITE = {"GATEWAYS": {"one": f"{__name__}.OneByOneGateway", "many": f"{__name__}.BatchGateway"}}
+
+
+class OneByOneGateway(MemoryGateway):
+    """Takes one number in a call, as it is told to take the nth."""
+
+    max_recipients = 1
+    local = False
+    moods: ClassVar[dict[int, Exception]] = {}
+    calls: ClassVar[list[list[str]]] = []
+    threads: ClassVar[set[int]] = set()
+    lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        with self.lock:
+            self.calls.append(list(sms.recipients))
+            error = self.moods.get(len(self.calls))
+        self.threads.add(threading.get_ident())
+        if error is not None:
+            raise error
+        return {phone: Acceptance(remote_id="1") for phone in sms.recipients}
+
+
+class BatchGateway(OneByOneGateway):
+    max_recipients = 10
+
+
+@pytest.fixture(autouse=True)
+def _calm() -> None:
+    OneByOneGateway.moods.clear()
+    OneByOneGateway.calls.clear()
+    OneByOneGateway.threads.clear()
+
+
+@pytest.fixture
+def text(memory: MakeProvider) -> Callable[[str], Template]:
+    """Makes a text for many, by a gateway of this module."""
+
+    def make(gateway: str) -> Template:
+        return add_template(memory(slug=gateway, options=FAST), "notice", "系统维护已完成。", "")
+
+    def at(gateway: str) -> Template:
+        template = make(gateway)
+        Provider.objects.update(gateway=gateway)
+        template.provider.refresh_from_db()
+        return template
+
+    return at
+
+
+def numbers(count: int, start: int = 0) -> dict[str, dict[str, str]]:
+    return {f"+86138{number:08}": {} for number in range(start, start + count)}
+
+
+def called() -> list[str]:
+    """The numbers that the vendor was told."""
+    return [phone for call in OneByOneGateway.calls for phone in call]
+
+
+def statuses() -> Counter[str]:
+    return Counter(Message.objects.values_list("status", flat=True))
+
+
+# ------------------------------------------------------------------------------------------- batches
+
+
+def test_under_one_name_a_number_gets_one_message_whoever_asks(memory: MakeProvider) -> None:
+    template = add_template(memory(), "notice", "{name}，您好。", "")
+    first = send_message(template, {"13800138001": {"name": "王"}, "13800138002": {"name": "李"}}, batch="b")
+
+    again = send_message(template, {"13800138002": {"name": "赵"}, "13800138003": {"name": "陈"}}, batch="b")
+
+    assert again[0].pk == first[1].pk
+    assert [(message.status, message.phone[-1]) for message in again] == [("accepted", "2"), ("accepted", "3")]
+    assert [sms.text for sms in MemoryGateway.outbox] == [f"【示例站】{name}，您好。" for name in "王李陈"]
+
+
+def test_another_name_is_another_mailing(memory: MakeProvider) -> None:
+    template = add_template(memory(), "notice", "您好。", "")
+    for batch in ("a", "b", None, None):
+        send_message(template, numbers(1), batch=batch)
+    assert len(MemoryGateway.outbox) == 4
+
+
+@pytest.mark.parametrize(
+    ("batch", "more", "words"),
+    [
+        ("", {}, "1 to 64 characters"),
+        ("x" * 65, {}, "1 to 64 characters, not 65"),
+        ("taken", {}, "The batch taken is of the template memory other"),
+        (None, {"stopped": lambda: False}, "Give the mailing a name"),
+    ],
+)
+def test_a_name_that_will_not_do_is_said_before_anything_is_sent(
+    batch: str | None, more: dict[str, Any], words: str, memory: MakeProvider
+) -> None:
+    provider = memory()
+    send_message(add_template(provider, "other", "您好。", ""), numbers(1, start=7), batch="taken")
+    MemoryGateway.outbox.clear()
+
+    with pytest.raises(ValueError, match=words):
+        send_message(add_template(provider, "notice", "您好。", ""), numbers(3), batch=batch, **more)
+
+    assert not MemoryGateway.outbox
+    assert Message.objects.count() == 1
+
+
+def test_what_a_dead_process_left_queued_is_sent_and_what_it_had_in_hand_is_not(memory: MakeProvider) -> None:
+    template = add_template(memory(), "notice", "您好。", "")
+    send_message(template, numbers(3), batch="b")
+    queued, sending, _ = Message.objects.order_by("phone")
+    Message.objects.filter(pk=queued.pk).update(status="queued")
+    Message.objects.filter(pk=sending.pk).update(status="sending")
+    MemoryGateway.outbox.clear()
+
+    found = send_message(template, numbers(3), batch="b")
+
+    assert [message.status for message in found] == ["accepted", "sending", "accepted"]
+    assert [sms.phone for sms in MemoryGateway.outbox] == [queued.phone]
+
+
+def test_what_was_queued_a_day_ago_is_no_news_any_more(memory: MakeProvider) -> None:
+    template = add_template(memory(), "notice", "您好。", "")
+    send_message(template, numbers(1), batch="b")
+    Message.objects.update(status="queued", created_at=timezone.now() - STALE * 1.01)
+    MemoryGateway.outbox.clear()
+
+    (message,) = send_message(template, numbers(1), batch="b")
+
+    assert (message.status, message.error_message) == ("not_sent", "it was queued for too long")
+    assert not MemoryGateway.outbox
+
+
+@pytest.mark.parametrize("gateway", ["apispace", "qixuntong", "topthink"])
+def test_many_at_once_with_one_name_send_once_to_each(gateway: str, vendor: MakeProvider, sandbox: Sandbox) -> None:
+    template = add_template(vendor(gateway, options=FAST), "notice", catalogue.PLAIN_TEXT, PLAIN_IDS.get(gateway, ""))
+    count = 60
+
+    outcomes = at_once(4, lambda index: send_message(template, numbers(count), batch="b"))
+
+    assert outcomes == {"done": 4}
+    assert Counter(sms.phone for sms in sandbox.inbox.all()) == {phone[3:]: 1 for phone in numbers(count)}
+    assert statuses() == {"accepted": count}
+
+
+def test_a_call_costs_a_few_statements_however_many_numbers_it_has(vendor: MakeProvider, sandbox: Sandbox) -> None:
+    statements: list[str] = []
+
+    def count(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *rest)
+
+    for gateway in ("apispace", "qixuntong"):
+        template = add_template(vendor(gateway), "notice", catalogue.PLAIN_TEXT, "")
+        with connection.execute_wrapper(count):
+            send_message(template, numbers(CHUNK))
+    assert statuses() == {"accepted": 2 * CHUNK}
+    assert len([sql for sql in statements if not sql.startswith("INSERT")]) < 100
+
+
+# ------------------------------------------------------------------------------------ what ends a run
+
+
+@override_settings(SMSVERIFY=SITE)
+def test_stopped_it_has_no_rows_but_those_it_came_to_and_goes_on(text: Callable[[str], Template]) -> None:
+    template, total, seen = text("one"), 2 * CHUNK_OF_CALLS + 1, []
+
+    first = mail(
+        template,
+        numbers(total),
+        batch="b",
+        stopped=lambda: len(OneByOneGateway.calls) > 0,
+        progress=lambda done, of: seen.append((done, of)),
+    )
+
+    assert (len(first.messages), first.why_over) == (CHUNK_OF_CALLS, "it was stopped")
+    assert (seen[0], seen[-1]) == ((0, total), (CHUNK_OF_CALLS, total))
+    assert statuses() == first.counts == {"accepted": CHUNK_OF_CALLS}
+    second = mail(template, numbers(total), batch="b")
+    assert (second.counts, second.why_over) == ({"accepted": total}, "")
+    assert sorted(called()) == sorted(numbers(total))
+
+
+@override_settings(SMSVERIFY=SITE)
+def test_a_refused_account_ends_the_run_and_the_rest_is_sent_when_it_is_paid(text: Callable[[str], Template]) -> None:
+    template = text("many")
+    OneByOneGateway.moods[2] = GatewayRejected("余额不足", reason=Reason.ACCOUNT)
+
+    first = mail(template, numbers(CHUNK + 10), batch="b")
+
+    assert first.why_over == "many refuses the account: 余额不足"
+    assert first.counts == {"accepted": 10, "not_sent": 10, "queued": CHUNK - 20}
+    second = mail(template, numbers(CHUNK + 10), batch="b")
+    assert second.counts == {"accepted": CHUNK, "not_sent": 10}
+    assert [message.status for message in second.troubles] == ["not_sent"] * 10
+    assert max(Counter(called()).values()) == 1
+
+
+@override_settings(SMSVERIFY=SITE)
+@pytest.mark.parametrize("gateway", ["one", "many"])
+def test_a_vendor_that_fails_again_and_again_gets_no_more(gateway: str, text: Callable[[str], Template]) -> None:
+    template = text(gateway)
+    OneByOneGateway.moods.update({number: GatewayUnavailable("no answer") for number in range(4, 3000)})
+
+    ended = mail(template, numbers(2 * CHUNK), batch="b")
+
+    calls = len(OneByOneGateway.calls)
+    # Threads that have succeeded may be late to say so.
+    assert 3 + circuits.FAILURES <= calls <= (50 if gateway == "one" else 3 + circuits.FAILURES)
+    assert ended.why_over == f"{gateway} failed 5 times in a row, at last with: no answer"
+    assert statuses()["queued"] <= CHUNK
+
+
+@override_settings(SMSVERIFY=SITE)
+def test_a_named_mailing_waits_while_the_circuit_is_open(text: Callable[[str], Template]) -> None:
+    template = text("many")
+    for _ in range(circuits.FAILURES):
+        circuits.note(template.provider, [GatewayUnavailable("no answer")])
+
+    waits = mail(template, numbers(10), batch="b")
+
+    assert waits.why_over.startswith("the circuit of many is open, close it in the admin")
+    assert not Message.objects.exists()
+    assert send_message(template, numbers(10))[0].status == "accepted", "which nobody could go on with is tried"
+
+
+@override_settings(SMSVERIFY=SITE)
+def test_the_poll_leaves_texts_alone_while_the_circuit_is_open(text: Callable[[str], Template]) -> None:
+    template = text("one")
+    ids = [message.pk for message in send_message(template, numbers(50))]
+    Message.objects.update(status="queued", created_at=timezone.now() - FORGOTTEN * 2)
+    OneByOneGateway.calls.clear()
+    for _ in range(circuits.FAILURES):
+        circuits.note(template.provider, [GatewayUnavailable("no answer")])
+
+    assert not poll()["taken up"]
+    assert deliver_waiting(ids) == 0
+    assert (OneByOneGateway.calls, statuses()) == ([], {"queued": 50})
+    circuits.close(template.provider)
+    assert poll()["taken up"] == 50
+    assert statuses() == {"accepted": 50}
+
+
+def test_a_run_whose_answers_are_lost_leaves_these_unknown_and_goes_on(vendor: MakeProvider, sandbox: Sandbox) -> None:
+    template = add_template(vendor("apispace"), "notice", catalogue.PLAIN_TEXT, "")
+    send_message(template, numbers(500), batch="b")
+    sandbox.misbehave("apispace", Fault.deliver_then_status(502), times=1)
+
+    found = mail(template, numbers(2000), batch="b")
+
+    assert found.counts == {"accepted": 1500, "unknown": 500}
+    assert {message.phone for message in found.troubles} == set(numbers(500, start=500))
+    assert Counter(sms.phone for sms in sandbox.inbox.all()) == {phone[3:]: 1 for phone in numbers(2000)}
+
+
+@pytest.mark.parametrize(
+    ("gateway", "phone", "name", "reason"),
+    [
+        ("apispace", "+8613900000000", "王,李", "content"),
+        ("apispace", "+85251234567", "王", "other"),
+        ("qixuntong", "+85251234567", "李", "other"),
+    ],
+)
+def test_one_bad_number_keeps_no_other(
+    gateway: str, phone: str, name: str, reason: str, vendor: MakeProvider, sandbox: Sandbox
+) -> None:
+    content = catalogue.NOTICE_TEXT
+    template = add_template(vendor(gateway), "notice", content, NOTICE_IDS.get(gateway, ""))
+    good = {phone: {"name": "李"} for phone in numbers(5)}
+
+    with override_settings(SMSVERIFY={"REGIONS": ("CN", "HK")}):
+        found = send_message(template, {phone: {"name": name}, **good})
+
+    assert [message.status for message in found] == ["not_sent", *["accepted"] * 5]
+    assert found[0].error_reason == reason
+    assert len(sandbox.inbox.all()) == 5
+
+
+def test_a_broker_that_cannot_be_reached_leaves_a_named_mailing_to_be_gone_on_with(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch, log: Ear
+) -> None:
+    template = add_template(memory(), "notice", "您好。", "")
+    told: list[list[str]] = []
+
+    def enqueue(ids: list[str]) -> None:
+        if len(told) == 2:
+            raise ConnectionError("amqp://user:S3CRET@broker")
+        told.append(ids)
+
+    monkeypatch.setattr(dispatch, "_enqueue", enqueue)
+    with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
+        ended = mail(template, numbers(2 * CHUNK), batch="b")
+        assert (ended.why_over, ended.counts) == ("the task queue could not be reached", {"queued": CHUNK})
+        monkeypatch.setattr(dispatch, "_enqueue", told.append)
+        assert not mail(template, numbers(2 * CHUNK), batch="b").why_over
+    for ids in told:
+        deliver_waiting(ids)
+
+    assert statuses() == {"accepted": 2 * CHUNK}
+    assert Counter(sms.phone for sms in MemoryGateway.outbox).most_common(1)[0][1] == 1
+    assert "S3CRET" not in log.text
+
+
+# ------------------------------------------------------------------------------------ threads and pace
+
+
+@override_settings(SMSVERIFY=SITE)
+def test_numbers_that_are_a_call_each_are_shared_among_threads(text: Callable[[str], Template]) -> None:
+    found = send_message(text("one"), numbers(200))
+
+    assert {message.status for message in found} == {"accepted"}
+    assert sorted(called()) == sorted(numbers(200))
+    assert 1 < len(OneByOneGateway.threads) <= runs.THREADS
+    assert threading.get_ident() not in OneByOneGateway.threads
+
+
+@override_settings(SMSVERIFY=SITE)
+def test_a_few_need_no_threads(text: Callable[[str], Template]) -> None:
+    send_message(text("one"), numbers(runs.FEW))
+    assert OneByOneGateway.threads == {threading.get_ident()}
+
+
+@override_settings(SMSVERIFY=SITE)
+def test_a_bug_in_a_thread_is_raised_where_the_mailing_was_asked_for(text: Callable[[str], Template]) -> None:
+    template = text("one")
+    OneByOneGateway.moods[5] = RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        send_message(template, numbers(100), batch="b")
+
+    assert statuses()["sending"] == 1
+    assert len(OneByOneGateway.calls) <= 5 + runs.THREADS
+    send_message(template, numbers(100), batch="b")
+    assert statuses() == {"accepted": 99, "sending": 1}
+
+
+@override_settings(SMSVERIFY=SITE)
+def test_each_thread_closes_its_connections(text: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[int] = []
+
+    def close() -> None:
+        closed.append(threading.get_ident())
+        type(connections).close_all(connections)
+
+    monkeypatch.setattr(connections, "close_all", close)
+    send_message(text("one"), numbers(60))
+    assert set(closed) >= OneByOneGateway.threads
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_pace_is_kept_and_lost_time_is_not_caught_up() -> None:
+    clock = Clock()
+    pace, moments = Pace(4, clock, clock.sleep), []
+    for pause in (0, 0, 0, 0.1, 9, 0):
+        clock.sleep(pause)
+        pace.wait()
+        moments.append(clock.now - 100)
+    assert moments == pytest.approx([0, 0.25, 0.5, 0.75, 9.75, 10])
+
+
+def test_a_vendor_that_asks_for_a_slower_pace_gets_it() -> None:
+    clock = Clock()
+    pace = Pace(4, clock, clock.sleep)
+    pace.wait()
+    pace.halve()
+    pace.wait()
+    pace.wait()
+    assert clock.now == pytest.approx(100.75)
+    for _ in range(20):
+        pace.halve()
+    pace.wait()
+    before = clock.now
+    pace.wait()
+    assert clock.now - before == pytest.approx(LONGEST_PAUSE)
+
+
+@override_settings(SMSVERIFY=SITE)
+def test_the_operators_pace_is_taken_and_halved_at_a_refusal_for_rate(
+    text: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paces: list[Pace] = []
+
+    class Watched(Pace):
+        halved = 0
+
+        def __init__(self, rate: float) -> None:
+            clock = Clock()
+            super().__init__(rate, clock, clock.sleep)
+            self.rate = rate
+            paces.append(self)
+
+        def halve(self) -> None:
+            Watched.halved += 1
+
+    monkeypatch.setattr(runs, "Pace", Watched)
+    OneByOneGateway.moods[3] = GatewayRejected("太快", reason=Reason.RATE)
+
+    found = mail(text("one"), numbers(30))
+
+    assert (found.counts, Watched.halved) == ({"accepted": 29, "not_sent": 1}, 1)
+    assert [pace.rate for pace in paces] == [999]  # type: ignore[attr-defined]
+
+
+def test_a_crew_does_all_and_stops_at_an_error() -> None:
+    done: list[int] = []
+    with Crew(3, done.append) as crew:
+        for number in range(50):
+            crew.take(number)
+    assert sorted(done) == list(range(50))
+
+    def fail(number: int) -> None:
+        if number == 10:
+            raise KeyError(number)
+        done.append(number)
+
+    done.clear()
+    with pytest.raises(KeyError), Crew(1, fail) as crew:
+        list(map(crew.take, range(50)))
+    assert done == list(range(10))
+
+
+@pytest.fixture(autouse=True)
+def _no_circuit_is_left_open() -> None:
+    cache.clear()
