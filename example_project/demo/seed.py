@@ -66,23 +66,20 @@ def seed(base_urls: Mapping[str, str]) -> None:
     """Adds what is missing; what was changed in the admin since stays, but for the way to the vendor."""
     for account in ACCOUNTS:
         provider = _provider(account, base_urls[account.slug])
-        signature, _ = Signature.objects.get_or_create(
-            provider=provider,
-            text=catalogue.SIGNATURE,
-            defaults={"remote_id": account.signature_id, "status": ReviewStatus.APPROVED},
-        )
+        names = Signature.objects.filter(provider=provider, text=catalogue.SIGNATURE)
+        approved = {"provider": provider, "status": ReviewStatus.APPROVED}
+        # Visitors may have added more of the same in the admin.
+        signature = names.first() or names.create(text=catalogue.SIGNATURE, remote_id=account.signature_id, **approved)
         for purpose in ("login", f"login-{account.slug}"):
-            Template.objects.get_or_create(
-                provider=provider,
-                purpose=purpose,
-                defaults={
-                    "signature": signature,
-                    "name": f"{account.name} {purpose}",
-                    "content": account.content,
-                    "remote_id": account.template_id,
-                    "status": ReviewStatus.APPROVED,
-                },
-            )
+            if not Template.objects.filter(provider=provider, purpose=purpose).exists():
+                Template.objects.create(
+                    purpose=purpose,
+                    signature=signature,
+                    name=f"{account.name} {purpose}",
+                    content=account.content,
+                    remote_id=account.template_id,
+                    **approved,
+                )
 
 
 def _provider(account: Account, base_url: str) -> Provider:

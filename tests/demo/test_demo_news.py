@@ -14,7 +14,8 @@ from demo.vendors import sandbox
 from sandbox import catalogue
 from sandbox.server import SMS
 
-from django_smsverify.models import Provider
+from django_smsverify.filing import copy_as_draft
+from django_smsverify.models import Provider, Signature, Template
 
 from .conftest import VENDORS, Demo, until
 
@@ -156,3 +157,15 @@ def test_the_way_to_a_vendor_is_refreshed_and_other_options_stay() -> None:
         assert provider.base_url == "http://127.0.0.1:2/new"
     apispace = Provider.objects.get(slug="apispace")
     assert apispace.options == {"success_codes": "0", "report_host": "http://127.0.0.1:2/new"}
+
+
+@pytest.mark.django_db
+def test_what_visitors_have_added_in_the_admin_does_not_keep_the_demo_from_starting() -> None:
+    urls = dict.fromkeys(catalogue.CREDENTIALS, "http://127.0.0.1:1")
+    seed(urls)
+    for text in (*Signature.objects.all(), *Template.objects.all()):
+        copy_as_draft(text)
+
+    seed(urls)
+
+    assert Template.objects.filter(status="approved").count() == 2 * len(catalogue.CREDENTIALS)
