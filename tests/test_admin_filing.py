@@ -287,3 +287,13 @@ def test_who_may_only_look_does_nothing(action: str, client: Client, topthink: P
     assert Template.objects.count() == 1
     assert state(text) == ("draft", "")
     assert len(sandbox.exchanges) == asked
+
+
+def test_signatures_of_one_name_are_told_apart_by_their_provider(client: Client, vendor: MakeProvider) -> None:
+    for gateway in ("apispace", "ihuyi"):
+        vendor(gateway)
+
+    page = client.get(url("add")).content.decode()
+
+    assert "【示例站】 · apispace</option>" in page
+    assert "【示例站】 · ihuyi</option>" in page

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from django_smsverify.models import Signature, Template
 
 from .deleting import KeptByRecords
 from .filing import FiledAdmin
-from .filing_forms import AdoptTemplateForm
+from .filing_forms import AdoptTemplateForm, SignatureField
 from .sending import SendsToMany
 
 
@@ -28,3 +31,8 @@ class TemplateAdmin(SendsToMany, FiledAdmin, KeptByRecords):
     list_filter = ("provider", "status", "is_active", "purpose")
     list_select_related = ("provider", "signature")
     search_fields = ("name", "purpose", "content", "remote_id")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "signature":
+            kwargs |= {"form_class": SignatureField, "queryset": Signature.objects.select_related("provider")}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
