@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 from django.core.cache import cache, caches
+from django.utils import translation
 from sandbox import catalogue
 from sandbox.server import Sandbox
 
@@ -49,6 +50,7 @@ def _fresh() -> Iterator[None]:
     MemoryGateway.outbox.clear()
     yield
     cache.clear()
+    translation.deactivate()  # a request of Django's test client leaves its language behind
 
 
 def cached() -> dict[str, object]:
