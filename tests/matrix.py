@@ -31,8 +31,9 @@ class Combination:
         return f"{self.database:<11} {self.isolation:<16} {self.cache:<7}"
 
     def command(self) -> list[str]:
-        chosen = MEET_THE_CACHE if self.cache == "Redis" else [f"--ignore={path}" for path in OWN_SERVICES]
-        return [sys.executable, "-m", "pytest", "-q", *chosen]
+        # Not at once where there is one Redis, which each test empties.
+        at_once = ["-n", "auto", *(f"--ignore={path}" for path in OWN_SERVICES)]
+        return [sys.executable, "-m", "pytest", "-q", *(MEET_THE_CACHE if self.cache == "Redis" else at_once)]
 
     def environment(self) -> dict[str, str]:
         """Only what is not the default is told."""

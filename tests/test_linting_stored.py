@@ -80,7 +80,7 @@ class TestModels:
         provider = provider_at("ihuyi")
         for wrong in ("eight", "-8", "8.0", "８", "1234567890"):
             provider.options = {"longest_value": wrong}
-            with pytest.raises(ValidationError, match="Write a whole number in digits"):
+            with pytest.raises(ValidationError, match="Write a whole number from 1 to 999"):
                 provider.clean()
 
         for right in ("8", ""):
