@@ -46,7 +46,7 @@ def submit(text: Text) -> None:
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
     remote_id = _called(text, before, lambda: gateway.submit(draft_of(text)))
     rows_of(text).filter(remote_id="").update(remote_id=remote_id, poll_at=timezone.now() + FIRST_PAUSE)
-    text.refresh_from_db()
+    text.refresh_from_db(using=rows_of(text).db)
 
 
 def resubmit(text: Text) -> None:
@@ -86,7 +86,7 @@ def delete(text: Text) -> None:
         if not _is_gone(gateway, text, before):
             raise
     rows_of(text).filter(remote_id=text.remote_id).update(remote_id="")
-    text.refresh_from_db()
+    text.refresh_from_db(using=rows_of(text).db)
 
 
 def fetch(text: Row) -> Row:
@@ -150,7 +150,7 @@ def _claim(text: Text, **news: Any) -> dict[str, Any]:
     same = {name: getattr(text, name) for name in ("remote_id", *_words(text)) if name != "variables"}
     if not rows_of(text).filter(**before, **same).update(reason="", polls=0, **news):
         raise FilingRefused(gettext("Somebody else has changed it meanwhile, or is at it. Look at it again."))
-    text.refresh_from_db()
+    text.refresh_from_db(using=rows_of(text).db)
     return before
 
 
@@ -167,7 +167,7 @@ def _called(text: Text, before: dict[str, Any], call: Callable[[], T]) -> T:
 
 def _put_back(text: Text, before: dict[str, Any]) -> None:
     rows_of(text).filter(status=text.status, remote_id=text.remote_id).update(**before)
-    text.refresh_from_db()
+    text.refresh_from_db(using=rows_of(text).db)
 
 
 def _is_gone(gateway: Gateway, text: Text, before: dict[str, Any]) -> bool:

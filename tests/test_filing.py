@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from django.db import transaction
+from django.test import override_settings
 from django.utils import timezone
 from sandbox import catalogue
 from sandbox.reviews import IN_REVIEW
@@ -79,6 +80,13 @@ def own(sandbox: Sandbox, kind: Any, vendor: str = "topthink") -> list[tuple[str
 
 def judge(sandbox: Sandbox, kind: Any, remote_id: str, approved: bool, reason: str = "") -> None:
     sandbox.judge("topthink", kind, remote_id, approved, reason)
+
+
+class ReplicaIsAway:
+    """A router whose replica cannot be read: whoever decides by it fails."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str | None:
+        return "replica" if model in (Signature, Template) else None
 
 
 # ---------------------------------------------------------------------------------- the whole life
@@ -699,3 +707,21 @@ def test_ihuyis_rejected_template_is_copied(vendor: MakeProvider) -> None:
     for move in (submit, resubmit):
         with pytest.raises(FilingRefused, match=r"copy it|console"):
             move(text)
+
+
+@kinds
+def test_no_move_is_decided_by_a_replica(kind: str, topthink: Provider, sandbox: Sandbox) -> None:
+    """One that lags shows a draft where one is filed, and nothing would be put back after a refusal."""
+    text = MAKE[kind](topthink)
+    with override_settings(DATABASE_ROUTERS=["tests.test_filing.ReplicaIsAway"]):
+        sandbox.misbehave("topthink", Fault.refuse("10002"), times=1)
+        with pytest.raises(GatewayRejected):
+            submit(text)
+        assert text.status == DRAFT
+        submit(text)
+        judge(sandbox, kind, text.remote_id, False, "缺公章")
+        fetch(text)
+        resubmit(text)
+        delete(text)
+
+    assert now(text) == (DRAFT, "", "")
