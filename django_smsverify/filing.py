@@ -64,6 +64,9 @@ def resubmit(text: Text) -> None:
     _require_alone(text)
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
     _called(text, before, lambda: gateway.resubmit(draft_of(text)))
+    # Asked again whatever the row says: the verdict of before may have been told while the vendor was at it.
+    rows_of(text).filter(remote_id=text.remote_id).update(poll_at=timezone.now() + FIRST_PAUSE)
+    text.refresh_from_db(using=rows_of(text).db)
 
 
 def delete(text: Text) -> None:
@@ -85,7 +88,9 @@ def delete(text: Text) -> None:
     except GatewayUncertain:
         if not _is_gone(gateway, text, before):
             raise
-    rows_of(text).filter(remote_id=text.remote_id).update(remote_id="")
+    # A verdict that came while the vendor was at it is on what is gone.
+    gone = {"status": ReviewStatus.DRAFT, "reason": "", "remote_id": "", "poll_at": None, "polls": 0}
+    rows_of(text).filter(remote_id=text.remote_id).update(**gone)
     text.refresh_from_db(using=rows_of(text).db)
 
 

@@ -353,6 +353,53 @@ def test_what_the_vendor_said_before_a_change_does_not_count_after_it(
     assert now(text)[0] == PENDING
 
 
+def test_what_the_vendor_says_before_it_takes_a_change_is_asked_for_again(
+    topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old verdict, told between our claim and the vendor's answer."""
+    text = rejected(topthink, sandbox)
+    gateway = type(topthink.connect())
+    change = gateway.resubmit
+
+    def overtaken(self: Any, draft: Any) -> None:
+        fetch(Template.objects.get(pk=text.pk))
+        change(self, draft)
+
+    monkeypatch.setattr(gateway, "resubmit", overtaken)
+    resubmit(text)
+    judge(sandbox, "template", text.remote_id, True)
+    Template.objects.filter(poll_at__isnull=False).update(poll_at=timezone.now())
+    poll()
+
+    assert now(text)[0] == "approved"
+
+
+@kinds
+@pytest.mark.parametrize("fault", [None, "502"])
+def test_a_verdict_that_comes_during_the_deletion_is_forgotten_with_the_text(
+    kind: str, fault: str | None, topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = MAKE[kind](topthink)
+    submit(text)
+    judge(sandbox, kind, text.remote_id, True)
+    fetch(text)
+    gateway = type(topthink.connect())
+    erase = gateway.delete
+
+    def overtaken(self: Any, filing: Filing, remote_id: str) -> None:
+        event = ReviewEvent(filing=filing, remote_id=remote_id, status=ReviewStatus.APPROVED)
+        hear_review(topthink, event)
+        if fault is not None:
+            sandbox.misbehave("topthink", LOST[fault], times=1)
+        erase(self, filing, remote_id)
+
+    monkeypatch.setattr(gateway, "delete", overtaken)
+    delete(text)
+
+    assert now(text) == (DRAFT, "", "")
+    assert row(text)["poll_at"] is None
+
+
 @kinds
 @pytest.mark.parametrize("fault", ["502", "reset"])
 def test_a_deletion_whose_answer_is_lost_is_found_out(
