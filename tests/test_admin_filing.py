@@ -11,6 +11,7 @@ from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from sandbox import catalogue
 from sandbox.server import Fault, Sandbox
 
@@ -297,3 +298,38 @@ def test_signatures_of_one_name_are_told_apart_by_their_provider(client: Client,
 
     assert "【示例站】 · apispace</option>" in page
     assert "【示例站】 · ihuyi</option>" in page
+@pytest.mark.parametrize("status", ["pending", "approved"])
+def test_a_page_from_before_the_filing_does_not_forget_the_id(
+    status: str, client: Client, topthink: Provider, sandbox: Sandbox
+) -> None:
+    """Two operators: what one opened as a draft, the other has filed. Without its id it would be filed twice."""
+    text = draft(topthink)
+    opened = form(text, purpose="register")
+    act(client, "submit", text)
+    text.refresh_from_db()
+    Template.objects.update(status=status)
+
+    answer = client.post(url("change", "template", text.pk), opened)
+
+    assert answer.status_code == 200
+    assert "remote_id" in answer.context["adminform"].errors
+    assert Template.objects.get().remote_id == text.remote_id
+
+
+def test_saving_writes_what_the_operator_changed_and_nothing_else(
+    client: Client, topthink: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is filed between the loading and the saving of the row is not made a draft again."""
+    text = draft(topthink)
+    clean = Template.clean
+
+    def meanwhile(self: Template) -> None:
+        Template.objects.update(status="pending", remote_id="9", poll_at=timezone.now())
+        clean(self)
+
+    monkeypatch.setattr(Template, "clean", meanwhile)
+    client.post(url("change", "template", text.pk), form(text, purpose="register"))
+
+    text.refresh_from_db()
+    assert (text.purpose, text.status, text.remote_id) == ("register", "pending", "9")
+    assert text.poll_at is not None

@@ -40,6 +40,8 @@ class FiledForm(LintedForm):
         verdict = cleaned.get("status", self.instance.status)
         if filing in kind.answers_review and verdict != self.instance.status:
             self.add_error("status", _("This vendor decides that: enter the id, or file the text for review."))
+        if self._forgets(cleaned) and filing in kind.submits:
+            self.add_error("remote_id", _("The vendor has it under this id: keep it, or enter another one."))
         if filing in kind.submits and self.instance.status in FINAL and not self.errors and self._differs(cleaned):
             self.add_error(
                 "text" if filing == Filing.SIGNATURE else "content",
@@ -49,6 +51,11 @@ class FiledForm(LintedForm):
                 ),
             )
         return cleaned
+
+    def _forgets(self, cleaned: dict[str, Any]) -> bool:
+        """Whether a page that was opened before the filing would erase the id; the text would look lost."""
+        filed = self.instance.status != ReviewStatus.DRAFT and self.instance.remote_id
+        return bool(filed) and not cleaned.get("remote_id", filed)
 
     def _differs(self, cleaned: dict[str, Any]) -> bool:
         """Whether the vendor would see another text, or another vendor would see it."""

@@ -51,7 +51,8 @@ class LintedAdmin(admin.ModelAdmin):
         return fields if obj is None else [*fields, "lint"]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        # Not what the operator left alone: the row may have been filed, or judged, since it was loaded.
+        obj.save(update_fields=form.changed_data if change else None)
         if not change or WEIGH & set(form.changed_data):
             approved = obj.status == ReviewStatus.APPROVED
             for finding in obj.lint():
