@@ -333,3 +333,12 @@ def test_saving_writes_what_the_operator_changed_and_nothing_else(
     text.refresh_from_db()
     assert (text.purpose, text.status, text.remote_id) == ("register", "pending", "9")
     assert text.poll_at is not None
+
+
+def test_what_is_shown_with_thousands_apart_can_still_be_deleted(
+    client: Client, topthink: Provider, sandbox: Sandbox, settings: Any
+) -> None:
+    settings.USE_THOUSAND_SEPARATOR = True
+    text = draft(topthink, pk=123456)
+    page = client.post(url("changelist"), {"action": "delete_at_vendor", "_selected_action": [text.pk]})
+    assert 'value="123456"' in page.content.decode()
