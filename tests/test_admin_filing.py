@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import timezone
 from sandbox import catalogue
 from sandbox.server import Fault, Sandbox
@@ -21,6 +22,10 @@ from .conftest import CODE_TEXT, MakeProvider
 
 REMARK = "用于示例站登录"
 Post = Callable[..., Any]
+
+ops = admin.AdminSite(name="ops")
+ops._registry = {model: type(own)(model, ops) for model, own in admin.site._registry.items()}
+urlpatterns = [path("admin/", admin.site.urls), path("ops/", ops.urls)]
 
 
 @pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
@@ -342,3 +347,19 @@ def test_what_is_shown_with_thousands_apart_can_still_be_deleted(
     text = draft(topthink, pk=123456)
     page = client.post(url("changelist"), {"action": "delete_at_vendor", "_selected_action": [text.pk]})
     assert 'value="123456"' in page.content.decode()
+
+
+def test_another_admin_site_keeps_to_itself(client: Client, topthink: Provider, settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.test_admin_filing"
+    text = draft(topthink)
+    pages = [
+        client.get("/ops/smsverify/template/adopt/"),
+        client.get("/ops/smsverify/message/costs/"),
+        client.get("/ops/smsverify/provider/add/"),
+        client.post("/ops/smsverify/template/", {"action": "delete_at_vendor", "_selected_action": [text.pk]}),
+    ]
+    for page in pages:
+        assert "/ops/smsverify/" in page.content.decode()
+        assert '"/admin/' not in page.content.decode()
+    form = {"provider": topthink.pk, "ids": catalogue.TOPTHINK_CODE.id, "purpose": "login"}
+    assert client.post("/ops/smsverify/template/adopt/", form)["Location"] == "/ops/smsverify/template/"

@@ -101,6 +101,7 @@ class CostsPage:
                 headers = {"Content-Disposition": f'attachment; filename="sms-costs-{start}-{end}.csv"'}
                 return HttpResponse(as_csv(rows, by), content_type="text/csv; charset=utf-8", headers=headers)
             context |= _tables(rows, by)
+        request.current_app = self.admin_site.name  # which of the admins of a site
         return TemplateResponse(request, "admin/smsverify/message/costs.html", context)
 
 

@@ -77,13 +77,15 @@ class FiledAdmin(LintedAdmin):
         form = self.adopt_form(request.POST or None)
         if form.is_valid():
             self._each(request, form.texts(), filing.fetch, _("adopted"))
-            return HttpResponseRedirect(reverse(f"admin:smsverify_{self.opts.model_name}_changelist"))
+            changelist = f"admin:smsverify_{self.opts.model_name}_changelist"
+            return HttpResponseRedirect(reverse(changelist, current_app=self.admin_site.name))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("Adopt what is at a vendor already"),
             "form": form,
         }
+        request.current_app = self.admin_site.name  # which of the admins of a site
         return TemplateResponse(request, "admin/smsverify/adopt.html", context)
 
     @admin.action(description=_("File with the vendor for review"), permissions=["change"])
@@ -118,6 +120,7 @@ class FiledAdmin(LintedAdmin):
             "texts": rows,
             "checkbox": ACTION_CHECKBOX_NAME,
         }
+        request.current_app = self.admin_site.name  # which of the admins of a site
         return TemplateResponse(request, "admin/smsverify/delete_at_vendor.html", context)
 
     def _each(self, request: HttpRequest, texts: Iterable[Any], move: Callable[[Any], Any], done: Any) -> None:

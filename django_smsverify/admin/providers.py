@@ -146,6 +146,7 @@ class ProviderAdmin(TellsBalance, KeptByRecords):
                 "title": _("Choose a gateway"),
                 "gateways": aliases.items(),
             }
+            request.current_app = self.admin_site.name  # which of the admins of a site
             return TemplateResponse(request, "admin/smsverify/provider/choose_gateway.html", context)
         return super().add_view(request, form_url, extra_context)
 
