@@ -363,3 +363,20 @@ def test_another_admin_site_keeps_to_itself(client: Client, topthink: Provider, 
         assert '"/admin/' not in page.content.decode()
     form = {"provider": topthink.pk, "ids": catalogue.TOPTHINK_CODE.id, "purpose": "login"}
     assert client.post("/ops/smsverify/template/adopt/", form)["Location"] == "/ops/smsverify/template/"
+
+
+def test_who_may_only_add_changes_nothing_that_is_here(
+    client: Client, topthink: Provider, django_user_model: type[User]
+) -> None:
+    text = draft(topthink, remote_id=catalogue.TOPTHINK_CODE.id)
+    adder = django_user_model.objects.create_user("adder", is_staff=True)
+    adder.user_permissions.add(Permission.objects.get(codename="add_template"))
+    client.force_login(adder)
+    asked = {"provider": topthink.pk, "purpose": "login", "ids": f"{text.remote_id} {catalogue.TOPTHINK_NOTICE.id}"}
+
+    words = said(client.post(url("adopt"), asked))
+
+    assert (text.name, text.status) == ("登录", "draft")
+    assert state(text) == ("draft", "")
+    assert Template.objects.count() == 2
+    assert sum("may not change" in line for line in words) == 1

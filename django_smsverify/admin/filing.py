@@ -76,7 +76,7 @@ class FiledAdmin(LintedAdmin):
             raise PermissionDenied
         form = self.adopt_form(request.POST or None)
         if form.is_valid():
-            self._each(request, form.texts(), filing.fetch, _("adopted"))
+            self._each(request, form.texts(), partial(self._adopt, request), _("adopted"))
             changelist = f"admin:smsverify_{self.opts.model_name}_changelist"
             return HttpResponseRedirect(reverse(changelist, current_app=self.admin_site.name))
         context = {
@@ -87,6 +87,11 @@ class FiledAdmin(LintedAdmin):
         }
         request.current_app = self.admin_site.name  # which of the admins of a site
         return TemplateResponse(request, "admin/smsverify/adopt.html", context)
+
+    def _adopt(self, request: HttpRequest, text: Text) -> None:
+        if text.pk and not self.has_change_permission(request, text):
+            raise FilingRefused(gettext("It is here already, and you may not change it."))
+        filing.fetch(text)
 
     @admin.action(description=_("File with the vendor for review"), permissions=["change"])
     def submit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
