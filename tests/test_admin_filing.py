@@ -9,7 +9,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
-from django.db import connection
+from django.db import connection, router, transaction
 from django.test import Client
 from django.urls import path, reverse
 from django.utils import timezone
@@ -380,3 +380,22 @@ def test_who_may_only_add_changes_nothing_that_is_here(
     assert state(text) == ("draft", "")
     assert Template.objects.count() == 2
     assert sum("may not change" in line for line in words) == 1
+
+
+def test_the_vendor_is_asked_after_the_commit_in_the_database_of_the_texts(
+    client: Client, topthink: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A site may keep them in another than the default one, where nothing is committed then."""
+    waited_for = []
+    on_commit = transaction.on_commit
+
+    def noted(act: Any, using: str | None = None, robust: bool = False) -> None:
+        waited_for.append(using)
+        on_commit(act, using, robust)
+
+    text = draft(topthink)
+    monkeypatch.setattr(transaction, "on_commit", noted)
+    client.post(url("change", "template", text.pk), form(text, remote_id=catalogue.TOPTHINK_CODE.id))
+
+    assert waited_for == [router.db_for_write(Template)]
+    assert state(text) == ("approved", "")

@@ -27,7 +27,7 @@ from django_smsverify.exceptions import (
     GatewayUncertain,
     UndecryptableValue,
 )
-from django_smsverify.reviewing import Text, filing_of
+from django_smsverify.reviewing import Text, filing_of, rows_of
 
 from .filing_forms import AdoptForm, FiledForm, kind_of
 from .linting import LintedAdmin
@@ -58,7 +58,8 @@ class FiledAdmin(LintedAdmin):
             and filing_of(obj) in kind_of(obj.provider).answers_review
         ):
             # After the commit: no transaction waits for a vendor.
-            transaction.on_commit(partial(self._each, request, [obj], filing.fetch, _("fetched")), robust=True)
+            asks = partial(self._each, request, [obj], filing.fetch, _("fetched"))
+            transaction.on_commit(asks, using=rows_of(obj).db, robust=True)
 
     # A site may wrap its requests in transactions; what is filed must be known here whatever fails afterwards.
     @method_decorator(transaction.non_atomic_requests)
