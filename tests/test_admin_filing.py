@@ -303,6 +303,8 @@ def test_signatures_of_one_name_are_told_apart_by_their_provider(client: Client,
 
     assert "【示例站】 · apispace</option>" in page
     assert "【示例站】 · ihuyi</option>" in page
+
+
 @pytest.mark.parametrize("status", ["pending", "approved"])
 def test_a_page_from_before_the_filing_does_not_forget_the_id(
     status: str, client: Client, topthink: Provider, sandbox: Sandbox
