@@ -18,7 +18,7 @@ from sandbox.server import Fault, Sandbox
 
 from django_smsverify.models import Provider, Signature, Template
 
-from .conftest import CODE_TEXT, MakeProvider
+from .conftest import CODE_TEXT, MakeProvider, add_template
 
 REMARK = "用于示例站登录"
 Post = Callable[..., Any]
@@ -354,10 +354,12 @@ def test_what_is_shown_with_thousands_apart_can_still_be_deleted(
 def test_another_admin_site_keeps_to_itself(client: Client, topthink: Provider, settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.test_admin_filing"
     text = draft(topthink)
+    notice = add_template(topthink, "news", "您的订单已发货。", "237")
     pages = [
         client.get("/ops/smsverify/template/adopt/"),
         client.get("/ops/smsverify/message/costs/"),
         client.get("/ops/smsverify/provider/add/"),
+        client.get(f"/ops/smsverify/template/{notice.pk}/many/"),
         client.post("/ops/smsverify/template/", {"action": "delete_at_vendor", "_selected_action": [text.pk]}),
     ]
     for page in pages:

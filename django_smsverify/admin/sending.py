@@ -88,7 +88,7 @@ class SendsToMany(admin.ModelAdmin):
     @admin.action(description=_("Send to many numbers…"))
     def send_to_many(self, request: HttpRequest, rows: QuerySet[Template]) -> HttpResponse | None:
         if len(rows) == 1:
-            return HttpResponseRedirect(reverse("admin:smsverify_template_many", args=[rows[0].pk]))
+            return HttpResponseRedirect(self._url("smsverify_template_many", rows[0].pk))
         self.message_user(request, gettext("Choose one template."), messages.ERROR)
         return None
 
@@ -100,7 +100,7 @@ class SendsToMany(admin.ModelAdmin):
         if template.carries_code or not Template.objects.routable().filter(pk=pk).exists():
             why = gettext("%s has a code, or it, its signature or its provider is not approved and active.") % template
             self.message_user(request, why, messages.ERROR)
-            return HttpResponseRedirect(reverse("admin:smsverify_template_changelist"))
+            return HttpResponseRedirect(self._url("smsverify_template_changelist"))
         if request.POST.get("mailing"):
             return self._queue(request, template)
         form = ListForm(template, request.POST or None, request.FILES or None)
@@ -116,6 +116,7 @@ class SendsToMany(admin.ModelAdmin):
             "workers": conf.DISPATCH != "inline",
             **shown,
         }
+        request.current_app = self.admin_site.name  # which of the admins of a site
         return TemplateResponse(request, "admin/smsverify/template/send_to_many.html", context)
 
     @sensitive_variables()
@@ -130,7 +131,10 @@ class SendsToMany(admin.ModelAdmin):
         told = {"count": len(numbers), "batch": batch}
         self.log_change(request, template, gettext("Sent to %(count)d numbers, batch %(batch)s") % told)
         self.message_user(request, gettext("%d numbers are queued.") % len(numbers), messages.SUCCESS)
-        return HttpResponseRedirect(f"{reverse('admin:smsverify_message_changelist')}?{urlencode({'batch': batch})}")
+        return HttpResponseRedirect(f"{self._url('smsverify_message_changelist')}?{urlencode({'batch': batch})}")
+
+    def _url(self, name: str, *args: int) -> str:
+        return reverse(f"admin:{name}", args=args, current_app=self.admin_site.name)
 
 
 @sensitive_variables()
