@@ -95,7 +95,7 @@ def today() -> date:
 
 
 def columns(by: Iterable[str]) -> list[str]:
-    return [*(column for word in by for column in COLUMNS[word]), *FIGURES]
+    return [*(column for word in dict.fromkeys(by) for column in COLUMNS[word]), *FIGURES]
 
 
 def record_of(row: CostRow, names: Iterable[str]) -> dict[str, str | int]:
