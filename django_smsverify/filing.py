@@ -44,7 +44,13 @@ def submit(text: Text) -> None:
         raise FilingRefused(_why_not_submitted(gateway, text))
     _require_clean(text)
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
-    remote_id = _called(text, before, lambda: gateway.submit(draft_of(text)))
+    try:
+        remote_id = _called(text, before, lambda: gateway.submit(draft_of(text)))
+    except GatewayUncertain:
+        nameless = rows_of(text).filter(status=ReviewStatus.PENDING, remote_id="")
+        nameless.update(poll_at=timezone.now())  # nobody waits for the answer any more
+        text.refresh_from_db(using=nameless.db)
+        raise
     rows_of(text).filter(remote_id="").update(remote_id=remote_id, poll_at=timezone.now() + FIRST_PAUSE)
     text.refresh_from_db(using=rows_of(text).db)
 
@@ -132,6 +138,8 @@ def make_draft(text: Text) -> None:
     """Says of a text whose id was lost that the vendor does not have it, so that it may be filed again."""
     if text.status != ReviewStatus.PENDING or text.remote_id:
         raise FilingRefused(gettext("Only what was filed and has no id can be made a draft again."))
+    if not what_was_lost(text):
+        raise FilingRefused(gettext("It is being filed just now: look again in a minute."))
     _claim(text, status=ReviewStatus.DRAFT, poll_at=None)
 
 
@@ -240,7 +248,8 @@ def _final() -> str:
 
 def what_was_lost(text: Text) -> str:
     """What to do about a text whose id at the vendor is not known; empty for any other."""
-    if text.status != ReviewStatus.PENDING or text.remote_id:
+    under_way = text.poll_at is not None and text.poll_at > timezone.now()
+    if text.status != ReviewStatus.PENDING or text.remote_id or under_way:
         return ""
     return gettext(
         "It was filed, and the vendor's answer was lost. Look in its console: if it is there, enter its id; if not, "

@@ -274,6 +274,28 @@ def test_a_lost_one_that_is_not_there_is_filed_again_once_somebody_has_looked(
         make_draft(text)
 
 
+@kinds
+def test_what_is_being_filed_is_not_lost_yet(
+    kind: str, topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who makes it a draft again while the vendor is at it would file it twice."""
+    text = MAKE[kind](topthink)
+    gateway = type(topthink.connect())
+    file = gateway.submit
+
+    def meanwhile(self: Any, draft: Any) -> str:
+        seen = type(text).objects.get(pk=text.pk)
+        assert what_was_lost(seen) == ""
+        with pytest.raises(FilingRefused, match="in a minute"):
+            make_draft(seen)
+        return file(self, draft)
+
+    monkeypatch.setattr(gateway, "submit", meanwhile)
+    submit(text)
+
+    assert len(own(sandbox, kind)) == 1
+
+
 def test_what_another_has_taken_is_not_filed_by_a_second(topthink: Provider, sandbox: Sandbox) -> None:
     text = signature(topthink)
     twin = Signature.objects.get(pk=text.pk)
