@@ -10,12 +10,13 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.db import connection, router, transaction
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import path, reverse
 from django.utils import timezone
 from sandbox import catalogue
 from sandbox.server import Fault, Sandbox
 
+from django_smsverify.admin.filing_forms import AdoptForm, AdoptTemplateForm
 from django_smsverify.models import Provider, Signature, Template
 
 from .conftest import CODE_TEXT, MakeProvider, add_template
@@ -403,3 +404,14 @@ def test_the_vendor_is_asked_after_the_commit_in_the_database_of_the_texts(
 
     assert waited_for == [router.db_for_write(Template)]
     assert state(text) == ("approved", "")
+
+
+@pytest.mark.parametrize("model", ["signature", "template"])
+def test_whether_a_text_is_here_already_is_not_asked_of_a_replica(model: str, topthink: Provider) -> None:
+    """One that lags does not have it yet, and it would be adopted twice."""
+    form = {"signature": AdoptForm, "template": AdoptTemplateForm}[model](
+        {"provider": topthink.pk, "ids": "234", "purpose": "login"}
+    )
+    assert form.is_valid()
+    with override_settings(DATABASE_ROUTERS=["tests.test_filing.ReplicaIsAway"]):
+        assert [text.remote_id for text in form.texts()] == ["234"]

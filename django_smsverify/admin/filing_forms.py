@@ -99,7 +99,7 @@ class AdoptForm(forms.Form):
 
     def _text(self, remote_id: str) -> Text:
         own = {"provider": self.cleaned_data["provider"], "remote_id": remote_id}
-        return Signature.objects.filter(**own).first() or Signature(**own)
+        return Signature.objects.primary().filter(**own).first() or Signature(**own)
 
 
 class AdoptTemplateForm(AdoptForm):
@@ -127,4 +127,4 @@ class AdoptTemplateForm(AdoptForm):
         own = {"provider": cleaned["provider"], "purpose": cleaned["purpose"], "remote_id": remote_id}
         variables = {"code": cleaned["code"]} if cleaned["code"] not in ("", "code") else {}
         new = Template(**own, signature=cleaned["signature"], variables=variables)
-        return Template.objects.filter(**own).first() or new
+        return Template.objects.primary().filter(**own).first() or new
