@@ -415,3 +415,32 @@ def test_whether_a_text_is_here_already_is_not_asked_of_a_replica(model: str, to
     assert form.is_valid()
     with override_settings(DATABASE_ROUTERS=["tests.test_filing.ReplicaIsAway"]):
         assert [text.remote_id for text in form.texts()] == ["234"]
+
+
+def test_an_id_does_not_move_to_another_provider(client: Client, topthink: Provider, vendor: MakeProvider) -> None:
+    other = vendor("topthink", slug="other")
+    text = draft(topthink, status="rejected", remote_id="238")
+
+    moved = form(text, provider=other.pk)
+    refused = client.post(url("change", "template", text.pk), moved)
+
+    assert list(refused.context["adminform"].form.errors) == ["remote_id"]
+    text.refresh_from_db()
+    assert text.provider == topthink
+
+
+def test_what_is_deleted_while_it_is_filed_is_told_of(
+    client: Client, topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, gateway = draft(topthink), type(topthink.connect())
+    parse = gateway.parse_submit
+
+    def delete_first(self: Any, *answer: Any) -> str:
+        Template.objects.filter(pk=text.pk).delete()
+        return str(parse(self, *answer))
+
+    monkeypatch.setattr(gateway, "parse_submit", delete_first)
+
+    assert act(client, "submit", text) == [
+        "warning: 登录 was deleted here meanwhile; the vendor may have it all the same."
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -134,6 +134,9 @@ class FiledAdmin(LintedAdmin):
         for text in texts:
             try:
                 move(text)
+            except ObjectDoesNotExist:
+                words = gettext("%s was deleted here meanwhile; the vendor may have it all the same.")
+                self.message_user(request, words % _named(text), messages.WARNING)
             except (FilingRefused, GatewayError, ImproperlyConfigured) as error:
                 level = messages.WARNING if isinstance(error, GatewayUncertain) else messages.ERROR
                 words = " — ".join(filter(None, [_told(error), _to_do(error, text)]))

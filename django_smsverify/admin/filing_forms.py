@@ -40,6 +40,8 @@ class FiledForm(LintedForm):
         verdict = cleaned.get("status", self.instance.status)
         if filing in kind.answers_review and verdict != self.instance.status:
             self.add_error("status", _("This vendor decides that: enter the id, or file the text for review."))
+        if "provider" in self.changed_data and self.instance.remote_id and "remote_id" not in self.changed_data:
+            self.add_error("remote_id", _("This is its id at the other provider: clear it, or enter the one here."))
         if self._forgets(cleaned) and filing in kind.submits:
             self.add_error("remote_id", _("The vendor has it under this id: keep it, or enter another one."))
         if filing in kind.submits and self.instance.status in FINAL and not self.errors and self._differs(cleaned):
