@@ -17,6 +17,8 @@ class Exchange:
     path: str
     status: int | None = None
     answered: bool = False
+    operation: str = ""
+    """Where one path serves several, which of them the query asks for."""
 
 
 class ExchangeLog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sandbox.exchanges import Exchange, ExchangeLog
@@ -23,7 +24,9 @@ class Switchboard:
     def serve(self, request: Request, line: Line) -> None:
         vendor = self._vendors.get(request.path.split("/")[1] if "/" in request.path else "")
         name = vendor.name if vendor else ""
-        serial = self._log.opened(Exchange(name, request.method, request.path))
+        operation = re.search(r"(?:^|&)method=([A-Za-z]+)", request.query)
+        named = operation[1] if operation else ""
+        serial = self._log.opened(Exchange(name, request.method, request.path, operation=named))
         reply = self._reply(vendor, request, line) if vendor else Reply.page(404)
         if reply is not None:
             # Recorded first: a caller who has read the answer must find it in the record.

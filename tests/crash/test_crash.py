@@ -23,7 +23,7 @@ from .points import POINTS, TABLE, Point
 from .site import Site
 
 RUNS = int(os.environ.get("RUNS", "1"))
-SENDS = ("/topthink/sms/send", "/ihuyi/webservice/sms.php")
+SENDS = {("/topthink/sms/send", ""), ("/ihuyi/webservice/sms.php", "Submit")}
 FROZEN_ACCOUNT = Fault.refuse("4050")
 EARLIER = timedelta(seconds=-90)
 """When a first SMS went out, of which the present one need not wait any more."""
@@ -132,7 +132,7 @@ class Scene:
         got = Counter({phone: len(codes) for phone, codes in self.inbox().items()})
         assert not got - may_have_left
         assert not got - self.requests
-        asked = sum(exchange.path in SENDS for exchange in self.vendors.exchanges)
+        asked = sum((exchange.path, exchange.operation) in SENDS for exchange in self.vendors.exchanges)
         assert asked <= sum(row["claimed"] for row in rows)
 
 
