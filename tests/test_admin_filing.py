@@ -145,6 +145,17 @@ def test_a_refusal_is_told_in_the_vendors_words_with_what_to_do(
     assert state(text) == ("draft", "")
 
 
+def test_a_vendor_that_cannot_be_reached_has_changed_nothing(
+    client: Client, topthink: Provider, closed_port: int
+) -> None:
+    Provider.objects.update(base_url=f"http://127.0.0.1:{closed_port}")
+
+    (told,) = act(client, "submit", text := draft(topthink))
+
+    assert told.endswith("The vendor could not be reached: try again. Nothing was changed.")
+    assert state(text) == ("draft", "")
+
+
 def test_a_lost_answer_is_explained_where_it_happened_and_on_the_page(
     client: Client, topthink: Provider, sandbox: Sandbox
 ) -> None:

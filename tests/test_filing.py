@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from itertools import permutations
 from typing import Any
 
 import pytest
 import requests
+from django.core.management import call_command
 from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
@@ -203,7 +205,9 @@ def test_what_is_filed_while_the_answer_is_lost_is_not_filed_again(
         submit(text)
     with pytest.raises(FilingRefused):
         resubmit(text)
-    poll()
+    said = StringIO()
+    call_command("smsverify_poll", stdout=said)
+    assert "1 texts were filed and the vendor's answer was lost: see the admin" in said.getvalue()
     assert len(own(sandbox, kind)) == 1
     assert now(text) == (PENDING, "", "")
 
