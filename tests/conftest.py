@@ -32,7 +32,13 @@ SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On other services only what meets them is run again; the cache is met where there are rows."""
+    """On other services only what meets them is run again; the cache is met where there are rows.
+
+    What shares a broker, or measures others' patience, is run by one process where there are several.
+    """
+    for item in items:
+        if item.path.parent.name in {"queues", "processes", "crash"}:
+            item.add_marker(pytest.mark.xdist_group("services"))
     if services.ELSEWHERE:
         elsewhere = [item for item in items if meets_the_database(item)]
         config.hook.pytest_deselected(items=[item for item in items if not meets_the_database(item)])
