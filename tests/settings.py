@@ -49,3 +49,6 @@ DATABASES = {"default": {**services.database(), "ATOMIC_REQUESTS": True}}
 CACHES = {"default": services.cache()}
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Django 6.1 and later; before, the test environment's own.
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}

@@ -20,7 +20,7 @@ from sandbox.server import Fault, Sandbox
 from django_smsverify import tasks
 from django_smsverify.models import Provider
 
-from .conftest import MakeProvider
+from .conftest import MakeProvider, addressee
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -121,7 +121,7 @@ class TestCommand:
             run("veesig")
 
     def test_mails_what_is_low(self) -> None:
-        with override_settings(MANAGERS=[("Boss", "boss@example.com")]):
+        with override_settings(MANAGERS=[addressee("boss@example.com")]):
             run()
             run()
 
@@ -133,7 +133,7 @@ def test_without_providers_it_says_so() -> None:
 
 
 @pytest.mark.usefixtures("accounts")
-@override_settings(MANAGERS=[("Boss", "boss@example.com")])
+@override_settings(MANAGERS=[addressee("boss@example.com")])
 def test_celery_runs_it_as_a_task() -> None:
     celery = pytest.importorskip("django_smsverify.tasks.for_celery")
 

@@ -30,14 +30,14 @@ from django_smsverify.sending import resend_code, send_code, send_message
 from django_smsverify.signals import balance_low
 from django_smsverify.waiting import deliver_waiting
 
-from .conftest import PHONE, Ear, MakeProvider, Site, add_template
+from .conftest import PHONE, Ear, MakeProvider, Site, add_template, addressee
 from .test_hearing import heard
 from .test_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-MANAGERS = [("Boss", "boss@example.com")]
+MANAGERS = [addressee("boss@example.com")]
 MANY = override_settings(SMSVERIFY={"PREFIX_LIMITS": ()})
 BALANCE = "/veesing/smsApi/verifyCode/getBalance"
 _numbers = count(1)
@@ -313,7 +313,7 @@ class TestMail:
         assert list(mail_alarms()) == []
         assert stored(low).balance_alarm == Alarm.RAISED
 
-    @override_settings(MANAGERS=[], ADMINS=[("Root", "root@example.com")])
+    @override_settings(MANAGERS=[], ADMINS=[addressee("root@example.com")])
     def test_without_managers_the_admins_get_it(self) -> None:
         balances.check_and_mail()
         assert [sent.to for sent in mail.outbox] == [["root@example.com"]]

@@ -39,7 +39,7 @@ class FiledAdmin(LintedAdmin):
     form = FiledForm
     adopt_form: type[AdoptForm] = AdoptForm
     change_list_template = "admin/smsverify/filed_change_list.html"
-    actions = ("submit", "resubmit", "fetch", "delete_at_vendor", "copy_as_draft", "make_draft")
+    actions: tuple[str, ...] = ("submit", "resubmit", "fetch", "delete_at_vendor", "copy_as_draft", "make_draft")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Text | None = None) -> Any:
         asked = obj is not None and filing_of(obj) in kind_of(obj.provider).answers_review

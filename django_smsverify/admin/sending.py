@@ -79,13 +79,7 @@ class SendsToMany(admin.ModelAdmin):
     def has_send_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("smsverify.add_message")
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Beside those that a subclass names."""
-        found: dict[str, Any] = super().get_actions(request)
-        own = self.get_action("send_to_many") if self.has_send_permission(request) else None
-        return {**found, own[1]: own} if own else found
-
-    @admin.action(description=_("Send to many numbers…"))
+    @admin.action(description=_("Send to many numbers…"), permissions=["send"])
     def send_to_many(self, request: HttpRequest, rows: QuerySet[Template]) -> HttpResponse | None:
         if len(rows) == 1:
             return HttpResponseRedirect(self._url("smsverify_template_many", rows[0].pk))

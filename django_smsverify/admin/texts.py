@@ -26,6 +26,7 @@ class SignatureAdmin(FiledAdmin):
 @admin.register(Template)
 class TemplateAdmin(SendsToMany, FiledAdmin, KeptByRecords):
     adopt_form = AdoptTemplateForm
+    actions = (*FiledAdmin.actions, "send_to_many")
     kept_by = ("messages",)
     list_display = ("name", "purpose", "provider", "signature", "remote_id", "status", "reason", "is_active")
     list_filter = ("provider", "status", "is_active", "purpose")
