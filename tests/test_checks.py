@@ -216,6 +216,7 @@ def test_a_deployment_with_a_shared_cache_and_known_proxies_is_clean(proxies: in
         assert found(deploy=True) == []
 
 
+@override_settings(MAILERS={"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}})  # no matter of ours
 def test_the_command_says_w002_and_w003_only_when_asked_to_look_at_a_deployment() -> None:
     err = io.StringIO()
 
