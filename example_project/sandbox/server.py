@@ -87,6 +87,10 @@ class Sandbox(Quirks):
         if self._listener is not None:
             self._listener.gate.open()
 
+    def wait_until_idle(self, seconds: float = 5) -> bool:
+        """Whether within so long no request is under way any more; one that was released may still deliver."""
+        return self._switchboard.wait_until_idle(seconds)
+
     @property
     def pushes(self) -> tuple[Pushed, ...]:
         """What the vendors told the app at its `webhooks`, oldest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from threading import Condition
 
 from sandbox.exchanges import Exchange, ExchangeLog
 from sandbox.faults import FaultBoard
@@ -18,10 +19,26 @@ class Switchboard:
 
     def __init__(self, vendors: Mapping[str, Vendor], faults: FaultBoard, log: ExchangeLog) -> None:
         self._vendors = vendors
+        self._serving, self._idle = 0, Condition()
         self._faults = faults
         self._log = log
 
     def serve(self, request: Request, line: Line) -> None:
+        with self._idle:
+            self._serving += 1
+        try:
+            self._serve(request, line)
+        finally:
+            with self._idle:
+                self._serving -= 1
+                self._idle.notify_all()
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Whether within so long nothing is under way any more that may still deliver."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._serving, seconds)
+
+    def _serve(self, request: Request, line: Line) -> None:
         vendor = self._vendors.get(request.path.split("/")[1] if "/" in request.path else "")
         name = vendor.name if vendor else ""
         operation = re.search(r"(?:^|&)method=([A-Za-z]+)", request.query)
