@@ -126,8 +126,8 @@ def _apply(text: Text, event: ReviewEvent) -> None:
     news = {"status": event.status, "reason": event.reason}
     over = {} if event.status == ReviewStatus.PENDING else {"poll_at": None, "polls": 0}
     changed = rows.exclude(**news).update(**news, **over)
-    if not changed:
-        rows.update(**over) if over else None
+    if over and not changed:
+        rows.update(**over)
     text.refresh_from_db(using=rows.db)
     if changed:
         review_changed.send_robust(type(text), text=text)

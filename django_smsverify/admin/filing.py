@@ -25,7 +25,6 @@ from django_smsverify.exceptions import (
     GatewayError,
     GatewayRejected,
     GatewayUncertain,
-    UndecryptableValue,
 )
 from django_smsverify.reviewing import Text, filing_of, rows_of
 
@@ -163,7 +162,7 @@ def _to_do(error: Exception, text: Text) -> str:
     """What the operator can do about it."""
     if isinstance(error, GatewayUncertain):
         return filing.what_was_lost(text) or gettext("It may be done or not: fetch its state in a minute.")
-    if not isinstance(error, GatewayError) or isinstance(error, UndecryptableValue):
+    if not isinstance(error, GatewayError):
         return ""
     by_reason = {
         Reason.ACCOUNT: gettext("Check the provider's credentials and its account there. Nothing was changed."),
