@@ -252,7 +252,7 @@ def test_of_twins_a_push_names_none(twins: int, topthink: Provider, sandbox: San
 def test_a_forged_push_names_nothing(topthink: Provider, sandbox: Sandbox) -> None:
     text = signature(topthink, status=PENDING)
 
-    for remote_id in (catalogue.TOPTHINK_SIGN.id, "99999"):
+    for remote_id in (catalogue.TOPTHINK_UNAPPROVED_SIGN.id, "99999"):
         event = ReviewEvent(filing=Filing.SIGNATURE, remote_id=remote_id, status=ReviewStatus.APPROVED, text="新站")
         hear_review(topthink, event)
 
