@@ -8,7 +8,8 @@ import secrets
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
-from django.views.decorators.debug import sensitive_variables
+
+from .types import Secret
 
 SALT = "django_smsverify.codes"
 
@@ -23,38 +24,38 @@ def current_key_id() -> str:
     return _key_id(settings.SECRET_KEY)
 
 
-@sensitive_variables()
 def is_known(key_id: str) -> bool:
     """Whether the key is still SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
     return any(_key_id(secret) == key_id for secret in _secrets())
 
 
-@sensitive_variables()
-def derive(key_id: str, message: str, length: int) -> str:
+def derive(key_id: str, message: Secret, length: int) -> Secret:
     """The code of `length` digits for a message under a key.
 
     256 bits are reduced modulo 10^8 at most: the bias is below 2^-229.
 
     Raises LookupError when the key is no longer configured.
     """
-    for secret in _secrets():
-        if _key_id(secret) == key_id:
-            key = salted_hmac(SALT, "key", secret=secret, algorithm="sha256").digest()
-            digest = hmac.digest(key, message.encode(), hashlib.sha256)
-            return str(int.from_bytes(digest) % 10**length).zfill(length)
-    raise LookupError("The key of this code is neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS.")
+    digest = hmac.digest(_key(key_id), message.encode(), hashlib.sha256)
+    return Secret(str(int.from_bytes(digest) % 10**length).zfill(length))
 
 
-@sensitive_variables()
 def matches(code: str, guess: str) -> bool:
     """Whether a guess is the code, in a time that tells nothing."""
     return guess.isascii() and constant_time_compare(code, guess)
+
+
+def _key(key_id: str) -> bytes:
+    fitting = (secret for secret in _secrets() if _key_id(secret) == key_id)
+    keys = [salted_hmac(SALT, "key", secret=secret, algorithm="sha256").digest() for secret in fitting]
+    if not keys:
+        raise LookupError("The key of this code is neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS.")
+    return keys[0]
 
 
 def _secrets() -> tuple[str | bytes, ...]:
     return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
-@sensitive_variables()
 def _key_id(secret: str | bytes) -> str:
     return salted_hmac(SALT, "key id", secret=secret, algorithm="sha256").hexdigest()[:16]

@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from . import balances, circuits, routing, texts, throttling
 from .conf import conf
@@ -26,6 +25,7 @@ from .handover import hand_over
 from .models import Message, Provider, Template, Verification
 from .recording import record, record_all, withdraw
 from .transactions import commit
+from .types import PerNumber, Secret
 
 LEAST_LIFE = timedelta(seconds=60)
 """A code that is about to expire is not worth an SMS."""
@@ -53,7 +53,7 @@ def queue(template: Template, verification: Verification, attempt: int = 1) -> M
 
 
 def segments_of_code(template: Template, verification: Verification) -> int:
-    return segments(template, _code_values(verification, code="0" * verification.code_length))
+    return segments(template, _code_values(verification, Secret("0" * verification.code_length)))
 
 
 def segments(template: Template, values: Mapping[str, str]) -> int:
@@ -62,7 +62,6 @@ def segments(template: Template, values: Mapping[str, str]) -> int:
     return texts.segments(texts.signed(signature, texts.render(template.content, values)))
 
 
-@sensitive_variables()
 def deliver(verification: Verification, message: Message) -> Message:
     """Hands a queued code to one provider after the other until an SMS has left or may have left.
 
@@ -71,7 +70,7 @@ def deliver(verification: Verification, message: Message) -> Message:
     last, following = message, message  # type: Message, Message | None
     while following is not None:
         last = following
-        handed_over = hand_over([last], {last.phone: _code_values(verification, verification.code())})
+        handed_over = hand_over([last], PerNumber({last.phone: _code_values(verification, verification.code())}))
         if not handed_over:
             break
         outcome = handed_over[0][1]
@@ -156,26 +155,24 @@ def cancel(message: Message, why: str) -> bool:
     return commit(Message, end)
 
 
-@sensitive_variables()
 def deliver_batch(batch: Sequence[Message]) -> list[Outcome]:
     """Hands messages without a code, as `batches` makes them, to their gateway in one call and returns what became
     of those that nobody else hands over."""
-    outcomes = hand_over(batch, {message.phone: message.values for message in batch})
+    outcomes = hand_over(batch, PerNumber((message.phone, message.values) for message in batch))
     if outcomes:
         commit(Message, partial(record_all, outcomes))
         _note(outcomes[0][0], [outcome for _, outcome in outcomes])
     return [outcome for _, outcome in outcomes]
 
 
-@sensitive_variables()
 def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
     """As many messages at a time as a gateway takes in one call: of one template, of equal values where it must
     be so, and no number twice."""
-    open_batches: dict[object, dict[str, Message]] = {}
+    open_batches: dict[object, PerNumber[Message]] = {}
     for message in messages:
         most, same_text = _manners(message.provider)
         same = tuple(sorted(message.values.items())) if same_text else None
-        batch = open_batches.setdefault((message.template_id, same), {})
+        batch = open_batches.setdefault((message.template_id, same), PerNumber())
         if message.phone in batch:
             yield list(batch.values())
             batch.clear()
@@ -201,8 +198,7 @@ def _manners(provider: Provider) -> tuple[int, bool]:
     return kind.max_recipients, kind.same_text
 
 
-@sensitive_variables()
-def _code_values(verification: Verification, code: str) -> dict[str, str]:
+def _code_values(verification: Verification, code: Secret) -> dict[str, str]:
     left = (verification.expires_at - timezone.now()).total_seconds()
     # The seconds that the way here took do not cost a minute.
     return {"code": code, "minutes": str(max(1, int(left + WAY) // 60))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -16,6 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from .conf import conf
 from .exceptions import UndecryptableValue
 from .phones import E164
+from .types import secrets_of
 
 
 class Ciphertext(str):
@@ -31,21 +33,19 @@ def _cipher() -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
 
 
-@sensitive_variables()
-def encrypt(value: dict[str, str]) -> Ciphertext:
+def encrypt(value: Mapping[str, str]) -> Ciphertext:
     """With the first of the keys."""
     if not value:
         return Ciphertext("")
     return Ciphertext(_cipher().encrypt(json.dumps(value).encode()).decode())
 
 
-@sensitive_variables()
 def decrypt(token: Ciphertext) -> dict[str, str]:
-    """With any of the keys; raises UndecryptableValue when none fits."""
+    """With any of the keys, each value as a Secret; raises UndecryptableValue when none fits."""
     if not token:
         return {}
     try:
-        found: dict[str, str] = json.loads(_cipher().decrypt(token.encode()))
+        found = secrets_of(json.loads(_cipher().decrypt(token.encode())))
     except InvalidToken:
         found = {}
     if not found:
@@ -73,7 +73,7 @@ class _Decrypting(DeferredAttribute):
 
     def __set__(self, instance: Any, value: Any) -> None:
         # A data descriptor comes before the instance's dict, or __get__ would never be asked.
-        instance.__dict__[self.field.attname] = value
+        instance.__dict__[self.field.attname] = secrets_of(value) if isinstance(value, Mapping) else value
 
 
 if TYPE_CHECKING:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import ImproperlyConfigured
-from django.views.decorators.debug import sensitive_variables
 
 from .enums import Reason
 from .exceptions import GatewayRejected
-from .gateways.base import Outcome
-from .models import Message, Template
+from .failures import told
+from .gateways.base import Gateway, Outcome
+from .models import Message, Provider, Template
 from .recording import claim, claim_all
-from .types import OutgoingSMS
+from .types import OutgoingSMS, PerNumber
+
+logger = logging.getLogger("django_smsverify")
 
 
-@sensitive_variables()
 def hand_over(messages: Sequence[Message], values: Mapping[str, Mapping[str, str]]) -> list[tuple[Message, Outcome]]:
     """Gives queued messages of one template to its gateway in one call and returns what became of each.
 
     Leaves out those that somebody else hands over. What it returns must be recorded by the caller.
     """
-    claimed = {message.phone: message for message in _claimed(messages)}
+    claimed = PerNumber((message.phone, message) for message in _claimed(messages))
     if not claimed:
         return []
     template = next(iter(claimed.values())).template
-    outcomes = _outcomes(template, {phone: values[phone] for phone in claimed})
+    outcomes = _outcomes(template, PerNumber((phone, values[phone]) for phone in claimed))
     return [(message, outcomes[phone]) for phone, message in claimed.items()]
 
 
@@ -36,18 +38,33 @@ def _claimed(messages: Sequence[Message]) -> Sequence[Message]:
     return [message for message in messages if claim(message)]
 
 
-@sensitive_variables()
 def _outcomes(template: Template, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Outcome]:
     try:
-        gateway = template.provider.connect()
+        gateway = _gateway(template.provider)
+    except GatewayRejected as refusal:
+        return PerNumber(dict.fromkeys(values, refusal))
+    return gateway.send(outgoing(template, values))
+
+
+def _gateway(provider: Provider) -> Gateway:
+    """Raises GatewayRejected for one that cannot send, whatever is wrong with it."""
+    bug = ""
+    try:
+        return _complete(provider.connect())
     except ImproperlyConfigured as error:
-        refusal = GatewayRejected(str(error), reason=Reason.ACCOUNT, error_code="configuration")
-        return dict.fromkeys(values, refusal)
+        why = str(error)
+    except Exception as error:
+        why, bug = "the gateway could not be set up: see the log", told(error)
+    if bug:
+        logger.error("The gateway of %s could not be set up: %s", provider.slug, bug)
+    raise GatewayRejected(why, reason=Reason.ACCOUNT, error_code="configuration")
+
+
+def _complete(gateway: Gateway) -> Gateway:
     missing = [c.name for c in gateway.credentials if not gateway.account.credentials.get(c.name)]
     if missing:
-        words = f"the provider has no {', '.join(missing)}: enter it in the admin"
-        return dict.fromkeys(values, GatewayRejected(words, reason=Reason.ACCOUNT, error_code="configuration"))
-    return gateway.send(outgoing(template, values))
+        raise ImproperlyConfigured(f"the provider has no {', '.join(missing)}: enter it in the admin")
+    return gateway
 
 
 def outgoing(template: Template, values: Mapping[str, Mapping[str, str]]) -> OutgoingSMS:

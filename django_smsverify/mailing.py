@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
 
-from django.views.decorators.debug import sensitive_variables
-
 from . import circuits, phones, texts
 from .conf import conf
 from .delivering import segments
@@ -18,6 +16,7 @@ from .models import Message, Provider, Template
 from .recording import refresh
 from .runs import CHUNK, Mailing, Progress, Run
 from .transactions import commit
+from .types import PerNumber, secrets_of
 
 LONGEST_NAME = 64
 
@@ -25,7 +24,6 @@ Values = Mapping[str, Mapping[str, str]]
 Stopped = Callable[[], bool]
 
 
-@sensitive_variables()
 def send_message(
     template: Template,
     recipients: Values,
@@ -50,10 +48,10 @@ def send_message(
     numbers given twice and a name that another template has; InvalidPhone, PhoneNotSupported, InvalidGateway
     and InsideTransaction. Then nothing was sent.
     """
+    recipients = PerNumber(recipients)  # shows no number from here on
     return mail(template, recipients, batch=batch, progress=progress, stopped=stopped).messages
 
 
-@sensitive_variables()
 def mail(
     template: Template,
     recipients: Values,
@@ -72,7 +70,7 @@ def mail(
         run.end(_rest_of(template.provider))
     rest, is_stopped = iter(values.items()), False
     with run.hands() as take:
-        while not run.mailing.why_over and (chunk := dict(islice(rest, run.chunk(batch)))):
+        while not run.mailing.why_over and (chunk := PerNumber(islice(rest, run.chunk(batch)))):
             if is_stopped := stopped is not None and stopped():
                 break
             run.go_through(_rows(template, chunk, batch), take, batch)
@@ -82,7 +80,6 @@ def mail(
     return run.mailing
 
 
-@sensitive_variables()
 def queue_up(template: Template, recipients: Values, batch: str) -> None:
     """Makes the messages of a mailing and leaves them to the workers, and where there are none to the poll.
 
@@ -93,27 +90,26 @@ def queue_up(template: Template, recipients: Values, batch: str) -> None:
     commit(Message, lambda: None)
     _check_name(batch, template, None)
     rest = iter(values.items())
-    while chunk := dict(islice(rest, CHUNK)):
+    while chunk := PerNumber(islice(rest, CHUNK)):
         messages = _rows(template, chunk, batch)
         if conf.DISPATCH != "inline":
             enqueue_many([message for message in messages if message.status == MessageStatus.QUEUED], keep=True)
 
 
-@sensitive_variables()
-def _checked(template: Template, recipients: Values) -> dict[str, dict[str, str]]:
+def _checked(template: Template, recipients: Values) -> Values:
     names = set(texts.placeholders(template.content))
     if "code" in names:
         raise ValueError(f"The template {template} has {{code}}: it is for send_code(), not for send_message().")
     if not Template.objects.routable().filter(pk=template.pk).exists():
         raise ValueError(f"The template {template} is not approved and active, or its signature or provider is not.")
-    values: dict[str, dict[str, str]] = {}
+    values = PerNumber[Mapping[str, str]]()
     for written, own in recipients.items():
         phone = phones.parse(written)
         if phone in values:
             raise ValueError(f"The number {phones.mask(phone)} is given twice.")
         if own.keys() != names or not all(map(texts.is_text, own.values())):
             raise ValueError(f"Give {phones.mask(phone)} a text for each of: {', '.join(sorted(names)) or 'nothing'}.")
-        values[phone] = dict(own)
+        values[phone] = secrets_of(own)
     return values
 
 
@@ -137,7 +133,6 @@ def _rest_of(provider: Provider) -> str:
     return f"the circuit of {provider} is open, close it in the admin or try again in a while: {circuit.why}"
 
 
-@sensitive_variables()
 def _rows(template: Template, values: Values, batch: str | None) -> list[Message]:
     """The message of each number, made where there is none yet; a queued one is for the caller to deliver."""
     known = _known(template, batch, values)
@@ -159,14 +154,17 @@ def _rows(template: Template, values: Values, batch: str | None) -> list[Message
     if fresh:
         commit(Message, create)
     # Another process may have been faster with the same batch: the rows decide.
-    known |= {message.phone: message for message in fresh} if batch is None else _known(template, batch, values)
+    if batch is None:
+        return fresh
+    known = _known(template, batch, values)
     return [known[phone] for phone in values if phone in known]
 
 
-def _known(template: Template, batch: str | None, values: Values) -> dict[str, Message]:
+def _known(template: Template, batch: str | None, values: Values) -> PerNumber[Message]:
     if batch is None:
-        return {}
-    found = {message.phone: message for message in Message.objects.primary().filter(batch=batch, phone__in=values)}
+        return PerNumber()
+    rows = Message.objects.primary().filter(batch=batch, phone__in=values)
+    found = PerNumber((message.phone, message) for message in rows)
     for message in found.values():
         if message.template_id == template.pk and message.provider_id == template.provider_id:
             message.template, message.provider = template, template.provider

@@ -6,7 +6,6 @@ import re
 import unicodedata
 
 import phonenumbers
-from django.views.decorators.debug import sensitive_variables
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
 
 from .conf import conf
@@ -25,7 +24,6 @@ class E164(str):
         return f"<{mask(self)}>"
 
 
-@sensitive_variables()
 def parse(written: str) -> E164:
     """Reads a number as a person writes it and returns it as E.164, such as `+8613800138000`.
 
@@ -43,7 +41,6 @@ def parse(written: str) -> E164:
     return E164(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
-@sensitive_variables()
 def _read(written: str) -> PhoneNumber:
     plain = "".join(map(_plain, unicodedata.normalize("NFKC", written))).strip()
     if not WRITTEN.fullmatch(plain):

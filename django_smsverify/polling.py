@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from django.utils import timezone
 from . import balances
 from .enums import Reason, ReportSource
 from .exceptions import GatewayError, GatewayRejected
+from .failures import told
 from .gateways.base import Gateway
 from .hearing import hear
 from .mending import adopt_orphans, deliver_forgotten, give_up_stuck, settle_silent
@@ -106,10 +106,9 @@ def _try(errand: Errand) -> str:
         refused = isinstance(error, GatewayRejected) and error.reason not in (Reason.ACCOUNT, Reason.RATE)
         return "refused" if refused else "failed"
     except Exception as error:
-        # A bug of one gateway keeps nobody else. Without its words, which may hold a number.
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("A question to %s failed with %s:\n%s", errand.provider.slug, type(error).__name__, frames)
-        return "failed"
+        bug = told(error)  # one of a gateway, say, which keeps nobody else
+    logger.error("A question to %s failed with %s", errand.provider.slug, bug)
+    return "failed"
 
 
 def _errands(limit: int) -> Iterator[Errand]:

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 
 from . import phones, texts
 from .delivering import segments
@@ -25,6 +24,7 @@ from .exceptions import GatewayError, InvalidPhone, PhoneNotSupported
 from .gateways.base import Gateway
 from .handover import outgoing
 from .models import Message, Template
+from .types import PerNumber, Secret
 
 PHONE = "phone"
 SEPARATORS = ",;\t"
@@ -54,7 +54,7 @@ class Problem(NamedTuple):
 class NumberList:
     """What stands in a list that can be read."""
 
-    recipients: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    recipients: PerNumber[Mapping[str, str]] = field(default_factory=PerNumber)
     """E.164 number to the values of the placeholders, in the order of the lines."""
     problems: list[Problem] = field(default_factory=list)
 
@@ -74,17 +74,16 @@ class Estimate(NamedTuple):
     """How many of the numbers got this template within a day in another batch, by its name."""
 
 
-@sensitive_variables()
-def read(content: bytes, template: Template) -> NumberList:
+def read(text: Secret, template: Template) -> NumberList:
     """The numbers that a template is to be sent to, with their values, and what is wrong with the other lines.
 
     The first line names the columns: `phone` and each placeholder of the template. Numbers alone need no such
-    line. UTF-8, UTF-16 with a mark, or GB18030, as Excel writes them.
+    line.
 
     Raises UnreadableList, and InvalidGateway or UndecryptableValue for a provider that is not set up.
     """
-    gateway, found, lines = template.provider.connect(), NumberList(), dict[str, int]()
-    for line, row in _rows(_decoded(content), set(texts.placeholders(template.content))):
+    gateway, found, lines = template.provider.connect(), NumberList(), PerNumber[int]()
+    for line, row in _rows(text, set(texts.placeholders(template.content))):
         try:
             phone, values = _recipient(row, template, gateway)
             if phone in lines:
@@ -97,15 +96,13 @@ def read(content: bytes, template: Template) -> NumberList:
     return found
 
 
-@sensitive_variables()
 def batch_name(template: Template, recipients: Recipients, *, again: bool = False) -> str:
     """A name for a mailing: the same whenever the same is to be sent to the same numbers, but for `again`."""
-    told = json.dumps(recipients, sort_keys=True).encode()
-    name = f"{template.pk}-{hashlib.sha256(told).hexdigest()[:24]}"
+    told = hashlib.sha256(json.dumps(dict(recipients), sort_keys=True).encode())
+    name = f"{template.pk}-{told.hexdigest()[:24]}"
     return f"{name}-{timezone.now():%y%m%d%H%M%S%f}" if again else name
 
 
-@sensitive_variables()
 def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate:
     """What a mailing would come to, before anything is sent."""
     signature = template.signature.text if template.signature else ""
@@ -123,12 +120,11 @@ def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate
     )
 
 
-@sensitive_variables()
-def unsent(recipients: Recipients, batch: str) -> dict[str, dict[str, str]]:
+def unsent(recipients: Recipients, batch: str) -> PerNumber[Mapping[str, str]]:
     """Those of the numbers to which a mailing was certainly not sent, though it came to them."""
     refused = Message.objects.primary().filter(batch=batch, status=MessageStatus.NOT_SENT)
     phones_of = set(refused.values_list("phone", flat=True))
-    return {phone: dict(values) for phone, values in recipients.items() if phone in phones_of}
+    return PerNumber((phone, values) for phone, values in recipients.items() if phone in phones_of)
 
 
 def _lately(template: Template, recipients: Recipients, batch: str) -> Counter[str]:
@@ -140,7 +136,8 @@ def _lately(template: Template, recipients: Recipients, batch: str) -> Counter[s
     return found
 
 
-def _decoded(content: bytes) -> str:
+def decoded(content: bytes) -> Secret:
+    """A list in UTF-8, UTF-16 with a mark, or GB18030, as Excel writes them; raises UnreadableList for other bytes."""
     codecs = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030")
     for codec in codecs:
         try:
@@ -148,19 +145,18 @@ def _decoded(content: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text
+            return Secret(text)
     raise UnreadableList(_("This is no text in UTF-8 or GB18030. Save it as “CSV UTF-8”, not as a workbook."))
 
 
-@sensitive_variables()
-def _rows(text: str, names: set[str]) -> Iterator[tuple[int, dict[str, str] | None]]:
+def _rows(text: Secret, names: set[str]) -> Iterator[tuple[int, dict[str, str] | None]]:
     """Each line that is not blank, with its cells by column; None for one with too many or too few."""
     first = text.lstrip().partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=first.count), strict=True)
     columns: list[str] = []
     try:
         for cells in reader:
-            row = [cell.strip() for cell in cells]
+            row: list[str] = [Secret(cell.strip()) for cell in cells]
             if not any(row):
                 continue
             if not columns:
@@ -184,8 +180,7 @@ def _columns(first: list[str], names: set[str]) -> list[str]:
     return first
 
 
-@sensitive_variables()
-def _recipient(row: dict[str, str] | None, template: Template, gateway: Gateway) -> tuple[str, dict[str, str]]:
+def _recipient(row: Mapping[str, str] | None, template: Template, gateway: Gateway) -> tuple[str, dict[str, str]]:
     """The number and its values; raises ValueError, with words for the person who keeps the list."""
     if row is None:
         raise ValueError(_("it has not as many columns as the first line"))
@@ -195,7 +190,7 @@ def _recipient(row: dict[str, str] | None, template: Template, gateway: Gateway)
         told = {"phone": phones.mask(phone), "names": ", ".join(empty)}
         raise ValueError(_("%(phone)s has no text for: %(names)s") % told)
     try:
-        gateway.require_sendable(outgoing(template, {phone: values}), phone)
+        gateway.require_sendable(outgoing(template, PerNumber({phone: values})), phone)
     except GatewayError as error:
         raise ValueError(f"{phones.mask(phone)}: {error}") from None
     return phone, values

@@ -10,7 +10,6 @@ from threading import Lock
 
 from django.db import transaction
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from . import circuits
 from .conf import conf
@@ -87,7 +86,6 @@ class Run:
         else:
             yield self._deliver
 
-    @sensitive_variables()
     def go_through(self, messages: list[Message], take: Callable[[list[Message]], object], batch: str | None) -> None:
         """Delivers those of a chunk that still are queued, or has workers deliver them."""
         self.mailing.messages += messages

@@ -7,7 +7,6 @@ from functools import partial
 from uuid import UUID
 
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from . import circuits, phones, routing, throttling
 from .conf import conf
@@ -20,7 +19,6 @@ from .models import Message, Recipient, Template, Verification
 from .transactions import commit
 
 
-@sensitive_variables()
 def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verification:
     """Sends a code to a number and returns the question that `verify_code` answers.
 
@@ -30,7 +28,7 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
     Raises InvalidPhone, PhoneNotSupported, UnknownPurpose, Throttled, ThrottleUnavailable, PhoneRejected,
     NoRoute (nothing was sent), and InsideTransaction.
     """
-    phone = phones.parse(phone)
+    phone = phones.parse(phone)  # shows itself masked from here on
     templates = routing.routes(purpose)
     with throttling.admission(phone, ip) as toll:
         recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
@@ -40,7 +38,6 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
     return verification
 
 
-@sensitive_variables()
 def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification:
     """Sends the same code again and lengthens its life, up to twice the lifetime after it was asked for.
 
@@ -56,7 +53,6 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
     return verification
 
 
-@sensitive_variables()
 def _send(verification: Verification, message: Message, toll: throttling.Toll) -> None:
     """Raises PhoneRejected when the fault is the number's, NoRoute when nobody took it."""
     last = dispatch_code(verification, message)

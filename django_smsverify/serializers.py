@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from .conf import conf
+from .types import Secret
 
 SHOWN = 40
 """Characters of an unknown name that an error repeats."""
@@ -35,13 +36,20 @@ class IdField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
+class NumberField(TextField):
+    """A phone number as a person writes it."""
+
+    def to_internal_value(self, data: Any) -> Secret:
+        return Secret(super().to_internal_value(data))
+
+
 class CodeField(TextField):
     """4 to 8 ASCII digits."""
 
     default_error_messages = {"not_a_code": _("A code is 4 to 8 digits 0-9, without spaces or other characters.")}
 
-    def to_internal_value(self, data: Any) -> str:
-        code = super().to_internal_value(data)
+    def to_internal_value(self, data: Any) -> Secret:
+        code = Secret(super().to_internal_value(data))
         if not (code.isascii() and code.isdigit() and 4 <= len(code) <= 8):
             self.fail("not_a_code")
         return code
@@ -66,7 +74,7 @@ class KnownFieldsOnly(serializers.Serializer[Any]):
 class SendSerializer(KnownFieldsOnly):
     """Either a number and a purpose, or the verification whose code is sent again."""
 
-    phone = TextField(max_length=40, required=False)
+    phone = NumberField(max_length=40, required=False)
     purpose = TextField(max_length=64, required=False, trim_whitespace=False)
     verification_id = IdField(required=False)
 

@@ -20,7 +20,6 @@ from django.conf import settings
 from django.core.cache import BaseCache, caches
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.views.decorators.debug import sensitive_variables
 
 # Not get_usage(): it cannot give back what it took, and RATELIMIT_ENABLE or RATELIMIT_FAIL_OPEN would open it.
 from django_ratelimit.core import EXPIRATION_FUDGE, _get_window, _make_cache_key
@@ -163,7 +162,6 @@ def hold(recipient: Recipient) -> None:
     Recipient.objects.primary().filter(pk=recipient.pk).update(claimed_at=timezone.now())
 
 
-@sensitive_variables()
 def check_number(phone: str, now: datetime, *, but: Message | None = None) -> None:
     """The number's own limits over every rolling window, without one message; raises Throttled with the longest
     wait."""
@@ -188,7 +186,6 @@ def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
     return max(0, math.ceil((free_at - now).total_seconds()))
 
 
-@sensitive_variables()
 def resend_wait(phone: str, now: datetime) -> int:
     """Whole seconds until the pause after the number's last SMS is over."""
     pause = Limit(1, conf.RESEND_INTERVAL)
@@ -196,7 +193,6 @@ def resend_wait(phone: str, now: datetime) -> int:
     return _wait(spent, pause, now)
 
 
-@sensitive_variables()
 def allowed_guesses(phone: str, purpose: str, now: datetime) -> int:
     """How many guesses a new verification gets; at least one, so that no stranger locks the owner out."""
     limit = conf.GUESS_LIMIT

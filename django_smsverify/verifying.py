@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.core import signing
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from . import codes
 from .conf import conf
@@ -15,21 +14,22 @@ from .exceptions import ProofRejected, WrongCode
 from .models import Verification
 from .signals import phone_verified
 from .transactions import commit
+from .types import Secret
 
 PROOF_SALT = "django_smsverify.proof"
 
 
-@sensitive_variables()
 def verify_code(verification_id: UUID, code: str) -> Verification:
     """Judges one guess; returns the verification when it is right, once.
 
     Raises VerificationNotFound, WrongCode, CodeExpired, TooManyAttempts, AlreadyUsed, and
     InsideTransaction, as a rolled-back guess would be a free one.
     """
+    code = Secret(code)
     while True:
         verification = Verification.objects.find(verification_id)
         verification.require_live(timezone.now())
-        right = codes.matches(verification.code(), str(code))
+        right = codes.matches(verification.code(), code)
         if _count(verification, right=right):
             break
     if not right:
@@ -53,12 +53,11 @@ def _count(verification: Verification, *, right: bool) -> bool:
     return won
 
 
-def make_proof(verification: Verification) -> str:
+def make_proof(verification: Verification) -> Secret:
     """A signed token that says "this number was verified for this purpose just now"."""
-    return signing.dumps(str(verification.pk), salt=PROOF_SALT)
+    return Secret(signing.dumps(str(verification.pk), salt=PROOF_SALT))
 
 
-@sensitive_variables()
 def redeem_proof(proof: str, purpose: str) -> str:
     """The verified number as E.164, once.
 
@@ -66,6 +65,7 @@ def redeem_proof(proof: str, purpose: str) -> str:
 
     Raises ProofRejected for a proof that is forged, older than PROOF_LIFETIME, for another purpose or used.
     """
+    proof = Secret(proof)
     try:
         pk = UUID(signing.loads(proof, salt=PROOF_SALT, max_age=conf.PROOF_LIFETIME))
     except (signing.BadSignature, TypeError, ValueError):

@@ -10,13 +10,13 @@ from typing import Any, cast
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 from rest_framework import exceptions as drf
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.utils.json import strict_constant
 from rest_framework.views import APIView
 
@@ -100,11 +100,8 @@ class FrontEndView(APIView):
 class SendView(FrontEndView):
     """Sends a code, or sends one again."""
 
-    @sensitive_variables()
     def post(self, request: Request) -> Response:
-        serializer = SendSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        asked = serializer.validated_data
+        asked = read(SendSerializer, request)
         ip = client_ip(request._request)
         if "verification_id" in asked:
             verification = Verification.objects.find(asked["verification_id"])
@@ -129,11 +126,8 @@ class SendStatusView(FrontEndView):
 class VerifyView(FrontEndView):
     """Judges a code."""
 
-    @sensitive_variables()
     def post(self, request: Request) -> Response:
-        serializer = VerifySerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        verification = verify_code(**serializer.validated_data)
+        verification = verify_code(**read(VerifySerializer, request))
         return Response(
             {
                 "phone": phones.mask(verification.phone),
@@ -142,6 +136,16 @@ class VerifyView(FrontEndView):
                 "proof_expires_in": conf.PROOF_LIFETIME,
             }
         )
+
+
+def read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The fields of the body; raises ValidationError.
+
+    The serializer, whose `repr` shows the whole body, is gone before anything else is done.
+    """
+    serializer = kind(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
 
 
 def told(verification: Verification) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -15,6 +14,7 @@ from . import circuits, routing, throttling
 from .delivering import batches, cancel, deliver, deliver_batch, least_life, segments_of_code, untried
 from .enums import MessageStatus, Reason
 from .exceptions import CodeRejected, Throttled, UndecryptableValue
+from .failures import told
 from .models import Message, Template, Verification
 from .recording import withdraw
 from .throttling import Toll
@@ -41,13 +41,12 @@ def deliver_waiting(ids: Iterable[UUID | str]) -> int:
     for batch in [*codes, *batches(texts)]:
         try:
             left += 0 if _deliver(batch) else len(batch)
+            continue
         except Exception as error:
-            # Without its words, which may hold a number.
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            name = type(error).__name__
-            logger.error("The delivery by %s failed with %s:\n%s", batch[0].provider.slug, name, frames)
-            for message in batch:
-                cancel(message, f"its delivery failed with {name}: see the log")
+            name, bug = type(error).__name__, told(error)
+        logger.error("The delivery by %s failed with %s", batch[0].provider.slug, bug)
+        for message in batch:
+            cancel(message, f"its delivery failed with {name}: see the log")
     return len(messages) - left
 
 

@@ -17,13 +17,13 @@ from django.utils import timezone
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify import circuits, dispatch
+from django_smsverify import circuits, dispatch, waiting
 from django_smsverify.enums import MessageStatus
 from django_smsverify.exceptions import GatewayUnavailable, NoRoute, Throttled
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.mending import FORGOTTEN
-from django_smsverify.models import Message, Provider, Template
+from django_smsverify.models import Message, Provider, Template, Verification
 from django_smsverify.polling import poll
 from django_smsverify.sending import resend_code, send_code, send_message
 from django_smsverify.signals import message_settled
@@ -358,8 +358,30 @@ class TestForgotten:
             assert poll() == {"taken up": 2}
 
         left = dict(Message.objects.values_list("provider__slug", "status"))
-        assert left == {"buggy": "sending", "memory": "accepted"}, "nobody knows what it did, and nobody does it again"
-        assert "The delivery by buggy failed with RuntimeError" in log.text
+        assert left == {"buggy": "unknown", "memory": "accepted"}, "nobody knows what it did, and nobody does it again"
+        assert "BuggyGateway fails while it is sending: RuntimeError" in log.text
+
+    def test_a_bug_of_ours_keeps_no_other(
+        self, forget: Callable[..., None], memory: MakeProvider, log: Ear, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        memory("login", "payment")
+        send_code(PHONE, "login")
+        send_code("13900139000", "payment")
+        forget()
+        deliver = waiting.deliver
+
+        def fail_for_logins(verification: Verification, message: Message) -> Message:
+            if message.purpose == "login":
+                raise RuntimeError(f"a bug with {message.phone}")
+            return deliver(verification, message)
+
+        monkeypatch.setattr(waiting, "deliver", fail_for_logins)
+        with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
+            assert poll() == {"taken up": 2}
+
+        left = dict(Message.objects.values_list("purpose", "status"))
+        assert left == {"login": "not_sent", "payment": "accepted"}
+        assert "The delivery by memory failed with RuntimeError" in log.text
 
     def test_a_gateway_that_is_gone_is_the_accounts_fault(
         self, forget: Callable[..., None], memory: MakeProvider

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any, ClassVar
 
 import pytest
@@ -16,7 +17,7 @@ from sandbox import catalogue
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify import circuits, dispatch, runs
+from django_smsverify import circuits, delivering, dispatch, runs
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable
 from django_smsverify.gateways.base import Outcome
@@ -26,6 +27,7 @@ from django_smsverify.mending import FORGOTTEN
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.pacing import LONGEST_PAUSE, Crew, Pace
 from django_smsverify.polling import poll
+from django_smsverify.recording import record_all
 from django_smsverify.runs import CHUNK, CHUNK_OF_CALLS
 from django_smsverify.sending import send_message
 from django_smsverify.types import Acceptance, OutgoingSMS
@@ -360,10 +362,17 @@ def test_a_few_need_no_threads(text: Callable[[str], Template]) -> None:
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_a_bug_in_a_thread_is_raised_where_the_mailing_was_asked_for(text: Callable[[str], Template]) -> None:
-    template = text("one")
-    OneByOneGateway.moods[5] = RuntimeError("a bug")
+def test_a_bug_in_a_thread_is_raised_where_the_mailing_was_asked_for(
+    text: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template, calls = text("one"), count(1)
 
+    def fail_once(outcomes: Any) -> None:
+        if next(calls) == 5:
+            raise RuntimeError("a bug")
+        record_all(outcomes)
+
+    monkeypatch.setattr(delivering, "record_all", fail_once)
     with pytest.raises(RuntimeError, match="a bug"):
         send_message(template, numbers(100), batch="b")
 

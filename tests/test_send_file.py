@@ -20,7 +20,7 @@ from django_smsverify import recipients
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider, Template
-from django_smsverify.recipients import UnreadableList, batch_name
+from django_smsverify.recipients import UnreadableList, batch_name, decoded
 from django_smsverify.runs import CHUNK
 from django_smsverify.types import OutgoingSMS
 
@@ -87,7 +87,7 @@ def texts() -> list[str]:
     ids=["utf-8", "mark", "crlf", "gb18030", "utf-16", "semicolons", "tabs", "order"],
 )
 def test_lists_are_read_as_people_keep_them(content: str | bytes, notice: Template) -> None:
-    read = recipients.read(content.encode() if isinstance(content, str) else content, notice)
+    read = recipients.read(decoded(content.encode() if isinstance(content, str) else content), notice)
 
     assert read.recipients == {"+8613800138001": {"name": "王先生"}, "+8613800138002": {"name": "李女士"}}
     assert not read.problems
@@ -95,7 +95,7 @@ def test_lists_are_read_as_people_keep_them(content: str | bytes, notice: Templa
 
 @pytest.mark.parametrize("content", ["13800138001\n13800138002\n", "phone\n13800138001\n13800138002"])
 def test_numbers_alone_need_no_header(content: str, plain: Template) -> None:
-    assert recipients.read(content.encode(), plain).recipients == {"+8613800138001": {}, "+8613800138002": {}}
+    assert recipients.read(decoded(content.encode()), plain).recipients == {"+8613800138001": {}, "+8613800138002": {}}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_numbers_alone_need_no_header(content: str, plain: Template) -> None:
 )
 def test_what_is_no_list_says_what_to_do(content: bytes, words: str, notice: Template) -> None:
     try:
-        said = [str(problem) for problem in recipients.read(content, notice).problems]
+        said = [str(problem) for problem in recipients.read(decoded(content), notice).problems]
     except UnreadableList as error:
         said = [str(error)]
     assert words in said[0]
@@ -133,7 +133,7 @@ def test_each_bad_line_is_named_with_its_number_masked(vendor: MakeProvider) -> 
         '13800138003,"a,b"',
     ]
 
-    read = recipients.read("\n".join(lines).encode(), template)
+    read = recipients.read(decoded("\n".join(lines).encode()), template)
 
     assert [str(problem) for problem in read.problems] == [
         "line 3: 138****8001 stands in line 2 already",
@@ -149,10 +149,10 @@ def test_each_bad_line_is_named_with_its_number_masked(vendor: MakeProvider) -> 
 def test_the_same_list_has_the_same_name_however_it_is_written(notice: Template, plain: Template) -> None:
     ways = [LINES.encode(), LINES.encode("gb18030"), b"\n".join([LINES.encode().splitlines()[i] for i in (0, 2, 1)])]
 
-    names = {batch_name(notice, recipients.read(way, notice).recipients) for way in ways}
+    names = {batch_name(notice, recipients.read(decoded(way), notice).recipients) for way in ways}
 
     assert len(names) == 1
-    other = recipients.read(LINES.replace("王", "赵").encode(), notice).recipients
+    other = recipients.read(decoded(LINES.replace("王", "赵").encode()), notice).recipients
     assert batch_name(notice, other) not in names
     assert batch_name(plain, other) != batch_name(notice, other)
 

@@ -62,7 +62,18 @@ class BrokenGateway(MemoryGateway):
         raise RuntimeError("a bug in a gateway")
 
 
-WITNESS = {"GATEWAYS": {"witness": "tests.test_sending.WitnessGateway", "broken": "tests.test_sending.BrokenGateway"}}
+class UnmadeGateway(MemoryGateway):
+    def __init__(self, *args: Any) -> None:
+        raise RuntimeError("a bug before anything is sent")
+
+
+WITNESS = {
+    "GATEWAYS": {
+        "witness": "tests.test_sending.WitnessGateway",
+        "broken": "tests.test_sending.BrokenGateway",
+        "unmade": "tests.test_sending.UnmadeGateway",
+    }
+}
 
 
 # ------------------------------------------------------------------------------------------- routes
@@ -293,14 +304,34 @@ def test_the_row_is_committed_and_no_transaction_is_open_while_the_vendor_is_cal
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_bug_in_a_gateway_leaves_the_row(memory: MakeProvider) -> None:
-    provider = memory()
+def test_a_bug_in_a_gateway_leaves_the_outcome_unknown(memory: MakeProvider, log: Ear) -> None:
+    provider = memory(priority=1)
+    memory(slug="other", priority=2)
     Provider.objects.filter(pk=provider.pk).update(gateway="broken")
 
-    with override_settings(SMSVERIFY=WITNESS), pytest.raises(RuntimeError):
+    with override_settings(SMSVERIFY=WITNESS):
         send_code(PHONE, "login")
 
-    assert Message.objects.get().status == "sending", "nobody knows what happened, and nobody sends it again"
+    message = Message.objects.get()
+    assert (message.status, message.error_code) == ("unknown", "bug"), "nobody knows what left, so nobody sends again"
+    assert "BrokenGateway fails while it is sending: RuntimeError" in log.text
+    assert 'raise RuntimeError("a bug in a gateway")' in log.text, "the frames lead to it"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_gateway_that_cannot_be_set_up_is_passed_over(memory: MakeProvider, log: Ear) -> None:
+    provider = memory(priority=1)
+    memory(slug="other", priority=2)
+    Provider.objects.filter(pk=provider.pk).update(gateway="unmade")
+
+    with override_settings(SMSVERIFY=WITNESS):
+        send_code(PHONE, "login")
+
+    assert list(Message.objects.order_by("attempt").values_list("status", "error_reason")) == [
+        ("not_sent", "account"),
+        ("accepted", ""),
+    ]
+    assert "The gateway of memory could not be set up: RuntimeError" in log.text
 
 
 @pytest.mark.django_db(transaction=True)

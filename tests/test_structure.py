@@ -19,7 +19,7 @@ LAYERS = {
     name: rank
     for rank, names in enumerate(
         [
-            "enums exceptions types",
+            "enums exceptions failures types",
             "conf phones codes texts linting",
             "gateways",
             "fields querysets models transactions migrations",

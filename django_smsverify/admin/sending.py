@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters
 
 from django_smsverify import recipients
 from django_smsverify.conf import conf
@@ -28,6 +28,7 @@ from django_smsverify.fields import Ciphertext, decrypt, encrypt
 from django_smsverify.mailing import queue_up
 from django_smsverify.models import Template
 from django_smsverify.recipients import NumberList, UnreadableList, batch_name, estimate
+from django_smsverify.types import PerNumber, Secret
 
 MOST_BYTES = 1024 * 1024
 """Of a list; the form in which it comes back must not be larger than Django takes."""
@@ -51,21 +52,24 @@ class ListForm(forms.Form):
         super().__init__(*args)
         self.template, self.found = template, NumberList()
 
-    @sensitive_variables()
     def clean(self) -> dict[str, Any]:
-        given = super().clean() or {}
-        if bool(given.get("file")) == bool(given.get("lines")):
+        # What was given is never a variable, as monitoring tools show those.
+        super().clean()
+        if bool(self.cleaned_data.get("file")) == bool(self.cleaned_data.get("lines")):
             raise ValidationError(_("Give a file or some lines, one of the two."))
-        if given["file"] and given["file"].size > MOST_BYTES:
+        if self.cleaned_data["file"] and self.cleaned_data["file"].size > MOST_BYTES:
             raise ValidationError(_("The file is larger than 1 MB: use manage.py smsverify_send --file."))
-        content = given["file"].read() if given["file"] else given["lines"].encode()
         try:
-            self.found = recipients.read(content, self.template)
+            self.found = recipients.read(self._text(), self.template)
         except (UnreadableList, ImproperlyConfigured) as error:
             raise ValidationError(str(error)) from None
-        if self.found.problems and not given["skip_bad"]:
+        if self.found.problems and not self.cleaned_data["skip_bad"]:
             raise ValidationError(_("Nothing is sent: mend the lines that are named here, or leave them out."))
-        return given
+        return self.cleaned_data
+
+    def _text(self) -> Secret:
+        file = self.cleaned_data["file"]
+        return recipients.decoded(file.read() if file else self.cleaned_data["lines"].encode())
 
 
 class SendsToMany(admin.ModelAdmin):
@@ -86,7 +90,6 @@ class SendsToMany(admin.ModelAdmin):
         self.message_user(request, gettext("Choose one template."), messages.ERROR)
         return None
 
-    @sensitive_variables()
     def many_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if not self.has_send_permission(request):
             raise PermissionDenied
@@ -113,7 +116,6 @@ class SendsToMany(admin.ModelAdmin):
         request.current_app = self.admin_site.name  # which of the admins of a site
         return TemplateResponse(request, "admin/smsverify/template/send_to_many.html", context)
 
-    @sensitive_variables()
     def _queue(self, request: HttpRequest, template: Template) -> HttpResponse:
         """However often it is called for one preview, each number gets one message."""
         try:
@@ -131,7 +133,6 @@ class SendsToMany(admin.ModelAdmin):
         return reverse(f"admin:{name}", args=args, current_app=self.admin_site.name)
 
 
-@sensitive_variables()
 def _preview(template: Template, form: ListForm) -> dict[str, Any]:
     numbers = form.found.recipients
     batch = batch_name(template, numbers, again=form.cleaned_data["again"])
@@ -144,15 +145,13 @@ def _preview(template: Template, form: ListForm) -> dict[str, Any]:
     }
 
 
-@sensitive_variables()
 def _sealed(template: Template, numbers: recipients.Recipients, batch: str) -> str:
     """What was looked at, to come back as it was; the page shows no number."""
-    packed = base64.b64encode(zlib.compress(json.dumps(numbers).encode())).decode()
+    packed = Secret(base64.b64encode(zlib.compress(json.dumps(dict(numbers)).encode())).decode())
     return encrypt({"template": str(template.pk), "batch": batch, "numbers": packed})
 
 
-@sensitive_variables()
-def _opened(sealed: str, template: Template) -> tuple[str, dict[str, dict[str, str]]]:
+def _opened(sealed: str, template: Template) -> tuple[str, recipients.Recipients]:
     """Raises ValueError for what was not sealed here for this template."""
     try:
         found = decrypt(Ciphertext(sealed))
@@ -160,4 +159,4 @@ def _opened(sealed: str, template: Template) -> tuple[str, dict[str, dict[str, s
         found = {}
     if found.get("template") != str(template.pk):
         raise ValueError(gettext("This list is no longer valid: give it again."))
-    return found["batch"], json.loads(zlib.decompress(base64.b64decode(found["numbers"])))
+    return str(found["batch"]), PerNumber(json.loads(zlib.decompress(base64.b64decode(found["numbers"]))))

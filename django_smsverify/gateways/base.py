@@ -10,10 +10,16 @@ from functools import partial
 from typing import TypeVar
 
 import requests
-from django.views.decorators.debug import sensitive_variables
 
 from django_smsverify.enums import Filing, Reason
-from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain, InvalidCallback
+from django_smsverify.exceptions import (
+    GatewayError,
+    GatewayRejected,
+    GatewayUnavailable,
+    GatewayUncertain,
+    InvalidCallback,
+)
+from django_smsverify.failures import told
 from django_smsverify.linting import value_problem
 from django_smsverify.types import (
     Acceptance,
@@ -23,6 +29,7 @@ from django_smsverify.types import (
     Draft,
     News,
     OutgoingSMS,
+    PerNumber,
     Push,
     ReviewEvent,
 )
@@ -42,7 +49,7 @@ from .hygiene import (
     scrub,
     storable,
 )
-from .reading import SHAPE_ERRORS, amount, amount_if_any
+from .reading import SHAPE_ERRORS, amount, amount_if_any, word
 from .transport import HTTPTransport, Transport
 from .writing import ordered_values
 
@@ -55,9 +62,11 @@ HTTP_REASONS = {401: Reason.ACCOUNT, 402: Reason.ACCOUNT, 403: Reason.ACCOUNT, 4
 class Gateway(Dialect):
     """A dialect that is spoken: how a call goes, whoever the vendor is."""
 
-    @sensitive_variables()
     def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
-        """One call to the vendor; overridden by a gateway that speaks no HTTP."""
+        """One call to the vendor; overridden by a gateway that speaks no HTTP.
+
+        What it raises and is no GatewayError leaves the outcome uncertain.
+        """
         answer = self.call(self._built(lambda: self.build_send(sms)))
         return self._parsed(lambda: self.parse_send(answer, sms), answer)
 
@@ -67,22 +76,27 @@ class Gateway(Dialect):
         self.account = account
         self.transport = transport or HTTPTransport()
 
-    @sensitive_variables()
-    def send(self, sms: OutgoingSMS) -> dict[str, Outcome]:
-        """Hands one text over and returns what became of each number; never raises a GatewayError."""
-        outcomes: dict[str, Outcome] = {**self._refused(sms)}
-        rest = {phone: values for phone, values in sms.recipients.items() if phone not in outcomes}
-        try:
-            outcomes |= self.deliver(replace(sms, recipients=rest)) if rest else {}
-        except GatewayError as error:
-            outcomes |= dict.fromkeys(rest, error)
+    def send(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
+        """Hands one text over and returns what became of each number; raises nothing."""
+        found = self._refused(sms)
+        rest = PerNumber((phone, values) for phone, values in sms.recipients.items() if phone not in found)
+        answered = self._delivered(replace(sms, recipients=rest)) if rest else PerNumber[Outcome]()
         unnamed = GatewayUncertain("the vendor's answer does not name this number")
-        found = {phone: outcomes.get(phone, unnamed) for phone in sms.recipients}
+        for phone in rest:
+            outcome = answered.get(phone)
+            found[phone] = outcome if isinstance(outcome, Outcome) else unnamed
         # Each once: hundreds of numbers may share one, and to free it of secrets takes a while.
-        told = {key: self._told(outcome, sms) for key, outcome in {id(one): one for one in found.values()}.items()}
-        return {phone: told[id(outcome)] for phone, outcome in found.items()}
+        freed = {key: self._told(outcome, sms) for key, outcome in {id(one): one for one in found.values()}.items()}
+        return PerNumber((phone, freed[id(found[phone])]) for phone in sms.recipients)
 
-    @sensitive_variables()
+    def _delivered(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
+        """What became of each number; a bug in `deliver` leaves that uncertain, as the SMS may have left."""
+        failure = GatewayUncertain("the gateway failed while it was sending: see the log", error_code="bug")
+        try:
+            return self._guarded(lambda: PerNumber(self.deliver(sms)), "fails while it is sending", failure)
+        except GatewayError as error:
+            return PerNumber(dict.fromkeys(sms.recipients, error))
+
     def require_sendable(self, sms: OutgoingSMS, phone: str) -> None:
         """Raises GatewayRejected for a number, or for values, that the vendor could only refuse."""
         self._built(partial(self.check_recipient, sms, phone))
@@ -93,10 +107,9 @@ class Gateway(Dialect):
         if why := next(problems, None):
             raise GatewayRejected(why, reason=Reason.CONTENT, error_code="value")
 
-    @sensitive_variables()
-    def _refused(self, sms: OutgoingSMS) -> dict[str, GatewayError]:
+    def _refused(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
         """The numbers that the vendor need not be asked about, and why; each by itself."""
-        refused: dict[str, GatewayError] = {}
+        refused = PerNumber[Outcome]()
         for phone in sms.recipients:
             try:
                 self.require_sendable(sms, phone)
@@ -179,7 +192,6 @@ class Gateway(Dialect):
 
         return self._read(ask)
 
-    @sensitive_variables()
     def _read(self, read: Callable[[], T]) -> T:
         """What it returns, or its GatewayError with words that may stand in a log."""
         try:
@@ -191,24 +203,33 @@ class Gateway(Dialect):
         failure.error_code = loggable(failure.error_code, self._keys(), LONGEST_WORD, digits=7)
         raise failure
 
-    @sensitive_variables()
     def _built(self, build: Callable[[], T]) -> T:
-        """A request that cannot be built has certainly not been sent, whatever the reason."""
+        """What was made before the call; whatever goes wrong here, nothing has been sent."""
+        bug = GatewayRejected("the request could not be built: see the log", error_code="bug")
         try:
-            return build()
+            return self._guarded(build, "cannot build a request", bug)
+        except GatewayUncertain as error:
+            failure = GatewayUnavailable(str(error.detail), error_code=error.error_code)
+        raise failure
+
+    def _parsed(self, parse: Callable[[], T], answer: Answer) -> T:
+        """What was made of the answer; whatever goes wrong here, the SMS may have been sent."""
+        bug = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
+        try:
+            return self._guarded(parse, "cannot read an answer", bug)
+        except GatewayUnavailable as error:
+            failure = GatewayUncertain(str(error.detail), error_code=error.error_code)
+        raise failure
+
+    def _guarded(self, work: Callable[[], T], what: str, failure: GatewayError) -> T:
+        """What `work` returns; an error that nobody foresaw is logged without any value, and raised as `failure`."""
+        try:
+            return work()
         except GatewayError:
             raise
         except Exception as error:
-            failure = GatewayRejected(f"the request could not be built ({type(error).__name__})", error_code="bug")
-            logger.error("%s cannot build a request (%s).", type(self).__name__, type(error).__name__)
-        raise failure
-
-    @sensitive_variables()
-    def _parsed(self, parse: Callable[[], T], answer: Answer) -> T:
-        try:
-            return parse()
-        except SHAPE_ERRORS:
-            failure = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
+            bug = told(error)
+        logger.error("%s %s: %s", type(self).__name__, what, bug)
         raise failure
 
     def _cleaned(self, news: News) -> News:
@@ -221,7 +242,8 @@ class Gateway(Dialect):
 
     def call(self, request: requests.Request) -> Answer:
         """All I/O of all gateways: one request, one answer with a 2xx status, or a GatewayError."""
-        answer = self.transport.send(request, self.account)
+        broken = GatewayUncertain("the call broke off: see the log", error_code="bug")
+        answer = self._guarded(partial(self.transport.send, request, self.account), "cannot call its vendor", broken)
         if answer.status >= 500:
             raise GatewayUncertain(self._excerpt(answer), error_code=str(answer.status))
         if answer.status >= 300:
@@ -233,10 +255,9 @@ class Gateway(Dialect):
     def _excerpt(answer: Answer) -> str:
         return f"HTTP {answer.status}: {' '.join(answer.text.split())}"
 
-    @sensitive_variables()
     def _told(self, outcome: Outcome, sms: OutgoingSMS) -> Outcome:
         """The outcome with the vendor's words freed of numbers, values and keys, which vendors like to repeat."""
-        remote_id = storable(outcome.remote_id, LONGEST_WORD)
+        remote_id = storable(word(outcome.remote_id), LONGEST_WORD)
         if isinstance(outcome, Acceptance):
             return replace(outcome, remote_id=remote_id, balance=amount_if_any(outcome.balance))
         secrets = [secret for secret in self._secrets(sms) if len(secret) > 1]
@@ -244,8 +265,11 @@ class Gateway(Dialect):
         outcome.detail = storable(scrub(str(outcome.detail), secrets), LONGEST_DETAIL)
         outcome.args = (outcome.detail,)
         # Codes are short, and so are some values: "10" is a reason more often than it is ten minutes.
-        outcome.error_code = storable(scrub(outcome.error_code, [s for s in secrets if len(s) > 3]), LONGEST_WORD)
+        code = scrub(word(outcome.error_code), [secret for secret in secrets if len(secret) > 3])
+        outcome.error_code = storable(code, LONGEST_WORD)
         outcome.remote_id = remote_id
+        if isinstance(outcome, GatewayRejected) and outcome.reason not in Reason.values:
+            outcome.reason = Reason.OTHER
         return outcome
 
     def _secrets(self, sms: OutgoingSMS) -> Iterator[str]:

@@ -24,6 +24,7 @@ from django_smsverify.types import (
     OutgoingSMS,
     Push,
     ReviewEvent,
+    Secret,
 )
 
 from .reading import word
@@ -187,8 +188,8 @@ class Dialect:
         return self.account.options.get(name) or declared.default
 
     @staticmethod
-    def mobile(phone: str) -> str:
+    def mobile(phone: str) -> Secret:
         """The 11 digits of a mainland number, which is all that these vendors take."""
         if not phone.startswith("+86"):
             raise GatewayRejected("this vendor serves mainland numbers (+86) only", error_code="not-mainland")
-        return phone.removeprefix("+86")
+        return Secret(phone.removeprefix("+86"))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django_smsverify import texts
-from django_smsverify.types import OutgoingSMS
+from django_smsverify.types import OutgoingSMS, Secret
 
 
-def full_text(sms: OutgoingSMS, phone: str) -> str:
+def full_text(sms: OutgoingSMS, phone: str) -> Secret:
     """The text for one number, without the signature."""
-    return texts.render(sms.content, sms.recipients[phone])
+    return Secret(texts.render(sms.content, sms.recipients[phone]))
 
 
 def ordered_values(sms: OutgoingSMS, phone: str) -> list[str]:

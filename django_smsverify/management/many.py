@@ -9,7 +9,6 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, OutputWrapper
 from django.db.models import Q
-from django.views.decorators.debug import sensitive_variables
 
 from django_smsverify import recipients
 from django_smsverify.exceptions import SMSVerifyError
@@ -21,7 +20,6 @@ from django_smsverify.recipients import Estimate, NumberList, Recipients, Unread
 from django_smsverify.runs import Mailing
 
 
-@sensitive_variables()
 def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
     """Sends, or says why not; raises CommandError unless everybody was sent to for sure."""
     template = _template(options["template"])
@@ -63,7 +61,7 @@ def _template(named: str) -> Template:
 
 def _read(file: str, template: Template) -> NumberList:
     try:
-        return recipients.read(Path(file).read_bytes(), template)
+        return recipients.read(recipients.decoded(Path(file).read_bytes()), template)
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from None
     except (UnreadableList, ImproperlyConfigured) as error:

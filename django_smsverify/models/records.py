@@ -17,6 +17,7 @@ from django_smsverify.fields import EncryptedDictField, PhoneField
 from django_smsverify.models.accounts import Provider
 from django_smsverify.models.texts import Polled, Template
 from django_smsverify.querysets import MessageQuerySet, RowQuerySet, VerificationQuerySet
+from django_smsverify.types import Secret
 
 
 class Recipient(models.Model):
@@ -69,9 +70,9 @@ class Verification(models.Model):
     def __str__(self) -> str:
         return f"{phones.mask(self.phone)} · {self.purpose}"
 
-    def code(self) -> str:
+    def code(self) -> Secret:
         """The code, derived anew; raises LookupError when the key it came from is no longer configured."""
-        message = f"{self.pk}:{self.phone}:{self.purpose}:{self.nonce}"
+        message = Secret(f"{self.pk}:{self.phone}:{self.purpose}:{self.nonce}")
         return codes.derive(self.key_id, message, self.code_length)
 
     def require_live(self, now: datetime) -> None:
