@@ -95,7 +95,7 @@ class ReplicaIsAway:
 
 
 @kinds
-@pytest.mark.parametrize("options", [{}, {"http_method": "POST", "auth": "header"}], ids=["GET", "POST"])
+@pytest.mark.parametrize("options", [{"http_method": "GET", "auth": "query"}, {}], ids=["GET", "POST"])
 def test_a_text_lives_from_draft_to_its_deletion(
     kind: str, options: dict[str, str], vendor: MakeProvider, sandbox: Sandbox
 ) -> None:

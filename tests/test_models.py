@@ -112,8 +112,8 @@ def test_a_gateways_options_take_each_of_their_choices(gateway: str, name: str, 
 @pytest.mark.parametrize(
     ("gateway", "options", "said"),
     [
-        ("topthink", {"auth": "cookie"}, "auth: use query, header."),
-        ("topthink", {"auth": 1}, "auth: use query, header."),
+        ("topthink", {"auth": "cookie"}, "auth: use header, query."),
+        ("topthink", {"auth": 1}, "auth: use header, query."),
         ("topthink", {"mode": "content"}, "The options of this gateway are: http_method, auth, proxy, pace."),
         ("topthink", ["auth"], "The options of this gateway are: http_method, auth, proxy, pace."),
         ("ihuyi", {"password": "md5"}, "password: use dynamic, plain."),

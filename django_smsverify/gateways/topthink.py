@@ -60,14 +60,14 @@ class TopThinkGateway(Gateway):
         Option(
             name="http_method",
             label=_("HTTP method"),
-            choices=("GET", "POST"),
-            help_text=_("GET is documented; POST, which the vendor's SDK uses, keeps the number out of URLs."),
+            choices=("POST", "GET"),
+            help_text=_("POST, which the vendor's SDK uses, keeps number and code out of URLs; GET is documented."),
         ),
         Option(
             name="auth",
             label=_("Where the AppCode goes"),
-            choices=("query", "header"),
-            help_text=_("“header” keeps it out of URLs."),
+            choices=("header", "query"),
+            help_text=_("“header”, which the vendor recommends, keeps it out of URLs."),
         ),
         PROXY,
         PACE,

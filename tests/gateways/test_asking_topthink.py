@@ -81,10 +81,10 @@ NETWORK: list[tuple[Answer | GatewayError, type[GatewayError]]] = [
 WAYS = pytest.mark.parametrize(
     ("options", "method", "query", "body", "authorization"),
     [
-        ({}, "GET", "?appCode=SECRET-app_code&id={}", "", None),
-        ({"auth": "header"}, "GET", "?id={}", "", "AppCode SECRET-app_code"),
-        ({"http_method": "POST"}, "POST", "", "appCode=SECRET-app_code&id={}", None),
-        ({"http_method": "POST", "auth": "header"}, "POST", "", "id={}", "AppCode SECRET-app_code"),
+        ({"http_method": "GET", "auth": "query"}, "GET", "?appCode=SECRET-app_code&id={}", "", None),
+        ({"http_method": "GET"}, "GET", "?id={}", "", "AppCode SECRET-app_code"),
+        ({"auth": "query"}, "POST", "", "appCode=SECRET-app_code&id={}", None),
+        ({}, "POST", "", "id={}", "AppCode SECRET-app_code"),
     ],
     ids=["GET query", "GET header", "POST form", "POST header"],
 )
@@ -147,7 +147,7 @@ def test_a_review_is_asked_for_in_the_operators_way(
 
 
 def test_an_id_is_escaped_in_the_url() -> None:
-    gateway, requests = offline("topthink", b"", auth="header")
+    gateway, requests = offline("topthink", b"", http_method="GET")
     with pytest.raises(GatewayUncertain):
         gateway.ask_status("a&id=b c/../", PHONE)
 

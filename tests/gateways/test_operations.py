@@ -25,17 +25,18 @@ def test_ihuyis_password_for_the_balance_signs_account_and_time_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "fields", "query"),
+    ("path", "fields", "form"),
     [
-        ("/sms/query_status", {"id": "6055075678d9"}, "appCode=APPCODE&id=6055075678d9"),
-        ("/sms/query_sign", {"id": "471"}, "appCode=APPCODE&id=471"),
-        ("/sms/add_template", {"name": "订单通知"}, "appCode=APPCODE&name=%E8%AE%A2%E5%8D%95%E9%80%9A%E7%9F%A5"),
-        ("/sms/add_template", {"content": "${name}"}, "appCode=APPCODE&content=%24%7Bname%7D"),
+        ("/sms/query_status", {"id": "6055075678d9"}, "id=6055075678d9"),
+        ("/sms/query_sign", {"id": "471"}, "id=471"),
+        ("/sms/add_template", {"name": "订单通知"}, "name=%E8%AE%A2%E5%8D%95%E9%80%9A%E7%9F%A5"),
+        ("/sms/add_template", {"content": "${name}"}, "content=%24%7Bname%7D"),
     ],
 )
-def test_topthinks_operations_share_one_way_to_ask(path: str, fields: dict[str, str], query: str) -> None:
+def test_topthinks_operations_share_one_way_to_ask(path: str, fields: dict[str, str], form: str) -> None:
     gateway = TopThinkGateway(Account(base_url="https://api.topthink.com", credentials={"app_code": "APPCODE"}))
 
     request = gateway.request(path, fields).prepare()
 
-    assert (request.method, request.url) == ("GET", f"https://api.topthink.com{path}?{query}")
+    assert (request.method, request.url) == ("POST", f"https://api.topthink.com{path}")
+    assert request.body == form

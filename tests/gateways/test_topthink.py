@@ -24,20 +24,20 @@ class TestContract(GatewayContract):
     pushed = pushes_of("topthink")
 
 
-class TestContractByPost(TestContract):
-    options = {"http_method": "POST", "auth": "header"}
+class TestContractByGet(TestContract):
+    options = {"http_method": "GET", "auth": "query"}
 
 
-def test_by_default_everything_is_in_the_query_of_a_get() -> None:
-    request = DESK.request()
+def test_by_get_everything_is_in_the_query() -> None:
+    request = DESK.request(http_method="GET", auth="query")
 
     assert (request.method, request.url) == ("GET", f"{URL}?appCode=APPCODE&{FIELDS}")
     assert request.body is None
     assert dict(request.headers) == {}
 
 
-def test_post_with_header_keeps_key_and_number_out_of_the_url() -> None:
-    request = DESK.request(http_method="POST", auth="header")
+def test_by_default_key_number_and_code_are_in_no_url() -> None:
+    request = DESK.request()
 
     assert (request.method, request.url) == ("POST", URL)
     assert body_of(request) == FIELDS
