@@ -1,0 +1,279 @@
+"""A site that reports to Sentry, with a transport that keeps what would be sent, and everything that can go wrong.
+
+It is a process of its own, as sentry-sdk changes Django, http.client and logging for good.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from unittest import mock
+
+import django
+import sentry_sdk
+from django.conf import settings
+from sentry_sdk.envelope import Envelope
+from sentry_sdk.transport import Transport
+
+NUMBER = "13800138000"
+TEXT = "您的验证码是{code}，{minutes}分钟内有效。"
+SHORT_TEXT = "您的验证码是{code}，5分钟内有效。"
+NOTICE = "系统维护已完成，感谢您的耐心等待。"
+SITE = {
+    "CODE_LENGTH": 8,  # no other digits of an event are taken for one
+    "RESEND_INTERVAL": 0,
+    "PHONE_LIMITS": (),
+    "GUESS_LIMIT": "99999/d",
+    "IP_LIMITS": (),
+    "PREFIX_LIMITS": (),
+    "TIMEOUT": (1, 0.2, 1),
+}
+
+
+class Kept(Transport):
+    """What Sentry's servers would be sent."""
+
+    envelopes: list[str] = []
+
+    def capture_envelope(self, envelope: Envelope) -> None:
+        self.envelopes.append(envelope.serialize().decode())
+
+
+def without_body(event: Any, hint: Any) -> Any:
+    """As the documentation advises: the body of a request is number and code themselves."""
+    event.get("request", {}).pop("data", None)
+    return event
+
+
+def set_up(database: str, traced: bool) -> None:
+    from tests import settings as suite
+
+    own = {name: getattr(suite, name) for name in dir(suite) if name.isupper()}
+    quick = {"init_command": "PRAGMA synchronous=OFF"}
+    own["DATABASES"] = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": database, "OPTIONS": quick}}
+    settings.configure(**own, SMSVERIFY=SITE)
+    sentry_sdk.init(
+        dsn="http://key@127.0.0.1:9/1",
+        transport=Kept,
+        before_send=without_body,
+        before_send_transaction=without_body,
+        traces_sample_rate=1.0 if traced else None,
+        attach_stacktrace=traced,
+    )
+    django.setup()
+    from django.core.management import call_command
+
+    from django_smsverify import circuits
+
+    call_command("migrate", verbosity=0)
+    circuits.FAILURES = 1  # each failure is an error in the log, which Sentry makes an event of
+    logging.getLogger("django_smsverify").setLevel(logging.INFO)
+
+
+class Desk:
+    """One provider at one vendor, and what is done with it."""
+
+    def __init__(self, gateway: str, base_url: str, credentials: dict[str, str], remote_id: str, plain_id: str) -> None:
+        from django_smsverify.models import Provider, Signature, Template
+
+        self.gateway, self.base_url = gateway, base_url
+        self.provider = Provider.objects.create(
+            name=gateway, slug=gateway, gateway=gateway, base_url=base_url, credentials=credentials
+        )
+        signature = Signature.objects.create(provider=self.provider, text="示例站", remote_id="78", status="approved")
+        common = {"provider": self.provider, "signature": signature, "status": "approved"}
+        text = SHORT_TEXT if gateway == "veesing" else TEXT
+        Template.objects.create(name="login", purpose=gateway, content=text, remote_id=remote_id, **common)
+        self.notice = Template.objects.create(
+            name="notice", purpose="notice", content=NOTICE, remote_id=plain_id, **common
+        )
+
+    def send(self) -> tuple[int, dict[str, Any]]:
+        return post("send", {"phone": NUMBER, "purpose": self.gateway})
+
+    def right_code(self) -> tuple[int, dict[str, Any]]:
+        return post("verify", {"verification_id": last_id(), "code": last_code()})
+
+    def wrong_code(self) -> tuple[int, dict[str, Any]]:
+        return post("verify", {"verification_id": last_id(), "code": f"{(int(last_code()) + 1) % 10**8:08}"})
+
+    def many(self) -> None:
+        from django_smsverify.sending import send_message
+
+        send_message(self.notice, {NUMBER: {}})
+
+    def close_circuit(self) -> None:
+        from django_smsverify import circuits
+
+        circuits.close(self.provider)
+
+
+def last_id() -> str:
+    from django_smsverify.models import Verification
+
+    return str(Verification.objects.latest("created_at").pk)
+
+
+def last_code() -> str:
+    from django_smsverify.models import Verification
+
+    return str(Verification.objects.latest("created_at").code())
+
+
+def post(path: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    """A request as a server serves it, in a thread of its own: no frame of ours is on its stack."""
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.test import RequestFactory
+
+    environ = RequestFactory().post(f"/sms/{path}/", json.dumps(body), "application/json").environ
+    status: list[int] = []
+    answer: list[bytes] = []
+
+    def start(line: str, headers: Any, error: Any = None) -> Any:
+        status.append(int(line[:3]))
+
+    def serve() -> None:
+        response = WSGIHandler()(environ, start)
+        answer.extend(response)
+        response.close()
+
+    thread = Thread(target=serve)
+    thread.start()
+    thread.join()
+    text = b"".join(answer)
+    return status[0], json.loads(text) if text.startswith(b"{") else {}
+
+
+class Failing:
+    """A database that fails at the nth statement."""
+
+    def __init__(self, nth: int) -> None:
+        self.left = nth
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        from django.db import OperationalError
+
+        self.left -= 1
+        if self.left == 0:
+            raise OperationalError("the database is gone")
+        return execute(sql, params, many, context)
+
+
+@contextmanager
+def failing_at(nth: int) -> Iterator[Failing]:
+    """In whatever thread."""
+    from django.db.backends.utils import CursorWrapper
+
+    failing = Failing(nth)
+    execute = CursorWrapper.execute
+
+    def failing_execute(self: Any, sql: str, params: Any = None) -> Any:
+        return failing(lambda *args: execute(self, sql, params), sql, params, False, {})
+
+    with mock.patch.object(CursorWrapper, "execute", failing_execute):
+        yield failing
+
+
+def at_each_statement(act: Callable[[], Any]) -> int:
+    """Does it again and again, with the database failing one statement later each time; how many there are."""
+    for nth in count(1):
+        with failing_at(nth) as failing:
+            try:
+                act()
+            except Exception as error:
+                sentry_sdk.capture_exception(error)
+        if failing.left > 0:
+            return nth - 1
+    raise AssertionError
+
+
+def bug(*args: Any, **kwargs: Any) -> Any:
+    plain = f"{NUMBER} {last_code()}"
+    raise RuntimeError(f"a bug that repeats {plain}")
+
+
+def sabotaged(desk: Desk, where: str) -> Any:
+    from django_smsverify.gateways import gateway_class
+    from django_smsverify.gateways.transport import HTTPTransport
+
+    if where == "transport":
+        return mock.patch.object(HTTPTransport, "send", bug)
+    return mock.patch.object(gateway_class(desk.gateway), where, bug)
+
+
+def cases(desk: Desk, silent: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    yield "good send", desk.send
+    yield "wrong code", desk.wrong_code
+    yield "right code", desk.right_code
+    yield "used code", desk.right_code
+    yield "timeout", lambda: at_address(desk, silent)
+    for where in ("check_recipient", "build_send", "parse_send", "transport", "deliver"):
+        yield f"bug in {where}", partial(with_bug, desk, where)
+    yield "database fails in send", lambda: at_each_statement(desk.send)
+    desk.send()
+    yield "database fails in wrong code", lambda: at_each_statement(desk.wrong_code)
+    yield "database fails in right code", lambda: at_each_statement(desk.right_code)
+    yield "good notice", desk.many
+    yield "database fails in notice", lambda: at_each_statement(desk.many)
+
+
+def at_address(desk: Desk, silent: str) -> Any:
+    with ExitStack() as stack:
+        stack.callback(lambda: type(desk.provider).objects.update(base_url=desk.base_url))
+        type(desk.provider).objects.update(base_url=silent)
+        return desk.send()
+
+
+def with_bug(desk: Desk, where: str) -> Any:
+    desk.send()
+    with sabotaged(desk, where):
+        return desk.send()
+
+
+def leak() -> str:
+    """What is to be found, or nothing here proves anything."""
+    try:
+        leaky(last_code())
+    except RuntimeError as error:
+        sentry_sdk.capture_exception(error)
+    return last_code()
+
+
+def leaky(code: str) -> None:
+    raise RuntimeError(f"a leak of {len(code)} digits")
+
+
+class Book:
+    """What was found, a line for each case; not a variable, or each event would hold all events before it."""
+
+    def __init__(self, path: str) -> None:
+        self._file = Path(path)
+
+    def watch(self, case: str, act: Callable[[], Any]) -> None:
+        Kept.envelopes = []
+        with sentry_sdk.isolation_scope():
+            result = act()
+            sentry_sdk.capture_message("later")  # takes what went before along, as breadcrumbs
+        with self._file.open("a") as file:
+            print(json.dumps({"case": case, "result": result, "events": Kept.envelopes}), file=file)
+
+
+def main(order: dict[str, Any]) -> None:
+    set_up(order["database"], order["traced"])
+    book, desk = Book(order["found"]), Desk(**order.pop("desk"))
+    for case, act in cases(desk, order["silent"]):
+        book.watch(case, act)
+        desk.close_circuit()
+    book.watch("leak", leak)
+
+
+if __name__ == "__main__":
+    main(json.load(sys.stdin))

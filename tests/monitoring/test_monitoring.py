@@ -1,0 +1,117 @@
+"""What sentry-sdk would send of a busy day, with its defaults and with all that it can do: no code, number or key."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox.catalogue import CREDENTIALS
+from sandbox.server import Sandbox
+
+from tests.conftest import PHONE, PLAIN_IDS, REMOTE_IDS, SECRETS, VENDORS, codes_of
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = (
+    "good send",
+    "wrong code",
+    "right code",
+    "used code",
+    "timeout",
+    "bug in check_recipient",
+    "bug in build_send",
+    "bug in parse_send",
+    "bug in transport",
+    "bug in deliver",
+    "database fails in send",
+    "database fails in wrong code",
+    "database fails in right code",
+    "good notice",
+    "database fails in notice",
+)
+
+
+class Watched:
+    """What each case made Sentry's servers hear, and the codes that there were by then."""
+
+    def __init__(self, found: dict[str, Any], codes: set[str]) -> None:
+        self.found, self.codes = found, codes
+
+    def events(self, case: str) -> list[str]:
+        return list(self.found[case]["events"])
+
+    def leaks(self, case: str) -> list[str]:
+        """Each with what stands around it."""
+        plain = "|".join(map(re.escape, {PHONE, PHONE[3:], *SECRETS}))
+        sought = rf"{plain}|(?<![0-9a-f.-])(?:{'|'.join(self.codes)})(?![0-9a-f-])"
+        text = "\n".join(self.events(case))
+        return [text[max(0, match.start() - 150) : match.end() + 50] for match in re.finditer(sought, text)]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(
+            (vendor, traced), id=f"{vendor} {how}", marks=pytest.mark.xdist_group(f"monitoring {vendor} {how}")
+        )
+        for traced, how in ((False, "defaults"), (True, "traces and stacks"))
+        for vendor in VENDORS
+    ],
+)
+def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    vendor, traced = request.param
+    folder = tmp_path_factory.mktemp("monitoring")
+    with Sandbox() as sandbox, socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        run_child(
+            {
+                "gateway": vendor,
+                "base_url": sandbox.base_urls[vendor],
+                "credentials": CREDENTIALS[vendor],
+                "remote_id": REMOTE_IDS.get(vendor, ""),
+                "plain_id": PLAIN_IDS.get(vendor, ""),
+            },
+            traced=traced,
+            database=str(folder / "db.sqlite3"),
+            found=str(folder / "found.json"),
+            silent=f"http://127.0.0.1:{silent.getsockname()[1]}",
+        )
+        found = map(json.loads, (folder / "found.json").read_text().splitlines())
+        yield Watched({line.pop("case"): line for line in found}, codes_of(sandbox))
+
+
+def run_child(desk: dict[str, Any], **order: Any) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "TEST_", "SENTRY_"))}
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "example_project")))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.monitoring.child"],
+        input=json.dumps({"desk": desk, **order}),  # what stands on a command line is in each event
+        cwd=ROOT,
+        env=env | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_leak_is_found(watched: Watched) -> None:
+    watched.codes.add(watched.found["leak"]["result"])
+    assert watched.leaks("leak")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_code_number_or_key_is_told(case: str, watched: Watched) -> None:
+    assert watched.events(case)
+    assert watched.leaks(case) == []
+
+
+@pytest.mark.parametrize("case", ["good send", "right code"])
+def test_what_should_go_well_does(case: str, watched: Watched) -> None:
+    assert watched.found[case]["result"][0] in (200, 202)
