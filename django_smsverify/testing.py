@@ -78,6 +78,16 @@ class GatewayContract:
     def send(self, *answers: bytes | Answer | GatewayError) -> Outcome:
         return self.gateway(FakeTransport(*answers)).send(self.sms())[self.phone]
 
+    def send_with(self, method: str, error: Exception) -> Outcome:
+        """What becomes of an SMS when a method of the gateway raises something."""
+
+        def fail(*args: object) -> None:
+            raise error
+
+        gateway = self.gateway(FakeTransport(self.accepted))
+        setattr(gateway, method, fail)
+        return gateway.send(self.sms())[self.phone]
+
     def questions(self) -> list[requests.Request]:
         """One of each kind that the vendor is said to answer."""
         gateway = self.gateway(FakeTransport())
@@ -140,6 +150,12 @@ class GatewayContract:
     def test_the_networks_errors_keep_their_meaning(self) -> None:
         assert isinstance(self.send(GatewayUnavailable("refused")), GatewayUnavailable)
         assert isinstance(self.send(GatewayUncertain("timeout")), GatewayUncertain)
+
+    def test_what_nobody_foresaw_is_an_outcome_too(self) -> None:
+        for error in (ArithmeticError, AssertionError, OSError, RuntimeError, requests.ReadTimeout):
+            assert isinstance(self.send_with("parse_send", error()), GatewayUncertain), error
+            assert isinstance(self.send_with("deliver", error()), GatewayUncertain), error
+            assert isinstance(self.send_with("build_send", error()), (GatewayRejected, GatewayUnavailable)), error
 
     def test_no_secret_is_repeated(self) -> None:
         echo = f"{self.phone} {self.phone[3:]} {self.values.get('code', '')}".encode()
