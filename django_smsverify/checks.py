@@ -26,6 +26,9 @@ from .throttling import cache_alias
 
 GOOD_CACHES = "Use one that all processes share and that counts atomically: Redis or Memcached."
 LONGEST_LIFETIME = 600
+LEGAL_RETENTION_DAYS = 190
+"""The Cybersecurity Law, art. 23, asks for six months of logs, which are up to 184 days; the rest is for a clean-up
+that runs late."""
 
 
 @register(Tags.security)
@@ -157,6 +160,21 @@ def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
             "and share one limit.",
             hint="Set how many proxies of your own stand in front: 1 for nginx alone, 0 for none.",
             id="smsverify.W003",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_retention(**kwargs: Any) -> list[CheckMessage]:
+    """A site that serves mainland China keeps what happened for as long as the law asks."""
+    if "CN" not in conf.REGIONS or conf.RETENTION_DAYS >= LEGAL_RETENTION_DAYS:
+        return []
+    return [
+        checks.Warning(
+            f'SMSVERIFY["RETENTION_DAYS"] is {conf.RETENTION_DAYS}: the Cybersecurity Law of China, art. 23, asks for '
+            "six months of logs, which are up to 184 days.",
+            hint=f"Set it to {LEGAL_RETENTION_DAYS} or more, or leave it out.",
+            id="smsverify.W010",
         )
     ]
 

@@ -216,6 +216,29 @@ def test_a_deployment_with_a_shared_cache_and_known_proxies_is_clean(proxies: in
         assert found(deploy=True) == []
 
 
+@pytest.mark.parametrize(
+    ("written", "warned"),
+    [
+        ({}, False),
+        ({"RETENTION_DAYS": 190}, False),
+        ({"RETENTION_DAYS": 189}, True),
+        ({"RETENTION_DAYS": 184}, True),
+        ({"RETENTION_DAYS": 30, "REGIONS": ("HK", "CN")}, True),
+        ({"RETENTION_DAYS": 30, "REGIONS": ("HK", "MO")}, False),
+    ],
+)
+def test_w010_what_happened_in_china_is_kept_for_six_months(written: dict[str, Any], warned: bool) -> None:
+    with override_settings(SMSVERIFY=written):
+        said = [message for message in found(deploy=True) if message.id == "smsverify.W010"]
+        assert "smsverify.W010" not in ids()
+
+    assert bool(said) is warned
+    for message in said:
+        assert f'SMSVERIFY["RETENTION_DAYS"] is {written["RETENTION_DAYS"]}' in message.msg
+        assert "art. 23" in message.msg
+        assert "190" in str(message.hint)
+
+
 @override_settings(MAILERS={"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}})  # no matter of ours
 def test_the_command_says_w002_and_w003_only_when_asked_to_look_at_a_deployment() -> None:
     err = io.StringIO()

@@ -406,6 +406,20 @@ def test_guesses_for_one_number_are_limited_over_all_verifications(
         assert send_code(PHONE, "login").max_attempts == 2, "the first five of fifteen guesses are a day old"
 
 
+def test_by_default_a_number_has_25_guesses_a_day_at_most(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    """Fifteen, and one for each of ten SMS: a day of guessing finds a code with 2.5 in 100,000."""
+    memory()
+    allowed = []
+    for _ in range(10):
+        verification = send_code(PHONE, "login")
+        allowed.append(verification.max_attempts)
+        guess_wrong(verification, verification.max_attempts)
+        clock.shift(12 * 60)
+
+    assert allowed == [5, 5, 5, 1, 1, 1, 1, 1, 1, 1]
+    assert wait()[0] == "phone"
+
+
 def test_open_guesses_are_counted_until_they_expire(memory: MakeProvider, clock: time_machine.Traveller) -> None:
     memory()
     with override_settings(SMSVERIFY={"GUESS_LIMIT": "7/d"}):
