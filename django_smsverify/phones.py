@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
 
+from .characters import plain
 from .conf import conf
 from .exceptions import InvalidPhone, PhoneNotSupported
 
 WRITTEN = re.compile(r"\(?\+?[0-9 ().-]{3,31}")
+SEPARATORS = re.compile(r"[ ().-]")
+CHINESE_MOBILE = re.compile(r"(?:\+86|0086|86)?0?(1[3-9][0-9]{9})")
+"""Without separators. Carriers put new blocks into service before phonenumbers' metadata knows them, and the vendor is
+the judge of which one exists."""
 MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
 
@@ -29,10 +33,18 @@ def parse(written: str) -> E164:
 
     Without a `+` the first of `REGIONS` is assumed. Full-width digits are read as digits.
 
+    In mainland China eleven digits that begin with 13 to 19 are a mobile number; elsewhere phonenumbers' metadata
+    decides.
+
     Raises InvalidPhone for what is no phone number, PhoneNotSupported for one that is not a mobile
     number of one of `REGIONS`.
     """
-    number = _read(written)
+    text = plain(written).strip()
+    if not WRITTEN.fullmatch(text):
+        raise InvalidPhone
+    if (mobile := _chinese_mobile(text)) is not None:
+        return mobile
+    number = _read(text)
     if not phonenumbers.is_valid_number(number):
         raise InvalidPhone
     region = phonenumbers.region_code_for_number(number)
@@ -41,20 +53,25 @@ def parse(written: str) -> E164:
     return E164(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
-def _read(written: str) -> PhoneNumber:
-    plain = "".join(map(_plain, unicodedata.normalize("NFKC", written))).strip()
-    if not WRITTEN.fullmatch(plain):
-        raise InvalidPhone
+def _chinese_mobile(text: str) -> E164 | None:
+    """A mobile number of mainland China by its plan alone; None for what is none, or is meant for another region.
+
+    Raises PhoneNotSupported where China is not one of `REGIONS`.
+    """
+    digits = SEPARATORS.sub("", text)
+    match = CHINESE_MOBILE.fullmatch(digits)
+    if match is None or not (digits.startswith("+") or conf.REGIONS[0] == "CN"):
+        return None
+    if "CN" not in conf.REGIONS:
+        raise PhoneNotSupported
+    return E164(f"+86{match[1]}")
+
+
+def _read(text: str) -> PhoneNumber:
     try:
-        return phonenumbers.parse(plain, conf.REGIONS[0])
+        return phonenumbers.parse(text, conf.REGIONS[0])
     except NumberParseException:
         raise InvalidPhone from None
-
-
-def _plain(character: str) -> str:
-    """Dashes of all kinds as one; the invisible marks that address books copy along as nothing."""
-    kind = unicodedata.category(character)
-    return "-" if kind == "Pd" else "" if kind == "Cf" else character
 
 
 def mask(phone: str) -> str:

@@ -168,6 +168,19 @@ def test_a_record_is_found_by_its_number_as_a_person_writes_it(
     assert desk.found(model, q=typed) == 1
 
 
+@pytest.mark.parametrize("typed", ["14900138000", "+86 149 0013 8000", "008614900138000"])
+def test_a_number_that_no_metadata_knows_is_found(typed: str, desk: Desk, rows: dict[type[Row], Row]) -> None:
+    Message.objects.update(phone="+8614900138000")
+
+    assert desk.found(Message, q=typed) == 1
+
+
+def test_a_vendors_id_that_looks_like_a_number_is_found(desk: Desk, rows: dict[type[Row], Row]) -> None:
+    Message.objects.update(remote_id="13900139000")
+
+    assert desk.found(Message, q="13900139000") == 1
+
+
 @pytest.mark.parametrize("typed", ["13900139000", "8000", "1380013", "+861380013800", "138****8000", "010-62781234"])
 @pytest.mark.parametrize("model", RECORDS)
 def test_a_record_is_not_found_by_another_or_half_a_number(

@@ -81,6 +81,20 @@ def test_a_bad_number_is_named_and_nothing_is_sent(
     assert not MemoryGateway.outbox
 
 
+@pytest.mark.parametrize("phone", ["14900138000", "14600138000", "14800138000", "14000138000", "19800138000"])
+@pytest.mark.parametrize("spelled", ["{}", "+86 {}", "0086{}", "86-{}"])
+def test_the_vendor_is_the_judge_of_which_chinese_number_exists(
+    phone: str, spelled: str, site: Site, vendor: MakeProvider, sandbox: Sandbox
+) -> None:
+    vendor("topthink")
+
+    sent = site.send(spelled.format(phone))
+
+    assert (sent.status_code, sent.json()["phone"]) == (202, f"{phone[:3]}****8000")
+    (sms,) = sandbox.inbox.of(phone)
+    assert site.verify(sent.json()["verification_id"], code_in(sms.text)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -39,17 +39,37 @@ HONG_KONG = "+85251234567"
         "(+86)13800138000",
         "\u202d13800138000\u202c",
         "138\u20110013\u20138000",
+        "138\u22120013\u22128000",
+        "138\u30fc0013\u30fc8000",
+        "138\u200b0013\u2060800\ufe0f0",
+        "013800138000",
+        "+86 013800138000",
     ],
 )
 def test_a_number_is_read_as_people_write_it(written: str) -> None:
     assert parse(written) == PHONE
 
 
-@pytest.mark.parametrize(
-    "prefix", [130, 139, 145, 150, 159, 166, 170, 171, 173, 180, 189, 190, 191, 193, 195, 196, 197, 199]
-)
-def test_all_carriers_mobile_blocks_are_served(prefix: int) -> None:
-    assert parse(f"{prefix}00138000") == f"+86{prefix}00138000"
+@pytest.mark.parametrize("spelled", ["{}", "+86{}", "+86 0{}", "86{}", "0086 {}", "0{}", "(86){}", "+86-{}"])
+def test_in_china_13_to_19_and_nine_digits_are_a_mobile_number(spelled: str) -> None:
+    """Whatever the metadata knows: 149 and 140 are in service, 146 and 148 are cards of machines."""
+    for prefix in range(130, 200):
+        for rest in ("00138000", "99999999"):
+            assert parse(spelled.format(f"{prefix}{rest}")) == f"+86{prefix}{rest}"
+
+
+@pytest.mark.parametrize("written", ["+8614900138000", "+86 0 14900138000", "+8613800138000"])
+def test_a_number_of_china_is_refused_by_its_region_where_china_is_not_served(written: str) -> None:
+    with override_settings(SMSVERIFY={"REGIONS": ("HK",)}), pytest.raises(PhoneNotSupported):
+        parse(written)
+    with override_settings(SMSVERIFY={"REGIONS": ("HK", "CN")}):
+        assert parse(written)[:3] == "+86"
+
+
+@pytest.mark.parametrize("written", ["14900138000", "8614900138000", "014900138000"])
+def test_a_number_without_a_plus_is_not_taken_for_one_of_china_elsewhere(written: str) -> None:
+    with override_settings(SMSVERIFY={"REGIONS": ("HK", "CN")}), pytest.raises(SMSVerifyError):
+        parse(written)
 
 
 @pytest.mark.parametrize("written", ["13800138000", "+8613800138000", "138 0013 8000"])
@@ -69,6 +89,13 @@ def test_reading_twice_changes_nothing(written: str) -> None:
         ("138001380000", InvalidPhone),
         ("12345678901", InvalidPhone),
         ("10000000000", InvalidPhone),
+        ("11900138000", InvalidPhone),
+        ("+8612900138000", InvalidPhone),
+        ("1490013800", InvalidPhone),
+        ("149001380000", InvalidPhone),
+        ("+14900138000", InvalidPhone),
+        ("86 86 14900138000", InvalidPhone),
+        ("00 14900138000", InvalidPhone),
         ("9" * 31, InvalidPhone),
         ("1" * 10_000, InvalidPhone),
         (" " * 100 + "+", InvalidPhone),
@@ -94,6 +121,7 @@ def test_reading_twice_changes_nothing(written: str) -> None:
         ("++8613800138000", InvalidPhone),
         ("010-62781234", PhoneNotSupported),
         ("0571 8765 4321", PhoneNotSupported),
+        ("0086 571 8765 4321", PhoneNotSupported),
         ("+86 10 6278 1234", PhoneNotSupported),
         ("4008001234", PhoneNotSupported),
         (HONG_KONG, PhoneNotSupported),

@@ -20,7 +20,7 @@ LAYERS = {
     for rank, names in enumerate(
         [
             "enums exceptions failures types",
-            "conf phones codes texts linting",
+            "conf characters phones codes texts linting",
             "gateways",
             "fields querysets models transactions migrations",
             "signals throttling circuits balances routing recording handover delivering waiting dispatch tasks pacing "

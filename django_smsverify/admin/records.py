@@ -84,10 +84,12 @@ class RecordAdmin(ReadOnly, admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         with suppress(SMSVerifyError):
-            return queryset.filter(phone=phones.parse(search_term)), False
+            found = queryset.filter(phone=phones.parse(search_term))
+            if found.exists():  # else it may be a vendor's id that looks like a number
+                return found, False
         with suppress(ValueError, ValidationError):
             found = queryset.filter(pk=UUID(search_term))
-            if found.exists():  # else it is a vendor's id that looks like one
+            if found.exists():  # likewise
                 return found, False
         return super().get_search_results(request, queryset, search_term)
 
