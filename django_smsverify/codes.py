@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from .characters import plain
 from .types import Secret
 
 SALT = "django_smsverify.codes"
@@ -38,6 +40,12 @@ def derive(key_id: str, message: Secret, length: int) -> Secret:
     """
     digest = hmac.digest(_key(key_id), message.encode(), hashlib.sha256)
     return Secret(str(int.from_bytes(digest) % 10**length).zfill(length))
+
+
+def as_digits(written: str) -> str:
+    """A code as a person writes it, such as `123 456`, without spaces, dashes and invisible marks, and with full-width
+    digits as ASCII ones. Everything else stays, so that it is refused and not overlooked."""
+    return re.sub(r"[\s-]", "", plain(written))
 
 
 def matches(code: str, guess: str) -> bool:

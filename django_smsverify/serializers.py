@@ -9,6 +9,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from . import codes
 from .conf import conf
 from .types import Secret
 
@@ -44,12 +45,12 @@ class NumberField(TextField):
 
 
 class CodeField(TextField):
-    """4 to 8 ASCII digits."""
+    """4 to 8 digits as people write them; ASCII digits alone come out."""
 
-    default_error_messages = {"not_a_code": _("A code is 4 to 8 digits 0-9, without spaces or other characters.")}
+    default_error_messages = {"not_a_code": _("A code is 4 to 8 digits.")}
 
     def to_internal_value(self, data: Any) -> Secret:
-        code = Secret(super().to_internal_value(data))
+        code = Secret(codes.as_digits(super().to_internal_value(data)))
         if not (code.isascii() and code.isdigit() and 4 <= len(code) <= 8):
             self.fail("not_a_code")
         return code

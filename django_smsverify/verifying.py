@@ -22,10 +22,12 @@ PROOF_SALT = "django_smsverify.proof"
 def verify_code(verification_id: UUID, code: str) -> Verification:
     """Judges one guess; returns the verification when it is right, once.
 
+    `code` is read as a person writes it: without spaces, dashes and invisible marks, full-width digits as digits.
+
     Raises VerificationNotFound, WrongCode, CodeExpired, TooManyAttempts, AlreadyUsed, and
     InsideTransaction, as a rolled-back guess would be a free one.
     """
-    code = Secret(code)
+    code = Secret(codes.as_digits(str(code)))
     while True:
         verification = Verification.objects.find(verification_id)
         verification.require_live(timezone.now())

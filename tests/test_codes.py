@@ -10,10 +10,53 @@ from collections.abc import Iterable, Sequence
 import pytest
 from django.test import override_settings
 
-from django_smsverify.codes import current_key_id, derive, is_known, matches, new_nonce
+from django_smsverify.codes import as_digits, current_key_id, derive, is_known, matches, new_nonce
 
 LENGTHS = range(4, 9)
 MILLION = 1_000_000
+WRITTEN = {
+    "047110": "047110",
+    "047 110": "047110",
+    " 047110\r\n": "047110",
+    "0 4 7 1 1 0": "047110",
+    "047\u00a0110": "047110",
+    "047\u3000110": "047110",
+    "047\u2009110": "047110",
+    "047\t110": "047110",
+    "047-110": "047110",
+    "047\u2010110": "047110",
+    "047\u2013110": "047110",
+    "047\u2014\u2014110": "047110",
+    "047\uff0d110": "047110",
+    "047\u2212110": "047110",
+    "047\u30fc110": "047110",
+    "０４７１１０": "047110",
+    "０４７－１１０": "047110",
+    "\u200b047110": "047110",
+    "047\u200b\u200c\u200d\u2060110": "047110",
+    "\u202a047110\u202c": "047110",
+    "\u2066047110\u2069": "047110",
+    "\ufeff047110": "047110",
+    "0\u00ad47110": "047110",
+    "0\ufe0f47110": "047110",
+    "": "",
+    "\u200b": "",
+    " - ": "",
+}
+"""Codes as people type them and copy them from their phones, and what is read."""
+NO_CODE = (
+    "12345a",
+    "123456\x00",
+    "123.456",
+    "12,3456",
+    "+123456",
+    "١٢٣٤٥٦",
+    "一二三四五六",
+    "🔑🔑🔑🔑",
+    "\ud800",
+    "123456元",
+)
+"""What no mark is hides nothing: it is kept for a refusal."""
 SECRET = "TEST-SECRET-KEY-of-the-suite-0123456789"
 
 
@@ -156,6 +199,11 @@ def test_the_name_of_a_key_does_not_tell_it(secret: str) -> None:
 )
 def test_only_the_code_itself_matches(code: str, guess: str, right: bool) -> None:
     assert matches(code, guess) is right
+
+
+@pytest.mark.parametrize(("written", "read"), [*WRITTEN.items(), *((text, text) for text in NO_CODE)])
+def test_a_code_is_read_as_people_write_it(written: str, read: str) -> None:
+    assert as_digits(written) == read
 
 
 def test_a_nonce_is_128_bits_and_new_each_time() -> None:

@@ -125,7 +125,23 @@ def test_a_bad_send_names_the_field(body: Any, field: str, site: Site, memory: M
 
 
 @pytest.mark.parametrize(
-    "code", ["", "123", "123456789", "１２３４５６", "12 456", "12345a", "123456\x00", "🔑🔑🔑🔑", 123456, None, ["1"]]
+    "code",
+    [
+        *(
+            "",
+            "123",
+            "123456789",
+            "1 2 3",
+            "1234-56789",
+            "\u200b",
+            "---",
+            "12345a",
+            "123.456",
+            "123456\x00",
+            "🔑🔑🔑🔑",
+        ),
+        *("١٢٣٤٥٦", "\ud800", 123456, None, ["1"]),
+    ],
 )
 def test_a_bad_code_is_named_and_costs_no_guess(code: object, site: Site, memory: MakeProvider) -> None:
     memory()
@@ -136,6 +152,35 @@ def test_a_bad_code_is_named_and_costs_no_guess(code: object, site: Site, memory
     assert refusal(response) == (400, "invalid")
     assert response.json()["errors"]["code"]
     assert Verification.objects.get().attempts == 0
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "{a} {b}",
+        "{a}-{b}",
+        "{a}\u2013{b}",
+        "{a}\u2212{b}",
+        "{a}\u3000{b}",
+        "\u202a{a}{b}\u202c",
+        "{a}\u200b{b}",
+        "\ufeff{a}{b}\n",
+        " {a} - {b} ",
+        "full-width",
+    ],
+)
+def test_a_code_verifies_as_people_write_it(spelled: str, site: Site, memory: MakeProvider) -> None:
+    memory()
+    verification_id = site.send().json()["verification_id"]
+
+    def written(code: str) -> str:
+        if spelled == "full-width":
+            return code.translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)})
+        return spelled.format(a=code[:3], b=code[3:])
+
+    refused = site.verify(verification_id, written(wrong(last_code())))
+    assert (refusal(refused), refused.json()["attempts_left"]) == ((400, "wrong_code"), 4)
+    assert site.verify(verification_id, written(last_code())).status_code == 200
 
 
 @pytest.mark.parametrize(

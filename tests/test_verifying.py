@@ -139,6 +139,15 @@ def test_what_is_no_text_is_no_proof(hostile: Any, verified: Verification) -> No
         redeem_proof(hostile, "login")
 
 
+@pytest.mark.parametrize("spelled", ["{} {}", "{}-{}", "{}\u2014{}", "\u200b{}{}", "{}\u00a0{}", " {}{}\n"])
+def test_a_site_may_pass_a_code_on_as_it_was_typed(spelled: str, memory: MakeProvider) -> None:
+    memory()
+    verification = send_code(PHONE, "login")
+    code = last_code()
+
+    assert verify_code(verification.pk, spelled.format(code[:3], code[3:])).attempts == 1
+
+
 @pytest.mark.parametrize("hostile", [None, 123456, "\ud800", "１２３４５６", "", "9" * 10_000])
 def test_what_is_no_code_is_a_wrong_code(hostile: Any, memory: MakeProvider) -> None:
     memory()
