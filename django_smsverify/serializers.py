@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from . import codes
 from .conf import conf
@@ -59,8 +60,15 @@ class CodeField(TextField):
 class KnownFieldsOnly(serializers.Serializer[Any]):
     """Refuses names that it does not know, so that a misspelled field is found at once."""
 
+    def run_validation(self, data: Any = empty) -> Any:
+        """Names an error of the whole itself: DRF's name for it is a site's NON_FIELD_ERRORS_KEY."""
+        if not isinstance(data, Mapping):
+            message = self.error_messages["invalid"].format(datatype=type(data).__name__)
+            raise serializers.ValidationError({"non_field_errors": [message]}, code="invalid")
+        return super().run_validation(data)
+
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and not self.takes_more():
+        if not self.takes_more():
             unknown = {
                 ascii(name)[1:-1][:SHOWN]: [_("There is no such field.")] for name in data if name not in self.fields
             }

@@ -76,20 +76,39 @@ class AlwaysJSON(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+class PlainJSONRenderer(JSONRenderer):
+    """JSON that does not look different because of a site's UNICODE_JSON, COMPACT_JSON and STRICT_JSON."""
+
+    ensure_ascii = False
+    compact = True
+    strict = True
+
+
 class FrontEndView(APIView):
-    """What all endpoints for front ends share; a site's own DRF defaults do not reach them."""
+    """What all endpoints for front ends share; a site's own DRF defaults do not reach them.
+
+    The handlers take whatever else the path says where a site includes them, such as URLPathVersioning's `<version>`.
+    """
 
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
     parser_classes = (SmallJSONParser,)
-    renderer_classes = (JSONRenderer,)
+    renderer_classes = (PlainJSONRenderer,)
     content_negotiation_class = AlwaysJSON
     versioning_class = None
     metadata_class = None
 
     def get_exception_handler(self) -> Any:
         return refuse
+
+    def perform_authentication(self, request: Request) -> None:
+        """Leaves the user as the site's middleware found it, and None where there is none.
+
+        DRF would make an UNAUTHENTICATED_USER, which comes from django.contrib.auth unless a site says otherwise.
+        """
+        request.user = getattr(request._request, "user", None)
+        request.auth = None
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -100,7 +119,7 @@ class FrontEndView(APIView):
 class SendView(FrontEndView):
     """Sends a code, or sends one again."""
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, **path: Any) -> Response:
         asked = read(SendSerializer, request)
         ip = client_ip(request._request)
         if "verification_id" in asked:
@@ -117,7 +136,7 @@ class SendView(FrontEndView):
 class SendStatusView(FrontEndView):
     """What became of the SMS."""
 
-    def get(self, request: Request, verification_id: str) -> Response:
+    def get(self, request: Request, verification_id: str, **path: Any) -> Response:
         verification = Verification.objects.find(verification_id)
         last = Message.objects.primary().filter(verification=verification).order_by("-created_at").first()
         return Response({"status": last.status if last else "queued", **told(verification), **why_not_sent(last)})
@@ -126,7 +145,7 @@ class SendStatusView(FrontEndView):
 class VerifyView(FrontEndView):
     """Judges a code."""
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, **path: Any) -> Response:
         verification = verify_code(**read(VerifySerializer, request))
         return Response(
             {
