@@ -26,6 +26,8 @@ from .throttling import cache_alias
 
 GOOD_CACHES = "Use one that all processes share and that counts atomically: Redis or Memcached."
 LONGEST_LIFETIME = 600
+PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
+"""Django's settings that a site makes only behind a proxy."""
 LEGAL_RETENTION_DAYS = 190
 """The Cybersecurity Law, art. 23, asks for six months of logs, which are up to 184 days; the rest is for a clean-up
 that runs late."""
@@ -151,17 +153,18 @@ def check_shared_cache(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
-    """Someone has thought about whose address is counted."""
-    if "TRUSTED_PROXIES" in written():
+    """Someone has thought about whose address is counted, and has not forgotten the proxy that other settings name."""
+    signs = [name for name in PROXY_SETTINGS if getattr(settings, name, None)]
+    signs += ['SMSVERIFY["CLIENT_IP_HEADER"]'] if "CLIENT_IP_HEADER" in written() else []
+    hint = "Set how many proxies of your own stand in front: 1 for nginx alone, 0 for none."
+    if "TRUSTED_PROXIES" not in written():
+        why = "is not set: behind a proxy all clients would have the proxy's address and share one limit."
+    elif signs and conf.TRUSTED_PROXIES == 0:
+        why = f"is 0, but {signs[0]} speaks of a proxy: all clients have the proxy's address and share one limit."
+        hint += " Silence this check if the server itself puts the client's address into REMOTE_ADDR."
+    else:
         return []
-    return [
-        checks.Warning(
-            'SMSVERIFY["TRUSTED_PROXIES"] is not set: behind a proxy all clients would have the proxy\'s address '
-            "and share one limit.",
-            hint="Set how many proxies of your own stand in front: 1 for nginx alone, 0 for none.",
-            id="smsverify.W003",
-        )
-    ]
+    return [checks.Warning(f'SMSVERIFY["TRUSTED_PROXIES"] {why}', hint=hint, id="smsverify.W003")]
 
 
 @register(Tags.security, deploy=True)

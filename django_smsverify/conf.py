@@ -23,6 +23,8 @@ BUILTIN_GATEWAYS = {
     "console": "django_smsverify.gateways.local.ConsoleGateway",
     "memory": "django_smsverify.gateways.local.MemoryGateway",
 }
+CLIENT_IP_HEADERS = {"X-Forwarded-For": "HTTP_X_FORWARDED_FOR", "X-Real-IP": "HTTP_X_REAL_IP"}
+"""Headers in which a proxy tells the client's address, and where Django keeps them in `request.META`."""
 PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,4})?([smhd])", re.ASCII)
 
@@ -64,6 +66,12 @@ def _limits(value: object) -> tuple[Limit, ...]:
     if not isinstance(value, (list, tuple)):
         raise ValueError('a list of rates such as ("5/h", "10/d"), or () for none')
     return tuple(_limit(item) for item in value)
+
+
+def _client_ip_header(value: object) -> str:
+    if not isinstance(value, str) or value not in CLIENT_IP_HEADERS:
+        raise ValueError('"X-Forwarded-For" or "X-Real-IP"')
+    return value
 
 
 def _regions(value: object) -> tuple[str, ...]:
@@ -166,6 +174,7 @@ class Settings:
     PREFIX_LIMITS = Key(("60/h",), _limits)
     GLOBAL_LIMITS = Key((), _limits)
     TRUSTED_PROXIES = Key(0, _whole(0, 20))
+    CLIENT_IP_HEADER = Key("X-Forwarded-For", _client_ip_header)
     REGIONS = Key(("CN",), _regions)
     CAPTCHA: Key[CaptchaCheck | None] = Key(None, _captcha, broken=_refuse, per_purpose=True)
     DISPATCH = Key("inline", _dispatch)

@@ -38,6 +38,8 @@ LOCK_SECONDS = 10
 LOCK_ATTEMPTS, LOCK_PAUSE = 100, 0.02
 SHARED = (Scope.PREFIX, Scope.GLOBAL)
 """What an SMS that nobody took gives back. Not the address: it would call the vendors without end."""
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv4 clients of a server that has IPv6 alone (RFC 6052)."""
 COUNT_ATTEMPTS = 5
 """A counter may be flushed between the question whether it is there and the counting."""
 
@@ -202,13 +204,17 @@ def allowed_guesses(phone: str, purpose: str, now: datetime) -> int:
 
 
 def network(ip: str) -> str:
-    """The address that is counted: IPv4 whole, IPv6 by /64, IPv4-mapped IPv6 as the IPv4 that it is."""
+    """The address that is counted: IPv4 whole, IPv6 by /64, and IPv6 that stands for an IPv4 by that IPv4.
+
+    One IPv4 owns 65,536 networks of 6to4, and behind NAT64 all of them stand in one.
+    """
     address = ipaddress.ip_address(ip)
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+    if address in NAT64:
+        return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    embedded = address.ipv4_mapped or address.sixtofour
+    return str(embedded or ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
 def digest(scope: Scope, subject: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import exceptions as drf
@@ -21,6 +19,7 @@ from rest_framework.utils.json import strict_constant
 from rest_framework.views import APIView
 
 from . import phones
+from .client_address import client_ip
 from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
@@ -192,32 +191,6 @@ def ask_captcha(request: Request, purpose: str) -> None:
     captcha = conf.of(purpose).CAPTCHA
     if captcha is not None and not captcha(request, cast("Mapping[str, Any]", request.data)):
         raise CaptchaRequired
-
-
-def client_ip(request: HttpRequest) -> str:
-    """The client's address: TRUSTED_PROXIES entries from the right of X-Forwarded-For, else REMOTE_ADDR.
-
-    What stands further left in the header is the client's own word and is not read. All whose address cannot
-    be told, as behind a Unix socket, count as one.
-    """
-    remote = request.META.get("REMOTE_ADDR", "")
-    hops = conf.TRUSTED_PROXIES
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    candidates = [forwarded[-hops], remote] if 0 < hops <= len(forwarded) else [remote]
-    return next(filter(None, map(_address, candidates)), "0.0.0.0")  # noqa: S104 - an address to count by
-
-
-def _address(written: str) -> str | None:
-    """An address without port and brackets; None for what is none."""
-    plain = written.strip()
-    if plain.startswith("["):
-        plain = plain[1:].partition("]")[0]
-    elif plain.count(":") == 1:
-        plain = plain.partition(":")[0]
-    try:
-        return str(ipaddress.ip_address(plain))
-    except ValueError:
-        return None
 
 
 def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:

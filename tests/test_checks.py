@@ -86,7 +86,7 @@ def test_e003_a_bad_value_is_named_by_its_key_with_what_it_must_be(key: str, val
     assert message.id == "smsverify.E003"
     named, _, must_be = message.msg.partition("; it must be ")
     assert named.startswith(f'SMSVERIFY["{key}"] is ')
-    assert must_be.startswith(("a ", "three ", "the dotted path ", '"inline"'))
+    assert must_be.startswith(("a ", "three ", "the dotted path ", '"inline"', '"X-Forwarded-For"'))
 
 
 @pytest.mark.parametrize("key", PER_PURPOSE)
@@ -214,6 +214,24 @@ def test_w002_and_w003_a_deployment_that_nobody_thought_about(written: Any) -> N
 def test_a_deployment_with_a_shared_cache_and_known_proxies_is_clean(proxies: int) -> None:
     with override_settings(CACHES={"default": REDIS}, SMSVERIFY={"TRUSTED_PROXIES": proxies}):
         assert found(deploy=True) == []
+
+
+@pytest.mark.parametrize(
+    ("sign", "named"),
+    [
+        ({"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}, "SECURE_PROXY_SSL_HEADER"),
+        ({"USE_X_FORWARDED_HOST": True}, "USE_X_FORWARDED_HOST"),
+        ({"USE_X_FORWARDED_PORT": True}, "USE_X_FORWARDED_PORT"),
+        ({"SMSVERIFY": {"CLIENT_IP_HEADER": "X-Real-IP"}}, 'SMSVERIFY["CLIENT_IP_HEADER"]'),
+    ],
+)
+def test_w003_no_trusted_proxy_though_other_settings_speak_of_one(sign: dict[str, Any], named: str) -> None:
+    own = sign.get("SMSVERIFY", {})
+    for proxies, warned in ((0, True), (1, False)):
+        with override_settings(**{**sign, "SMSVERIFY": {**own, "TRUSTED_PROXIES": proxies}}):
+            said = [message.msg for message in found(deploy=True) if message.id == "smsverify.W003"]
+
+        assert [f"is 0, but {named} speaks of a proxy" in words for words in said] == [True] * warned
 
 
 @pytest.mark.parametrize(

@@ -276,7 +276,7 @@ def test_ipv6_is_counted_by_its_network(one: str, other: str, same: bool, memory
 def test_the_client_is_who_our_own_proxies_say(proxies: int, forwarded: str, client: str) -> None:
     from django.test import RequestFactory
 
-    from django_smsverify.views import client_ip
+    from django_smsverify.client_address import client_ip
 
     request = RequestFactory().get("/", HTTP_X_FORWARDED_FOR=forwarded)
     with override_settings(SMSVERIFY={"TRUSTED_PROXIES": proxies}):
