@@ -188,11 +188,16 @@ def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
     return max(0, math.ceil((free_at - now).total_seconds()))
 
 
-def resend_wait(phone: str, now: datetime) -> int:
-    """Whole seconds until the pause after the number's last SMS is over."""
+def resend_wait(verification: Verification, now: datetime) -> int:
+    """Whole seconds until the pause after a verification's own last SMS is over; 0 once it can no longer verify.
+
+    Other SMS to the number do not count: whoever has an id, maybe of long ago, would be told of each of them.
+    """
+    if not verification.is_live(now):
+        return 0
     pause = Limit(1, conf.RESEND_INTERVAL)
-    spent = Message.objects.primary().charged(phone, now - timedelta(seconds=pause.seconds))
-    return _wait(spent, pause, now)
+    own = Message.objects.primary().filter(verification=verification)
+    return _wait(own.charged(verification.phone, now - timedelta(seconds=pause.seconds)), pause, now)
 
 
 def allowed_guesses(phone: str, purpose: str, now: datetime) -> int:

@@ -116,7 +116,12 @@ class FrontEndView(APIView):
 
 
 class SendView(FrontEndView):
-    """Sends a code, or sends one again."""
+    """Sends a code, or sends one again.
+
+    A refusal by a limit of the number is true to the second, because its owner waits for it. A stranger who asks
+    learns from it that the number got an SMS within RESEND_INTERVAL, or as many as PHONE_LIMITS allow, and when. This
+    is no way to watch a number: a request that is not refused sends an SMS, which the owner sees and the limits count.
+    """
 
     def post(self, request: Request, **path: Any) -> Response:
         asked = read(SendSerializer, request)
@@ -133,7 +138,7 @@ class SendView(FrontEndView):
 
 
 class SendStatusView(FrontEndView):
-    """What became of the SMS."""
+    """What became of a verification's own SMS. It costs nothing, so it tells nothing of others to the number."""
 
     def get(self, request: Request, verification_id: str, **path: Any) -> Response:
         verification = Verification.objects.find(verification_id)
@@ -173,7 +178,7 @@ def told(verification: Verification) -> dict[str, Any]:
         "verification_id": str(verification.pk),
         "phone": phones.mask(verification.phone),
         "expires_in": verification.seconds_left(now),
-        "resend_in": resend_wait(verification.phone, now),
+        "resend_in": resend_wait(verification, now),
         "code_length": verification.code_length,
     }
 

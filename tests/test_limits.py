@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 import time_machine
 from django.core.cache import cache, caches
 from django.core.cache.backends.locmem import LocMemCache
@@ -107,6 +108,62 @@ def test_the_pause_between_two_sms_is_exact(site: Site, memory: MakeProvider, cl
 
     clock.shift(0.5)
     assert site.send(purpose="payment").status_code == 202
+
+
+def status(site: Site, verification_id: object) -> dict[str, Any]:
+    response = requests.get(f"{site.url}/sms/send/{verification_id}/", timeout=60)
+    assert response.status_code == 200
+    return dict(response.json())
+
+
+def test_a_status_tells_of_the_pause_after_its_own_sms_alone(
+    site: Site, memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
+    memory("login", "payment")
+    mine = site.send().json()["verification_id"]
+    clock.shift(20)
+    assert status(site, mine)["resend_in"] == 40
+
+    clock.shift(60)
+    assert status(site, mine)["resend_in"] == 0
+    theirs = site.send(purpose="payment").json()["verification_id"]
+    clock.shift(10)
+
+    assert (status(site, mine)["resend_in"], status(site, theirs)["resend_in"]) == (0, 50)
+    refused = site.resend(mine)
+    assert (refusal(refused), refused.json()["retry_after"]) == ((429, "throttled"), 50)
+    clock.shift(50)
+    assert site.resend(mine).json()["resend_in"] == 60
+    assert (status(site, mine)["resend_in"], status(site, theirs)["resend_in"]) == (60, 0)
+
+
+@pytest.mark.parametrize("end", ["verified", "expired", "exhausted", "key-gone"])
+def test_the_status_of_what_is_over_tells_nothing_of_the_number(
+    end: str, site: Site, memory: MakeProvider, clock: time_machine.Traveller, settings: Any
+) -> None:
+    memory("login", "payment")
+    settings.SMSVERIFY = {"RESEND_INTERVAL": 300}
+    verification = send_code(PHONE, "login")
+    if end == "verified":
+        verify_code(verification.pk, last_code())
+    elif end == "exhausted":
+        guess_wrong(verification, verification.max_attempts)
+    elif end == "key-gone":
+        settings.SECRET_KEY = "another"
+    else:
+        clock.shift(300)
+    over = status(site, verification.pk)
+    clock.shift(0 if end == "expired" else 300)
+
+    send_code(PHONE, "payment")
+
+    after = status(site, verification.pk)
+    assert over["resend_in"] == after["resend_in"] == 0
+    assert {**over, "expires_in": 0} == {**after, "expires_in": 0}
+    refused = site.resend(str(verification.pk))
+    assert refused.status_code == 400
+    assert refused.json().keys() == {"detail", "code"}
+    assert wait() == ("resend", 300)
 
 
 def test_a_number_is_counted_over_all_providers_purposes_and_resends(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import codes, phones
 from django_smsverify.enums import DeliveryOutcome, MessageStatus, Reason, ReportSource
-from django_smsverify.exceptions import AlreadyUsed, CodeExpired, TooManyAttempts
+from django_smsverify.exceptions import AlreadyUsed, CodeExpired, CodeRejected, TooManyAttempts
 from django_smsverify.fields import EncryptedDictField, PhoneField
 from django_smsverify.models.accounts import Provider
 from django_smsverify.models.texts import Polled, Template
@@ -86,6 +86,14 @@ class Verification(models.Model):
             raise TooManyAttempts
         if self.expires_at <= now or not codes.is_known(self.key_id):
             raise CodeExpired
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether a right code would still verify this."""
+        try:
+            self.require_live(now)
+        except CodeRejected:
+            return False
+        return True
 
     def seconds_left(self, now: datetime) -> int:
         return max(0, math.ceil((self.expires_at - now).total_seconds()))
