@@ -60,8 +60,8 @@ def _missing(request: HttpRequest, header: str) -> str:
 
 def _too_near(request: HttpRequest, written: Address) -> str | None:
     """What to do when TRUSTED_PROXIES leads to another proxy instead of the client."""
-    others = filter(None, map(_address, _entries(request, "X-Forwarded-For")))
-    if written.is_global or not any(address.is_global for address in others):
+    others = [_address(entry) for entry in _entries(request, "X-Forwarded-For")]
+    if written.is_global or not any(other.is_global for other in others if other):
         return None
     return (
         f'SMSVERIFY["TRUSTED_PROXIES"] is {conf.TRUSTED_PROXIES} and leads to an address of a private network, though '
@@ -113,4 +113,4 @@ def _address(written: str) -> Address | None:
         address = ipaddress.ip_address(plain)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return address if address.version == 4 else address.ipv4_mapped or address

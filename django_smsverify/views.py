@@ -106,7 +106,7 @@ class FrontEndView(APIView):
 
         DRF would make an UNAUTHENTICATED_USER, which comes from django.contrib.auth unless a site says otherwise.
         """
-        request.user = getattr(request._request, "user", None)
+        request.user = cast("Any", getattr(request._request, "user", None))
         request.auth = None
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

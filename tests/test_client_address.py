@@ -27,7 +27,8 @@ def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def found(proxies: int, header: str = FORWARDED, *, peer: str = PROXY, **sent: str) -> str:
     """The address of a request; `real` and `forwarded` are its headers."""
     names = {"forwarded": "HTTP_X_FORWARDED_FOR", "real": "HTTP_X_REAL_IP"}
-    request = RequestFactory().get("/", REMOTE_ADDR=peer, **{names[name]: value for name, value in sent.items()})
+    request = RequestFactory().get("/")
+    request.META.update(REMOTE_ADDR=peer, **{names[name]: value for name, value in sent.items()})
     with override_settings(SMSVERIFY={"TRUSTED_PROXIES": proxies, "CLIENT_IP_HEADER": header}):
         return client_ip(request)
 
