@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from .enums import DeliveryOutcome, Filing, ReviewStatus
 
@@ -118,6 +118,10 @@ class Option:
         return self.choices[0] if self.choices else self.initial
 
 
+PrivateHosts = Literal["loopback"] | bool
+"""Whether requests may go to private, link-local and loopback addresses; see Account."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What a gateway is told of one provider."""
@@ -127,6 +131,11 @@ class Account:
     options: Mapping[str, str] = field(default_factory=dict)
     timeout: tuple[float, float, float] = (3, 5, 10)
     """Connect, read and total seconds."""
+    private_hosts: PrivateHosts = "loopback"
+    """Whether a request may go to addresses that are not on the internet: all (True), none (False), or only to
+    loopback, written literally, over http and without a proxy. A proxy may stand anywhere."""
+    ca_bundle: str | None = None
+    """Path of a PEM file with more certificate authorities, beside the usual ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,11 +174,31 @@ class Answer:
 
     status: int
     content: bytes = field(repr=False)
+    content_type: str = field(default="", repr=False)
 
     @property
     def text(self) -> str:
-        """UTF-8 without a byte order mark; broken bytes become U+FFFD, for the parser to stumble on."""
-        return self.content.decode("utf-8-sig", errors="replace")
+        """As the vendor most likely means it, without a byte order mark; see `possible_texts`."""
+        return possible_texts(self.content, self.content_type)[0]
+
+
+def possible_texts(content: bytes, content_type: str) -> list[str]:
+    """What a vendor's bytes may say, the most likely first; never empty.
+
+    In UTF-8, as the vendors document, or in the GBK family, as older systems send; a charset in the content type
+    decides the order. Bytes that are neither become U+FFFD.
+    """
+    encodings = ["utf-8-sig", "gb18030"]
+    if "charset=gb" in re.sub(r"""[\s"']""", "", content_type.lower()):
+        encodings.reverse()
+    texts = []
+    for encoding in encodings:
+        try:
+            texts.append(content.decode(encoding))
+        except UnicodeDecodeError:
+            continue
+    # A character cut in half costs itself, not all the rest.
+    return texts or [content.decode("utf-8-sig", errors="replace")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

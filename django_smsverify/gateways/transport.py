@@ -5,24 +5,24 @@ from __future__ import annotations
 import http.cookiejar
 import logging
 import os
-import socket
-import threading
-import time
-from contextlib import suppress
-from contextvars import ContextVar
-from typing import Any, Protocol
+import ssl
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, HTTPError
+from requests.certs import where
+from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_ import create_urllib3_context
 
-from django_smsverify.exceptions import GatewayError, GatewayUnavailable, GatewayUncertain
+from django_smsverify.exceptions import GatewayUncertain
 from django_smsverify.types import Account, Answer
 
+from .connections import Adapter
+from .flight import Flight, is_under_way
+from .resolving import forget_lookups
+
 MAX_ANSWER = 1024 * 1024
+logger = logging.getLogger("django_smsverify")
 
 
 class Transport(Protocol):
@@ -36,9 +36,9 @@ class HTTPTransport:
     """The real network."""
 
     def send(self, request: requests.Request, account: Account) -> Answer:
-        connect, read, total = account.timeout
-        session = _session(account.base_url, account.options.get("proxy", ""))
-        flight = _Flight(total)
+        connect, read, _total = account.timeout
+        session = _session(account)
+        flight = Flight(account)
         try:
             return self._fly(session, request, flight, (connect, read))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
@@ -52,75 +52,30 @@ class HTTPTransport:
         self,
         session: requests.Session,
         request: requests.Request,
-        flight: _Flight,
+        flight: Flight,
         timeout: tuple[float, float],
     ) -> Answer:
         prepared = session.prepare_request(request)
+        flight.board(prepared, proxied=bool(session.proxies))
         with session.send(prepared, stream=True, timeout=timeout, allow_redirects=False) as response:
-            content = response.raw.read(MAX_ANSWER + 1, decode_content=True)
-            if len(content) > MAX_ANSWER:
-                raise GatewayUncertain(f"the answer is larger than {MAX_ANSWER // 1024} KiB")
-            return Answer(response.status_code, content)
+            return _read(response)
 
 
-class _Flight:
-    """One request under way: whether it has begun to leave, and when it must be over.
+def _read(response: requests.Response) -> Answer:
+    """The answer as it came: 1 MB that is compressed can be a gigabyte, so that nothing is unpacked.
 
-    urllib3 bounds only the time between two bytes, so a vendor that drips would hold us for ever; at the
-    deadline the socket is shut down under it.
+    Raises GatewayUncertain for a compressed answer that may say yes, and for one that is too large.
     """
-
-    def __init__(self, total: float) -> None:
-        self.left = False
-        self._over = False
-        self._socket: socket.socket | None = None
-        self._lock = threading.Lock()
-        self._deadline = time.monotonic() + total
-        self._timer = threading.Timer(total, self._cut)
-        self._timer.daemon = True
-        try:
-            self._timer.start()
-        except RuntimeError:
-            raise GatewayUnavailable("no thread could be started that watches the time") from None
-        self._token = _current.set(self)
-
-    def time_left(self) -> float:
-        """Seconds until the deadline; raises TimeoutError when it is past."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the total time was over before the connection stood")
-        return left
-
-    def watch(self, connected: socket.socket) -> None:
-        """From here on this socket is shut down at the deadline; raises TimeoutError when that is past."""
-        with self._lock:
-            self._socket = connected
-            if self._over:
-                raise TimeoutError("the total time was over before the connection stood")
-
-    def take_off(self, connected: socket.socket) -> None:
-        """Called when the connection stands and before the first byte of the request is written."""
-        self.watch(connected)
-        self.left = True
-
-    def land(self) -> None:
-        self._timer.cancel()
-        with self._lock:
-            self._socket = None
-        _current.reset(self._token)
-
-    def failure(self, host: str, what: str) -> GatewayError:
-        if self.left:
-            return GatewayUncertain(f"the request left for {host}, but no answer could be read ({what})")
-        return GatewayUnavailable(f"{host} could not be reached ({what})")
-
-    def _cut(self) -> None:
-        with self._lock:
-            self._over = True
-            if self._socket is not None:
-                with suppress(OSError):  # the vendor was faster
-                    # Of the plain socket, also under TLS: only the kernel's end may be touched from here.
-                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity") and response.status_code < 300:
+        raise GatewayUncertain("the answer is compressed, which was not asked for")
+    content = b""
+    # Until there is no more: only then does urllib3 say that the connection broke off.
+    while len(content) <= MAX_ANSWER and (part := response.raw.read(MAX_ANSWER + 1, decode_content=False)):
+        content += part
+    if len(content) > MAX_ANSWER:
+        raise GatewayUncertain(f"the answer is larger than {MAX_ANSWER // 1024} KiB")
+    return Answer(response.status_code, content, response.headers.get("Content-Type", ""))
 
 
 def _host(url: str) -> str:
@@ -130,84 +85,14 @@ def _host(url: str) -> str:
         return ""
 
 
-_current: ContextVar[_Flight | None] = ContextVar("django_smsverify_flight", default=None)
+_sessions: dict[tuple[object, ...], requests.Session] = {}
 
 
-def _flight() -> _Flight:
-    flight = _current.get()
-    if flight is None:
-        raise RuntimeError("these connections are opened by HTTPTransport only")
-    return flight
-
-
-class _Observed(HTTPConnection):
-    """Tells the flight the moment from which an error no longer means "not sent"."""
-
-    def _new_conn(self) -> socket.socket:
-        """Tries the host's addresses one after the other, all of them within the total time."""
-        failure: OSError = TimeoutError("the host has no address")
-        found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
-        for family, kind, protocol, _name, address in found:
-            fresh = socket.socket(family, kind, protocol)
-            try:
-                self._connect(fresh, address)
-            except OSError as error:
-                fresh.close()
-                failure = error
-            else:
-                return fresh
-        raise ConnectTimeoutError(self, "no address answered") if isinstance(failure, TimeoutError) else failure
-
-    def _connect(self, fresh: socket.socket, address: Any) -> None:
-        for option in self.socket_options or ():
-            fresh.setsockopt(*option)
-        fresh.settimeout(min(float(self.timeout or 0), _flight().time_left()))
-        fresh.connect(address)
-        _flight().watch(fresh)
-
-    def _tunnel(self) -> None:
-        super()._tunnel()
-        # http.client takes the end of a connection that was cut for the end of the proxy's answer.
-        _flight().watch(self.sock)
-
-    def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        # The first byte of a request is written here, and a proxy's CONNECT is not.
-        if self.sock is None:
-            self.connect()
-        _flight().take_off(self.sock)
-        super().endheaders(*args, **kwargs)
-
-
-class _ObservedHTTPS(_Observed, HTTPSConnection):
-    pass
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _Observed
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _ObservedHTTPS
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-        return manager
-
-
-_sessions: dict[tuple[str, str], requests.Session] = {}
-os.register_at_fork(after_in_child=_sessions.clear)
-
-
-def _session(base_url: str, proxy: str) -> requests.Session:
+def _session(account: Account) -> requests.Session:
     """The pooled session of one base URL; two threads that race for it only open one connection more."""
-    key = (base_url, proxy)
+    proxy = account.options.get("proxy", "")
+    # A connection that the site's rules allowed is not used under other rules.
+    key = (account.base_url, proxy, account.ca_bundle, account.private_hosts)
     if key not in _sessions:
         session = requests.Session()
         session.trust_env = False  # .netrc would replace our Authorization header
@@ -215,17 +100,43 @@ def _session(base_url: str, proxy: str) -> requests.Session:
         session.headers["User-Agent"] = "django-smsverify"
         session.headers["Accept-Encoding"] = "identity"
         session.proxies = {"http": proxy, "https": proxy} if proxy else {}
-        session.mount("https://", _Adapter(pool_maxsize=32))
-        session.mount("http://", _Adapter(pool_maxsize=32))
+        adapter = Adapter(_trusting(account.ca_bundle))
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
         return _sessions.setdefault(key, session)
     return _sessions[key]
+
+
+def _trusting(ca_bundle: str | None) -> ssl.SSLContext | None:
+    """What verifies servers by the usual authorities and by those in a file; None where there is none to read."""
+    if not ca_bundle:
+        return None
+    context = create_urllib3_context()
+    context.load_verify_locations(where())
+    try:
+        context.load_verify_locations(ca_bundle)
+    except (OSError, ValueError) as error:
+        why = type(error).__name__
+        logger.error("The CA bundle %s cannot be read (%s): only the usual authorities are trusted.", ca_bundle, why)
+        return None
+    return context
+
+
+def _start_afresh() -> None:
+    """In a forked process, which must not share connections with its parent."""
+    _sessions.clear()
+    forget_lookups()
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_start_afresh)
 
 
 class _QuietInFlight(logging.Filter):
     """urllib3 logs whole URLs at DEBUG; some vendors' hold the key, the number and the code."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return _current.get() is None
+        return not is_under_way()
 
 
 for _name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +24,7 @@ from django_smsverify.gateways.qixuntong import QixuntongGateway
 from django_smsverify.gateways.topthink import TopThinkGateway
 from django_smsverify.gateways.veesing import VeeSingGateway
 from django_smsverify.testing import FakeTransport
-from django_smsverify.types import Acceptance, Account, Answer, News, OutgoingSMS, Push
+from django_smsverify.types import Acceptance, Account, Answer, News, OutgoingSMS, PrivateHosts, Push
 from tests.conftest import CODE_TEXT, PHONE, REMOTE_IDS
 
 CODE = "471102"
@@ -68,10 +69,19 @@ def at(
     timeout: tuple[float, float, float] = (5, 5, 10),
     credentials: Mapping[str, str] | None = None,
     options: Mapping[str, str] | None = None,
+    private_hosts: PrivateHosts = "loopback",
+    ca_bundle: str | None = None,
 ) -> Gateway:
     """The gateway over the real network, with the sandbox's account."""
-    own = {**CREDENTIALS[vendor], **(credentials or {})}
-    return GATEWAYS[vendor](Account(base_url=base_url, credentials=own, options=options or {}, timeout=timeout))
+    account = Account(
+        base_url=base_url,
+        credentials={**CREDENTIALS[vendor], **(credentials or {})},
+        options=options or {},
+        timeout=timeout,
+        private_hosts=private_hosts,
+        ca_bundle=ca_bundle,
+    )
+    return GATEWAYS[vendor](account)
 
 
 def offline(
@@ -157,7 +167,9 @@ class Heard:
 class Vendor:
     """A small HTTP server that keeps what it hears and always answers the same.
 
-    `promised` bytes more than it has are announced; `hang_up` closes each connection without a word about it.
+    `promised` bytes more than it has are announced; `hang_up` closes each connection without a word about it. With
+    `tls` it speaks https. With `opens`, which makes a certificate for a name, it is a proxy that looks into what
+    passes it, and answers in the vendor's place.
     """
 
     def __init__(
@@ -167,6 +179,8 @@ class Vendor:
         status: int = 200,
         promised: int = 0,
         hang_up: bool = False,
+        tls: ssl.SSLContext | None = None,
+        opens: Callable[[str], ssl.SSLContext] | None = None,
     ) -> None:
         self.answer = answer.encode() if isinstance(answer, str) else answer
         self.headers = (*headers, ("Content-Length", str(len(self.answer) + promised)))
@@ -174,8 +188,12 @@ class Vendor:
         self.hang_up = hang_up
         self.heard: list[Heard] = []
         self.closed = Semaphore(0)
+        self.opens = opens
         self.server = _Server(self)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server.server_address[1]}"
+        if tls is not None:
+            plain = self.server.socket
+            self.server.socket = tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
 
     def __enter__(self) -> Self:
         self._thread = Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
@@ -245,7 +263,25 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(vendor.answer)
         self.close_connection = self.close_connection or vendor.hang_up
 
-    do_POST = do_CONNECT = do_GET  # noqa: N815 - named by the base class
+    do_POST = do_GET  # noqa: N815 - named by the base class
+
+    def do_CONNECT(self) -> None:
+        vendor = self.server.vendor
+        if vendor.opens is None:
+            self.do_GET()
+            return
+        vendor.heard.append(Heard(port=self.client_address[1], line=self.requestline, headers={}, body=""))
+        self.send_response(200)
+        self.end_headers()
+        name = self.path.partition(":")[0]
+        self.connection = vendor.opens(name).wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+        self.close_connection = False
+
+    def finish(self) -> None:
+        super().finish()
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.connection.close()
 
     def log_message(self, *args: Any, **kwargs: Any) -> None:
         pass

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import socket
 import ssl
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -88,7 +90,7 @@ def test_an_unknown_host_never_left(vendor: str) -> None:
 def test_a_host_that_speaks_no_tls_never_got_it(vendor: str, sandbox: Sandbox) -> None:
     before = served(sandbox)
 
-    error = outcome_of(at(vendor, sandbox.base_urls[vendor].replace("http://", "https://")), vendor)
+    error = outcome_of(at(vendor, sandbox.base_urls[vendor].replace("http://", "https://"), private_hosts=True), vendor)
 
     assert isinstance(error, GatewayUnavailable)
     assert served(sandbox) == before
@@ -105,7 +107,7 @@ def test_a_connect_timeout_never_left(vendor: str, full_listener: socket.socket)
 @every_vendor
 def test_a_handshake_without_an_answer_never_left(vendor: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        error = outcome_of(at(vendor, address(mute, "https"), timeout=HASTY), vendor)
+        error = outcome_of(at(vendor, address(mute, "https"), timeout=HASTY, private_hosts=True), vendor)
 
     assert isinstance(error, GatewayUnavailable)
 
@@ -138,7 +140,17 @@ def test_a_credential_that_no_header_can_carry_never_left(
 
 
 @pytest.mark.parametrize(
-    "base_url", ["", "nonsense", "http://", "ftp://127.0.0.1/", "https://[::1", "http://127.0.0.1:port/", "http://*/"]
+    "base_url",
+    [
+        "",
+        "nonsense",
+        "http://",
+        "ftp://127.0.0.1/",
+        "https://[::1",
+        "http://127.0.0.1:port/",
+        "http://*/",
+        "https://１２７.0.0.1",
+    ],
 )
 def test_a_broken_base_url_never_left(base_url: str) -> None:
     assert isinstance(at("veesing", base_url).send(filed("veesing"))[PHONE], GatewayUnavailable)
@@ -168,12 +180,9 @@ def self_signed(tmp_path: Path) -> Path:
 @pytest.fixture
 def impostor(self_signed: Path) -> Iterator[Vendor]:
     """A server with that certificate; it works for those who trust it."""
-    server = Vendor(ACCEPTED["topthink"])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(self_signed)
-    server.server.socket = tls.wrap_socket(server.server.socket, server_side=True, do_handshake_on_connect=False)
-    server.url = server.url.replace("http://", "https://")
-    with server:
+    with Vendor(ACCEPTED["topthink"], tls=tls) as server:
         assert requests.post(server.url, verify=str(self_signed), timeout=5).status_code == 200
         server.heard.clear()
         yield server
@@ -186,7 +195,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_accepted(
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, str(self_signed))
 
-    error = outcome_of(at(vendor, impostor.url), vendor)
+    error = outcome_of(at(vendor, impostor.url, private_hosts=True), vendor)
 
     assert isinstance(error, GatewayUnavailable)
     assert "SSLError" in str(error)
@@ -262,13 +271,34 @@ def test_an_answer_may_have_1_mib_and_not_a_byte_more(size: int, expected: str) 
         assert verdict(at("topthink", server.url).send(filed("topthink"))[PHONE])[0] == expected
 
 
-def test_a_compressed_answer_is_measured_when_it_is_unpacked() -> None:
-    packed = gzip.compress(b'{"code":0}'.ljust(2 * 1024 * 1024))
-    with Vendor(packed, ("Content-Encoding", "gzip")) as server:
-        error = outcome_of(at("topthink", server.url), "topthink")
+@every_vendor
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "zstd", "identity, gzip", "x-unheard-of"])
+def test_a_compressed_answer_is_not_unpacked(vendor: str, coding: str) -> None:
+    with Vendor(gzip.compress(ACCEPTED[vendor].encode()), ("Content-Encoding", coding)) as server:
+        error = outcome_of(at(vendor, server.url), vendor)
 
     assert isinstance(error, GatewayUncertain)
-    assert "larger than 1024 KiB" in str(error)
+    assert str(error) == "the answer is compressed, which was not asked for"
+    assert len(server.heard) == 1
+
+
+@every_vendor
+def test_an_answer_may_say_that_it_is_not_compressed(vendor: str) -> None:
+    with Vendor(ACCEPTED[vendor], ("Content-Encoding", "Identity ")) as server:
+        assert isinstance(at(vendor, server.url).send(filed(vendor))[PHONE], Acceptance)
+
+
+def test_what_a_compressed_answer_would_unpack_to_is_never_in_memory() -> None:
+    tracemalloc.start()
+    try:
+        with Vendor(gzip.compress(bytes(64 * 1024 * 1024)), ("Content-Encoding", "gzip"), status=403) as server:
+            tracemalloc.reset_peak()
+            error = outcome_of(at("topthink", server.url), "topthink")
+        assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+    assert verdict(error) == ("rejected", "account", "403"), "a refusal by its status stays one"
 
 
 # ------------------------------------------------------------------------ refused by HTTP
@@ -393,15 +423,6 @@ def test_cookies_are_not_kept() -> None:
     assert [heard.headers.get("Cookie") for heard in server.heard] == [None, None]
 
 
-@every_vendor
-def test_the_proxy_option_is_used_for_http(vendor: str) -> None:
-    with Vendor(ACCEPTED[vendor]) as proxy:
-        found = at(vendor, "http://vendor.example/path/", options={"proxy": proxy.url}).send(filed(vendor))[PHONE]
-
-    assert isinstance(found, Acceptance)
-    assert proxy.heard[0].line.split()[1].startswith("http://vendor.example/path/")
-
-
 def test_a_proxy_that_opens_no_tunnel_never_let_it_leave() -> None:
     with Vendor("no", status=403) as proxy:
         error = outcome_of(at("topthink", "https://vendor.example", options={"proxy": proxy.url}), "topthink")
@@ -423,8 +444,9 @@ def test_a_proxy_that_drips_its_answer_ends_at_the_deadline() -> None:
 def test_a_proxy_that_is_down_never_let_it_leave(closed_port: int) -> None:
     proxy = f"http://127.0.0.1:{closed_port}"
 
-    for url in ("http://vendor.example", "https://vendor.example"):
-        assert isinstance(outcome_of(at("topthink", url, options={"proxy": proxy}), "topthink"), GatewayUnavailable)
+    error = outcome_of(at("topthink", "https://vendor.example", options={"proxy": proxy}), "topthink")
+
+    assert isinstance(error, GatewayUnavailable)
 
 
 # ------------------------------------------------------------------------ discretion
@@ -450,15 +472,15 @@ def test_urllib3_says_nothing_while_a_send_is_under_way(
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_vendor_that_repeats_everything_is_not_repeated(vendor: str, status: int) -> None:
     echo = " ".join((PHONE, PHONE[3:], CODE, f"【示例站】{CODE}", *CREDENTIALS[vendor].values()))
-    with Vendor(echo, status=status) as server:
+    with Vendor(json.dumps({"message": echo}), status=status) as server:
         error = outcome_of(at(vendor, server.url), vendor)
 
     assert "***" in str(error)
 
 
-@pytest.mark.parametrize("length", range(485, 505, 2))
+@pytest.mark.parametrize("length", range(472, 492, 2))
 def test_no_part_of_a_number_or_code_is_left_where_an_answer_is_cut(length: int) -> None:
-    with Vendor(f"{'x' * length}{CODE}{PHONE}", status=400) as server:
+    with Vendor(json.dumps({"message": f"{'x' * length}{CODE}{PHONE}"}), status=400) as server:
         error = outcome_of(at("topthink", server.url), "topthink")
 
     assert CODE[:3] not in str(error)
@@ -466,10 +488,10 @@ def test_no_part_of_a_number_or_code_is_left_where_an_answer_is_cut(length: int)
 
 
 def test_of_a_long_page_only_the_beginning_is_kept() -> None:
-    with Vendor("x" * 60_000, status=400) as server:
+    with Vendor(json.dumps({"message": "x" * 60_000}), status=400) as server:
         error = outcome_of(at("topthink", server.url), "topthink")
 
-    assert str(error).startswith("HTTP 400: xxx")
+    assert str(error).startswith('HTTP 400: {"message": "xxx')
     assert len(str(error)) <= 500
 
 

@@ -1,0 +1,87 @@
+"""Which hosts a request may go to: the vendor's on the internet, and what the site allows of its own network."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import unquote
+
+from django_smsverify.types import PrivateHosts
+
+IPAddress = IPv4Address | IPv6Address
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""The spellings of this machine that may stand in a base URL."""
+INTERNET = IPv6Network("2000::/3")
+"""All of IPv6 that is given out for the internet."""
+NAT64 = IPv6Network("64:ff9b::/96")
+"""Stands for an IPv4 address, the last 32 bits, in networks that have IPv6 alone (RFC 6052)."""
+
+
+class Objection(Enum):
+    """Why a request may not go to an address; the value is the reason for a log."""
+
+    INSECURE = "http is allowed for loopback only: use an https:// URL"
+    PRIVATE = 'it leads to a private address: see SMSVERIFY["ALLOW_PRIVATE_HOSTS"]'
+    PROXIED = "a proxy carries https only: remove the proxy, or use an https:// URL"
+
+
+def objection(scheme: str, host: str, *, private_hosts: PrivateHosts, proxied: bool) -> Objection | None:
+    """What can be said against a URL before its name is looked up; behind a proxy that is all that can be known."""
+    if scheme == "http" and proxied:
+        return Objection.PROXIED
+    if private_hosts is True:
+        return None
+    if scheme == "http":
+        if bare(host) not in LOOPBACK:
+            return Objection.INSECURE
+        return None if private_hosts else Objection.PRIVATE
+    return Objection.PRIVATE if _is_plainly_private(bare(host)) else None
+
+
+def may_connect(address: str, scheme: str, *, private_hosts: PrivateHosts) -> bool:
+    """Whether a connection may be opened to an address to which there was no objection as a URL."""
+    if private_hosts is True:
+        return True
+    found = _unwrapped(ip_address(address.partition("%")[0]))
+    return found.is_loopback if scheme == "http" else is_public(found)
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether it is one host on the internet: not private, link-local, loopback, shared, reserved or multicast."""
+    found = _unwrapped(address)
+    if isinstance(found, IPv6Address) and found not in INTERNET:
+        return False
+    return found.is_global and not found.is_multicast
+
+
+def spelled_address(host: str) -> IPAddress | None:
+    """The address that a host spells, also as C reads it (2130706433, 0x7f.1, 0177.0.0.1); None for a name."""
+    with suppress(ValueError):
+        return ip_address(host.partition("%")[0])
+    with suppress(OSError, ValueError):
+        return IPv4Address(socket.inet_aton(host))
+    return None
+
+
+def bare(host: str) -> str:
+    """A host without brackets, escapes and the last dot."""
+    return unquote(host).strip("[]").rstrip(".").lower()
+
+
+def _is_plainly_private(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    address = spelled_address(host)
+    return address is not None and not is_public(address)
+
+
+def _unwrapped(address: IPAddress) -> IPAddress:
+    """The IPv4 address that an IPv6 address stands for, where it does."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address

@@ -1,0 +1,128 @@
+"""More certificate authorities beside the usual ones, as a company's proxy needs that opens TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from django_smsverify.exceptions import GatewayUnavailable
+from django_smsverify.gateways import connections
+from django_smsverify.types import Acceptance
+from tests.conftest import PHONE, VENDORS, Ear
+
+from .certificates import Authority
+from .support import ACCEPTED, Vendor, at, filed
+
+every_vendor = pytest.mark.parametrize("vendor", VENDORS)
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("company"))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("stranger"), "Stranger CA")
+
+
+@pytest.fixture
+def inspector(company: Authority) -> Iterator[Vendor]:
+    with Vendor(ACCEPTED["topthink"], opens=company.context) as proxy:
+        yield proxy
+
+
+@every_vendor
+def test_a_server_is_trusted_by_an_authority_of_ones_own(vendor: str, company: Authority) -> None:
+    with Vendor(ACCEPTED[vendor], tls=company.context("127.0.0.1")) as server:
+        gateway = at(vendor, server.url, private_hosts=True, ca_bundle=str(company.path))
+        for _ in range(2):
+            assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+
+    assert len(server.heard) == 2
+    assert len({heard.port for heard in server.heard}) == 1
+
+
+@pytest.mark.parametrize("trusts", ["nobody", "stranger"])
+def test_without_it_or_with_another_it_is_not(trusts: str, company: Authority, stranger: Authority) -> None:
+    bundle = str(stranger.path) if trusts == "stranger" else None
+    with Vendor(ACCEPTED["topthink"], tls=company.context("127.0.0.1")) as server:
+        gateway = at("topthink", server.url, private_hosts=True, ca_bundle=bundle)
+        error = gateway.send(filed("topthink"))[PHONE]
+
+    assert isinstance(error, GatewayUnavailable)
+    assert "SSLError" in str(error)
+    assert server.heard == []
+
+
+def test_a_name_that_is_not_on_the_certificate_is_not_trusted_either(company: Authority) -> None:
+    with Vendor(ACCEPTED["topthink"], tls=company.context("vendor.example")) as server:
+        gateway = at("topthink", server.url, private_hosts=True, ca_bundle=str(company.path))
+        error = gateway.send(filed("topthink"))[PHONE]
+
+    assert isinstance(error, GatewayUnavailable)
+    assert server.heard == []
+
+
+def test_the_usual_authorities_are_trusted_beside_it(
+    company: Authority, stranger: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = str(stranger.path)
+    monkeypatch.setattr("django_smsverify.gateways.transport.where", lambda: usual)
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", usual)
+    with Vendor(ACCEPTED["topthink"], tls=stranger.context("127.0.0.1")) as server:
+        gateway = at("topthink", server.url, private_hosts=True, ca_bundle=str(company.path))
+
+        assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
+
+
+@every_vendor
+def test_a_proxy_that_opens_tls_is_passed(vendor: str, company: Authority) -> None:
+    with Vendor(ACCEPTED[vendor], opens=company.context) as proxy:
+        gateway = at(vendor, "https://vendor.example", options={"proxy": proxy.url}, ca_bundle=str(company.path))
+        assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+
+    assert proxy.heard[0].line.startswith("CONNECT vendor.example:443 ")
+    assert proxy.heard[1].line.split()[1].startswith("/")
+
+
+def test_a_proxy_that_opens_tls_unasked_gets_nothing(inspector: Vendor) -> None:
+    gateway = at("topthink", "https://vendor.example", options={"proxy": inspector.url})
+
+    assert isinstance(gateway.send(filed("topthink"))[PHONE], GatewayUnavailable)
+    assert [heard.line.split()[0] for heard in inspector.heard] == ["CONNECT"]
+
+
+def test_a_proxy_may_be_spoken_to_by_https_itself(company: Authority) -> None:
+    with Vendor(ACCEPTED["topthink"], tls=company.context("127.0.0.1"), status=403) as proxy:
+        gateway = at("topthink", "https://vendor.example", options={"proxy": proxy.url}, ca_bundle=str(company.path))
+        assert isinstance(gateway.send(filed("topthink"))[PHONE], GatewayUnavailable)
+
+    assert [heard.line.split()[0] for heard in proxy.heard] == ["CONNECT"]
+
+
+def test_an_idle_tunnel_is_opened_anew(inspector: Vendor, company: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"proxy": inspector.url}
+    gateway = at("topthink", "https://vendor.example", options=options, ca_bundle=str(company.path))
+    for idle in (connections.MAX_IDLE, -1.0, connections.MAX_IDLE):
+        monkeypatch.setattr(connections, "MAX_IDLE", idle)
+        assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
+
+    verbs = [heard.line.split()[0] for heard in inspector.heard]
+    assert verbs == ["CONNECT", "GET", "CONNECT", "GET", "GET"]
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nx\n"])
+def test_a_bundle_that_cannot_be_read_leaves_the_usual_authorities(
+    content: str | None, tmp_path: Path, log: Ear, company: Authority
+) -> None:
+    path = tmp_path / "bundle.pem"
+    if content is not None:
+        path.write_text(content)
+    with Vendor(ACCEPTED["topthink"]) as server:
+        gateway = at("topthink", server.url, ca_bundle=str(path))
+        assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
+
+    assert f"The CA bundle {path} cannot be read" in log.text

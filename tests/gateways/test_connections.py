@@ -1,0 +1,305 @@
+"""Connections that died in silence, and names that are looked up for ever: the deadline holds for them too."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import requests
+
+from django_smsverify.exceptions import GatewayUnavailable
+from django_smsverify.gateways import connections, resolving
+from django_smsverify.gateways.flight import Flight
+from django_smsverify.types import Acceptance
+from tests.conftest import PHONE, VENDORS
+
+from .support import ACCEPTED, Vendor, at, filed
+
+every_vendor = pytest.mark.parametrize("vendor", VENDORS)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Puts the age of connections forward by seconds."""
+    ahead = 0.0
+
+    def put_forward(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    monkeypatch.setattr(connections, "monotonic", lambda: time.monotonic() + ahead)
+    return put_forward
+
+
+# ------------------------------------------------------------------------ idle connections
+
+
+class Firewall:
+    """A vendor behind what forgets idle connections: once told to, what comes on an old one is never read.
+
+    Nothing is closed, so that the client cannot tell. New connections are served.
+    """
+
+    def __init__(self, answer: str) -> None:
+        body = answer.encode()
+        self._answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._forgotten: set[socket.socket] = set()
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @contextmanager
+    def serving(self) -> Iterator[Firewall]:
+        thread = threading.Thread(target=self._accept, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            thread.join()
+            for one in self._open:
+                one.close()
+
+    @property
+    def opened(self) -> int:
+        return len(self._open)
+
+    def forget(self) -> None:
+        self._forgotten.update(self._open)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client = self._listener.accept()[0]
+            except OSError:
+                return
+            self._open.append(client)
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        try:
+            while client.recv(65536):
+                if client in self._forgotten:
+                    return
+                client.sendall(self._answer)
+        except OSError:
+            pass
+
+
+@every_vendor
+def test_a_connection_that_died_in_silence_is_not_sent_on(vendor: str, clock: Callable[[float], None]) -> None:
+    with Firewall(ACCEPTED[vendor]).serving() as firewall:
+        gateway = at(vendor, firewall.url, timeout=(2, 2, 4))
+        for _ in range(3):
+            assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+            firewall.forget()
+            clock(connections.MAX_IDLE + 0.1)
+
+    assert firewall.opened == 3
+
+
+@every_vendor
+def test_a_connection_of_a_moment_ago_is_used_again(vendor: str, clock: Callable[[float], None]) -> None:
+    with Vendor(ACCEPTED[vendor]) as server:
+        for _ in range(3):
+            assert isinstance(at(vendor, server.url).send(filed(vendor))[PHONE], Acceptance)
+            clock(connections.MAX_IDLE - 1)
+
+    assert len({heard.port for heard in server.heard}) == 1
+
+
+def test_of_several_connections_the_old_ones_are_not_used_either(clock: Callable[[float], None]) -> None:
+    with Vendor(ACCEPTED["topthink"]) as server:
+        gateway, together = at("topthink", server.url), threading.Barrier(4)
+
+        def send() -> None:
+            together.wait()
+            assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
+
+        for _ in range(2):
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda _: send(), range(4)))
+            clock(connections.MAX_IDLE + 0.1)
+        ports = [heard.port for heard in server.heard]
+
+    assert set(ports[:4]).isdisjoint(ports[4:])
+
+
+@pytest.mark.parametrize("total", [0.5, 10.0])
+def test_the_system_is_told_to_notice_a_dead_peer(total: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, int] = {}
+    take_off = Flight.take_off
+
+    def look(flight: Flight, connected: socket.socket) -> None:
+        for name in (
+            "TCP_NODELAY",
+            "TCP_KEEPIDLE",
+            "TCP_KEEPALIVE",
+            "TCP_KEEPINTVL",
+            "TCP_KEEPCNT",
+            "TCP_USER_TIMEOUT",
+        ):
+            if hasattr(socket, name):
+                found[name] = connected.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+        found["SO_KEEPALIVE"] = connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        take_off(flight, connected)
+
+    monkeypatch.setattr(Flight, "take_off", look)
+    with Vendor(ACCEPTED["topthink"]) as server:
+        at("topthink", server.url, timeout=(2, 2, total)).send(filed("topthink"))
+
+    assert found["SO_KEEPALIVE"]
+    assert found["TCP_NODELAY"]
+    expected = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": total * 1000}
+    assert {name: found[name] for name in expected if name in found} == {
+        name: value for name, value in expected.items() if hasattr(socket, name)
+    }
+
+
+def test_a_system_that_refuses_an_option_sends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_liveness", lambda total: [(socket.IPPROTO_TCP, 9999, 1)])
+    with Vendor(ACCEPTED["topthink"]) as server:
+        assert isinstance(at("topthink", server.url).send(filed("topthink"))[PHONE], Acceptance)
+
+
+# ------------------------------------------------------------------------ names
+
+
+@pytest.fixture
+def stuck_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A resolver that answers no name before the event is set, with places for few look-ups."""
+    answered, real = threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host: str, *args: Any, flags: int = 0, **kwargs: Any) -> Any:
+        if flags:
+            return real(host, *args, flags=flags, **kwargs)
+        answered.wait(30)
+        return real("127.0.0.1", *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(resolving, "_places", threading.BoundedSemaphore(3))
+    yield answered
+    answered.set()
+    for thread in lookups():
+        thread.join(10)
+
+
+def lookups() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "smsverify-lookup"]
+
+
+@every_vendor
+@pytest.mark.parametrize("timeout", [(0.2, 20, 20), (20, 20, 0.2)], ids=["connect", "total"])
+@pytest.mark.parametrize("by_proxy", [False, True], ids=["direct", "proxy"])
+def test_a_name_that_is_resolved_too_late_was_never_sent_to(
+    vendor: str, timeout: tuple[float, float, float], by_proxy: bool, stuck_resolver: threading.Event
+) -> None:
+    options = {"proxy": "http://proxy.example:3128"} if by_proxy else {}
+    begun = time.monotonic()
+
+    error = at(vendor, "https://slow.example", timeout=timeout, options=options).send(filed(vendor))[PHONE]
+
+    assert time.monotonic() - begun < 5
+    assert isinstance(error, GatewayUnavailable)
+    assert str(error) == "slow.example could not be reached (its name was not resolved in time)"
+
+
+def test_what_looking_up_took_is_taken_from_connecting(
+    full_listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = connections.addresses_of
+    now = [100.0]
+
+    def slow(host: str, port: int, seconds: float) -> Any:
+        now[0] += 19.8
+        return real(host, port, seconds)
+
+    monkeypatch.setattr(connections, "addresses_of", slow)
+    monkeypatch.setattr(connections, "monotonic", lambda: now[0])
+    begun = time.monotonic()
+    url = f"http://127.0.0.1:{full_listener.getsockname()[1]}"
+
+    error = at("topthink", url, timeout=(20, 20, 40)).send(filed("topthink"))[PHONE]
+
+    assert isinstance(error, GatewayUnavailable)
+    assert time.monotonic() - begun < 10
+
+
+def test_a_resolver_that_hangs_for_ever_uses_up_no_threads(stuck_resolver: threading.Event) -> None:
+    gateway = at("topthink", "https://slow.example", timeout=(0.05, 1, 1))
+
+    for _ in range(10):
+        assert isinstance(gateway.send(filed("topthink"))[PHONE], GatewayUnavailable)
+
+    assert len(lookups()) == 3
+
+
+def test_a_resolver_that_answers_again_is_asked_again(stuck_resolver: threading.Event) -> None:
+    for _ in range(4):
+        at("topthink", "https://slow.example", timeout=(0.05, 1, 1)).send(filed("topthink"))
+    stuck_resolver.set()
+    for thread in lookups():
+        thread.join(10)
+
+    assert resolving.addresses_of("slow.example", 80, 10)[0][4] == ("127.0.0.1", 80)
+
+
+def test_many_names_at_once_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "_places", threading.BoundedSemaphore(2))
+
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(lambda _: resolving.addresses_of("localhost", 80, 10), range(20)))
+
+    assert all(found)
+
+
+def test_an_address_is_not_looked_up(stuck_resolver: threading.Event) -> None:
+    assert resolving.addresses_of("127.0.0.1", 80, 0.1)[0][4] == ("127.0.0.1", 80)
+    assert resolving.addresses_of("::1", 80, 0.1)[0][4][:2] == ("::1", 80)
+    assert lookups() == []
+
+
+@pytest.mark.parametrize("host", ["x" * 64 + ".example", "a..example", "nonexistent.invalid"])
+def test_a_name_that_cannot_be_resolved_was_never_sent_to(host: str) -> None:
+    assert isinstance(at("topthink", f"https://{host}").send(filed("topthink"))[PHONE], GatewayUnavailable)
+
+
+def test_without_a_thread_to_spare_nothing_leaves_and_the_place_is_free_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resolving, "_places", threading.BoundedSemaphore(1))
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(2):
+            with pytest.raises(OSError, match="no thread could be started"):
+                resolving.addresses_of("localhost", 80, 1)
+
+    assert resolving.addresses_of("localhost", 80, 10)
+
+
+def test_a_forked_process_has_all_its_places(stuck_resolver: threading.Event) -> None:
+    for _ in range(4):
+        at("topthink", "https://slow.example", timeout=(0.02, 1, 1)).send(filed("topthink"))
+    assert not resolving._places.acquire(blocking=False)
+
+    resolving.forget_lookups()
+
+    assert resolving._places.acquire(blocking=False)
+
+
+def test_requests_made_by_others_are_as_they_were() -> None:
+    with Vendor("{}") as server:
+        assert requests.get(f"{server.url}/?a=b", timeout=5).status_code == 200
+
+    assert server.heard[0].line == "GET /?a=b HTTP/1.1"

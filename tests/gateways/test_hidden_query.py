@@ -1,0 +1,174 @@
+"""A query holds keys, numbers and codes: the vendor gets it, and nothing that looks at requests on their way does."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from sandbox.catalogue import CREDENTIALS
+from sandbox.server import Sandbox
+from urllib3.connectionpool import HTTPConnectionPool
+
+from django_smsverify.exceptions import GatewayUnavailable
+from django_smsverify.gateways.transport import HTTPTransport
+from django_smsverify.types import Acceptance, Account
+from tests.conftest import PHONE
+
+from .support import ACCEPTED, CODE, Vendor, at, filed
+
+IN_QUERY = {"topthink": {"http_method": "GET", "auth": "query"}, "qixuntong": {}}
+"""The vendors, with their options, that get what is secret in a query."""
+every_query = pytest.mark.parametrize("vendor", IN_QUERY)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What tools see that patch themselves into the way of a request, as Sentry and OpenTelemetry do."""
+    shown: list[str] = []
+
+    def record(where: type, name: str, pick: Callable[..., Any]) -> None:
+        real = getattr(where, name)
+
+        def hook(*args: Any, **kwargs: Any) -> Any:
+            shown.append(str(pick(*args, **kwargs)))
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(where, name, hook)
+
+    record(requests.Session, "send", lambda self, request, **kwargs: request.url)
+    record(HTTPConnectionPool, "urlopen", lambda self, method, url, *args, **kwargs: url)
+    record(http.client.HTTPConnection, "putrequest", lambda self, method, url, *args, **kwargs: url)
+    record(http.client.HTTPConnection, "putheader", lambda self, *header: header[0])
+    yield shown
+    assert shown
+
+
+def secrets(vendor: str) -> tuple[str, ...]:
+    return (*CREDENTIALS[vendor].values(), PHONE, PHONE[3:], CODE, "appCode=", "mobile=", "?", "%")
+
+
+@every_query
+def test_the_vendor_gets_the_query_and_nobody_on_the_way_sees_it(
+    vendor: str, sandbox: Sandbox, seen: list[str]
+) -> None:
+    gateway = at(vendor, sandbox.base_urls[vendor], options=IN_QUERY[vendor])
+
+    for _ in range(2):  # on a connection of its own, and on one that is open
+        assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+
+    first = sandbox.inbox.of(PHONE[3:])[0]
+    assert CODE in first.text
+    for shown in seen:
+        assert not any(secret in shown for secret in secrets(vendor)), shown
+
+
+@every_query
+@pytest.mark.parametrize("status", [200, 302, 400, 500])
+def test_the_request_line_is_what_was_built_and_what_comes_back_names_no_query(
+    vendor: str, status: int, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[requests.Response] = []
+    real = requests.Session.send
+    monkeypatch.setattr(
+        requests.Session, "send", lambda *args, **kwargs: answers.append(real(*args, **kwargs)) or answers[-1]
+    )
+    with Vendor(ACCEPTED[vendor], ("Location", "/elsewhere"), status=status) as server:
+        gateway = at(vendor, server.url, options=IN_QUERY[vendor])
+        gateway.send(filed(vendor))
+
+    (heard,), (answer,) = server.heard, answers
+    method, target, version = heard.line.split()
+    assert (method, version) == (answer.request.method, "HTTP/1.1")
+    assert PHONE[3:] in target
+    assert CODE in target
+    for shown in (answer.url, answer.request.url, answer.request.path_url, vars(answer.raw).get("_request_url")):
+        assert not any(secret in str(shown) for secret in secrets(vendor)), shown
+
+
+@every_query
+def test_an_error_on_the_way_names_no_query(
+    vendor: str, closed_port: int, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[BaseException] = []
+    real = requests.Session.send
+
+    def send(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return real(*args, **kwargs)
+        except requests.RequestException as error:
+            errors.append(error)
+            raise
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    at(vendor, f"http://127.0.0.1:{closed_port}", options=IN_QUERY[vendor]).send(filed(vendor))
+
+    (error,) = errors
+    assert error.request is not None
+    for shown in (str(error), repr(error), error.request.url):
+        assert not any(secret in str(shown) for secret in secrets(vendor)), shown
+
+
+@every_query
+def test_http_clients_own_way_of_debugging_prints_nothing(
+    vendor: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with Vendor(ACCEPTED[vendor]) as server:
+        assert isinstance(at(vendor, server.url, options=IN_QUERY[vendor]).send(filed(vendor))[PHONE], Acceptance)
+
+    assert capsys.readouterr().out == ""
+
+
+@every_query
+def test_where_python_writes_requests_in_another_way_nothing_leaves(
+    vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "django_smsverify.gateways.connections.ObservedConnection._encode_request",
+        lambda self, request: request.encode("ascii"),
+    )
+    with Vendor(ACCEPTED[vendor]) as server:
+        found = at(vendor, server.url, options=IN_QUERY[vendor]).send(filed(vendor))[PHONE]
+
+    assert isinstance(found, GatewayUnavailable)
+    assert "this version of Python writes requests in a way that is not known here" in str(found)
+    assert server.heard == []
+
+
+def test_python_still_writes_the_request_line_where_we_add_the_query() -> None:
+    lines = []
+
+    class Connection(http.client.HTTPConnection):
+        def _encode_request(self, request: str) -> bytes:
+            lines.append(request)
+            return request.encode("ascii")
+
+    Connection("127.0.0.1").putrequest("GET", "/path")
+
+    assert lines == ["GET /path HTTP/1.1"], sys.version
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("/path", "/path"),
+        ("/path?", "/path"),
+        ("/path?a=b#fragment", "/path?a=b"),
+        ("/path#fragment?a=b", "/path"),
+        ("/path?a=b?c=d", "/path?a=b?c=d"),
+        ("?a=b", "/?a=b"),
+        ("/p?a=一 二&b=%41+%2B", "/p?a=%E4%B8%80%20%E4%BA%8C&b=A+%2B"),
+        ("/p?a=1\r\nX-Evil: 1", "/p?a=1%0D%0AX-Evil:%201"),
+    ],
+)
+def test_a_query_of_any_shape_is_written_as_requests_would(written: str, sent: str) -> None:
+    with Vendor("{}") as server:
+        account = Account(base_url=server.url, credentials={})
+        HTTPTransport().send(requests.Request("GET", server.url + written), account)
+
+    assert [heard.line for heard in server.heard] == [f"GET {sent} HTTP/1.1"]
+    assert "X-Evil" not in server.heard[0].headers

@@ -1,0 +1,271 @@
+"""Where a request may go: the internet, and of one's own network what ALLOW_PRIVATE_HOSTS says."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+import requests
+
+from django_smsverify.exceptions import GatewayError, GatewayUnavailable
+from django_smsverify.gateways.hosts import is_public
+from django_smsverify.gateways.transport import HTTPTransport
+from django_smsverify.types import Acceptance, Account, PrivateHosts
+from tests.conftest import PHONE
+
+from .support import ACCEPTED, Vendor, at, filed
+
+PRIVATE = [
+    "0.0.0.0",
+    "10.0.0.1",
+    "100.64.0.1",
+    "100.100.100.200",
+    "127.0.0.1",
+    "127.255.255.254",
+    "169.254.169.254",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.1",
+    "192.168.0.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "224.0.1.1",
+    "239.255.255.250",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:10.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::10.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::8.8.8.8",
+    "100::1",
+    "2001:db8::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "2002:7f00:1::",
+    "2002:a00:1::1",
+    "fc00::1",
+    "fd12:3456:789a::1",
+    "fe80::1",
+    "fe80::1%1",
+    "fec0::1",
+    "ff02::1",
+]
+PUBLIC = [
+    "1.1.1.1",
+    "100.63.255.255",
+    "100.128.0.1",
+    "120.24.0.1",
+    "172.32.0.1",
+    "192.169.0.1",
+    "223.5.5.5",
+    "2400:3200::1",
+    "2606:4700:4700::1111",
+    "::ffff:223.5.5.5",
+    "64:ff9b::223.5.5.5",
+    "2002:df05:505::1",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_an_address_that_is_not_on_the_internet(address: str) -> None:
+    assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_an_address_on_the_internet(address: str) -> None:
+    assert is_public(ip_address(address))
+
+
+class Resolver:
+    """The system's resolver with some names of its own, and a record of what was connected to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: dict[str, list[str]] = {}
+        self.connected: list[str] = []
+        real, connect = socket.getaddrinfo, socket.socket.connect
+
+        def getaddrinfo(host: str, port: int, *args: Any, flags: int = 0, **kwargs: Any) -> Any:
+            if host in self.names and flags == 0:
+                found = self.names[host].pop(0) if len(self.names[host]) > 1 else self.names[host][0]
+                return [row for one in found.split() for row in real(one, port, *args, **kwargs)]
+            return real(host, port, *args, flags=flags, **kwargs)
+
+        def recorded(one: socket.socket, address: Any) -> None:
+            self.connected.append(address[0])
+            if not address[0].startswith("127."):
+                raise ConnectionRefusedError
+            connect(one, address)
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(socket.socket, "connect", recorded)
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
+    return Resolver(monkeypatch)
+
+
+def refusal(url: str, private_hosts: PrivateHosts = "loopback", proxy: str = "") -> str:
+    """Why nothing left for an address; empty when something was tried."""
+    options = {"proxy": proxy} if proxy else {}
+    gateway = at("topthink", url, private_hosts=private_hosts, options=options, timeout=(2, 2, 4))
+    error = gateway.send(filed("topthink"))[PHONE]
+    assert isinstance(error, GatewayUnavailable), error
+    return str(error).partition("(")[2].rstrip(")") if "Error" not in str(error) else ""
+
+
+NO = 'it leads to a private address: see SMSVERIFY["ALLOW_PRIVATE_HOSTS"]'
+SECURE = "http is allowed for loopback only: use an https:// URL"
+PROXIED = "a proxy carries https only: remove the proxy, or use an https:// URL"
+
+
+@pytest.mark.parametrize("private_hosts", ["loopback", False])
+@pytest.mark.parametrize("address", PRIVATE)
+def test_a_name_that_leads_to_a_private_address_is_not_connected_to(
+    address: str, private_hosts: PrivateHosts, resolver: Resolver
+) -> None:
+    resolver.names["sms.example"] = [address]
+
+    assert refusal("https://sms.example", private_hosts) == NO
+    assert resolver.connected == []
+
+
+SPELLINGS = [
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0177.0.0.1",
+    "017700000001",
+    "127.0.0.1.",
+    "localhost",
+    "LOCALHOST.",
+    "a.localhost",
+    "0",
+    "10.0.0.1",
+    "167772161",
+    "0xa9fea9fe",
+    "169.254.169.254",
+    "100.100.100.200",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:a00:1]",
+    "[64:ff9b::a00:1]",
+    "[2002:7f00:1::]",
+    "[fc00::1]",
+    "[fe80::1%25lo]",
+    "127%2e0.0.1",
+]
+
+
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9", "https://10.0.0.5:9"])
+@pytest.mark.parametrize("private_hosts", ["loopback", False])
+@pytest.mark.parametrize("host", SPELLINGS)
+def test_a_private_address_is_not_connected_to_however_it_is_spelled(
+    host: str, private_hosts: PrivateHosts, proxy: str, resolver: Resolver
+) -> None:
+    assert refusal(f"https://{host}:8443/path", private_hosts, proxy) == NO
+    assert resolver.connected == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_default_leaves_loopback_as_it_is_written_over_http(host: str) -> None:
+    with Vendor(ACCEPTED["topthink"]) as server:
+        url = server.url.replace("127.0.0.1", host)
+
+        assert isinstance(at("topthink", url).send(filed("topthink"))[PHONE], Acceptance)
+        assert refusal(url, False) == NO
+    assert len(server.heard) == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["127.1", "2130706433", "127.0.0.2", "[::ffff:127.0.0.1]", "a.localhost", "sms.example"]
+)
+@pytest.mark.parametrize("private_hosts", ["loopback", False])
+def test_http_is_for_loopback_written_plainly(host: str, private_hosts: PrivateHosts, resolver: Resolver) -> None:
+    resolver.names["sms.example"] = ["127.0.0.1"]
+
+    assert refusal(f"http://{host}:8080", private_hosts) == SECURE
+    assert resolver.connected == []
+
+
+def test_localhost_that_leads_elsewhere_gets_nothing_in_clear(resolver: Resolver) -> None:
+    resolver.names["localhost"] = ["223.5.5.5"]
+
+    assert refusal("http://localhost:8080") == NO
+    assert resolver.connected == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "localhost", "sms.example", "10.0.0.1"])
+def test_a_site_may_allow_its_own_network(scheme: str, host: str, resolver: Resolver) -> None:
+    resolver.names["sms.example"] = ["192.168.1.1"]
+
+    assert refusal(f"{scheme}://{host}:9", True) == ""
+    assert len(resolver.connected) >= 1
+
+
+def test_a_name_that_changes_its_mind_is_judged_by_the_address_that_is_connected_to(resolver: Resolver) -> None:
+    resolver.names["sms.example"] = ["223.5.5.5", "127.0.0.1"]
+
+    assert refusal("https://sms.example") == ""
+    assert refusal("https://sms.example") == NO
+    assert resolver.connected == ["223.5.5.5"]
+
+
+def test_of_several_addresses_only_the_public_ones_are_tried(resolver: Resolver) -> None:
+    resolver.names["sms.example"] = ["10.0.0.1 223.5.5.5 127.0.0.1"]
+
+    assert refusal("https://sms.example") == ""
+    assert resolver.connected == ["223.5.5.5"]
+
+
+@pytest.mark.parametrize("private_hosts", ["loopback", True, False])
+@pytest.mark.parametrize("host", ["127.0.0.1", "vendor.example", "10.0.0.1"])
+def test_a_proxy_never_carries_http(host: str, private_hosts: PrivateHosts) -> None:
+    with Vendor('{"secret": "internal"}', status=403) as proxy:
+        assert refusal(f"http://{host}/", private_hosts, proxy.url) == PROXIED
+
+    assert proxy.heard == []
+
+
+@pytest.mark.parametrize("private_hosts", ["loopback", True, False])
+def test_a_proxy_itself_may_stand_in_ones_own_network(private_hosts: PrivateHosts) -> None:
+    with Vendor("no", status=403) as proxy:
+        assert refusal("https://vendor.example", private_hosts, proxy.url) == ""
+
+    assert [heard.line.rpartition(" ")[0] for heard in proxy.heard] == ["CONNECT vendor.example:443"]
+
+
+def test_a_connection_is_not_used_under_stricter_rules() -> None:
+    with Vendor(ACCEPTED["topthink"]) as server:
+        assert isinstance(at("topthink", server.url, private_hosts=True).send(filed("topthink"))[PHONE], Acceptance)
+
+        assert refusal(server.url, False) == NO
+
+
+def test_an_address_that_stands_in_an_option_is_judged_too() -> None:
+    options = {"report_host": "https://169.254.169.254"}
+    gateway = at("apispace", "https://eolink.o.apispace.com", options=options)
+
+    with pytest.raises(GatewayError) as caught:
+        gateway.pull_reports()
+
+    assert "private address" in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://10.0.0.1/path?key=SECRET", "http://sms.example/?key=SECRET"])
+def test_a_refusal_names_the_host_and_nothing_else(url: str) -> None:
+    with pytest.raises(GatewayUnavailable) as caught:
+        HTTPTransport().send(requests.Request("GET", url), Account(base_url=url, credentials={}))
+
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__context__ is None
