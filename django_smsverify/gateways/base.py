@@ -49,7 +49,7 @@ from .hygiene import (
     scrub,
     storable,
 )
-from .reading import SHAPE_ERRORS, amount, amount_if_any, word
+from .reading import SHAPE_ERRORS, amount, amount_if_any, excerpt, word
 from .transport import HTTPTransport, Transport
 from .writing import ordered_values
 
@@ -245,15 +245,11 @@ class Gateway(Dialect):
         broken = GatewayUncertain("the call broke off: see the log", error_code="bug")
         answer = self._guarded(partial(self.transport.send, request, self.account), "cannot call its vendor", broken)
         if answer.status >= 500:
-            raise GatewayUncertain(self._excerpt(answer), error_code=str(answer.status))
+            raise GatewayUncertain(excerpt(answer), error_code=str(answer.status))
         if answer.status >= 300:
             reason = HTTP_REASONS.get(answer.status, Reason.OTHER)
-            raise GatewayRejected(self._excerpt(answer), reason=reason, error_code=str(answer.status))
+            raise GatewayRejected(excerpt(answer), reason=reason, error_code=str(answer.status))
         return answer
-
-    @staticmethod
-    def _excerpt(answer: Answer) -> str:
-        return f"HTTP {answer.status}: {' '.join(answer.text.split())}"
 
     def _told(self, outcome: Outcome, sms: OutgoingSMS) -> Outcome:
         """The outcome with the vendor's words freed of numbers, values and keys, which vendors like to repeat."""

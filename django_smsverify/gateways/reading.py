@@ -9,15 +9,18 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
+from xml.etree import ElementTree
 
 from django_smsverify.exceptions import GatewayUncertain, InvalidCallback
-from django_smsverify.types import Answer, Event, JSONObject, News, Push
+from django_smsverify.types import Answer, Event, JSONObject, News, Push, possible_texts
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """No vendor names a zone; all of them are in China, which has one."""
 COMPACT = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}
 """Times written as digits alone, by their number."""
 MAX_FIELDS = 100
+MEDIA_TYPE = re.compile(r"(text|image|application)/[a-z+]{1,20}(?![\w.+-])", re.ASCII | re.IGNORECASE)
+"""The usual ones; what a system makes up is not repeated."""
 SHORT = 8
 """Characters of a vendor's word that is repeated in an error."""
 SHAPE_ERRORS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
@@ -41,18 +44,28 @@ def json_object(answer: Answer) -> JSONObject:
 
     Raises GatewayUncertain for anything else.
     """
-    try:
-        found = _json(answer.text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise GatewayUncertain(f"the answer is not a JSON object (HTTP {answer.status})")
-    return found
+    for text in possible_texts(answer.content, answer.content_type):
+        if (found := _object(text)) is not None:
+            return found
+    raise GatewayUncertain(f"the answer is not a JSON object (HTTP {answer.status})")
+
+
+def excerpt(answer: Answer) -> str:
+    """What an answer that means an error says, for the operator.
+
+    Its words only where it is JSON or XML as vendors answer. Anything else may be the page of another system, which
+    is nobody's business here: of that, what kind it is and how long.
+    """
+    text = answer.text.strip()
+    if _object(text) or _is_flat_xml(text):
+        return f"HTTP {answer.status}: {' '.join(text.split())}"
+    kind = MEDIA_TYPE.match(answer.content_type)
+    return f"HTTP {answer.status}: {len(answer.content)} bytes of {kind[0] if kind else 'an unknown type'}, not shown"
 
 
 def json_rows(push: Push) -> list[Any]:
     """The objects of a push in JSON, one or a list of them; raises InvalidCallback."""
-    for text in _texts(push, push.body):
+    for text in possible_texts(push.body, push.content_type):
         try:
             found = _json(text)
         except (ValueError, RecursionError):
@@ -71,7 +84,7 @@ def form_row(push: Push) -> dict[str, str]:
     except ValueError:
         pairs = []
     joined = "\0".join(part.replace("\0", " ") for pair in pairs for part in pair)
-    for text in _texts(push, joined.encode("latin-1")):
+    for text in possible_texts(joined.encode("latin-1"), push.content_type):
         parts = text.split("\0")
         if fields := dict(zip(parts[::2], parts[1::2], strict=False)):
             return fields
@@ -154,20 +167,26 @@ def kept(row: Mapping[str, Any], *without: str) -> dict[str, str]:
 _NESTED = (dict, list)
 
 
+def _object(text: str) -> JSONObject | None:
+    """The text as a JSON object; None for anything else."""
+    try:
+        found = _json(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_flat_xml(text: str) -> bool:
+    """Whether it is XML as a vendor's: one element with fields in it, and no page."""
+    if not text.startswith("<") or "<!DOCTYPE" in text:
+        return False
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 - at most 1 MiB and no document type
+    except (ElementTree.ParseError, ValueError):
+        return False
+    is_page = root.tag.rpartition("}")[2].lower() == "html"
+    return len(root) > 0 and not is_page and not any(len(child) for child in root)
+
+
 def _json(text: str) -> Any:
     return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
-
-
-def _texts(push: Push, raw: bytes) -> list[str]:
-    """What the bytes may say: in UTF-8, as the vendors document, or in the GBK family, as older consoles send."""
-    encodings = ["utf-8-sig", "gb18030"]
-    if "charset=gb" in re.sub(r"""[\s"']""", "", push.content_type.lower()):
-        encodings.reverse()
-    texts = []
-    for encoding in encodings:
-        try:
-            texts.append(raw.decode(encoding))
-        except UnicodeDecodeError:
-            continue
-    # A character cut in half costs itself, not the push.
-    return texts or [raw.decode(errors="replace")]
