@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -85,6 +86,20 @@ def check_gateways(**kwargs: Any) -> list[CheckMessage]:
         except InvalidGateway as error:
             messages.append(Error(str(error), hint='See SMSVERIFY["GATEWAYS"].', id="smsverify.E004"))
     return messages
+
+
+@register(Tags.security)
+def check_ca_bundle(**kwargs: Any) -> list[CheckMessage]:
+    """The file with more certificate authorities can be read, and holds at least one."""
+    if conf.CA_BUNDLE is None:
+        return []
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(conf.CA_BUNDLE)
+    except (OSError, ValueError) as error:
+        why = f'SMSVERIFY["CA_BUNDLE"] is {conf.CA_BUNDLE!r}, which cannot be used: {error}.'
+        hint = "Name a file with one or more certificates in PEM, which the site's user may read."
+        return [Error(why, hint=hint, id="smsverify.E009")]
+    return []
 
 
 @register(Tags.caches)

@@ -6,6 +6,7 @@ no request ever fails on it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar, cast
@@ -13,6 +14,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 import phonenumbers
 from django.conf import settings
 from django.utils.module_loading import import_string
+
+from .types import PrivateHosts
 
 BUILTIN_GATEWAYS = {
     "topthink": "django_smsverify.gateways.topthink.TopThinkGateway",
@@ -124,6 +127,23 @@ def _keys(value: object) -> tuple[str, ...] | None:
     return tuple(value)
 
 
+def _private_hosts(value: object) -> PrivateHosts:
+    if isinstance(value, bool):
+        return value
+    if value != "loopback":
+        raise ValueError('"loopback", True or False')
+    return "loopback"
+
+
+def _path(value: object) -> str | None:
+    if value is None:
+        return None
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise ValueError("the path of a PEM file, or None")
+    return path
+
+
 def _purposes(value: object) -> dict[str, dict[str, Any]]:
     if not isinstance(value, Mapping) or not all(isinstance(own, Mapping) for own in value.values()):
         raise ValueError('a dict of dicts: {"payment": {"CODE_LIFETIME": 120}}')
@@ -182,6 +202,8 @@ class Settings:
     TIMEOUT = Key((3, 5, 10), _timeout)
     RETENTION_DAYS = Key(190, _whole(1, 36500))
     GATEWAYS = Key({}, _gateways)
+    ALLOW_PRIVATE_HOSTS: Key[PrivateHosts] = Key("loopback", _private_hosts)
+    CA_BUNDLE: Key[str | None] = Key(None, _path)
     ENCRYPTION_KEYS: Key[tuple[str, ...] | None] = Key(None, _keys)
     PURPOSES = Key({}, _purposes)
 

@@ -15,6 +15,7 @@ from django.test import override_settings
 from django_smsverify.gateways.topthink import TopThinkGateway
 
 from .conftest import MakeProvider
+from .gateways.certificates import Authority
 from .test_conf import BAD, PER_PURPOSE, pairs
 
 pytestmark = pytest.mark.django_db  # newer Djangos ask the database in their own checks
@@ -86,7 +87,8 @@ def test_e003_a_bad_value_is_named_by_its_key_with_what_it_must_be(key: str, val
     assert message.id == "smsverify.E003"
     named, _, must_be = message.msg.partition("; it must be ")
     assert named.startswith(f'SMSVERIFY["{key}"] is ')
-    assert must_be.startswith(("a ", "three ", "the dotted path ", '"inline"', '"X-Forwarded-For"'))
+    known = ("a ", "three ", "the dotted path ", "the path ", '"inline"', '"loopback"', '"X-Forwarded-For"')
+    assert must_be.startswith(known)
 
 
 @pytest.mark.parametrize("key", PER_PURPOSE)
@@ -208,6 +210,24 @@ def test_a_code_may_live_for_ten_minutes() -> None:
 def test_w002_and_w003_a_deployment_that_nobody_thought_about(written: Any) -> None:
     with override_settings(SMSVERIFY=written):
         assert ids(deploy=True) == ["smsverify.W002", "smsverify.W003"]
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nx\n", "folder"])
+def test_e009_a_ca_bundle_that_cannot_be_used(content: str | None, tmp_path: Path) -> None:
+    path = tmp_path if content == "folder" else tmp_path / "company.pem"
+    if content is not None and path != tmp_path:
+        path.write_text(content)
+
+    with override_settings(SMSVERIFY={"CA_BUNDLE": path}):
+        (message,) = found()
+
+    assert message.id == "smsverify.E009"
+    assert f'SMSVERIFY["CA_BUNDLE"] is {str(path)!r}, which cannot be used' in message.msg
+
+
+def test_no_e009_for_a_bundle_with_an_authority(tmp_path: Path) -> None:
+    with override_settings(SMSVERIFY={"CA_BUNDLE": Authority(tmp_path).path}):
+        assert found() == []
 
 
 @pytest.mark.parametrize("proxies", [0, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,8 @@ DEFAULTS: dict[str, Any] = {
     "TIMEOUT": (3, 5, 10),
     "RETENTION_DAYS": 190,
     "GATEWAYS": BUILTIN_GATEWAYS,
+    "ALLOW_PRIVATE_HOSTS": "loopback",
+    "CA_BUNDLE": None,
     "ENCRYPTION_KEYS": None,
     "PURPOSES": {},
 }
@@ -51,6 +54,8 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "TIMEOUT": ([0.5, 1, 120], (0.5, 1, 120)),
     "RETENTION_DAYS": (30, 30),
     "GATEWAYS": ({"acme": "acme.Gateway"}, {**BUILTIN_GATEWAYS, "acme": "acme.Gateway"}),
+    "ALLOW_PRIVATE_HOSTS": (False, False),
+    "CA_BUNDLE": (Path("/etc/ssl/company.pem"), "/etc/ssl/company.pem"),
     "ENCRYPTION_KEYS": (["new", "old"], ("new", "old")),
     "PURPOSES": ({"payment": {"MAX_ATTEMPTS": 3}}, {"payment": {"MAX_ATTEMPTS": 3}}),
 }
@@ -73,6 +78,8 @@ BAD: dict[str, list[Any]] = {
     "TIMEOUT": [5, (3, 5), (3, 5, 0), (3, 5, 121), (3, "5", 10), (True, 5, 10), (3, 5, float("nan"))],
     "RETENTION_DAYS": [0, "190", None],
     "GATEWAYS": [[], "acme.Gateway", {"acme": object}, {1: "acme.Gateway"}, None],
+    "ALLOW_PRIVATE_HOSTS": ["", "True", "all", "LOOPBACK", 0, 1, None, ["loopback"], ("127.0.0.1",)],
+    "CA_BUNDLE": ["", False, True, 5, b"/etc/ssl/company.pem", ["/etc/ssl/company.pem"], "a\0b"],
     "ENCRYPTION_KEYS": ["one-secret-text", [], [""], [b"bytes"], ["ok", None]],
     "PURPOSES": [[], "payment", {"payment": 120}, None],
 }

@@ -391,3 +391,59 @@ def test_a_proxy_is_a_plain_address_without_a_password(proxy: str) -> None:
 
 def test_a_proxy_can_be_named() -> None:
     provider_with(options={"proxy": "http://10.0.0.5:3128"}).full_clean()
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:8080", "HTTP://127.0.0.1:8080", "http://localhost"])
+def test_a_proxy_carries_no_http(base_url: str) -> None:
+    proxy = {"proxy": "http://10.0.0.5:3128"}
+
+    assert refused(provider_with(base_url=base_url, options=proxy)) == {
+        "options": ["A proxy carries https only: remove it, or use an https:// URL."]
+    }
+    aside = {**proxy, "report_host": base_url}
+    assert list(refused(provider_with(gateway="apispace", options=aside))) == ["options"]
+
+
+PRIVATE_HOSTS = [
+    "https://127.0.0.1",
+    "https://localhost:8443",
+    "https://[::1]",
+    "https://10.0.0.1",
+    "https://192.168.1.1/sms",
+    "https://169.254.169.254/latest",
+    "https://2130706433",
+    "https://0x7f.1",
+    "https://[fd00::1]",
+    "https://[::ffff:10.0.0.1]",
+]
+
+
+@pytest.mark.parametrize("allowed", ["loopback", False])
+@pytest.mark.parametrize("base_url", PRIVATE_HOSTS)
+def test_a_private_address_is_not_taken(base_url: str, allowed: object) -> None:
+    with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": allowed}):
+        found = refused(provider_with(base_url=base_url))
+        aside = refused(provider_with(gateway="apispace", options={"report_host": base_url}))
+
+    words = 'This address is not on the internet; SMSVERIFY["ALLOW_PRIVATE_HOSTS"] says what is allowed.'
+    assert found == {"base_url": [words]}
+    assert aside == {"options": [words]}
+
+
+@pytest.mark.parametrize("base_url", PRIVATE_HOSTS)
+def test_a_site_may_allow_its_own_network(base_url: str) -> None:
+    with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": True}):
+        provider_with(base_url=base_url, options={"proxy": "http://10.0.0.5:3128"}).full_clean()
+        assert list(refused(provider_with(base_url="http://10.0.0.1"))) == ["base_url"], "in clear, never"
+
+
+def test_a_site_may_allow_not_even_loopback() -> None:
+    with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": False}):
+        assert list(refused(provider_with(base_url="http://127.0.0.1:8080"))) == ["base_url"]
+
+
+def test_a_gateway_is_told_of_the_network_what_the_settings_say() -> None:
+    with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": False, "CA_BUNDLE": "/etc/ssl/company.pem"}):
+        account = provider_with().connect().account
+
+    assert (account.private_hosts, account.ca_bundle) == (False, "/etc/ssl/company.pem")

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'provider',
                 'verbose_name_plural': 'providers',
                 'ordering': ['priority', 'name'],
+                'permissions': [('change_destination', 'Can change where SMS go: base URL, proxy and gateway')],
             },
         ),
         migrations.CreateModel(

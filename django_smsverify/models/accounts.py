@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -21,13 +22,23 @@ from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.fields import EncryptedDictField
 from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import PROXY, Gateway
+from django_smsverify.gateways.hosts import Objection, objection
 from django_smsverify.querysets import RowQuerySet
 from django_smsverify.types import Account
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 BELIEVED = timedelta(hours=1)
 """How long a provider is passed over because nothing was left."""
 NUMBER = re.compile("[1-9][0-9]{0,2}", re.ASCII)
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+WORDS = {
+    Objection.INSECURE: _("Use an https:// URL; http is allowed for loopback only."),
+    Objection.PRIVATE: _('This address is not on the internet; SMSVERIFY["ALLOW_PRIVATE_HOSTS"] says what is allowed.'),
+    Objection.PROXIED: _("A proxy carries https only: remove it, or use an https:// URL."),
+}
+"""What is said to those who fill in a form."""
 
 
 def new_webhook_secret() -> str:
@@ -44,10 +55,14 @@ def _is_plain(url: str) -> bool:
     return url.isascii() and url.isprintable() and not set(url) & set(" \\@") and bool(parsed.host) and not surplus
 
 
-def _is_safe(base_url: str) -> bool:
-    """Whether credentials may travel to this address."""
-    url = parse_url(base_url) if _is_plain(base_url) else None
-    return url is not None and (url.scheme == "https" or (url.scheme == "http" and url.host in LOOPBACK))
+def _address_problem(url: str) -> StrOrPromise | None:
+    """Why credentials may not travel to this address, as far as can be known before its name is looked up."""
+    parsed = parse_url(url) if _is_plain(url) else None
+    scheme, host = (parsed.scheme or "", parsed.host or "") if parsed else ("", "")
+    if scheme != "https" and (scheme != "http" or host not in LOOPBACK):
+        return WORDS[Objection.INSECURE]
+    found = objection(scheme, host, private_hosts=conf.ALLOW_PRIVATE_HOSTS, proxied=False)
+    return WORDS[found] if found else None
 
 
 class Provider(models.Model):
@@ -92,6 +107,7 @@ class Provider(models.Model):
         verbose_name = _("provider")
         verbose_name_plural = _("providers")
         ordering = ["priority", "name"]
+        permissions = [("change_destination", "Can change where SMS go: base URL, proxy and gateway")]
 
     def __str__(self) -> str:
         return self.name
@@ -116,9 +132,18 @@ class Provider(models.Model):
             gateway = gateway_class(self.gateway)
         except InvalidGateway as error:
             raise ValidationError({"gateway": str(error)}) from None
-        if self.base_url and not _is_safe(self.base_url):
-            raise ValidationError({"base_url": _("Use an https:// URL; http is allowed for loopback only.")})
+        if self.base_url and (why := _address_problem(self.base_url)):
+            raise ValidationError({"base_url": why})
         self._clean_options(gateway)
+        self._clean_proxy(gateway)
+
+    def _clean_proxy(self, gateway: type[Gateway]) -> None:
+        """A proxy sees what http carries, and would fetch pages of its own network for whoever may fill in a form."""
+        others = [option for option in gateway.options if option.is_address and option.name != PROXY.name]
+        addresses = [self.base_url or gateway.base_url]
+        addresses += [self.options.get(option.name) or option.default for option in others]
+        if self.options.get(PROXY.name) and any(address.lower().startswith("http:") for address in addresses):
+            raise ValidationError({"options": ValidationError(WORDS[Objection.PROXIED], code=PROXY.name)})
 
     def _clean_options(self, gateway: type[Gateway]) -> None:
         known = {option.name: option for option in gateway.options}
@@ -138,12 +163,13 @@ class Provider(models.Model):
 
     def _clean_address(self, name: str, value: str) -> None:
         if name != PROXY.name:
-            safe, why = _is_safe(value), _("Use an https:// URL; http is allowed for loopback only.")
+            why = _address_problem(value)
+        elif _is_plain(value) and value.startswith(("http://", "https://")):
+            why = None
         else:
             # A password would be shown: options are no secrets.
-            safe = _is_plain(value) and value.startswith(("http://", "https://"))
             why = _("Write a proxy as http://host:port, without a user or a password.")
-        if not safe:
+        if why:
             raise ValidationError({"options": ValidationError(why, code=name)})
 
     def connect(self) -> Gateway:
@@ -154,6 +180,8 @@ class Provider(models.Model):
             credentials=self.credentials,
             options=self.options,
             timeout=conf.TIMEOUT,
+            private_hosts=conf.ALLOW_PRIVATE_HOSTS,
+            ca_bundle=conf.CA_BUNDLE,
         )
         return found(account)
 
