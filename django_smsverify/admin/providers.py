@@ -27,6 +27,7 @@ from django_smsverify.types import Credential, Option
 
 from .balances import TellsBalance
 from .deleting import KeptByRecords
+from .destinations import destination_of, may_change_destination, tell_of_change
 from .lookups import filtered_by
 
 CREDENTIAL, OPTION = "credential_", "option_"
@@ -48,6 +49,8 @@ class ProviderForm(forms.ModelForm):
 
     gateway = forms.ChoiceField(label=_("Gateway"), choices=gateway_choices)
     kind: type[Gateway]
+    locked: frozenset[str] = frozenset()
+    """Fields that the user may see and not change; what is posted for them is ignored."""
 
     class Meta:
         model = Provider
@@ -67,6 +70,13 @@ class ProviderForm(forms.ModelForm):
                 "In what the vendor counts, such as SMS credits. When the balance falls below, a mail says so once."
             )
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.before = destination_of(self.instance) if self.instance.pk else {}
+        for name in self.locked & self.fields.keys():
+            self.fields[name].disabled = True
+            self.fields[name].help_text = _("To change where SMS go needs a permission of its own.")
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -98,11 +108,14 @@ class ProviderForm(forms.ModelForm):
         return any(moved)
 
 
-def form_for(kind: type[Gateway], stored: dict[str, str], options: dict[str, str]) -> type[ProviderForm]:
+def form_for(
+    kind: type[Gateway], stored: dict[str, str], options: dict[str, str], locked: frozenset[str] = frozenset()
+) -> type[ProviderForm]:
     """The form with the fields of one gateway; secrets are never rendered, only whether they are there."""
     fields: dict[str, Any] = {CREDENTIAL + c.name: _credential_field(c, c.name in stored) for c in kind.credentials}
     fields |= {OPTION + o.name: _option_field(o, options.get(o.name)) for o in kind.options}
-    return type("GatewayProviderForm", (ProviderForm,), {**fields, "kind": kind, "__module__": __name__})
+    own = {"kind": kind, "locked": locked, "__module__": __name__}
+    return type("GatewayProviderForm", (ProviderForm,), {**fields, **own})
 
 
 def _credential_field(credential: Credential, is_stored: bool) -> forms.Field:
@@ -155,7 +168,8 @@ class ProviderAdmin(TellsBalance, KeptByRecords):
         return view(request, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Provider | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = form_for(self._kind(request, obj), stored_credentials(obj), obj.options if obj else {})
+        kind, options = self._kind(request, obj), obj.options if obj else {}
+        form = form_for(kind, stored_credentials(obj), options, self._locked(request, obj, kind))
         return super().get_form(request, obj, change, form=form, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
@@ -181,6 +195,7 @@ class ProviderAdmin(TellsBalance, KeptByRecords):
         if change and any(name == "gateway" or name.startswith(CREDENTIAL) for name in form.changed_data):
             balances.forget_balance(obj)
         balances.watch(obj)
+        tell_of_change(request, obj, form.before)
         circuits.close(obj)  # what was wrong may be mended: the next SMS tells
 
     @admin.display(description=_("circuit"))
@@ -231,11 +246,20 @@ class ProviderAdmin(TellsBalance, KeptByRecords):
 
     def _kind(self, request: HttpRequest, obj: Provider | None) -> type[Gateway]:
         """The class of the gateway that the form is for; one that is gone has no fields of its own."""
-        alias = request.POST.get("gateway") or request.GET.get("gateway") or (obj.gateway if obj else "")
+        alias = obj.gateway if obj else ""
+        if obj is None or may_change_destination(request):
+            alias = request.POST.get("gateway") or request.GET.get("gateway") or alias
         try:
             return gateway_class(alias)
         except InvalidGateway:
             return type("Unknown", (Gateway,), {"options": ()})
+
+    def _locked(self, request: HttpRequest, obj: Provider | None, kind: type[Gateway]) -> frozenset[str]:
+        """What decides where SMS go, for users who may not change that; a new provider's gateway anybody chooses."""
+        if may_change_destination(request):
+            return frozenset()
+        addresses = {"base_url", *(OPTION + option.name for option in kind.options if option.is_address)}
+        return frozenset(addresses | ({"gateway"} if obj is not None else set()))
 
 
 def stored_credentials(obj: Provider | None) -> dict[str, str]:

@@ -1,0 +1,96 @@
+"""Where the SMS of a provider go, and who may change that: whoever reads what arrives there reads every code."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import mail_admins
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import translation
+from django.utils.translation import gettext
+
+from django_smsverify.exceptions import InvalidGateway
+from django_smsverify.gateways import gateway_class
+from django_smsverify.gateways.hygiene import loggable
+from django_smsverify.models import Provider
+
+logger = logging.getLogger("django_smsverify")
+
+PERMISSION = "smsverify.change_destination"
+
+Destination = dict[str, str]
+"""What decides where SMS go, by name: the gateway's alias, and URLs."""
+
+
+def may_change_destination(request: HttpRequest) -> bool:
+    return request.user.has_perm(PERMISSION)
+
+
+def destination_of(provider: Provider) -> Destination:
+    """Where the SMS of a provider go, a blank base URL being the vendor's own."""
+    found = {"gateway": provider.gateway, "base URL": provider.base_url}
+    try:
+        kind = gateway_class(provider.gateway)
+    except InvalidGateway:
+        return found
+    found["base URL"] = provider.base_url or kind.base_url
+    addresses = (option for option in kind.options if option.is_address)
+    return found | {option.name: provider.options.get(option.name) or option.default for option in addresses}
+
+
+def tell_of_change(request: HttpRequest, provider: Provider, before: Destination) -> None:
+    """Logs, and mails to ADMINS, that SMS go elsewhere than `before`, once that is committed; empty: a new provider.
+
+    Of a new one only what is not its vendor's own.
+    """
+    before = before or destination_of(Provider(gateway=provider.gateway))
+    after = destination_of(provider)
+    ways = [way for way in {**before, **after} if before.get(way, "") != after.get(way, "")]
+    if ways:
+        changes = [_change(way, before.get(way, ""), after.get(way, "")) for way in ways]
+        told = partial(_tell, _who(request), provider, changes)
+        transaction.on_commit(told, using=provider._state.db, robust=True)
+
+
+def _change(way: str, before: str, after: str) -> str:
+    if way == "gateway":
+        return f"gateway {before} -> {after}"
+    old, new = _host(before), _host(after)
+    return f"{way} {old} -> {new}" + (" (another path)" if old == new else "")
+
+
+def _host(url: str) -> str:
+    """Host and port alone."""
+    return urlsplit(url).netloc or "none"
+
+
+def _who(request: HttpRequest) -> str:
+    # Some sites' user names are phone numbers.
+    return f"{loggable(request.user.get_username(), ())} (id {request.user.pk})"
+
+
+def _tell(who: str, provider: Provider, changes: list[str]) -> None:
+    logger.warning("%s changed where SMS of provider %s go: %s.", who, provider.slug, "; ".join(changes))
+    try:
+        with translation.override(settings.LANGUAGE_CODE):
+            mail_admins(*_mail_text(who, provider, changes))
+    except Exception as error:
+        # Without its words, which may hold the mail server's login.
+        name = type(error).__name__
+        logger.error("The mail that SMS of provider %s go elsewhere failed with %s.", provider.slug, name)
+
+
+def _mail_text(who: str, provider: Provider, changes: list[str]) -> tuple[str, str]:
+    """Subject and body."""
+    facts = {"who": who, "name": provider.name, "slug": provider.slug, "changes": "\n".join(changes)}
+    subject = gettext("SMS of provider %(slug)s go elsewhere now")
+    body = gettext(
+        "%(who)s changed where the SMS of %(name)s (%(slug)s) go:\n\n%(changes)s\n\n"
+        "Whoever reads what arrives there reads every code that is sent. If you do not know of this, deactivate the "
+        "provider in the admin, and see who has the permission “change_destination”."
+    )
+    return subject % facts, body % facts
