@@ -1,0 +1,31 @@
+"""The package says that it runs on any system: nothing that Windows lacks is needed at import, or to send."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import django_smsverify
+
+from .gateways.support import ACCEPTED, Vendor
+
+ROOT = Path(django_smsverify.__file__).parent
+
+
+def test_the_package_is_imported_and_sends_without_what_windows_lacks() -> None:
+    env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    env |= {"PYTHONPATH": os.pathsep.join((str(ROOT.parent), os.environ.get("PYTHONPATH", ""))), "PYTHONUTF8": "1"}
+    with Vendor(ACCEPTED["topthink"]) as server:
+        command = [sys.executable, "-W", "error", "-m", "tests.on_windows", server.url]
+        done = subprocess.run(command, cwd=ROOT.parent, env=env, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 0, done.stderr
+    modules = {path.relative_to(ROOT.parent).with_suffix("").as_posix() for path in ROOT.rglob("*.py")}
+    imported = {line.replace(".", "/") for line in done.stdout.splitlines() if line.startswith("django_smsverify.")}
+    assert imported == {name for name in modules if not name.endswith("/__init__")} | {
+        name.removesuffix("/__init__") for name in modules if name.endswith("/__init__")
+    } - {"django_smsverify"}
+    assert "v: accepted" in done.stdout
+    assert [heard.line.split("?")[0] for heard in server.heard] == ["GET /sms/send"]
