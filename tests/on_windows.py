@@ -17,42 +17,13 @@ import sys
 import time
 from typing import Any
 
-OTHERS = [
-    "asyncio",
-    "celery.app.base",
-    "cryptography.fernet",
-    "django.contrib.admin.sites",
-    "django.contrib.auth.models",
-    "django.core.management.commands.migrate",
-    "django.db.backends.sqlite3.base",
-    "django.test.client",
-    "django_ratelimit.core",
-    "django_tasks",
-    "drf_spectacular.openapi",
-    "multiprocessing",
-    "phonenumbers",
-    "requests",
-    "rest_framework.views",
-    "subprocess",
-    "tempfile",
-    "tqdm",
-    "urllib3",
-]
-MODULES = [
-    "_posixsubprocess",
-    "crypt",
-    "curses",
-    "fcntl",
-    "grp",
-    "posix",
-    "pty",
-    "pwd",
-    "readline",
-    "resource",
-    "syslog",
-    "termios",
-    "tty",
-]
+OTHERS = (
+    "asyncio celery.app.base cryptography.fernet django.contrib.admin.sites django.contrib.auth.models "
+    "django.core.management.commands.migrate django.db.backends.sqlite3.base django.test.client "
+    "django_ratelimit.core django_tasks drf_spectacular.openapi multiprocessing phonenumbers requests "
+    "rest_framework.views subprocess tempfile tqdm urllib3"
+)
+MODULES = "_posixsubprocess crypt curses fcntl grp posix pty pwd readline resource syslog termios tty"
 MISSING: dict[Any, str] = {
     os: "chown fork forkpty getegid geteuid getgid getpgid getuid killpg mkfifo nice register_at_fork setsid "
     "sysconf uname wait WNOHANG",
@@ -88,7 +59,7 @@ def hide() -> None:
         for name in names.split():
             if hasattr(module, name):
                 delattr(module, name)
-    for name in MODULES:
+    for name in MODULES.split():
         sys.modules[name] = None  # type: ignore[assignment]
 
 
@@ -112,7 +83,7 @@ def main(url: str) -> None:
     from django.conf import settings
 
     settings.configure(**SETTINGS)
-    for name in OTHERS:
+    for name in OTHERS.split():
         # Models are not imported before the apps are there.
         with contextlib.suppress(django.core.exceptions.AppRegistryNotReady):
             importlib.import_module(name)

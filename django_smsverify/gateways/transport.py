@@ -64,18 +64,19 @@ class HTTPTransport:
 def _read(response: requests.Response) -> Answer:
     """The answer as it came: 1 MB that is compressed can be a gigabyte, so that nothing is unpacked.
 
-    Raises GatewayUncertain for a compressed answer that may say yes, and for one that is too large.
+    Raises GatewayUncertain for an answer that may say yes and is compressed or too large; a refusal is one by its
+    status, whatever comes with it.
     """
-    coding = response.headers.get("Content-Encoding", "").strip().lower()
-    if coding not in ("", "identity") and response.status_code < 300:
+    coding, may_say_yes = response.headers.get("Content-Encoding", "").strip().lower(), response.status_code < 300
+    if may_say_yes and coding not in ("", "identity"):
         raise GatewayUncertain("the answer is compressed, which was not asked for")
     content = b""
     # Until there is no more: only then does urllib3 say that the connection broke off.
     while len(content) <= MAX_ANSWER and (part := response.raw.read(MAX_ANSWER + 1, decode_content=False)):
         content += part
-    if len(content) > MAX_ANSWER:
+    if may_say_yes and len(content) > MAX_ANSWER:
         raise GatewayUncertain(f"the answer is larger than {MAX_ANSWER // 1024} KiB")
-    return Answer(response.status_code, content, response.headers.get("Content-Type", ""))
+    return Answer(response.status_code, content[:MAX_ANSWER], response.headers.get("Content-Type", ""))
 
 
 def _host(url: str) -> str:
@@ -83,6 +84,13 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
+
+
+class _Session(requests.Session):
+    """Knows of no redirects: one that is not followed would still be read and unpacked whole, to name the next."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 _sessions: dict[tuple[object, ...], requests.Session] = {}
@@ -94,7 +102,7 @@ def _session(account: Account) -> requests.Session:
     # A connection that the site's rules allowed is not used under other rules.
     key = (account.base_url, proxy, account.ca_bundle, account.private_hosts)
     if key not in _sessions:
-        session = requests.Session()
+        session = _Session()
         session.trust_env = False  # .netrc would replace our Authorization header
         session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         session.headers["User-Agent"] = "django-smsverify"
