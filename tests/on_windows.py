@@ -81,11 +81,12 @@ def send(url: str) -> None:
 def main(url: str) -> None:
     import django
     from django.conf import settings
+    from django.core.exceptions import AppRegistryNotReady
 
     settings.configure(**SETTINGS)
     for name in OTHERS.split():
         # Models are not imported before the apps are there.
-        with contextlib.suppress(django.core.exceptions.AppRegistryNotReady):
+        with contextlib.suppress(AppRegistryNotReady):
             importlib.import_module(name)
     hide()
     django.setup()

@@ -10,7 +10,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import requests
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -120,7 +120,7 @@ def _trusting(ca_bundle: str | None) -> ssl.SSLContext | None:
     if not ca_bundle:
         return None
     context = create_urllib3_context()
-    context.load_verify_locations(where())
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     try:
         context.load_verify_locations(ca_bundle)
     except (OSError, ValueError) as error:

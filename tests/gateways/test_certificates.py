@@ -69,9 +69,8 @@ def test_a_name_that_is_not_on_the_certificate_is_not_trusted_either(company: Au
 def test_the_usual_authorities_are_trusted_beside_it(
     company: Authority, stranger: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = str(stranger.path)
-    monkeypatch.setattr("django_smsverify.gateways.transport.where", lambda: usual)
-    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", usual)
+    for module in ("django_smsverify.gateways.transport", "requests.adapters"):
+        monkeypatch.setattr(f"{module}.DEFAULT_CA_BUNDLE_PATH", str(stranger.path))
     with Vendor(ACCEPTED["topthink"], tls=stranger.context("127.0.0.1")) as server:
         gateway = at("topthink", server.url, private_hosts=True, ca_bundle=str(company.path))
 

@@ -177,11 +177,11 @@ def stuck_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]
     """A resolver that answers no name before the event is set, with places for few look-ups."""
     answered, real = threading.Event(), socket.getaddrinfo
 
-    def getaddrinfo(host: str, *args: Any, flags: int = 0, **kwargs: Any) -> Any:
-        if flags:
-            return real(host, *args, flags=flags, **kwargs)
+    def getaddrinfo(host: str, port: int, **kwargs: Any) -> Any:
+        if "flags" in kwargs:  # an address, or nothing
+            return real(host, port, **kwargs)
         answered.wait(30)
-        return real("127.0.0.1", *args, **kwargs)
+        return real("127.0.0.1", port, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(resolving, "_places", threading.BoundedSemaphore(3))
@@ -214,7 +214,7 @@ def test_a_name_that_is_resolved_too_late_was_never_sent_to(
 def test_what_looking_up_took_is_taken_from_connecting(
     full_listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = connections.addresses_of
+    real = resolving.addresses_of
     now = [100.0]
 
     def slow(host: str, port: int, seconds: float) -> Any:

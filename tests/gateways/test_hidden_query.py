@@ -73,9 +73,12 @@ def test_the_request_line_is_what_was_built_and_what_comes_back_names_no_query(
 ) -> None:
     answers: list[requests.Response] = []
     real = requests.Session.send
-    monkeypatch.setattr(
-        requests.Session, "send", lambda *args, **kwargs: answers.append(real(*args, **kwargs)) or answers[-1]
-    )
+
+    def send(*args: Any, **kwargs: Any) -> requests.Response:
+        answers.append(real(*args, **kwargs))
+        return answers[-1]
+
+    monkeypatch.setattr(requests.Session, "send", send)
     with Vendor(ACCEPTED[vendor], ("Location", "/elsewhere"), status=status) as server:
         gateway = at(vendor, server.url, options=IN_QUERY[vendor])
         gateway.send(filed(vendor))
@@ -93,7 +96,7 @@ def test_the_request_line_is_what_was_built_and_what_comes_back_names_no_query(
 def test_an_error_on_the_way_names_no_query(
     vendor: str, closed_port: int, seen: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    errors: list[BaseException] = []
+    errors: list[requests.RequestException] = []
     real = requests.Session.send
 
     def send(*args: Any, **kwargs: Any) -> Any:

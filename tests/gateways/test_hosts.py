@@ -90,11 +90,11 @@ class Resolver:
         self.connected: list[str] = []
         real, connect = socket.getaddrinfo, socket.socket.connect
 
-        def getaddrinfo(host: str, port: int, *args: Any, flags: int = 0, **kwargs: Any) -> Any:
-            if host in self.names and flags == 0:
+        def getaddrinfo(host: str, port: int, **kwargs: Any) -> Any:
+            if host in self.names and "flags" not in kwargs:
                 found = self.names[host].pop(0) if len(self.names[host]) > 1 else self.names[host][0]
-                return [row for one in found.split() for row in real(one, port, *args, **kwargs)]
-            return real(host, port, *args, flags=flags, **kwargs)
+                return [row for one in found.split() for row in real(one, port, **kwargs)]
+            return real(host, port, **kwargs)
 
         def recorded(one: socket.socket, address: Any) -> None:
             self.connected.append(address[0])
