@@ -14,7 +14,8 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from django_smsverify.exceptions import GatewayUncertain
+from django_smsverify.exceptions import GatewayError, GatewayUncertain
+from django_smsverify.failures import told
 from django_smsverify.types import Account, Answer
 
 from .connections import Adapter
@@ -38,13 +39,19 @@ class HTTPTransport:
     def send(self, request: requests.Request, account: Account) -> Answer:
         connect, read, _total = account.timeout
         session = _session(account)
-        flight = Flight(account)
+        flight, bug = Flight(account), ""
         try:
             return self._fly(session, request, flight, (connect, read))
+        except GatewayError:
+            raise
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             failure = flight.failure(_host(request.url), type(error).__name__)
+        except Exception as error:
+            failure, bug = flight.failure(_host(request.url), type(error).__name__), told(error)
         finally:
             flight.land()
+        if bug:
+            logger.error("The call of a vendor broke off with %s", bug)
         # Raised out here, so that it carries no context: requests puts whole URLs into its exceptions.
         raise failure
 

@@ -30,6 +30,7 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify.exceptions import GatewayError, GatewayUnavailable, GatewayUncertain
+from django_smsverify.gateways import connections
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS, Ear
 
@@ -550,3 +551,22 @@ def test_a_forked_process_opens_a_connection_of_its_own() -> None:
     parent, child, parent_again = (heard.port for heard in server.heard)
     assert parent_again == parent
     assert child != parent
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [("_new_conn", GatewayUnavailable), ("getresponse", GatewayUncertain)],
+    ids=["before", "after"],
+)
+def test_what_nobody_foresaw_is_told_by_whether_it_left(
+    broken: str, expected: type[GatewayError], monkeypatch: pytest.MonkeyPatch, log: Ear
+) -> None:
+    def fail(*args: object) -> None:
+        raise AssertionError(f"a bug that repeats {PHONE}")
+
+    monkeypatch.setattr(connections.ObservedConnection, broken, fail)
+    with Vendor(ACCEPTED["ihuyi"]) as server:
+        outcome = at("ihuyi", server.url).send(filed("ihuyi"))[PHONE]
+
+    assert isinstance(outcome, expected)
+    assert "The call of a vendor broke off with AssertionError" in log.text
