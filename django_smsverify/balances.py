@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mail_admins, mail_managers
 from django.db import DatabaseError, transaction
@@ -28,8 +27,8 @@ from .exceptions import GatewayError
 from .gateways import gateway_class
 from .gateways.base import Gateway, Outcome
 from .models import Provider
+from .shared_cache import call_cache
 from .signals import balance_low
-from .throttling import cache_alias
 from .transactions import commit
 from .types import Acceptance
 
@@ -128,7 +127,7 @@ def is_due(provider: Provider, gateway: Gateway) -> bool:
 def take_turn(provider: Provider, gateway: Gateway) -> bool:
     """Whether this run of the poll, and no other, may ask now."""
     try:
-        free = caches[cache_alias()].add(f"smsverify:balance:{provider.pk}", 1, TURN)
+        free = call_cache(lambda cache: cache.add(f"smsverify:balance:{provider.pk}", 1, TURN))
     except Exception as error:
         logger.error("The throttle's cache failed (%s): a balance may be asked for twice.", type(error).__name__)
         free = True

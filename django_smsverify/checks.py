@@ -23,7 +23,7 @@ from .conf import KEYS, Key, conf, written
 from .exceptions import InvalidGateway
 from .gateways import gateway_class
 from .models import Provider
-from .throttling import cache_alias
+from .shared_cache import cache_alias
 
 GOOD_CACHES = "Use one that all processes share and that counts atomically: Redis or Memcached."
 LONGEST_LIFETIME = 600

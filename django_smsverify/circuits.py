@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from django.core.cache import BaseCache, caches
+from django.core.cache import BaseCache
 
 from .enums import Reason
 from .exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain
 from .gateways.base import Outcome
 from .models import Provider, Template
+from .shared_cache import call_cache, time_limit
 from .signals import circuit_changed
-from .throttling import cache_alias, increment
+from .throttling import increment
 
 T = TypeVar("T")
 logger = logging.getLogger("django_smsverify")
@@ -58,11 +59,12 @@ def open_circuits(providers: Iterable[int]) -> dict[int, Circuit]:
 
 def choose(templates: Sequence[Template]) -> Template | None:
     """The first template whose provider's circuit is closed, or due for a try that nobody else makes."""
-    circuits = open_circuits({template.provider_id for template in templates})
-    for template in templates:
-        circuit = circuits.get(template.provider_id)
-        if circuit is None or (not circuit.is_resting and _may_try(template.provider_id)):
-            return template
+    with time_limit():
+        circuits = open_circuits({template.provider_id for template in templates})
+        for template in templates:
+            circuit = circuits.get(template.provider_id)
+            if circuit is None or (not circuit.is_resting and _may_try(template.provider_id)):
+                return template
     return None
 
 
@@ -84,42 +86,65 @@ def note(provider: Provider, outcomes: Iterable[Outcome]) -> None:
     if True in words:
         close(provider)
     elif False in words:
-        _asked(lambda cache: _fail(cache, provider, str(words[False])), None)
+        _fail(provider, str(words[False]))
     else:
         _asked(lambda cache: cache.delete(_key(provider.pk, "try")), False)
 
 
 def close(provider: Provider) -> None:
     """The provider works, or somebody says so."""
-    keys = [_key(provider.pk, what) for what in ("open", "try", "failures")]
-    was_open = _asked(lambda cache: cache.get(keys[0]), None)
-    _asked(lambda cache: cache.delete_many(keys), None)
-    if was_open:
+    if _asked(lambda cache: _forget(cache, provider.pk), False):
         logger.warning("The circuit of %s is closed.", provider.slug)
         circuit_changed.send_robust(Provider, provider=provider, circuit=None)
 
 
-def _fail(cache: BaseCache, provider: Provider, why: str) -> None:
-    state = cache.get(_key(provider.pk))
+def _forget(cache: BaseCache, provider: int) -> bool:
+    """Whether the circuit was open."""
+    keys = [_key(provider, what) for what in ("open", "try", "failures")]
+    was_open = cache.get(keys[0]) is not None
+    cache.delete_many(keys)
+    return was_open
+
+
+def _fail(provider: Provider, why: str) -> None:
+    circuit = _asked(lambda cache: _count_failure(cache, provider.pk, why), None)
+    if circuit is None:
+        return
+    if circuit.trips > 1:
+        logger.error("The circuit of %s stays open for %d s: %s", provider.slug, _pause(circuit.trips), why)
+        return
+    logger.error("The circuit of %s is open for %d s: %s", provider.slug, FIRST_PAUSE, why)
+    circuit_changed.send_robust(Provider, provider=provider, circuit=circuit)
+
+
+def _count_failure(cache: BaseCache, provider: int, why: str) -> Circuit | None:
+    """The circuit if this failure opens it, or keeps it open for longer."""
+    state = cache.get(_key(provider))
     if state is not None:
-        _extend(cache, provider, Circuit(*state), why)
-    elif increment(cache, _key(provider.pk, "failures"), RECENT) >= FAILURES:
-        circuit = Circuit(time.time() + FIRST_PAUSE, 1, why)
-        if cache.add(_key(provider.pk), tuple(circuit), FIRST_PAUSE + KEPT):
-            cache.delete(_key(provider.pk, "failures"))
-            logger.error("The circuit of %s is open for %d s: %s", provider.slug, FIRST_PAUSE, why)
-            circuit_changed.send_robust(Provider, provider=provider, circuit=circuit)
+        return _extend(cache, provider, Circuit(*state), why)
+    if increment(cache, _key(provider, "failures"), RECENT) < FAILURES:
+        return None
+    circuit = Circuit(time.time() + FIRST_PAUSE, 1, why)
+    if not cache.add(_key(provider), tuple(circuit), FIRST_PAUSE + KEPT):
+        return None
+    cache.delete(_key(provider, "failures"))
+    return circuit
 
 
-def _extend(cache: BaseCache, provider: Provider, circuit: Circuit, why: str) -> None:
+def _extend(cache: BaseCache, provider: int, circuit: Circuit, why: str) -> Circuit | None:
     """Opens a circuit for longer; what fails while it rests was under way before, or had no other choice."""
     if circuit.is_resting:
-        return
-    pause = min(FIRST_PAUSE * 2 ** min(circuit.trips, 16), LONGEST_PAUSE)
-    longer = Circuit(time.time() + pause, circuit.trips + 1, why)
-    cache.set(_key(provider.pk), tuple(longer), pause + KEPT)
-    cache.delete(_key(provider.pk, "try"))
-    logger.error("The circuit of %s stays open for %d s: %s", provider.slug, pause, why)
+        return None
+    trips = circuit.trips + 1
+    longer = Circuit(time.time() + _pause(trips), trips, why)
+    cache.set(_key(provider), tuple(longer), _pause(trips) + KEPT)
+    cache.delete(_key(provider, "try"))
+    return longer
+
+
+def _pause(trips: int) -> int:
+    """Seconds that a circuit rests after it has failed so often."""
+    return int(min(FIRST_PAUSE * 2 ** min(trips - 1, 16), LONGEST_PAUSE))
 
 
 def is_healthy(outcome: Outcome) -> bool | None:
@@ -143,7 +168,7 @@ def _key(provider: int, what: str = "open") -> str:
 def _asked(ask: Callable[[BaseCache], T], otherwise: T) -> T:
     """What the throttle's cache answers; its failure is no reason to send nothing."""
     try:
-        return ask(caches[cache_alias()])
+        return call_cache(ask)
     except Exception as error:
         logger.error("The throttle's cache failed (%s): circuit breakers are left as they are.", type(error).__name__)
     return otherwise

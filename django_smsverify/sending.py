@@ -16,6 +16,7 @@ from .enums import MessageStatus, Reason
 from .exceptions import CodeExpired, NoRoute, PhoneRejected
 from .mailing import send_message as send_message
 from .models import Message, Recipient, Template, Verification
+from .shared_cache import time_limit
 from .transactions import commit
 
 
@@ -30,11 +31,12 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
     """
     phone = phones.parse(phone)  # shows itself masked from here on
     templates = routing.routes(purpose)
-    with throttling.admission(phone, ip) as toll:
-        recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
-        template = circuits.choose(templates) or circuits.least_bad(templates)
-        verification, first = commit(Message, partial(_ask, recipient, purpose, template))
-    _send(verification, first, toll)
+    with time_limit():
+        with throttling.admission(phone, ip) as toll:
+            recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
+            template = circuits.choose(templates) or circuits.least_bad(templates)
+            verification, first = commit(Message, partial(_ask, recipient, purpose, template))
+        _send(verification, first, toll)
     return verification
 
 
@@ -46,10 +48,11 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
     verification = Verification.objects.find(verification_id)
     verification.require_live(timezone.now())
     templates = _less_doubtful_first(verification, routing.routes(verification.purpose))
-    with throttling.admission(verification.phone, ip) as toll:
-        template = circuits.choose(templates) or circuits.least_bad(templates)
-        first = commit(Message, partial(_ask_again, verification, template))
-    _send(verification, first, toll)
+    with time_limit():
+        with throttling.admission(verification.phone, ip) as toll:
+            template = circuits.choose(templates) or circuits.least_bad(templates)
+            first = commit(Message, partial(_ask_again, verification, template))
+        _send(verification, first, toll)
     return verification
 
 

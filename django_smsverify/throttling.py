@@ -16,8 +16,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
 
-from django.conf import settings
-from django.core.cache import BaseCache, caches
+from django.core.cache import BaseCache
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -29,6 +28,7 @@ from .conf import Limit, conf
 from .enums import Scope
 from .exceptions import Throttled, ThrottleUnavailable
 from .models import Message, Recipient, Verification
+from .shared_cache import cache_alias, call_cache
 
 R = TypeVar("R")
 logger = logging.getLogger("django_smsverify")
@@ -42,11 +42,6 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 clients of a server that has IPv6 alone (RFC 6052)."""
 COUNT_ATTEMPTS = 5
 """A counter may be flushed between the question whether it is there and the counting."""
-
-
-def cache_alias() -> str:
-    """The cache that keeps the limits: django-ratelimit's."""
-    return str(getattr(settings, "RATELIMIT_USE_CACHE", "default"))
 
 
 class Toll:
@@ -76,20 +71,25 @@ class Toll:
     def _count(self, scope: Scope, value: str, limit: Limit) -> int:
         window = _get_window(value, limit.seconds)
         key = _counter(scope, window, limit, value)
-        count = _cached(lambda cache: increment(cache, key, limit.seconds))
+        count = _cached(lambda cache: increment(cache, key, limit.seconds), lambda cache: _give_back(cache, [key]))
         self._taken.append((scope, key))
         # A window's last second is `window` itself.
         return max(1, math.ceil(window + 1 - time.time())) if count > limit.times else 0
 
     def refund(self, *scopes: Scope) -> None:
         """Gives back what was taken for these scopes; a window that is over or a cache that is gone needs nothing."""
-        for scope, key in self._taken:
-            if scope in scopes:
-                with suppress(Exception):
-                    cache = caches[cache_alias()]
-                    if cache.decr(key) < 0:  # flushed since it was taken
-                        cache.incr(key)
+        keys = [key for scope, key in self._taken if scope in scopes]
+        if keys:
+            with suppress(Exception):
+                call_cache(lambda cache: _give_back(cache, keys))
         self._taken = [taken for taken in self._taken if taken[0] not in scopes]
+
+
+def _give_back(cache: BaseCache, keys: Sequence[str]) -> None:
+    for key in keys:
+        with suppress(Exception):
+            if cache.decr(key) < 0:  # flushed since it was taken
+                cache.incr(key)
 
 
 def _shared(phone: str) -> list[tuple[Scope, str, Sequence[Limit]]]:
@@ -132,7 +132,7 @@ def number_lock(phone: str) -> Iterator[None]:
     """
     key, token = f"smsverify:number:{digest(Scope.PHONE, phone)}", uuid4().hex
     for _attempt in range(LOCK_ATTEMPTS):
-        if _cached(lambda cache: _acquire(cache, key, token)):
+        if _cached(lambda cache: _acquire(cache, key, token), lambda cache: _release(cache, key, token)):
             break
         time.sleep(LOCK_PAUSE)
     else:
@@ -141,9 +141,7 @@ def number_lock(phone: str) -> Iterator[None]:
         yield
     finally:
         with suppress(Exception):
-            cache = caches[cache_alias()]
-            if cache.get(key) == token:
-                cache.delete(key)
+            call_cache(lambda cache: _release(cache, key, token))
 
 
 def _acquire(cache: BaseCache, key: str, token: str) -> bool:
@@ -154,6 +152,11 @@ def _acquire(cache: BaseCache, key: str, token: str) -> bool:
     if cache.get(key) is None and not cache.add(f"{key}:{uuid4().hex}", 1, 1):
         raise ConnectionError("the cache keeps no lock")
     return False
+
+
+def _release(cache: BaseCache, key: str, token: str) -> None:
+    if cache.get(key) == token:
+        cache.delete(key)
 
 
 def hold(recipient: Recipient) -> None:
@@ -239,10 +242,13 @@ def increment(cache: BaseCache, key: str, seconds: int) -> int:
     raise ConnectionError("the cache does not count")
 
 
-def _cached(ask: Callable[[BaseCache], R]) -> R:
-    """Asks the cache; raises ThrottleUnavailable when it does not answer, whatever its client raises."""
+def _cached(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], object]) -> R:
+    """Asks the cache; raises ThrottleUnavailable when it does not answer in time, whatever its client raises.
+
+    `undo` takes back what an answer that comes too late has taken.
+    """
     try:
-        return ask(caches[cache_alias()])
+        return call_cache(ask, undo)
     except Exception as error:
         logger.error("The throttle's cache %r failed (%s): nothing is sent.", cache_alias(), type(error).__name__)
     raise ThrottleUnavailable

@@ -17,6 +17,7 @@ from .exceptions import CodeRejected, Throttled, UndecryptableValue
 from .failures import told
 from .models import Message, Template, Verification
 from .recording import withdraw
+from .shared_cache import time_limit
 from .throttling import Toll
 from .transactions import commit
 
@@ -40,7 +41,8 @@ def deliver_waiting(ids: Iterable[UUID | str]) -> int:
     left = 0
     for batch in [*codes, *batches(texts)]:
         try:
-            left += 0 if _deliver(batch) else len(batch)
+            with time_limit():
+                left += 0 if _deliver(batch) else len(batch)
             continue
         except Exception as error:
             name, bug = type(error).__name__, told(error)

@@ -23,8 +23,8 @@ LAYERS = {
             "conf characters phones codes texts linting",
             "gateways",
             "fields querysets models transactions migrations",
-            "signals throttling circuits balances routing recording handover delivering waiting dispatch tasks pacing "
-            "runs mailing recipients sending verifying hearing reviewing filing mending polling costs",
+            "signals shared_cache throttling circuits balances routing recording handover delivering waiting dispatch "
+            "tasks pacing runs mailing recipients sending verifying hearing reviewing filing mending polling costs",
             "client_address serializers views webhooks urls admin checks openapi apps management",
         ]
     )

@@ -1,0 +1,271 @@
+"""A cache that hangs holds no request for longer than two seconds, and keeps nothing that was not used."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+from django.db import connection, connections
+from django.test import override_settings
+
+from django_smsverify import circuits, shared_cache
+from django_smsverify.exceptions import GatewayUnavailable, Throttled, ThrottleUnavailable
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.models import Message
+from django_smsverify.sending import resend_code, send_code
+from django_smsverify.shared_cache import call_cache, time_limit
+
+from .caches import HangingCache
+from .conftest import PHONE, MakeProvider, Site, refusal
+from .test_hearing import heard
+
+SHORT = 0.2
+QUICK = SHORT + 3
+"""What a slow machine may take that waits for SHORT seconds once."""
+asks_for_name: ContextVar[str] = ContextVar("asks_for_name", default="nobody")
+
+
+def shared(name: str) -> dict[str, Any]:
+    return {"default": {"BACKEND": f"tests.caches.{name}", "LOCATION": name}}
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HangingCache]]:
+    """A cache whose server answers until `answers` is cleared; a request waits a short while for it."""
+    monkeypatch.setattr(shared_cache, "MAX_SECONDS", SHORT)
+    HangingCache.answers.set()
+    HangingCache.closed.clear()
+    with override_settings(CACHES=shared("HangingCache")):
+        caches["default"].clear()
+        yield HangingCache
+        end_the_silence()
+
+
+def end_the_silence() -> None:
+    """Lets the calls that hang do their work, and waits for them."""
+    HangingCache.answers.set()
+    for call in tuple(shared_cache._hung):
+        call.join(30)
+        assert not call.is_alive()
+    shared_cache._hung.clear()
+
+
+def ask(key: str = "key") -> Any:
+    return call_cache(lambda cache: cache.get(key))
+
+
+class TestOneCall:
+    def test_is_given_up_after_its_time(self, hanging: type[HangingCache]) -> None:
+        hanging.answers.clear()
+        started = time.monotonic()
+
+        with pytest.raises(TimeoutError, match=r"^the cache did not answer within 0\.2 seconds$"):
+            ask()
+
+        assert SHORT <= time.monotonic() - started < QUICK
+
+    def test_has_two_seconds(self) -> None:
+        assert shared_cache.MAX_SECONDS == 2
+
+    @pytest.mark.parametrize("body", ["one", "many"])
+    def test_of_a_request_shares_its_time_with_the_others(self, body: str, hanging: type[HangingCache]) -> None:
+        hanging.answers.clear()
+        started = time.monotonic()
+
+        with time_limit(), time_limit():
+            for _ in range({"one": 1, "many": 50}[body]):
+                with pytest.raises(TimeoutError):
+                    ask()
+
+        assert SHORT <= time.monotonic() - started < QUICK
+        assert len(shared_cache._hung) == 1, "the others were not even made"
+
+    def test_after_a_request_has_time_of_its_own(self, hanging: type[HangingCache]) -> None:
+        hanging.answers.clear()
+        with pytest.raises(TimeoutError), time_limit():
+            ask()
+        end_the_silence()
+
+        assert ask() is None
+        with time_limit():
+            assert ask() is None
+
+    def test_is_charged_for_the_time_of_the_cache_alone(self, hanging: type[HangingCache]) -> None:
+        with time_limit():
+            ask()
+            threading.Event().wait(2 * SHORT)  # a vendor that is slow
+            assert ask() is None
+
+    def test_raises_what_the_client_raises(self) -> None:
+        with override_settings(CACHES=shared("UncountingCache")), pytest.raises(NotImplementedError):
+            call_cache(lambda cache: cache.incr("key"))
+
+    def test_leaves_the_connection_to_the_one_that_hangs(self, hanging: type[HangingCache]) -> None:
+        before = caches["default"]
+        hanging.answers.clear()
+        with pytest.raises(TimeoutError):
+            ask()
+
+        assert caches["default"] is not before
+        assert not hanging.closed.is_set()
+        end_the_silence()
+        assert hanging.closed.is_set()
+
+    def test_sees_the_context_of_its_caller(self) -> None:
+        asks_for_name.set("me")
+        with override_settings(CACHES=shared("SharedCache")):
+            assert call_cache(lambda cache: asks_for_name.get()) == "me"
+
+    def test_leaves_no_database_connection(self, transactional_db: None) -> None:
+        opened = []
+
+        def work(cache: BaseCache) -> int:
+            opened.append(connections[connection.alias])
+            opened[0].ensure_connection()
+            return threading.get_ident()
+
+        with override_settings(CACHES=shared("SharedCache")):
+            assert call_cache(work) != threading.get_ident()
+
+        assert opened[0].connection is None
+
+    @pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache", "db.DatabaseCache"])
+    def test_of_a_cache_without_a_server_of_its_own_is_made_directly(self, backend: str) -> None:
+        with override_settings(CACHES={"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}):
+            assert call_cache(lambda cache: threading.get_ident()) == threading.get_ident()
+
+
+class TestManyHungCalls:
+    def hang(self, times: int) -> None:
+        for _ in range(times):
+            with pytest.raises(TimeoutError, match="did not answer"):
+                ask()
+
+    def test_are_bounded_and_the_next_fails_at_once(
+        self, hanging: type[HangingCache], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(shared_cache, "MAX_HUNG_CALLS", 3)
+        hanging.answers.clear()
+        self.hang(3)
+        before = threading.active_count()
+
+        with pytest.raises(TimeoutError, match="3 calls of the cache hang"):
+            ask()
+
+        assert threading.active_count() == before
+        hanging.answers.set()
+        for call in tuple(shared_cache._hung):
+            call.join(30)
+        assert ask() is None, "recovers by itself"
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+    @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+    def test_of_the_parent_do_not_count_after_a_fork(
+        self, hanging: type[HangingCache], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(shared_cache, "MAX_HUNG_CALLS", 2)
+        hanging.answers.clear()
+        self.hang(2)
+
+        child = os.fork()
+        if not child:
+            try:
+                HangingCache.answers = threading.Event()  # the parent's may be in use at this moment
+                HangingCache.answers.set()
+                os._exit(0 if ask() is None else 1)
+            finally:
+                os._exit(2)
+
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRequests:
+    def test_nothing_is_sent_and_the_client_is_told_soon(
+        self, hanging: type[HangingCache], memory: MakeProvider, site: Site
+    ) -> None:
+        memory()
+        hanging.answers.clear()
+        started = time.monotonic()
+
+        assert refusal(site.send()) == (503, "throttle_unavailable")
+
+        assert time.monotonic() - started < QUICK
+        assert not MemoryGateway.outbox
+        assert not Message.objects.exists()
+
+    @pytest.mark.parametrize("ip", [None, "203.0.113.7"], ids=["lock", "address"])
+    def test_what_the_cache_does_too_late_is_taken_back(
+        self, ip: str | None, hanging: type[HangingCache], memory: MakeProvider
+    ) -> None:
+        memory()
+        hanging.answers.clear()
+        with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",)}):
+            with pytest.raises(ThrottleUnavailable):
+                send_code(PHONE, "login", ip=ip)
+            end_the_silence()
+
+            send_code(PHONE, "login", ip=ip)
+            with pytest.raises(Throttled):
+                send_code("13800138001" if ip else PHONE, "login", ip=ip)
+
+    def test_a_second_request_of_the_same_thread_has_its_own_time(
+        self, hanging: type[HangingCache], memory: MakeProvider
+    ) -> None:
+        memory()
+        hanging.answers.clear()
+        with pytest.raises(ThrottleUnavailable):
+            send_code(PHONE, "login")
+        end_the_silence()
+
+        verification = send_code(PHONE, "login")
+        hanging.answers.clear()
+        with pytest.raises(ThrottleUnavailable):
+            resend_code(verification.pk)
+
+    def test_a_silence_after_the_sms_left_is_no_refusal(
+        self, hanging: type[HangingCache], memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        memory()
+        deliver = MemoryGateway.deliver
+
+        def then_silence(*args: Any) -> Any:
+            hanging.answers.clear()
+            return deliver(*args)
+
+        monkeypatch.setattr(MemoryGateway, "deliver", then_silence)
+        started = time.monotonic()
+
+        verification = send_code(PHONE, "login")
+
+        assert time.monotonic() - started < QUICK
+        assert verification.messages.get().status == "accepted"
+        assert len(shared_cache._hung) == 1
+
+    def test_receivers_of_a_circuit_run_where_the_request_runs(self, memory: MakeProvider) -> None:
+        provider = memory()
+        threads = []
+
+        def receiver(**kwargs: Any) -> None:
+            threads.append(threading.get_ident())
+
+        with override_settings(CACHES=shared("SharedCache")):
+            caches["default"].clear()
+            with heard(circuits.circuit_changed, "circuit") as changes:
+                circuits.circuit_changed.connect(receiver)
+                try:
+                    for _ in range(circuits.FAILURES):
+                        circuits.note(provider, [GatewayUnavailable("no answer")])
+                    circuits.close(provider)
+                finally:
+                    circuits.circuit_changed.disconnect(receiver)
+
+        assert len(changes) == 2
+        assert threads == [threading.get_ident()] * 2
