@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache import BaseCache, InvalidCacheBackendError, caches
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
@@ -113,10 +113,29 @@ def check_cache(**kwargs: Any) -> list[CheckMessage]:
         return [Error(f'The throttle\'s cache "{alias}" cannot be used: {error}', hint=hint, id="smsverify.E005")]
     if isinstance(cache, DummyCache):
         return [Error(f'The throttle\'s cache "{alias}" keeps nothing.', hint=GOOD_CACHES, id="smsverify.E006")]
+    why = _why_it_miscounts(alias, cache)
+    return [checks.Warning(why, hint=GOOD_CACHES, id="smsverify.W005")] if why else []
+
+
+@register(Tags.caches, deploy=True)
+def check_counting_cache(**kwargs: Any) -> list[CheckMessage]:
+    """In production what W005 says is an error; elsewhere it must not keep anybody from `migrate`."""
+    alias = cache_alias()
+    try:
+        why = _why_it_miscounts(alias, caches[alias])
+    except InvalidCacheBackendError:  # that is E005
+        return []
+    return [Error(why, hint=GOOD_CACHES, id="smsverify.E007")] if why else []
+
+
+def _why_it_miscounts(alias: str, cache: BaseCache) -> str:
+    """As far as the settings tell, without asking a server; empty when it may count."""
     if isinstance(cache, (DatabaseCache, FileBasedCache)):
-        why = f'The throttle\'s cache "{alias}" ({type(cache).__name__}) does not count atomically.'
-        return [Error(why, hint=GOOD_CACHES, id="smsverify.E007")]
-    return []
+        return f'The throttle\'s cache "{alias}" ({type(cache).__name__}) does not count atomically.'
+    client = str(settings.CACHES[alias].get("OPTIONS", {}).get("CLIENT_CLASS", ""))
+    if client.rpartition(".")[2] == "HerdClient":
+        return f'The throttle\'s cache "{alias}" (HerdClient) cannot count: after the first SMS none would be sent.'
+    return ""
 
 
 @register(Tags.async_support)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from .test_conf import BAD, PER_PURPOSE, pairs
 pytestmark = pytest.mark.django_db  # newer Djangos ask the database in their own checks
 BACKENDS = "django.core.cache.backends"
 LOCMEM = {"BACKEND": f"{BACKENDS}.locmem.LocMemCache"}
-REDIS = {"BACKEND": f"{BACKENDS}.redis.RedisCache", "LOCATION": "redis://127.0.0.1:6379"}
+SHARED = {"BACKEND": "tests.caches.SharedCache"}
 
 
 def found(*, deploy: bool = False, databases: list[str] | None = None) -> list[CheckMessage]:
@@ -170,13 +171,35 @@ def test_e006_a_cache_that_keeps_nothing() -> None:
     assert "Redis or Memcached" in str(message.hint)
 
 
-@pytest.mark.parametrize("backend", ["db.DatabaseCache", "filebased.FileBasedCache"])
-def test_e007_a_cache_that_does_not_count_atomically(backend: str, tmp_path: Path) -> None:
-    with override_settings(CACHES={"default": {"BACKEND": f"{BACKENDS}.{backend}", "LOCATION": str(tmp_path)}}):
-        (message,) = found()
+@pytest.fixture(params=["db.DatabaseCache", "filebased.FileBasedCache"])
+def miscounting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The site's cache does not count atomically; its name."""
+    cache = {"BACKEND": f"{BACKENDS}.{request.param}", "LOCATION": str(tmp_path)}
+    with override_settings(CACHES={"default": cache}, SMSVERIFY={"TRUSTED_PROXIES": 0}):
+        yield request.param.rpartition(".")[2]
 
-    assert message.id == "smsverify.E007"
-    assert backend.rpartition(".")[2] in message.msg
+
+def test_w005_a_cache_that_does_not_count_atomically(miscounting: str) -> None:
+    (message,) = found()
+
+    assert message.id == "smsverify.W005"
+    assert miscounting in message.msg
+
+
+def test_e007_it_is_an_error_in_a_deployment(miscounting: str) -> None:
+    error, warning = found(deploy=True)
+
+    assert (error.id, warning.id) == ("smsverify.E007", "smsverify.W005")
+    assert (error.msg, error.hint) == (warning.msg, warning.hint)
+
+
+@pytest.mark.parametrize(("command", "options"), [("check", {}), ("migrate", {"skip_checks": False})])
+def test_w005_keeps_nobody_from_a_command(command: str, options: dict[str, Any], miscounting: str) -> None:
+    err = io.StringIO()
+
+    call_command(command, stdout=io.StringIO(), stderr=err, **options)
+
+    assert "(smsverify.W005)" in err.getvalue()
 
 
 def test_only_the_cache_that_keeps_the_limits_is_judged(tmp_path: Path) -> None:
@@ -184,7 +207,7 @@ def test_only_the_cache_that_keeps_the_limits_is_judged(tmp_path: Path) -> None:
     with override_settings(CACHES={"default": unfit, "limits": LOCMEM}, RATELIMIT_USE_CACHE="limits"):
         assert found() == []
     with override_settings(CACHES={"default": LOCMEM, "limits": unfit}, RATELIMIT_USE_CACHE="limits"):
-        assert ids() == ["smsverify.E007"]
+        assert ids() == ["smsverify.W005"]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +255,7 @@ def test_no_e009_for_a_bundle_with_an_authority(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_a_deployment_with_a_shared_cache_and_known_proxies_is_clean(proxies: int) -> None:
-    with override_settings(CACHES={"default": REDIS}, SMSVERIFY={"TRUSTED_PROXIES": proxies}):
+    with override_settings(CACHES={"default": SHARED}, SMSVERIFY={"TRUSTED_PROXIES": proxies}):
         assert found(deploy=True) == []
 
 
