@@ -25,7 +25,7 @@ LAYERS = {
             "fields querysets models transactions migrations",
             "signals shared_cache throttling circuits balances routing recording handover delivering waiting dispatch "
             "tasks pacing runs mailing recipients sending verifying hearing reviewing filing mending polling costs",
-            "client_address serializers views webhooks urls admin checks openapi apps management",
+            "client_address serializers views webhooks urls admin checks site_checks openapi apps management",
         ]
     )
     for name in names.split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -9,16 +10,17 @@ from contextlib import contextmanager
 
 
 class Redis:
-    """A Redis of our own, that may be emptied and stopped; always at the same port."""
+    """A Redis of our own, that may be emptied, paused and stopped; always at the same port."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        self._options = options
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no", *self._options]
         self._process = subprocess.Popen(["redis-server", *where], text=True, stdout=subprocess.PIPE)
         assert self._process.stdout
         assert any("Ready to accept" in line for line in self._process.stdout)
@@ -36,3 +38,22 @@ class Redis:
             yield
         finally:
             self.start()
+
+    def pause(self) -> None:
+        """It takes connections and requests, and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        self.pause()
+        try:
+            yield
+        finally:
+            self.go_on()
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)

@@ -1,0 +1,173 @@
+"""A Redis that takes requests and answers nothing, whatever its client does about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.checks import CheckMessage, run_checks
+from django.test import override_settings
+
+from django_smsverify import shared_cache
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.models import Message
+from django_smsverify.sending import send_code
+from tests.conftest import PHONE, MakeProvider, Site, refusal
+from tests.servers import missing, require_own_redis
+
+from .redis import Redis
+
+SOON = shared_cache.MAX_SECONDS + 3
+CLIENTS: dict[str, dict[str, Any]] = {
+    "Django": {"BACKEND": "django.core.cache.backends.redis.RedisCache"},
+    "Django, for ever": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "OPTIONS": {"socket_timeout": None, "socket_connect_timeout": None},
+    },
+    "django-redis": {"BACKEND": "django_redis.cache.RedisCache"},
+    "django-redis, ignoring": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_TIMEOUT": 5},
+    },
+}
+
+
+def require_django_redis() -> None:
+    if not find_spec("django_redis"):
+        missing("django-redis is not installed: pip install --group services")
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    require_own_redis()
+    server = Redis()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest, redis: Redis) -> Iterator[None]:
+    """The site's cache by each client; with at most one SMS an hour to an address, and pauses that do not matter."""
+    if "django-redis" in request.param:
+        require_django_redis()
+    limits = {"IP_LIMITS": ("1/h",), "PREFIX_LIMITS": ("100/h",)}
+    cache = {**CLIENTS[request.param], "LOCATION": redis.url}
+    with override_settings(CACHES={"default": cache}, SMSVERIFY=limits):
+        caches["default"].clear()
+        yield
+
+
+def end_late_calls() -> None:
+    """What was asked during the silence is done when it is over, by threads of its own."""
+    for call in tuple(shared_cache._hung):
+        call.join(30)
+        assert not call.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("client")
+class TestSilence:
+    def test_holds_no_request_and_sends_nothing(self, redis: Redis, memory: MakeProvider, site: Site) -> None:
+        memory()
+        with redis.silent():
+            started = time.monotonic()
+            assert refusal(site.send()) == (503, "throttle_unavailable")
+            assert time.monotonic() - started < SOON
+        assert not MemoryGateway.outbox
+        assert not Message.objects.exists()
+        end_late_calls()
+
+        assert site.send().status_code == 202, "the number is not locked, and nothing was counted for the address"
+        assert refusal(site.send("13800138001")) == (429, "throttled")
+
+    def test_after_the_sms_left_is_no_refusal(
+        self, redis: Redis, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        memory()
+        deliver = MemoryGateway.deliver
+
+        def then_silence(*args: Any) -> Any:
+            redis.pause()
+            return deliver(*args)
+
+        monkeypatch.setattr(MemoryGateway, "deliver", then_silence)
+        try:
+            started = time.monotonic()
+            verification = send_code(PHONE, "login")
+            assert time.monotonic() - started < SOON
+        finally:
+            redis.go_on()
+
+        assert verification.messages.get().status == "accepted"
+        end_late_calls()
+
+
+def found(cache: dict[str, Any]) -> list[CheckMessage]:
+    """What the checks of a deployment say of a cache."""
+    with override_settings(CACHES={"default": cache}):
+        messages = run_checks(tags=["caches"], include_deployment_checks=True)
+    return sorted((m for m in messages if str(m.id).startswith("smsverify.")), key=lambda m: str(m.id))
+
+
+class TestChecks:
+    @pytest.mark.parametrize("client", CLIENTS)
+    def test_a_redis_that_counts_is_clean(self, client: str, redis: Redis) -> None:
+        if "django-redis" in client:
+            require_django_redis()
+
+        assert found({**CLIENTS[client], "LOCATION": redis.url}) == []
+
+    @pytest.mark.parametrize("ignoring", [False, True])
+    def test_e010_herd_client(self, ignoring: bool, redis: Redis) -> None:
+        require_django_redis()
+        options = {"CLIENT_CLASS": "django_redis.client.HerdClient", "IGNORE_EXCEPTIONS": ignoring}
+        cache = {**CLIENTS["django-redis"], "LOCATION": redis.url, "OPTIONS": options}
+
+        messages = {str(message.id): message for message in found(cache)}
+
+        assert list(messages) == ["smsverify.E007", "smsverify.E010", "smsverify.W005"]
+        counting = messages["smsverify.E010"]
+        assert "answers incr with NotImplementedError" in counting.msg
+        assert "django_redis.client.DefaultClient" in str(counting.hint)
+
+    @pytest.mark.parametrize(
+        ("client", "told"),
+        [
+            ("Django", ("smsverify.E010", "answers add with ReadOnlyError")),
+            ("django-redis", ("smsverify.E010", "answers add with ReadOnlyError")),
+            ("django-redis, ignoring", ("smsverify.W006", "it keeps nothing")),
+        ],
+    )
+    def test_a_replica(self, client: str, told: tuple[str, str], redis: Redis) -> None:
+        if "django-redis" in client:
+            require_django_redis()
+        replica = Redis("--replicaof", "127.0.0.1", str(redis.port))
+        replica.start()
+        try:
+            (message,) = found({**CLIENTS[client], "LOCATION": replica.url})
+        finally:
+            replica.stop()
+
+        assert message.id == told[0]
+        assert told[1] in message.msg
+        assert "primary" in str(message.hint)
+
+    @pytest.mark.parametrize("client", ["Django, for ever", "django-redis, ignoring"])
+    def test_w006_a_silent_redis_fails_nothing(self, client: str, redis: Redis) -> None:
+        if "django-redis" in client:
+            require_django_redis()
+        with redis.silent():
+            started = time.monotonic()
+            (message,) = found({**CLIENTS[client], "LOCATION": redis.url})
+            assert time.monotonic() - started < SOON
+        end_late_calls()
+
+        assert message.id == "smsverify.W006"
+        assert "TimeoutError" in message.msg
