@@ -132,7 +132,8 @@ def _why_it_miscounts(alias: str, cache: BaseCache) -> str:
     """As far as the settings tell, without asking a server; empty when it may count."""
     if isinstance(cache, (DatabaseCache, FileBasedCache)):
         return f'The throttle\'s cache "{alias}" ({type(cache).__name__}) does not count atomically.'
-    client = str(settings.CACHES[alias].get("OPTIONS", {}).get("CLIENT_CLASS", ""))
+    own: Mapping[str, Any] = settings.CACHES[alias]
+    client = str(own.get("OPTIONS", {}).get("CLIENT_CLASS", ""))
     if client.rpartition(".")[2] == "HerdClient":
         return f'The throttle\'s cache "{alias}" (HerdClient) cannot count: after the first SMS none would be sent.'
     return ""

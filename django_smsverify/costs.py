@@ -26,6 +26,7 @@ FIGURES = ("messages", "segments", "cost", "provisional", "unknown", "unpriced")
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 LONGEST = timedelta(days=3660)
 """By day, each day of a period is a question to the database."""
+BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,7 @@ def as_csv(rows: Iterable[CostRow], by: Sequence[str]) -> str:
     """A table without totals, for a spreadsheet: with a byte order mark, without which Excel reads it as GBK in
     China, and with no cell that it would take for a formula."""
     names, text = columns(by), io.StringIO()
-    text.write("\ufeff")
+    text.write(BYTE_ORDER_MARK)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
@@ -34,7 +35,7 @@ class _Trial:
     def run(self, cache: BaseCache) -> str:
         """What was answered wrongly; empty when the cache counts."""
         key = f"smsverify:check:{uuid4().hex}"
-        calls = (
+        calls: tuple[tuple[str, Callable[[], object], object], ...] = (
             ("add", lambda: bool(cache.add(key, 1, TRIAL_SECONDS)), True),
             ("a second add", lambda: bool(cache.add(key, 1, TRIAL_SECONDS)), False),
             ("incr", lambda: cache.incr(key), 2),

@@ -12,6 +12,7 @@ from uuid import uuid4
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
+from django_smsverify.console import as_shown
 from django_smsverify.types import Acceptance, OutgoingSMS
 
 from .base import Gateway, Outcome
@@ -28,7 +29,8 @@ class ConsoleGateway(Gateway):
 
     def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         for phone in sms.recipients:
-            sys.stdout.write(f"SMS to {phone}: {texts.signed(sms.signature, full_text(sms, phone))}\n")
+            line = f"SMS to {phone}: {texts.signed(sms.signature, full_text(sms, phone))}\n"
+            sys.stdout.write(as_shown(line, sys.stdout))
         return {phone: Acceptance(remote_id=uuid4().hex) for phone in sms.recipients}
 
 

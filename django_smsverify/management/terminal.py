@@ -1,16 +1,50 @@
-"""What long commands share: a bar on a terminal, and an end that loses nothing when they are told to stop."""
+"""What commands share: an output that any console can take, a bar on a terminal, and an end that loses nothing when
+they are told to stop."""
 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, current_thread, main_thread
 from types import FrameType
+from typing import Any, TextIO
 
+from django.core.management.base import BaseCommand, OutputWrapper
 from tqdm import tqdm
 
+from django_smsverify.console import as_shown
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class TerminalOutput(OutputWrapper):
+    """Writes what the stream can take."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def write(  # type: ignore[override]
+        self, msg: str = "", style_func: Callable[[str], str] | None = None, ending: str | None = None
+    ) -> None:
+        super().write(as_shown(msg, self), style_func, ending)
+
+
+class TerminalCommand(BaseCommand):
+    """A command whose output no console refuses, whatever stands in the names and texts of a site.
+
+    Standard error escapes by itself what it lacks.
+    """
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        self.stdout = TerminalOutput(options.get("stdout") or sys.stdout)
+        return super().execute(*args, **{**options, "stdout": None})
 
 
 @contextmanager

@@ -6,16 +6,16 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import translation
 
 from django_smsverify.balances import BalanceCheck, check_and_mail, local, plain, unit_of
 from django_smsverify.enums import BalanceState
-from django_smsverify.management.terminal import progress_bar, stoppable
+from django_smsverify.management.terminal import TerminalCommand, progress_bar, stoppable
 from django_smsverify.models import Provider
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = (
         "Asks vendors what is left on the accounts, stores and prints it, and mails what is below its alert. The exit "
         "status is 1 when one does not tell. smsverify_poll asks as well: this is for a person, or for a monitor."
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         with translation.override("en"):
             rows = [row_of(check) for check in checks]
         if options["json"]:
-            self.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2))
+            self.stdout.write(json.dumps(rows, indent=2))
         else:
             self.stdout.write("\n".join(map(line_of, rows)) or "there is no active provider")
         failed = [check.provider.slug for check in checks if check.state == BalanceState.ERROR]

@@ -10,9 +10,23 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from django_smsverify.costs import BY, FIGURES, CostRow, as_csv, columns, costs, in_fen, record_of, today, total
+from django_smsverify.console import as_shown
+from django_smsverify.costs import (
+    BY,
+    BYTE_ORDER_MARK,
+    FIGURES,
+    CostRow,
+    as_csv,
+    columns,
+    costs,
+    in_fen,
+    record_of,
+    today,
+    total,
+)
+from django_smsverify.management.terminal import TerminalCommand
 
 
 def a_day(written: str) -> date:
@@ -81,7 +95,7 @@ def in_yuan(whole: CostRow) -> str:
 FORMATS = {"table": as_table, "csv": spreadsheet, "json": as_json}
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = (
         "Tells what the SMS of a period cost, exactly. unknown: messages that may have been sent and charged, not in "
         "the sum; provisional: the part of the cost that the vendor waives for what does not arrive; unpriced: "
@@ -103,6 +117,8 @@ class Command(BaseCommand):
         try:
             text = FORMATS[options["format"]](costs(start, end, by), start, end, by)
             if options["output"] is None:
+                if as_shown(BYTE_ORDER_MARK, self.stdout) != BYTE_ORDER_MARK:
+                    text = text.removeprefix(BYTE_ORDER_MARK)  # GBK, as Excel reads a file that has none
                 self.stdout.write(text, ending="")
             else:
                 Path(options["output"]).write_text(text, encoding="utf-8", newline="")

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.core.management.base import CommandError, no_translations
 
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.gateways import gateway_class
 from django_smsverify.linting import Finding, Level, lint_content, lint_signature, marked
 from django_smsverify.linting.findings import printable
+from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import Provider, Signature, Template
 
 ROWS = {"signature": Signature, "template": Template}
@@ -32,7 +33,7 @@ class Judged:
     findings: list[Finding]
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = (
         "Says what the vendors would refuse in the stored signatures and templates, or in a text before it is "
         "stored. Exits with 1 when there are errors: what is refused for certain."

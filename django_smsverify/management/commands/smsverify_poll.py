@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from django_smsverify.management.terminal import progress_bar, stoppable
+from django_smsverify.management.terminal import TerminalCommand, progress_bar, stoppable
 from django_smsverify.models import DeliveryReport, ReportBatch
 from django_smsverify.polling import LIMIT, poll
 from django_smsverify.reviewing import lost_filings
@@ -16,7 +16,7 @@ MANY = 1000
 """Counted no further: this runs every minute, and there may be millions where an account is shared."""
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = (
         "Asks vendors for delivery reports and verdicts that did not come by webhook, and for balances, of which it "
         "mails those below their alert; sends what a process that died had queued, and settles messages of which no "

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import models
 
 from django_smsverify.exceptions import UndecryptableValue
 from django_smsverify.fields import rotate
+from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import Message, Provider
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = (
         "Encrypts all stored credentials anew with the first of the encryption keys, so that the older keys can "
         "be removed from the settings. Safe to run at any time and again."

@@ -5,15 +5,16 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.management.many import send_file
+from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.phones import mask
 from django_smsverify.sending import send_code
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = (
         "Sends a code to a number, as the endpoint would, to see that providers and templates work. Or, with --file "
         "and --template, an approved text without a code to the numbers in a file, to each of them once: the same "

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from django_smsverify.enums import ReportSource
 from django_smsverify.exceptions import GatewayError
 from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.transport import HTTPTransport
+from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import DeliveryReport, Provider
 from django_smsverify.models.accounts import LOOPBACK
 from django_smsverify.types import Account
@@ -26,7 +27,7 @@ NEWEST = 1000
 """The reports that tell how a vendor reports now."""
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = (
         "Prints the URL that each vendor must be told to call, secret included: handle it like a password. "
         "With --test, calls each one as the vendor would and says what is wrong."
