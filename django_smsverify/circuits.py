@@ -17,6 +17,7 @@ from .enums import Reason
 from .exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain
 from .gateways.base import Outcome
 from .models import Provider, Template
+from .querysets import MAX_CLOCK_SKEW
 from .shared_cache import call_cache, time_limit
 from .signals import circuit_changed
 from .throttling import increment
@@ -48,7 +49,9 @@ class Circuit(NamedTuple):
 
     @property
     def is_resting(self) -> bool:
-        return time.time() < self.until
+        left = self.until - time.time()
+        # More than the longest pause is left where the clock was set back.
+        return 0 < left <= LONGEST_PAUSE + MAX_CLOCK_SKEW.total_seconds()
 
 
 def open_circuits(providers: Iterable[int]) -> dict[int, Circuit]:

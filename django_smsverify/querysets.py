@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .models import Message, Template, Verification  # noqa: F401 - named in quotes below
 
 M = TypeVar("M", bound=models.Model)
+MAX_CLOCK_SKEW = timedelta(seconds=60)
+"""How far the clocks of a site's servers may be apart. A row that lies further ahead was written before the clock was
+set back."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 """Between two questions to a vendor about one row; each is twice as long as the one before."""
 
@@ -74,7 +77,12 @@ class TemplateQuerySet(PolledQuerySet["Template"]):
 
 
 def _live(now: datetime) -> Q:
-    return Q(verified_at__isnull=True, expires_at__gt=now, attempts__lt=F("max_attempts"))
+    return Q(
+        verified_at__isnull=True,
+        created_at__lte=now + MAX_CLOCK_SKEW,  # or a code would live longer by what the clock was set back
+        expires_at__gt=now,
+        attempts__lt=F("max_attempts"),
+    )
 
 
 class VerificationQuerySet(RowQuerySet["Verification"]):
@@ -112,3 +120,7 @@ class MessageQuerySet(PolledQuerySet["Message"]):
         spent = self.filter(phone=phone, verification__isnull=False, created_at__gt=since)
         spent = spent.exclude(status=MessageStatus.NOT_SENT)
         return list(spent.order_by("-created_at").values_list("created_at", flat=True))
+
+    def move_back(self, phone: str, by: timedelta, now: datetime) -> None:
+        """Dates earlier what lies ahead of the clock, as the clock was set back since; their order stays."""
+        self.filter(phone=phone, created_at__gt=now).update(created_at=F("created_at") - by)

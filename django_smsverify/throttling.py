@@ -28,6 +28,7 @@ from .conf import Limit, conf
 from .enums import Scope
 from .exceptions import Throttled, ThrottleUnavailable
 from .models import Message, Recipient, Verification
+from .querysets import MAX_CLOCK_SKEW, MessageQuerySet
 from .shared_cache import cache_alias, call_cache
 
 R = TypeVar("R")
@@ -176,19 +177,32 @@ def check_number(phone: str, now: datetime, *, but: Message | None = None) -> No
     ]
     longest = timedelta(seconds=max(limit.seconds for _, limit in limits))
     messages = Message.objects.primary().exclude(pk=but.pk) if but else Message.objects.primary()
-    spent = messages.charged(phone, now - longest)
+    spent = _charged(messages, phone, now - longest, now)
     waits = [(_wait(spent, limit, now), scope) for scope, limit in limits]
     seconds, scope = max(waits, key=lambda wait: wait[0])
     if seconds > 0:
         raise Throttled(scope, seconds)
 
 
+def _charged(messages: MessageQuerySet, phone: str, since: datetime, now: datetime) -> list[datetime]:
+    """When the number's allowance was spent, newest first.
+
+    Where the clock was set back, SMS lie ahead of it. Nobody can say how long ago they were sent; they are moved back
+    until the newest is of this moment. Thus no wait is longer than its window, and no window holds one more.
+    """
+    spent = messages.charged(phone, since)
+    if spent and spent[0] > now + MAX_CLOCK_SKEW:
+        messages.move_back(phone, spent[0] - now, now)
+        spent = messages.charged(phone, since)
+    return spent
+
+
 def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
-    """Whole seconds until one more fits into the window; `spent` is newest first."""
+    """Whole seconds until one more fits into the window, never more than it has; `spent` is newest first."""
     if len(spent) < limit.times:
         return 0
     free_at = spent[limit.times - 1] + timedelta(seconds=limit.seconds)
-    return max(0, math.ceil((free_at - now).total_seconds()))
+    return min(limit.seconds, max(0, math.ceil((free_at - now).total_seconds())))
 
 
 def resend_wait(verification: Verification, now: datetime) -> int:

@@ -16,7 +16,7 @@ from django_smsverify.exceptions import AlreadyUsed, CodeExpired, CodeRejected, 
 from django_smsverify.fields import EncryptedDictField, PhoneField
 from django_smsverify.models.accounts import Provider
 from django_smsverify.models.texts import Polled, Template
-from django_smsverify.querysets import MessageQuerySet, RowQuerySet, VerificationQuerySet
+from django_smsverify.querysets import MAX_CLOCK_SKEW, MessageQuerySet, RowQuerySet, VerificationQuerySet
 from django_smsverify.types import Secret
 
 
@@ -78,13 +78,13 @@ class Verification(models.Model):
     def require_live(self, now: datetime) -> None:
         """Raises AlreadyUsed, TooManyAttempts or CodeExpired when no code can verify this any more.
 
-        A code whose key is no longer configured has expired, too.
+        A code whose key is no longer configured has expired, too, and one that was made before the clock was set back.
         """
         if self.verified_at is not None:
             raise AlreadyUsed
         if self.attempts >= self.max_attempts:
             raise TooManyAttempts
-        if self.expires_at <= now or not codes.is_known(self.key_id):
+        if not self.seconds_left(now) or not codes.is_known(self.key_id):
             raise CodeExpired
 
     def is_live(self, now: datetime) -> bool:
@@ -96,6 +96,9 @@ class Verification(models.Model):
         return True
 
     def seconds_left(self, now: datetime) -> int:
+        """Whole seconds, rounded up; 0 for a code of which nobody can say how old it is, as the clock was set back."""
+        if self.created_at > now + MAX_CLOCK_SKEW:
+            return 0
         return max(0, math.ceil((self.expires_at - now).total_seconds()))
 
 
