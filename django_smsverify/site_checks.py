@@ -130,6 +130,6 @@ def check_clock(**kwargs: Any) -> list[CheckMessage]:
             f"USE_TZ is False, and the clocks of {settings.TIME_ZONE or 'this machine'} are put forward and back: "
             "codes would live an hour longer, and limits would let SMS through an hour early.",
             hint='Set USE_TZ = True, or a TIME_ZONE without daylight saving time, such as "Asia/Shanghai".',
-            id="smsverify.E009",
+            id="smsverify.E011",
         )
     ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.db.transaction import non_atomic_requests
+from django.http import HttpRequest
 from django.urls import path
 
 from .views import SendStatusView, SendView, VerifyView
@@ -27,11 +30,35 @@ def _outside(view: View) -> View:
     return view
 
 
+def _closing(view: View) -> View:
+    """Under ASGI, closes the database connections that the view opened.
+
+    There each request has a thread of its own: a connection that is kept is kept for no other request.
+    """
+
+    @wraps(view)
+    def closing(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        open_before = {one.alias for one in connections.all(initialized_only=True) if one.connection is not None}
+        try:
+            return view(request, *args, **kwargs)
+        finally:
+            if isinstance(request, ASGIRequest):
+                for one in connections.all(initialized_only=True):
+                    if one.alias not in open_before:
+                        one.close()
+
+    return closing
+
+
+def _endpoint(view: View) -> View:
+    return _outside(_closing(view))
+
+
 urlpatterns = [
-    path("send/", _outside(SendView.as_view()), name="send"),
-    path("send/<str:verification_id>/", _outside(SendStatusView.as_view()), name="send-status"),
-    path("verify/", _outside(VerifyView.as_view()), name="verify"),
-    path("webhooks/<slug:slug>/<str:secret>/", _outside(webhook), name="webhook"),
+    path("send/", _endpoint(SendView.as_view()), name="send"),
+    path("send/<str:verification_id>/", _endpoint(SendStatusView.as_view()), name="send-status"),
+    path("verify/", _endpoint(VerifyView.as_view()), name="verify"),
+    path("webhooks/<slug:slug>/<str:secret>/", _endpoint(webhook), name="webhook"),
     # Consoles that cut the last slash off: Django would redirect the push, and no vendor follows.
-    path("webhooks/<slug:slug>/<str:secret>", _outside(webhook)),
+    path("webhooks/<slug:slug>/<str:secret>", _endpoint(webhook)),
 ]

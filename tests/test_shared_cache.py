@@ -21,6 +21,7 @@ from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message
 from django_smsverify.sending import resend_code, send_code
 from django_smsverify.shared_cache import call_cache, time_limit
+from django_smsverify.signals import circuit_changed
 
 from .caches import HangingCache
 from .conftest import PHONE, MakeProvider, Site, refusal
@@ -258,14 +259,14 @@ class TestRequests:
 
         with override_settings(CACHES=shared("SharedCache")):
             caches["default"].clear()
-            with heard(circuits.circuit_changed, "circuit") as changes:
-                circuits.circuit_changed.connect(receiver)
+            with heard(circuit_changed, "circuit") as changes:
+                circuit_changed.connect(receiver)
                 try:
                     for _ in range(circuits.FAILURES):
                         circuits.note(provider, [GatewayUnavailable("no answer")])
                     circuits.close(provider)
                 finally:
-                    circuits.circuit_changed.disconnect(receiver)
+                    circuit_changed.disconnect(receiver)
 
         assert len(changes) == 2
         assert threads == [threading.get_ident()] * 2

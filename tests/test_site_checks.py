@@ -112,11 +112,11 @@ class TestPersistentConnections:
 
 class TestClock:
     @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca"])
-    def test_e009_a_local_time_that_jumps(self, zone: str) -> None:
+    def test_e011_a_local_time_that_jumps(self, zone: str) -> None:
         with override_settings(USE_TZ=False, TIME_ZONE=zone):
             (message,) = found("compatibility")
 
-        assert message.id == "smsverify.E009"
+        assert message.id == "smsverify.E011"
         assert zone in message.msg
         assert "USE_TZ = True" in str(message.hint)
 
