@@ -52,6 +52,7 @@ def _refusals(bad_request: str, **more: tuple[Any, str]) -> dict[int, Any]:
 
 MALFORMED = {
     "_405": (RefusalSerializer, "`method_not_allowed`"),
+    "_411": (RefusalSerializer, "`length_required`: a body in chunks, under a server that does not know them"),
     "_415": (RefusalSerializer, "`unsupported_media_type`"),
 }
 NOT_FOUND = {"_404": (RefusalSerializer, "`not_found`")}

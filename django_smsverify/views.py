@@ -24,6 +24,7 @@ from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
     CaptchaRequired,
+    InvalidPhone,
     NoRoute,
     PhoneRejected,
     SMSVerifyError,
@@ -32,6 +33,7 @@ from .exceptions import (
     VerificationNotFound,
 )
 from .models import Message, Verification
+from .request_body import BodyCompressed, LengthRequired, content_length, read_body
 from .sending import resend_code, send_code
 from .serializers import SendSerializer, VerifySerializer
 from .throttling import resend_wait
@@ -40,6 +42,8 @@ from .verifying import make_proof, verify_code
 MAX_BODY = 16 * 1024
 STATUSES: dict[type[SMSVerifyError], int] = {
     VerificationNotFound: 404,
+    LengthRequired: 411,
+    BodyCompressed: 415,
     Throttled: 429,
     NoRoute: 503,
     ThrottleUnavailable: 503,
@@ -53,13 +57,22 @@ class SmallJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        body = stream.read(MAX_BODY + 1)
-        if len(body) > MAX_BODY:
-            raise drf.ParseError(_("The body is larger than %d KiB.") % (MAX_BODY // 1024))
+        body = read_body(stream, MAX_BODY)
+        if not body:
+            return {}
         try:
             return json.loads(body.decode("utf-8-sig"), parse_constant=strict_constant)
         except (ValueError, RecursionError):
             raise drf.ParseError(_("The body is not JSON in UTF-8.")) from None
+
+
+class AnyLengthRequest(Request):
+    """A request whose body need not declare its length; DRF takes such a body for none."""
+
+    @property
+    def stream(self) -> HttpRequest | None:
+        """Django's request, for the parser to read; None without a body."""
+        return None if content_length(self._request) == 0 else self._request
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -97,6 +110,15 @@ class FrontEndView(APIView):
     content_negotiation_class = AlwaysJSON
     versioning_class = None
     metadata_class = None
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        return AnyLengthRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
 
     def get_exception_handler(self) -> Any:
         return refuse
@@ -203,7 +225,7 @@ def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:
     if isinstance(error, SMSVerifyError):
         status = STATUSES.get(type(error), 400)
         body = {"detail": str(error), "code": error.code, **error.extra()}
-        if error.code == "invalid":
+        if isinstance(error, InvalidPhone):
             body["errors"] = {"phone": [str(error)]}
     elif isinstance(error, drf.ValidationError):
         status = 400

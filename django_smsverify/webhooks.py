@@ -7,9 +7,7 @@ import secrets
 import traceback
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
-from django.http.request import RawPostDataException, UnreadablePostError
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
@@ -17,6 +15,7 @@ from .enums import ReportSource
 from .exceptions import InvalidCallback, TooEarly
 from .hearing import hear
 from .models import Provider
+from .request_body import BodyError, BodyTooLarge, LengthRequired, read_body
 from .types import Push
 
 logger = logging.getLogger("django_smsverify")
@@ -34,7 +33,10 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
         response = _answer(request, slug, secret)
     except TooEarly as error:
         response = _text(503, str(error), **{"Retry-After": "60"})
-    except InvalidCallback as error:
+    except (LengthRequired, BodyTooLarge) as error:
+        logger.warning("A call of the webhook of %s was refused: %s", slug, error)
+        response = _text(411 if isinstance(error, LengthRequired) else 413, str(error))
+    except (InvalidCallback, BodyError) as error:
         logger.warning("A call of the webhook of %s cannot be read: %s", slug, error)
         response = _text(400, f"This call cannot be read: {error}")
     except Exception as error:
@@ -42,6 +44,8 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
         frames = "".join(traceback.format_tb(error.__traceback__))
         logger.error("The webhook of %s failed with %s:\n%s", slug, type(error).__name__, frames)
         response = _text(500, "Nothing was lost here; please send this again.")
+    if request.method == "HEAD":
+        response.content = b""  # not every server drops it
     return _unlogged(response)
 
 
@@ -49,11 +53,13 @@ def _answer(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     provider = _provider(slug, secret)
     if provider is None:
         return _text(404, "There is no such webhook.")
+    # A vendor's console may probe an address before it saves it. Data in the query is no probe but a push by GET,
+    # which must not be told that it was taken.
+    if request.method in ("GET", "HEAD") and not request.META.get("QUERY_STRING"):
+        return _text(200, "This webhook works. The vendor calls it by POST.")
     if request.method != "POST":
-        return _text(405, "A webhook is called by POST.", Allow="POST")
-    body = _body(request)
-    if body is None:
-        return _text(413, f"The body is larger than {MAX_BODY // 1024} KiB.")
+        return _text(405, "A webhook is called by POST.", Allow="GET, HEAD, POST")
+    body = read_body(request, MAX_BODY)
     gateway = provider.connect()
     if body != TEST:
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -74,30 +80,6 @@ def _provider(slug: str, secret: str) -> Provider | None:
 
 _NOBODYS = secrets.token_urlsafe(32)
 """Stands in for a secret that is not there; nobody can guess it."""
-
-
-def _body(request: HttpRequest) -> bytes | None:
-    """The body, None when it is too large; raises InvalidCallback when it breaks off."""
-    declared = _declared_length(request)
-    if declared > MAX_BODY:
-        return None
-    try:
-        body = request.body
-    except RequestDataTooBig:
-        return None
-    except (RawPostDataException, UnreadablePostError, ValueError):
-        raise InvalidCallback("the connection broke off") from None
-    # Half a form may look like a whole one with half an id; not every server notices.
-    if declared > len(body):
-        raise InvalidCallback("the connection broke off")
-    return body if len(body) <= MAX_BODY else None
-
-
-def _declared_length(request: HttpRequest) -> int:
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0
 
 
 def _text(status: int, words: str, **headers: str) -> HttpResponse:

@@ -55,9 +55,9 @@ def test_the_endpoints_of_the_contract_are_described_and_no_others(schema: Any) 
 @pytest.mark.parametrize(
     ("path", "method", "statuses"),
     [
-        (SEND, "post", {"202", "400", "404", "405", "415", "429", "503"}),
+        (SEND, "post", {"202", "400", "404", "405", "411", "415", "429", "503"}),
         (STATUS, "get", {"200", "404"}),
-        (VERIFY, "post", {"200", "400", "404", "405", "415"}),
+        (VERIFY, "post", {"200", "400", "404", "405", "411", "415"}),
     ],
 )
 def test_every_status_is_described(path: str, method: str, statuses: set[str], schema: Any) -> None:
@@ -130,6 +130,7 @@ WORDS = {
     },
     (SEND, "404"): {"not_found"},
     (SEND, "405"): {"method_not_allowed"},
+    (SEND, "411"): {"length_required"},
     (SEND, "415"): {"unsupported_media_type"},
     (SEND, "429"): {"throttled"},
     (SEND, "503"): {"gateway_unavailable", "throttle_unavailable"},

@@ -20,7 +20,7 @@ LAYERS = {
     for rank, names in enumerate(
         [
             "enums exceptions failures types",
-            "conf characters phones codes console texts linting",
+            "conf characters phones codes console texts linting request_body",
             "gateways",
             "fields querysets models transactions migrations",
             "signals shared_cache throttling circuits balances routing recording handover delivering waiting dispatch "
