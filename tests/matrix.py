@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from tests.servers import ASK, WHERE
 
-OWN_SERVICES = ["tests/crash", "tests/processes", "tests/queues", "tests/test_plans.py"]
-"""What chooses its databases, caches and brokers itself is run once."""
+OWN_SERVICES = ["tests/crash", "tests/http_servers", "tests/processes", "tests/queues", "tests/test_plans.py"]
+"""What chooses its databases, caches, brokers and web servers itself is run once."""
 MEET_THE_CACHE = [f"tests/test_{name}.py" for name in ("services", "limits", "races", "http", "journey", "leaks")]
 
 
@@ -45,7 +45,7 @@ class OwnServices:
     """The tests that choose their services themselves."""
 
     def __str__(self) -> str:
-        return f"{'crashes, processes, queues, plans':<36}"
+        return f"{'what chooses its services itself':<36}"
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "pytest", "-q", *OWN_SERVICES]
