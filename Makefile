@@ -18,7 +18,9 @@ demo: $(VENV)/ready ## run the demo site with five sandbox vendors (HOST=127.0.0
 	@$(RUN) example_project/manage.py demo --host $(HOST) --port $(PORT)
 
 test: $(VENV)/test ## run the tests with branch coverage
-	$(RUN) -m coverage run -m pytest $(ARGS)
+	$(RUN) -m coverage erase
+	$(RUN) -m coverage run -m pytest -n auto --dist loadgroup $(ARGS)
+	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 
 test-all: test test-services ## run them on every database, cache and broker that is reachable, too
@@ -41,7 +43,7 @@ messages: $(VENV)/lint ## collect and compile the translations (needs GNU gettex
 	cd django_smsverify && ../$(RUN) -P -m django compilemessages --locale zh_Hans
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) .tox .coverage .mypy_cache .pytest_cache .ruff_cache example_project/var
+	rm -rf $(VENV) .tox .coverage* .mypy_cache .pytest_cache .ruff_cache example_project/var
 
 $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,10 @@ from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Provider, Signature, Template
 
 from . import services
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Coverage measures this process; those that it starts would only become slower.
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 PHONE = "+8613800138000"
 CODE_TEXT = "您的验证码是{code}，{minutes}分钟内有效。"

@@ -1,0 +1,25 @@
+"""Writes pip's constraints for the lower bound of every run-time dependency: python tests/lowest.py FILE"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
+
+
+def lower_bounds() -> Iterator[str]:
+    """Such as "django==5.2", for what the package and its extras need."""
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    for needed in sum(project["optional-dependencies"].values(), project["dependencies"]):
+        bound = re.match(r"([a-z0-9-]+)>=([0-9.]+)", needed)
+        if bound is None:
+            raise ValueError(f"{needed!r} in pyproject.toml has no lower bound: write it as name>=version.")
+        yield f"{bound[1]}=={bound[2]}"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text("\n".join(lower_bounds()) + "\n")
