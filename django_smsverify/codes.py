@@ -31,7 +31,7 @@ def is_known(key_id: str) -> bool:
     return any(_key_id(secret) == key_id for secret in _secrets())
 
 
-def derive(key_id: str, message: Secret, length: int) -> Secret:
+def derive(key_id: str, message: str, length: int) -> Secret:
     """The code of `length` digits for a message under a key.
 
     256 bits are reduced modulo 10^8 at most: the bias is below 2^-229.

@@ -18,6 +18,7 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify import circuits, dispatch, waiting
+from django_smsverify.delivering import deliver
 from django_smsverify.enums import MessageStatus
 from django_smsverify.exceptions import GatewayUnavailable, NoRoute, Throttled
 from django_smsverify.gateways.base import Outcome
@@ -368,7 +369,6 @@ class TestForgotten:
         send_code(PHONE, "login")
         send_code("13900139000", "payment")
         forget()
-        deliver = waiting.deliver
 
         def fail_for_logins(verification: Verification, message: Message) -> Message:
             if message.purpose == "login":

@@ -99,7 +99,7 @@ def test_numbers_alone_need_no_header(content: str, plain: Template) -> None:
 
 
 def test_a_list_may_hold_every_mobile_number_of_china(plain: Template) -> None:
-    read = recipients.read(b"14900138000\n+86 146-0013-8000\n008614800138000\n", plain)
+    read = recipients.read(decoded(b"14900138000\n+86 146-0013-8000\n008614800138000\n"), plain)
 
     assert list(read.recipients) == ["+8614900138000", "+8614600138000", "+8614800138000"]
     assert not read.problems

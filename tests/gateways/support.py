@@ -131,7 +131,7 @@ class Desk:
 
     def outcomes(
         self, answer: str | bytes | Answer, sms: OutgoingSMS | None = None, **options: str
-    ) -> dict[str, Outcome]:
+    ) -> Mapping[str, Outcome]:
         body = answer.encode() if isinstance(answer, str) else answer
         return self.gateway(FakeTransport(body), options).send(sms or self.sms)
 
