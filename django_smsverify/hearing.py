@@ -5,26 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from . import phones
 from .enums import MessageStatus, ReportSource
+from .matching import CLOCKS_DIFFER, chunks, match_reports
+from .matching import SILENCE as SILENCE
 from .models import DeliveryReport, Message, Provider, Reply
-from .querysets import MessageQuerySet
-from .recording import adopt
 from .reviewing import hear_review
 from .signals import reply_received
+from .transactions import unclashed
 from .types import DeliveryEvent, News, ReplyEvent, ReviewEvent
 
 logger = logging.getLogger("django_smsverify")
 
-SILENCE = timedelta(hours=72)
-"""After this no vendor reports any more: it is as long as they keep their reports."""
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""How much a vendor's clock may be behind ours; nobody answers an SMS that is sent later."""
+BULK_ATTEMPTS = 3
+"""How often many reports are stored at once while other processes store some of the same; then one by one."""
+MOST_NAMED = 10
+"""Ids in one line of the log."""
 
 
 def hear(provider: Provider, news: News, source: ReportSource) -> int:
@@ -32,11 +36,10 @@ def hear(provider: Provider, news: News, source: ReportSource) -> int:
 
     When it returns all is committed; interrupted, it can be done again as a whole.
     """
-    new, verdicts = 0, {}
+    new = _hear_reports(provider, (event for event in news.events if isinstance(event, DeliveryEvent)), source)
+    verdicts = {}
     for event in news.events:
         match event:
-            case DeliveryEvent():
-                new += _hear_report(provider, event, source)
             case ReplyEvent():
                 new += _hear_reply(provider, event)
             case ReviewEvent():
@@ -48,52 +51,64 @@ def hear(provider: Provider, news: News, source: ReportSource) -> int:
     return new
 
 
-def adopt_report(report: DeliveryReport) -> bool:
-    """Gives a report to its message; False when there is no such message yet."""
-    about = Message.objects.primary().filter(provider=report.provider_id, phone=report.phone)
-    # A vendor that counts its ids anew means the newest.
-    message = about.filter(remote_id=report.remote_id).order_by("-created_at").first()
-    message = message or _named_by(report, about)
-    if message is not None:
-        adopt(message)
-    return message is not None
+def _hear_reports(provider: Provider, events: Iterable[DeliveryEvent], source: ReportSource) -> int:
+    """Stores all of them, so that nothing is lost, and then looks for their messages."""
+    fields: dict[str, dict[str, Any]] = {}
+    for event in events:
+        told = _fingerprint("report", provider, event.remote_id, event.phone, event.outcome, event.code)
+        fields.setdefault(told, _report_fields(provider, event, source))
+    stored: list[DeliveryReport] = []
+    new: set[str] = set()
+    for some in chunks(fields):
+        rows, fresh = _store_reports({fingerprint: fields[fingerprint] for fingerprint in some})
+        stored += rows
+        new |= fresh
+    unknown = match_reports(provider, [report for report in stored if report.message_id is None])
+    if ids := [report.remote_id for report in unknown if report.fingerprint in new]:
+        named = ", ".join(ids[:MOST_NAMED]) + (f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else "")
+        logger.info("%s reports on a message that is not known (yet): %s", provider.slug, named)
+    return len(new)
 
 
-def _named_by(report: DeliveryReport, about: MessageQuerySet) -> Message | None:
-    """The message whose id the vendor told in an answer that was lost, when it can be only one."""
-    by_then = (report.occurred_at or report.received_at) + CLOCKS_DIFFER
-    nameless = about.filter(remote_id="", created_at__range=(by_then - SILENCE, by_then))
-    # One that is under way is about to get an id of its own, which may be this one.
-    rivals = nameless.filter(status__in=(MessageStatus.SENDING, MessageStatus.UNKNOWN))[:2]
-    unknown = [message for message in rivals if message.status == MessageStatus.UNKNOWN]
-    if len(rivals) != 1 or not unknown:
-        return None
-    rows = nameless.filter(pk=unknown[0].pk)
-    if not rows.update(remote_id=report.remote_id):
-        return None
-    unknown[0].remote_id = report.remote_id
-    return unknown[0]
+def _report_fields(provider: Provider, event: DeliveryEvent, source: ReportSource) -> dict[str, Any]:
+    return {
+        "provider": provider,
+        "remote_id": event.remote_id,
+        "phone": phones.E164(event.phone),
+        "outcome": event.outcome,
+        "code": event.code,
+        "detail": event.detail,
+        "occurred_at": _storable_time(event.occurred_at),
+        "source": source,
+        "payload": dict(event.payload),
+    }
 
 
-def _hear_report(provider: Provider, event: DeliveryEvent, source: ReportSource) -> bool:
-    fingerprint = _fingerprint("report", provider, event.remote_id, event.phone, event.outcome, event.code)
-    report, is_new = DeliveryReport.objects.primary().get_or_create(
-        fingerprint=fingerprint,
-        defaults={
-            "provider": provider,
-            "remote_id": event.remote_id,
-            "phone": phones.E164(event.phone),
-            "outcome": event.outcome,
-            "code": event.code,
-            "detail": event.detail,
-            "occurred_at": _storable_time(event.occurred_at),
-            "source": source,
-            "payload": dict(event.payload),
-        },
-    )
-    if report.message_id is None and not adopt_report(report) and is_new:
-        logger.info("%s reports on a message that is not known (yet): %s", provider.slug, event.remote_id)
-    return is_new
+def _store_reports(fields: Mapping[str, dict[str, Any]]) -> tuple[list[DeliveryReport], set[str]]:
+    """The rows under these fingerprints, in order, and the fingerprints of those that were not there before."""
+    rows = DeliveryReport.objects.primary()
+    for _attempt in range(BULK_ATTEMPTS if len(fields) > 1 else 0):
+        known = {report.fingerprint: report for report in rows.filter(fingerprint__in=fields)}
+        fresh = {name: DeliveryReport(fingerprint=name, **own) for name, own in fields.items() if name not in known}
+        try:
+            # In one order, so that two processes with the same reports do not wait for each other.
+            _insert(sorted(fresh.values(), key=lambda report: report.fingerprint))
+        except IntegrityError:  # another process stores some of them just now
+            continue
+        return [known.get(name) or fresh[name] for name in fields], set(fresh)
+    stored = [rows.get_or_create(fingerprint=name, defaults=own) for name, own in fields.items()]
+    return [report for report, _ in stored], {report.fingerprint for report, is_new in stored if is_new}
+
+
+def _insert(reports: Sequence[DeliveryReport]) -> None:
+    rows = DeliveryReport.objects.primary()
+
+    def insert() -> None:
+        with transaction.atomic(using=rows.db):
+            rows.bulk_create(reports)
+
+    if reports:
+        unclashed(insert, rows.db)
 
 
 def _hear_reply(provider: Provider, event: ReplyEvent) -> bool:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from . import circuits
 from .enums import MessageStatus
-from .hearing import SILENCE, adopt_report
+from .matching import SILENCE, match_reports
 from .models import DeliveryReport, Message, Provider
 from .recording import settle_as_it_is
 from .waiting import deliver_waiting
@@ -65,8 +65,11 @@ def adopt_orphans(limit: int) -> Iterator[str]:
     lately = DeliveryReport.objects.primary().filter(message__isnull=True, received_at__gt=timezone.now() - ORPHANED)
     # In the order of the index: reports about unknown messages may be many, and those with a message are most.
     orphans = lately.filter(Exists(named) | Exists(nameless)).order_by("message_id", "received_at")
-    for report in orphans[:limit]:
-        yield "adopted" if adopt_report(report) else "unclear"
+    found = list(orphans[:limit])
+    for provider in Provider.objects.primary().filter(pk__in={report.provider_id for report in found}):
+        own = [report for report in found if report.provider_id == provider.pk]
+        unclear = len(match_reports(provider, own))
+        yield from ["adopted"] * (len(own) - unclear) + ["unclear"] * unclear
 
 
 def settle_silent(limit: int) -> Iterator[str]:

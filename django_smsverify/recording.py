@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -16,25 +15,15 @@ from . import phones
 from .enums import MessageStatus
 from .exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Outcome
+from .matching import cost_of, match_messages
+from .matching import refresh as refresh
 from .models import DeliveryReport, Message
 from .querysets import FIRST_PAUSE
-from .signals import delivery_reported, message_settled
+from .signals import message_settled
 from .transactions import commit
 
 logger = logging.getLogger("django_smsverify")
 
-RECORDED = (
-    "status",
-    "remote_id",
-    "cost",
-    "error_reason",
-    "error_code",
-    "error_message",
-    "claimed_at",
-    "sent_at",
-    "settled_at",
-    "poll_at",
-)
 Named = tuple[Message, str]
 """A message with the id that its vendor gave it."""
 Change = tuple[MessageStatus, tuple[tuple[str, Any], ...], tuple[tuple[str, Any], ...]]
@@ -108,8 +97,7 @@ def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
     def follow_up() -> None:
         for message in refused:
             message_settled.send_robust(Message, message=message)
-        for message in _perhaps_reported(messages):
-            adopt(message)
+        match_messages(_perhaps_reported(messages))
 
     transaction.on_commit(follow_up, using=rows.db, robust=True)
 
@@ -120,7 +108,7 @@ def _alike(outcomes: Sequence[tuple[Message, Outcome]], now: datetime) -> list[t
     for message, outcome in outcomes:
         status, news = _news(outcome, now)
         # The cost goes with the status, in one statement, so that neither is ever without the other.
-        news["cost"] = _cost(message, status)
+        news["cost"] = cost_of(message, status)
         change = status, tuple(_facts(outcome, now).items()), tuple(news.items())
         alone = message.pk if status == MessageStatus.NOT_SENT else None
         alike.setdefault((change, alone), []).append((message, outcome.remote_id))
@@ -133,15 +121,6 @@ def _remote_ids(alike: list[Named]) -> dict[str, Any]:
         return {"remote_id": alike[0][1]} if alike[0][1] else {}
     given = [When(pk=message.pk, then=Value(remote_id)) for message, remote_id in alike if remote_id]
     return {"remote_id": Case(*given, default=F("remote_id"))}
-
-
-def refresh(messages: Sequence[Message]) -> None:
-    """Reads again all that changes when they are handed over; what is gone stays as it was."""
-    rows = Message.objects.primary()
-    now = rows.only(*RECORDED).in_bulk([message.pk for message in messages])
-    for message in messages:
-        for name in RECORDED if message.pk in now else ():
-            setattr(message, name, getattr(now[message.pk], name))
 
 
 def _log(message: Message) -> None:
@@ -165,24 +144,6 @@ def _perhaps_reported(messages: Sequence[Message]) -> Sequence[Message]:
     return [message for message in messages if (message.remote_id, message.phone) in found]
 
 
-def adopt(message: Message) -> None:
-    """Gives a message the reports about it that have none yet, and the status that they tell.
-
-    Report and acceptance are each committed before the other is looked for, outside a transaction, so that
-    one of the two finds it. The status comes first: a crash in between leaves a report that is adopted again.
-    """
-    if not message.remote_id:
-        return
-    reports = DeliveryReport.objects.primary().filter(message__isnull=True)
-    for report in reports.filter(provider=message.provider_id, remote_id=message.remote_id, phone=message.phone):
-        settled = _settle(message, MessageStatus(report.outcome))
-        if reports.filter(pk=report.pk).update(message=message):
-            report.message = message
-            delivery_reported.send_robust(DeliveryReport, report=report)
-        if settled:
-            message_settled.send_robust(Message, message=message)
-
-
 def settle_as_it_is(message: Message) -> None:
     """No more news is expected of a message that its vendor left as it is."""
     rows = Message.objects.primary().silent().filter(pk=message.pk, status=message.status)
@@ -190,30 +151,6 @@ def settle_as_it_is(message: Message) -> None:
     if rows.update(settled_at=now):
         message.settled_at = now
         message_settled.send_robust(Message, message=message)
-
-
-def _settle(message: Message, status: MessageStatus) -> bool:
-    raised = _raise(message, status, settled_at=timezone.now())
-    message.refresh_from_db(using=Message.objects.primary().db)
-    return raised
-
-
-def _raise(message: Message, status: MessageStatus, **news: Any) -> bool:
-    """Whether a status was news; the cost goes with it in one statement, so that neither is ever without the other."""
-    lower = Message.objects.primary().filter(pk=message.pk, status__in=status.below())
-    return lower.update(status=status, cost=_cost(message, status), **news) == 1
-
-
-def _cost(message: Message, status: MessageStatus) -> Decimal | None:
-    """What the vendor charges for a message with this status, in yuan.
-
-    None without a price, and until the vendor certainly took it: what was not sent costs nothing, and what may have
-    been is counted apart.
-    """
-    if message.price is None or not status.is_taken:
-        return None
-    charged = message.provider.billing.charges(status)
-    return Decimal(message.price) * message.segments if charged else Decimal(0)
 
 
 def _facts(outcome: Outcome, now: datetime) -> dict[str, Any]:

@@ -53,13 +53,13 @@ from django.core.servers.basehttp import ThreadedWSGIServer
 from django.core.wsgi import get_wsgi_application
 from django.db.models.signals import post_save, pre_save
 from wsgiref.simple_server import WSGIRequestHandler
-from django_smsverify import hearing, recording, signals
+from django_smsverify import hearing, matching, signals
 from django_smsverify.models import DeliveryReport, Reply
 
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def settle_and_die(*args, settle=recording._settle):
+def settle_and_die(*args, settle=matching._settle):
     settle(*args)
     die()
 
@@ -70,11 +70,11 @@ def arm():
         if death == "before the commit":
             post_save.connect(die, sender=model)
     if death == "before the adoption":
-        hearing.adopt_report = die
+        hearing.match_reports = die
     if death == "before the status":
-        recording._settle = die
+        matching._settle = die
     if death == "before the link":
-        recording._settle = settle_and_die
+        matching._settle = settle_and_die
     if death == "before the answer":
         signals.delivery_reported.connect(die)
         signals.reply_received.connect(die)

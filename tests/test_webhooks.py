@@ -1183,11 +1183,11 @@ def test_what_was_stored_and_not_adopted_is_not_acknowledged_and_heals(
 ) -> None:
     message = sent(provider := vendor("ihuyi"), IDS["ihuyi"])
 
-    def fail(message: Message) -> None:
-        raise DatabaseError(message.phone)
+    def fail(provider: Provider, reports: list[DeliveryReport]) -> None:
+        raise DatabaseError(reports[0].phone)
 
     with monkeypatch.context() as patched:
-        patched.setattr(hearing, "adopt", fail)
+        patched.setattr(hearing, "match_reports", fail)
         assert told(caller.push(provider, ihuyi_report()))[0] == 500
     assert status_of(message) == "accepted"
 

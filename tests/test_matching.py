@@ -1,0 +1,326 @@
+"""Many reports at once end as the same reports one by one do, in few statements, wherever they are interrupted."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+from django.utils import timezone
+from sandbox.server import Sandbox
+
+from django_smsverify import hearing, matching
+from django_smsverify.enums import MessageStatus, ReportSource
+from django_smsverify.hearing import hear
+from django_smsverify.models import DeliveryReport, Message, Provider
+from django_smsverify.polling import poll
+from django_smsverify.recording import record_all
+from django_smsverify.signals import delivery_reported, message_settled
+from django_smsverify.types import Acceptance, DeliveryEvent, Event, News
+
+from .conftest import Ear, MakeProvider
+from .test_hearing import DELIVERED, UNDELIVERED, heard, in_parallel, push, report, sending
+from .test_polling import notify
+from .test_webhooks import path_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MANY = 2000
+"""As many as a body of 256 KiB holds."""
+
+
+def number(index: int) -> str:
+    return f"+86138{index:08}"
+
+
+def accepted(provider: Provider, indexes: range, **fields: Any) -> None:
+    """A message for each of these numbers, under the number's index as the vendor's id."""
+    template = provider.templates.all()[0]
+    Message.objects.bulk_create(
+        Message(
+            **{
+                "provider": provider,
+                "template": template,
+                "phone": number(index),
+                "purpose": "login",
+                "status": MessageStatus.ACCEPTED,
+                "remote_id": str(index),
+                "price": provider.price,
+                **fields,
+            }
+        )
+        for index in indexes
+    )
+
+
+def told(index: int, *, arrived: bool = True, **fields: Any) -> DeliveryEvent:
+    outcome, code = (DELIVERED, "1") if arrived else (UNDELIVERED, "-1")
+    return report(str(index), outcome, code, phone=number(index), **fields)
+
+
+def statuses() -> Counter[str]:
+    return Counter(Message.objects.values_list("status", flat=True))
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """The statements that the body runs; many of them are more than Django's own log holds."""
+    statements: list[str] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql != "BEGIN":  # only SQLite says so by a statement
+            statements.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield statements
+
+
+def body_of(count: int) -> bytes:
+    """What TopThink pushes about so many SMS, of which each third does not arrive."""
+    rows = [
+        {"action": "report", "sms": {"id": str(index), "phone": number(index)[3:], "status": 1 if index % 3 else -1}}
+        for index in range(count)
+    ]
+    return json.dumps(rows, separators=(",", ":")).encode()
+
+
+def test_a_push_of_2000_reports_takes_tens_of_statements(vendor: MakeProvider, client: Client) -> None:
+    provider = vendor("topthink", price="0.0450")
+    accepted(provider, range(MANY))
+
+    with (
+        heard(delivery_reported, "report") as reported,
+        heard(message_settled, "message") as settled,
+        counted() as statements,
+    ):
+        answer: Any = client.post(path_of(provider), body_of(MANY), "application/json")
+
+    assert (answer.status_code, answer.content) == (200, b"success")
+    assert len(statements) < 90, Counter(statement[:40] for statement in statements)
+    assert statuses() == {"delivered": 1333, "undelivered": 667}
+    assert DeliveryReport.objects.filter(message__remote_id="1999", message__settled_at__isnull=False).count() == 1
+    assert not DeliveryReport.objects.filter(message__isnull=True).exists()
+    assert len({report.pk for report in reported}) == len({message.pk for message in settled}) == MANY
+    assert {(m.status, m.cost) for m in settled} == {("delivered", Decimal("0.0450")), ("undelivered", Decimal(0))}
+
+
+def test_2000_reports_that_are_repeated_or_about_strangers_take_few_statements(
+    vendor: MakeProvider, client: Client
+) -> None:
+    provider = vendor("topthink")
+    client.post(path_of(provider), body_of(MANY), "application/json")
+
+    with counted() as statements:
+        answer: Any = client.post(path_of(provider), body_of(MANY), "application/json")
+
+    assert (answer.status_code, DeliveryReport.objects.count()) == (200, MANY)
+    assert len(statements) < 40
+
+
+def test_fetched_reports_take_as_few_statements(vendor: MakeProvider, sandbox: Sandbox) -> None:
+    provider = vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]})
+    notify(provider, 50)
+    sandbox.flush()
+    Message.objects.update(poll_at=timezone.now())
+
+    with counted() as statements:
+        assert poll() == {"fetched": 1, "nothing new": 1}
+
+    assert len(statements) < 50
+    assert statuses() == {"delivered": 50}
+
+
+def test_reports_that_a_crash_kept_from_their_messages_are_matched_together(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    providers = [memory(), memory(slug="other")]
+    for provider in providers:
+        with monkeypatch.context() as patched:
+            patched.setattr(hearing, "match_reports", lambda provider, reports: [])
+            push(provider, *[told(index) for index in range(100)])
+        accepted(provider, range(100))
+
+    with counted() as statements:
+        assert poll() == {"adopted": 200}
+
+    assert len(statements) < 50
+    assert statuses() == {"delivered": 200}
+
+
+def test_an_accepted_batch_takes_the_reports_that_were_faster_together(memory: MakeProvider) -> None:
+    provider = memory(price="0.05")
+    messages = [sending(provider, phone=number(index)) for index in range(100)]
+    push(provider, *[told(index) for index in range(100)])
+
+    with counted() as statements:
+        record_all([(message, Acceptance(remote_id=str(index))) for index, message in enumerate(messages)])
+
+    assert len(statements) < 25
+    assert {message.status for message in messages} == {"delivered"}
+    assert statuses() == {"delivered": 100}
+    assert not DeliveryReport.objects.filter(message__isnull=True).exists()
+
+
+@pytest.mark.parametrize(("what", "statements"), [("new", 8), ("repeated", 1), ("early", 4)])
+def test_a_single_report_takes_no_more_statements_than_it_must(
+    what: str, statements: int, memory: MakeProvider
+) -> None:
+    provider = memory(price="0.05")
+    accepted(provider, range(1))
+    event = told(1 if what == "early" else 0)
+    if what == "repeated":
+        push(provider, event)
+
+    with counted() as found:
+        push(provider, event)
+
+    assert len(found) == statements, found
+
+
+def everything() -> list[Any]:
+    """How messages and reports stand, without what differs from run to run."""
+    messages = Message.objects.order_by("phone", "created_at")
+    facts = [(m.phone, m.remote_id, m.status, m.cost, m.settled_at is None) for m in messages]
+    reports = DeliveryReport.objects.order_by("fingerprint").select_related("message")
+    place = {message.pk: facts.index(fact) for message, fact in zip(messages, facts, strict=True)}
+    return [facts, [(r.remote_id, r.phone, r.code, r.message_id and place[r.message_id]) for r in reports]]
+
+
+def crowd(provider: Provider) -> list[Event]:
+    """All kinds of reports on all kinds of messages."""
+    long_ago = timezone.now() - timedelta(days=1)
+    accepted(provider, range(10))
+    accepted(provider, range(10, 12), created_at=long_ago)  # the vendor counts anew: two messages have one id
+    accepted(provider, range(10, 12))
+    accepted(provider, range(12, 14), status=MessageStatus.UNKNOWN, remote_id="")
+    accepted(provider, range(14, 16), status=MessageStatus.SENDING, remote_id="")
+    accepted(provider, range(16, 18), status=MessageStatus.DELIVERED)
+    accepted(provider, range(18, 22), remote_id="batch")
+    events: list[Event] = [told(index, arrived=bool(index % 3)) for index in range(20)]
+    events += [told(index) for index in range(0, 10, 4)]  # corrected
+    events += [report("batch", phone=number(index)) for index in range(18, 21)]
+    events += [report("batch", phone=number(30)), report("12", UNDELIVERED, "-2", phone=number(12)), told(0)]
+    return events
+
+
+def test_at_once_or_one_by_one_or_in_any_order_the_end_is_the_same(memory: MakeProvider) -> None:
+    provider, chance = memory(price="0.05"), random.Random(20261126)
+    ends = []
+
+    for run in range(12):
+        DeliveryReport.objects.all().delete()
+        Message.objects.all().delete()
+        events = crowd(provider)
+        chance.shuffle(events)
+        if run % 2:
+            push(provider, *events)
+        else:
+            for event in events:
+                push(provider, event)
+        ends.append(everything())
+
+    assert all(end == ends[0] for end in ends[1:])
+
+
+def test_more_than_one_chunk_of_reports_on_one_message_raises_it_once(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "CHUNK_SIZE", 3)
+    provider = memory()
+    accepted(provider, range(1))
+
+    with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
+        push(provider, *[report("0", DELIVERED, str(code), phone=number(0)) for code in range(10)])
+
+    assert (len(reported), len(settled), statuses()) == (10, 1, {"delivered": 1})
+
+
+def test_the_same_reports_at_once_are_stored_and_told_once(memory: MakeProvider) -> None:
+    provider = memory()
+    messages = [sending(provider, phone=number(index)) for index in range(40)]
+    events = [told(index) for index in range(40)]
+    accept = [(message, Acceptance(remote_id=str(index))) for index, message in enumerate(messages)]
+    new: list[int] = []
+
+    def store(some: list[DeliveryEvent]) -> Callable[[], None]:
+        return lambda: new.append(hear(provider, News(events=tuple(some)), ReportSource.PUSH))
+
+    with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
+        in_parallel(
+            store(events), store(events[::-1]), store(events[::2]), store(events[:1]), lambda: record_all(accept)
+        )
+
+    assert (sum(new), DeliveryReport.objects.count()) == (40, 40)
+    assert not DeliveryReport.objects.filter(message__isnull=True).exists()
+    assert (len(reported), len(settled), statuses()) == (40, 40, {"delivered": 40})
+
+
+def test_rows_that_others_change_meanwhile_are_told_by_these(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between what is read and what is written another process has raised one message and matched one report."""
+    provider = memory()
+    accepted(provider, range(5))
+    raising = matching._settle
+
+    def late(*args: Any) -> Any:
+        monkeypatch.setattr(matching, "_settle", raising)
+        push(provider, told(0))
+        return raising(*args)
+
+    with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
+        monkeypatch.setattr(matching, "_settle", late)
+        push(provider, *[told(index) for index in range(5)])
+
+    assert statuses() == {"delivered": 5}
+    assert sorted(report.remote_id for report in reported) == sorted(message.remote_id for message in settled)
+    assert len(reported) == 5
+
+
+def test_wherever_it_is_interrupted_a_repeated_push_ends_well(memory: MakeProvider) -> None:
+    provider = memory(price="0.05")
+
+    for place in count(1):
+        DeliveryReport.objects.all().delete()
+        Message.objects.all().delete()
+        events = crowd(provider)
+        passed, interrupted = count(1), False
+
+        def fail(execute: Any, *args: Any, passed: Any = passed, place: int = place) -> Any:
+            if next(passed) == place:
+                raise OperationalError("the connection was lost")
+            return execute(*args)
+
+        try:
+            with connection.execute_wrapper(fail):
+                push(provider, *events)
+        except OperationalError:
+            interrupted = True
+        push(provider, *events)
+        end = everything()
+        if place == 1:
+            first = end
+        assert end == first, f"interrupted at statement {place}"
+        if not interrupted:
+            break
+
+    assert place > 10
+
+
+def test_strangers_are_named_in_one_line_of_the_log(memory: MakeProvider, log: Ear) -> None:
+    provider = memory()
+
+    push(provider, *[told(index) for index in range(12)])
+
+    (line,) = [line for line in log.lines if "not known (yet)" in line]
+    assert line.endswith("8, 9 and 2 more")
