@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from . import balances
 from .enums import Reason, ReportSource
-from .exceptions import GatewayError, GatewayRejected
+from .exceptions import GatewayError, GatewayRejected, UndecryptableValue
 from .failures import told
 from .gateways.base import Gateway
 from .hearing import hear
@@ -113,12 +113,13 @@ def _try(errand: Errand) -> str:
 
 def _errands(limit: int) -> Iterator[Errand]:
     """The questions that are due, of each vendor in turn, so that none waits for the backlog of another."""
-    by_provider = []
+    by_provider: list[Iterator[Errand]] = []
     for provider in Provider.objects.primary():
         try:
             gateway = provider.connect()
         except ImproperlyConfigured as error:
             logger.error("%s cannot be asked for anything: %s", provider.slug, error)
+            by_provider += [_stored_batches(provider)] if isinstance(error, UndecryptableValue) else []
             continue
         by_provider.append(islice(_errands_of(provider, gateway, limit), limit))
     return filter(None, chain.from_iterable(zip_longest(*by_provider)))
@@ -130,12 +131,17 @@ def _errands_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Er
     due = Message.objects.primary().silent().filter(provider=provider).due(timezone.now())
     if gateway.hands_out_reports and due.exists():
         yield Errand(provider, _fetching(provider, gateway, due), goes_on=True)
-    for batch in ReportBatch.objects.primary().filter(provider=provider, problems="").select_related("provider"):
-        yield Errand(provider, _about_batch(batch))
+    yield from _stored_batches(provider)
     for text in due_reviews(provider, gateway):
         yield Errand(provider, _about_review(gateway, text))
     for message in due.named()[:limit] if gateway.answers_status else ():
         yield Errand(provider, _about_message(provider, gateway, message))
+
+
+def _stored_batches(provider: Provider) -> Iterator[Errand]:
+    """What was fetched and not read yet needs no key: only a gateway that reads it."""
+    for batch in ReportBatch.objects.primary().filter(provider=provider, problems="").select_related("provider"):
+        yield Errand(provider, _about_batch(batch))
 
 
 def _about_balance(provider: Provider, gateway: Gateway) -> Callable[[], str]:
@@ -215,8 +221,9 @@ def _read(batch: ReportBatch) -> Found:
     What cannot be read stays in the batch, for a person to look at.
     """
     rows = ReportBatch.objects.primary().filter(pk=batch.pk)
+    gateway = batch.provider.connect(with_keys=batch.provider.has_keys)
     try:
-        news = batch.provider.connect().read_reports(Answer(200, batch.body.encode()))
+        news = gateway.read_reports(Answer(200, batch.body.encode()))
     except GatewayRejected:
         rows.delete()
         raise

@@ -23,10 +23,11 @@ logger = logging.getLogger("django_smsverify")
 def hear_review(provider: Provider, event: ReviewEvent) -> None:
     """What a push says of a review: asked for where the vendor can be asked, believed where it cannot.
 
-    A vendor that does not answer now is asked by `smsverify_poll`. Raises TooEarly for a verdict on what is being
-    filed at this moment, where only the vendor's answer to that will tell which text it is about.
+    A vendor that does not answer now, or cannot be asked because the keys are lost, is asked by `smsverify_poll`.
+    Raises TooEarly for a verdict on what is being filed at this moment, where only the vendor's answer to that will
+    tell which text it is about.
     """
-    gateway = provider.connect()
+    gateway = provider.connect(with_keys=provider.has_keys)
     texts = list(_rows(event.filing).filter(provider=provider, remote_id=event.remote_id))
     if event.filing not in gateway.answers_review:
         if not texts and nameless(provider, event.filing).filter(poll_at__gt=timezone.now()).exists():
@@ -37,10 +38,11 @@ def hear_review(provider: Provider, event: ReviewEvent) -> None:
     for text in texts:
         rows_of(text).update(poll_at=timezone.now())
         try:
-            ask_review(gateway, text)
+            if provider.has_keys:
+                ask_review(gateway, text)
         except GatewayError as error:
             logger.warning("The review of %s %s is asked for later: %s", event.filing, text.pk, error)
-    if not texts:
+    if not texts and provider.has_keys:
         _name(gateway, provider, event)
 
 

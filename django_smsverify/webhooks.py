@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from .enums import ReportSource
 from .exceptions import InvalidCallback, TooEarly
+from .gateways.base import Gateway
 from .hearing import hear
 from .models import Provider
 from .request_body import BodyError, BodyTooLarge, LengthRequired, read_body
@@ -60,12 +61,24 @@ def _answer(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     if request.method != "POST":
         return _text(405, "A webhook is called by POST.", Allow="GET, HEAD, POST")
     body = read_body(request, MAX_BODY)
-    gateway = provider.connect()
+    gateway = _listener(provider)
     if body != TEST:
         headers = {name.lower(): value for name, value in request.headers.items()}
         push = Push(content_type=request.headers.get("Content-Type", ""), headers=headers, body=body)
         hear(provider, gateway.read_push(push), ReportSource.PUSH)
     return _text(200, gateway.acknowledgement)
+
+
+def _listener(provider: Provider) -> Gateway:
+    """The gateway that reads the push; the keys are wanted only to keep them out of what is stored."""
+    if not provider.has_keys:
+        logger.error(
+            "The credentials of %s cannot be decrypted: what it pushes is stored all the same, with whatever may be a "
+            'key masked. Add the old key to SMSVERIFY["ENCRYPTION_KEYS"] (or to SECRET_KEY_FALLBACKS), or enter the '
+            "credentials again in the admin.",
+            provider.slug,
+        )
+    return provider.connect(with_keys=provider.has_keys)
 
 
 def _provider(slug: str, secret: str) -> Provider | None:

@@ -22,6 +22,8 @@ LONGEST_REMARK = 255
 LONGEST_TEXT = 2000
 MOST_FIELDS = 50
 MOST_PROBLEMS = 10
+TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{16,}")
+"""What may be a key, where the keys are not known."""
 
 
 def storable(words: str, longest: int) -> str:
@@ -93,6 +95,26 @@ def loggable_problems(problems: Sequence[str], secrets: Sequence[str]) -> tuple[
     told = [loggable(problem, secrets) for problem in problems[:MOST_PROBLEMS]]
     rest = len(problems) - len(told)
     return (*told, *([f"and {rest} more"] if rest else []))
+
+
+def hide_tokens(event: Event) -> Event:
+    """A cleaned event without anything that may be a key of an account whose keys cannot be decrypted."""
+    match event:
+        case DeliveryEvent():
+            code, detail = _without_tokens(event.code), _without_tokens(event.detail)
+            return replace(event, code=code, detail=detail, payload=_hidden(event.payload))
+        case ReplyEvent():
+            return replace(event, payload=_hidden(event.payload))
+        case ReviewEvent():
+            return replace(event, reason=_without_tokens(event.reason))
+
+
+def _hidden(payload: Mapping[str, Any]) -> dict[str, str]:
+    return {_without_tokens(name): _without_tokens(str(value)) for name, value in payload.items()}
+
+
+def _without_tokens(words: str) -> str:
+    return TOKEN.sub("***", words)
 
 
 def _flat(payload: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from urllib3.util import parse_url
 
 from django_smsverify.conf import conf
 from django_smsverify.enums import Alarm, Billing
-from django_smsverify.exceptions import InvalidGateway
+from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
 from django_smsverify.fields import EncryptedDictField
 from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import PROXY, Gateway
@@ -172,12 +172,23 @@ class Provider(models.Model):
         if why:
             raise ValidationError({"options": ValidationError(why, code=name)})
 
-    def connect(self) -> Gateway:
-        """The gateway with this account; raises InvalidGateway or UndecryptableValue."""
+    @property
+    def has_keys(self) -> bool:
+        """Whether the credentials can be decrypted."""
+        try:
+            return isinstance(self.credentials, dict)
+        except UndecryptableValue:
+            return False
+
+    def connect(self, *, with_keys: bool = True) -> Gateway:
+        """The gateway with this account; raises InvalidGateway or UndecryptableValue.
+
+        Without the keys it can read what the vendor says, and neither send nor ask.
+        """
         found = gateway_class(self.gateway)
         account = Account(
             base_url=self.base_url or found.base_url,
-            credentials=self.credentials,
+            credentials=self.credentials if with_keys else {},
             options=self.options,
             timeout=conf.TIMEOUT,
             private_hosts=conf.ALLOW_PRIVATE_HOSTS,

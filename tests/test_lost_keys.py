@@ -1,0 +1,167 @@
+"""A provider whose credentials cannot be decrypted: what its vendor says is stored all the same."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.test import Client, override_settings
+from django.urls import reverse
+from sandbox.server import Sandbox
+
+from django_smsverify.gateways.hygiene import hide_tokens
+from django_smsverify.models import DeliveryReport, Message, Provider, Reply, ReportBatch
+from django_smsverify.polling import poll
+from django_smsverify.types import DeliveryEvent
+from django_smsverify.webhooks import TEST
+
+from .conftest import CODE_TEXT, PHONE, SECRETS, Ear, MakeProvider, Site, add_template
+from .test_webhooks import (
+    IDS,
+    PUSHING,
+    REPORTS,
+    Caller,
+    decide,
+    filed,
+    ihuyi_reply,
+    ihuyi_verdict,
+    is_due,
+    said,
+    sent,
+    status_of,
+    topthink_report,
+    topthink_verdict,
+    verdict_on,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def caller(site: Site) -> Caller:
+    return Caller(site)
+
+
+LOST = override_settings(SMSVERIFY={"ENCRYPTION_KEYS": ["a key under which nothing was stored"]})
+
+
+@pytest.mark.parametrize("gateway", PUSHING)
+def test_its_reports_are_heard_and_acknowledged(gateway: str, vendor: MakeProvider, caller: Caller, log: Ear) -> None:
+    message = sent(provider := vendor(gateway), IDS[gateway])
+
+    with LOST:
+        caller.taken(provider, REPORTS[gateway](), TEST)
+
+    assert status_of(message) == "delivered"
+    report = DeliveryReport.objects.get()
+    assert (report.message, report.remote_id) == (message, IDS[gateway])
+    lines = [line for line in log.lines if "cannot be decrypted" in line]
+    assert len(lines) == 2, "one for each push"
+    assert all(f"The credentials of {provider.slug} cannot be decrypted" in line for line in lines)
+    assert "ENCRYPTION_KEYS" in lines[0]
+    assert "failed with" not in said(log)
+
+
+def test_its_replies_are_heard(vendor: MakeProvider, caller: Caller) -> None:
+    provider = vendor("ihuyi")
+
+    with LOST:
+        caller.taken(provider, ihuyi_reply(content="退订 请回复TD1234567890ABCDEF"))
+
+    assert Reply.objects.get().content == "退订 请回复TD1234567890ABCDEF", "a person's words are no vendor's"
+
+
+def test_what_may_be_a_key_is_masked_where_the_keys_are_not_known(vendor: MakeProvider, caller: Caller) -> None:
+    provider = vendor("topthink")
+    words = f"失败 {SECRETS[0]} 2021-04-20 04:21:30"
+
+    with LOST:
+        caller.taken(provider, topthink_report(status=-1, message=words, appCode=SECRETS[0]))
+
+    report = DeliveryReport.objects.get()
+    assert SECRETS[0] not in report.detail + json.dumps(report.payload)
+    assert report.detail == "失败 *** 2021-04-20 04:21:30"
+
+
+def test_a_key_of_each_vendor_is_long_enough_to_be_seen() -> None:
+    for secret in (secret for secret in SECRETS if len(secret) > 20):
+        event = DeliveryEvent(remote_id="1", phone=PHONE, outcome="delivered", code=secret, detail=f"({secret})")  # type: ignore[arg-type]
+        assert (hide_tokens(event).code, hide_tokens(event).detail) == ("***", "(***)")
+
+
+def test_a_verdict_that_cannot_be_confirmed_now_is_asked_for_when_the_key_is_back(
+    vendor: MakeProvider, caller: Caller, sandbox: Sandbox, log: Ear
+) -> None:
+    text = filed(provider := vendor("topthink"), "template")
+    decide(sandbox, "template", "approved")
+    asked = len(sandbox.exchanges)
+
+    with LOST:
+        caller.taken(provider, topthink_verdict("template", 1))
+        poll()
+
+    assert len(sandbox.exchanges) == asked, "nothing can be asked without a key"
+    assert "cannot build a request" not in said(log)
+    assert (verdict_on(text), is_due(text)) == (("pending", ""), True)
+
+    poll()
+    assert verdict_on(text) == ("approved", "")
+
+
+def test_a_verdict_that_nobody_can_be_asked_for_is_believed(vendor: MakeProvider, caller: Caller) -> None:
+    template = add_template(provider := vendor("ihuyi"), "payment", CODE_TEXT, "2004", status="pending")
+
+    with LOST:
+        caller.taken(provider, ihuyi_verdict())
+
+    assert verdict_on(template)[0] == "approved"
+
+
+def test_a_fetched_batch_that_is_stored_is_read(vendor: MakeProvider, sandbox: Sandbox) -> None:
+    provider = vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]})
+    message = sent(provider, "4711")
+    answer = {"code": "000", "data": [{"msgId": "4711", "mobile": PHONE[3:], "status": "DELIVRD"}]}
+    ReportBatch.objects.create(provider=provider, body=json.dumps(answer))
+
+    with LOST:
+        tally = poll()
+
+    assert (tally, ReportBatch.objects.count(), status_of(message)) == ({"fetched": 1}, 0, "delivered")
+
+
+@pytest.fixture
+def lost(vendor: MakeProvider) -> Iterator[None]:
+    provider = vendor("ihuyi", balance=1)
+    Message.objects.create(provider=provider, template=provider.templates.get(), phone=PHONE, purpose="login")
+    with LOST:
+        yield
+
+
+@pytest.mark.parametrize("model", ["provider", "signature", "template", "message", "deliveryreport", "reply"])
+def test_the_pages_of_the_admin_open(lost: None, model: str, admin_client: Client) -> None:
+    address = reverse(f"admin:smsverify_{model}_changelist")
+    assert admin_client.get(address).status_code == 200
+    for row in apps.get_model("smsverify", model)._default_manager.all():
+        assert admin_client.get(f"{address}{row.pk}/change/").status_code == 200
+
+
+def test_the_balance_says_why_it_cannot_be_asked_for(lost: None, admin_client: Client) -> None:
+    action = {"action": "ask_balance", "_selected_action": [Provider.objects.get().pk]}
+    page = admin_client.post(reverse("admin:smsverify_provider_changelist"), action, follow=True)
+
+    assert "cannot be decrypted" in page.content.decode()
+
+
+def test_the_webhooks_are_printed(lost: None) -> None:
+    out = io.StringIO()
+    call_command("smsverify_webhooks", "--site", "https://www.example.com", stdout=out)
+
+    assert "https://www.example.com/sms/webhooks/ihuyi/" in out.getvalue()
+
+
+def test_the_checks_run(lost: None) -> None:
+    call_command("check", "--database", "default", stdout=io.StringIO())
