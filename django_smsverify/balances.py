@@ -17,7 +17,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mail_admins, mail_managers
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import F, Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext
@@ -81,7 +81,7 @@ def note_outcomes(provider: Provider, outcomes: Iterable[Outcome], asked_at: dat
             # The vendor takes SMS: what it said before no longer holds.
             spent = Provider.objects.primary().filter(pk=provider.pk, balance__lte=0, balance_checked_at__lt=asked_at)
             spent.update(balance=None, balance_checked_at=None)
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         logger.error("The balance of %s could not be stored (%s).", provider.slug, type(error).__name__)
 
 

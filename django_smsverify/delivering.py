@@ -24,7 +24,7 @@ from .gateways.base import Outcome
 from .handover import hand_over
 from .models import Message, Provider, Template, Verification
 from .recording import record, record_all, withdraw
-from .transactions import commit
+from .transactions import commit, retry_on_lost_connection
 from .types import PerNumber, Secret
 
 LEAST_LIFE = timedelta(seconds=60)
@@ -74,10 +74,14 @@ def deliver(verification: Verification, message: Message) -> Message:
         if not handed_over:
             break
         outcome = handed_over[0][1]
-        template = _next_route(verification, last) if _may_go_on(outcome) else None
-        following = commit(Message, partial(_conclude, verification, last, outcome, template))
+        following = retry_on_lost_connection(Message, partial(_following, verification, last, outcome))
         _note(last, [outcome])
     return last
+
+
+def _following(verification: Verification, message: Message, outcome: Outcome) -> Message | None:
+    template = _next_route(verification, message) if _may_go_on(outcome) else None
+    return commit(Message, partial(_conclude, verification, message, outcome, template))
 
 
 def _note(message: Message, outcomes: Sequence[Outcome]) -> None:
@@ -116,10 +120,19 @@ def _conclude(
     record(message, outcome)
     if message.status != MessageStatus.NOT_SENT:
         return None
+    if following := _queued_already(verification, message):
+        return following
     if template is None or not _is_still_wanted(verification):
         _end_unsent(verification)
         return None
     return queue(template, verification, message.attempt + 1)
+
+
+def _queued_already(verification: Verification, message: Message) -> Message | None:
+    """The next attempt, where a commit got through and the connection was lost before that was known."""
+    rows = Message.objects.primary().filter(verification=verification, status=MessageStatus.QUEUED)
+    related = ("provider", "template__provider", "template__signature")
+    return rows.filter(attempt=message.attempt + 1).select_related(*related).first()
 
 
 def _is_still_wanted(verification: Verification) -> bool:
@@ -160,7 +173,7 @@ def deliver_batch(batch: Sequence[Message]) -> list[Outcome]:
     of those that nobody else hands over."""
     outcomes = hand_over(batch, PerNumber((message.phone, message.values) for message in batch))
     if outcomes:
-        commit(Message, partial(record_all, outcomes))
+        retry_on_lost_connection(Message, lambda: commit(Message, partial(record_all, outcomes)))
         _note(outcomes[0][0], [outcome for _, outcome in outcomes])
     return [outcome for _, outcome in outcomes]
 

@@ -21,7 +21,7 @@ from .gateways.base import Gateway
 from .linting import Level, marked
 from .models import Provider, Signature, Template
 from .querysets import FIRST_PAUSE
-from .reviewing import Text, ask_review, draft_of, filing_of, rows_of
+from .reviewing import Text, ask_review, draft_of, filing_of, rows_of, store_answer
 from .transactions import commit
 from .types import ReviewEvent
 
@@ -48,10 +48,10 @@ def submit(text: Text) -> None:
         remote_id = _called(text, before, lambda: gateway.submit(draft_of(text)))
     except GatewayUncertain:
         nameless = rows_of(text).filter(status=ReviewStatus.PENDING, remote_id="")
-        nameless.update(poll_at=timezone.now())  # nobody waits for the answer any more
+        store_answer(nameless, poll_at=timezone.now())  # nobody waits for the answer any more
         text.refresh_from_db(using=nameless.db)
         raise
-    rows_of(text).filter(remote_id="").update(remote_id=remote_id, poll_at=timezone.now() + FIRST_PAUSE)
+    store_answer(rows_of(text).filter(remote_id=""), remote_id=remote_id, poll_at=timezone.now() + FIRST_PAUSE)
     text.refresh_from_db(using=rows_of(text).db)
 
 
@@ -71,7 +71,7 @@ def resubmit(text: Text) -> None:
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
     _called(text, before, lambda: gateway.resubmit(draft_of(text)))
     # Asked again whatever the row says: the verdict of before may have been told while the vendor was at it.
-    rows_of(text).filter(remote_id=text.remote_id).update(poll_at=timezone.now() + FIRST_PAUSE)
+    store_answer(rows_of(text).filter(remote_id=text.remote_id), poll_at=timezone.now() + FIRST_PAUSE)
     text.refresh_from_db(using=rows_of(text).db)
 
 
@@ -96,7 +96,7 @@ def delete(text: Text) -> None:
             raise
     # A verdict that came while the vendor was at it is on what is gone.
     gone = {"status": ReviewStatus.DRAFT, "reason": "", "remote_id": "", "poll_at": None, "polls": 0}
-    rows_of(text).filter(remote_id=text.remote_id).update(**gone)
+    store_answer(rows_of(text).filter(remote_id=text.remote_id), **gone)
     text.refresh_from_db(using=rows_of(text).db)
 
 
@@ -179,7 +179,7 @@ def _called(text: Text, before: dict[str, Any], call: Callable[[], T]) -> T:
 
 
 def _put_back(text: Text, before: dict[str, Any]) -> None:
-    rows_of(text).filter(status=text.status, remote_id=text.remote_id).update(**before)
+    store_answer(rows_of(text).filter(status=text.status, remote_id=text.remote_id), **before)
     text.refresh_from_db(using=rows_of(text).db)
 
 

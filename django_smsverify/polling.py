@@ -22,7 +22,7 @@ from .mending import adopt_orphans, deliver_forgotten, give_up_stuck, settle_sil
 from .models import Message, Provider, ReportBatch
 from .querysets import MessageQuerySet
 from .reviewing import Text, ask_review, due_reviews, take_review_turn
-from .transactions import commit
+from .transactions import commit, retry_on_lost_connection
 from .types import Answer, News
 
 logger = logging.getLogger("django_smsverify")
@@ -194,7 +194,10 @@ def _fetching(provider: Provider, gateway: Gateway, due: MessageQuerySet) -> Cal
         try:
             # Stored as it came before anything else is done with it.
             body = gateway.pull_reports().text.replace("\0", " ")
-            found = _read(ReportBatch.objects.primary().create(provider=provider, body=body))
+            batch = retry_on_lost_connection(
+                ReportBatch, lambda: ReportBatch.objects.primary().create(provider=provider, body=body)
+            )
+            found = _read(batch)
         except GatewayError:
             if not brought:
                 due.take_turns(timezone.now())

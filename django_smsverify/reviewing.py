@@ -14,6 +14,7 @@ from .exceptions import GatewayError, TooEarly
 from .gateways.base import Gateway
 from .models import Provider, Signature, Template
 from .signals import review_changed
+from .transactions import retry_on_lost_connection
 from .types import Draft, ReviewEvent
 
 Text = Signature | Template
@@ -99,6 +100,11 @@ def rows_of(text: Text) -> Any:
     return _rows(filing_of(text)).filter(pk=text.pk)
 
 
+def store_answer(rows: Any, **news: Any) -> int:
+    """How many rows there are to hold what a vendor has just answered, which it may not answer again."""
+    return retry_on_lost_connection(rows.model, lambda: int(rows.update(**news)))
+
+
 def _name(gateway: Gateway, provider: Provider, event: ReviewEvent) -> None:
     """Gives the id to the text whose id was in an answer that was lost, when it can be only one."""
     candidates = [text for text in nameless(provider, event.filing) if _is_about(event, text)]
@@ -111,7 +117,7 @@ def _name(gateway: Gateway, provider: Provider, event: ReviewEvent) -> None:
     except GatewayError as error:
         logger.warning("The id %s of %s %s cannot be confirmed: %s", event.remote_id, event.filing, text.pk, error)
         return
-    if _is_about(event, text) and rows.update(remote_id=event.remote_id):
+    if _is_about(event, text) and store_answer(rows, remote_id=event.remote_id):
         text.refresh_from_db(using=rows.db)
         _apply(text, event)
 

@@ -1,18 +1,22 @@
-"""Transactions that are committed when they end, whoever calls, and that are made again when others were in the way."""
+"""Transactions that are committed when they end, whoever calls, and that are made again when others were in the way,
+or, for what nobody can repeat, when the connection was lost."""
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TypeVar
 
-from django.db import OperationalError, models, router, transaction
+from django.db import InterfaceError, OperationalError, models, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .exceptions import InsideTransaction
 
 T = TypeVar("T")
+logger = logging.getLogger("django_smsverify")
 CLASHES = {"40001", "40P01", 1213, 1020}
 """Serialization failure and deadlock: SQLSTATEs of PostgreSQL, error numbers of MySQL and MariaDB."""
 ATTEMPTS, PAUSE = 50, 0.005
@@ -57,6 +61,32 @@ def unclashed(work: Callable[[], T], using: str) -> T:
                 raise
         time.sleep(random.uniform(0, PAUSE * attempt))  # noqa: S311 - a pause, no secret
     return work()
+
+
+def retry_on_lost_connection(model: type[models.Model], work: Callable[[], T]) -> T:
+    """What `work` returns, run once more on a new connection when the one in hand was lost.
+
+    A connection is easily lost while a vendor answers, and the answer cannot be had again. `work` must bear being done
+    twice: a commit may have got through before the connection was lost. Inside a transaction it runs once.
+    """
+    connection = transaction.get_connection(router.db_for_write(model))
+    before = connection.connection
+    try:
+        return work()
+    except (OperationalError, InterfaceError) as error:
+        if connection.in_atomic_block or not _is_lost(connection, before):
+            raise
+        # Without the database's words, which may name its host.
+        name = type(error).__name__
+        logger.warning("The database connection was lost (%s): what happened is stored by a new one.", name)
+        connection.close()
+    return work()
+
+
+def _is_lost(connection: BaseDatabaseWrapper, before: object) -> bool:
+    """Whether a connection has ended; after a rollback that failed Django has closed it, and perhaps opened another."""
+    is_another = before is not None and connection.connection is not before
+    return connection.connection is None or is_another or not connection.is_usable()
 
 
 def _is_clash(error: OperationalError) -> bool:

@@ -1,0 +1,270 @@
+"""The database connection is lost while a vendor answers: what cannot be had again is stored by a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection, transaction
+from sandbox import catalogue
+from sandbox.faults import Fault
+from sandbox.server import Sandbox
+
+from django_smsverify import delivering, filing
+from django_smsverify.exceptions import GatewayRejected
+from django_smsverify.gateways.transport import HTTPTransport
+from django_smsverify.models import Message, Recipient, ReportBatch, Template
+from django_smsverify.polling import poll
+from django_smsverify.sending import send_code, send_message
+from django_smsverify.transactions import retry_on_lost_connection
+from django_smsverify.verifying import verify_code
+
+from .conftest import PHONE, Ear, MakeProvider, Site, add_template, code_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def cut() -> None:
+    """Ends this thread's connection as a server does that is restarted, or a firewall's operator."""
+    connection.ensure_connection()
+    if connection.vendor == "sqlite":
+        return pretend_to_cut()
+    own: Any = connection.connection
+    ends = {
+        "postgresql": ("SELECT pg_terminate_backend(%s, 10000)", lambda: own.info.backend_pid),
+        "mysql": ("KILL %s", lambda: own.thread_id()),
+    }
+    statement, identity = ends[connection.vendor]
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute(statement, [identity()])
+    other.close()
+    return None
+
+
+def pretend_to_cut() -> None:
+    """A file cannot be cut off: each statement fails until the connection is another."""
+    dead = connection.connection
+
+    def fail(execute: Any, *args: Any) -> Any:
+        if connection.connection is dead:
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(*args)
+
+    connection.execute_wrappers.append(fail)
+    connection.is_usable = lambda: connection.connection is not dead  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _as_before(request: pytest.FixtureRequest) -> Any:
+    yield
+    connection.execute_wrappers.clear()
+    connection.__dict__.pop("is_usable", None)
+
+
+@pytest.fixture
+def cutting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Cuts the connection after the answer to each of the next calls, as long as `times` lasts."""
+
+    def arrange(times: int = 1) -> None:
+        send, left = HTTPTransport.send, [None] * times
+
+        def send_and_cut(self: HTTPTransport, *args: Any) -> Any:
+            try:
+                return send(self, *args)
+            finally:
+                if left:
+                    left.pop()
+                    cut()
+
+        monkeypatch.setattr(HTTPTransport, "send", send_and_cut)
+
+    return arrange
+
+
+def rows() -> list[tuple[str, str, bool]]:
+    found = Message.objects.order_by("attempt").values_list("provider__slug", "status", "remote_id")
+    return [(slug, status, bool(remote_id)) for slug, status, remote_id in found]
+
+
+@pytest.mark.parametrize("gateway", ["topthink", "veesing", "apispace", "ihuyi"])
+def test_an_acceptance_is_recorded_with_its_id(
+    gateway: str, vendor: MakeProvider, site: Site, sandbox: Sandbox, cutting: Callable[..., None], log: Ear
+) -> None:
+    vendor(gateway)
+    cutting()
+
+    sent = site.send()
+
+    assert sent.status_code == 202
+    assert rows() == [(gateway, "accepted", True)]
+    (line,) = [line for line in log.lines if "connection was lost" in line]
+    assert "WARNING" in line
+    code = code_in(sandbox.inbox.of(PHONE[3:])[-1].text)
+    assert site.verify(sent.json()["verification_id"], code).status_code == 200
+
+
+@pytest.mark.parametrize("fault", [Fault.status(500), Fault.reset(deliver=True)], ids=["500", "reset"])
+def test_a_doubt_is_recorded(fault: Fault, vendor: MakeProvider, site: Site, sandbox: Sandbox, cutting: Any) -> None:
+    vendor("topthink")
+    sandbox.misbehave("topthink", fault)
+    cutting()
+
+    assert site.send().status_code == 202
+    assert rows() == [("topthink", "unknown", False)]
+
+
+def test_a_refusal_is_recorded_and_the_next_provider_sends(
+    vendor: MakeProvider, site: Site, sandbox: Sandbox, cutting: Any
+) -> None:
+    vendor("topthink", priority=1)
+    vendor("ihuyi", priority=2)
+    sandbox.misbehave("topthink", Fault.status(401))
+    cutting(times=2)
+
+    assert site.send().status_code == 202
+    assert rows() == [("topthink", "not_sent", False), ("ihuyi", "accepted", True)]
+    assert len(sandbox.inbox.of(PHONE[3:])) == 1
+
+
+def test_a_commit_that_got_through_is_not_done_twice(
+    vendor: MakeProvider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is lost after the commit and before the database's answer to it."""
+    vendor("topthink", priority=1)
+    vendor("ihuyi", priority=2)
+    sandbox.misbehave("topthink", Fault.status(401))
+    run = delivering.commit
+
+    def commit_and_lose(model: Any, work: Callable[[], Any]) -> Any:
+        monkeypatch.setattr(delivering, "commit", run)
+        run(model, work)
+        cut()
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(delivering, "commit", commit_and_lose)
+
+    verification = send_code(PHONE, "login")
+
+    assert rows() == [("topthink", "not_sent", False), ("ihuyi", "accepted", True)]
+    (sms,) = sandbox.inbox.of(PHONE[3:])
+    assert verify_code(verification.pk, code_in(sms.text)).verified_at
+
+
+def test_a_batch_is_recorded(vendor: MakeProvider, sandbox: Sandbox, cutting: Any) -> None:
+    template = add_template(vendor("apispace"), "notice", catalogue.NOTICE_TEXT, "")
+    cutting()
+
+    messages = send_message(template, {f"+8613800138{n:03}": {"name": "王先生"} for n in range(3)})
+
+    assert [(message.status, bool(message.remote_id)) for message in messages] == [("accepted", True)] * 3
+    assert rows() == [("apispace", "accepted", True)] * 3
+
+
+def test_a_balance_that_an_acceptance_tells_is_stored(vendor: MakeProvider, site: Site, cutting: Any) -> None:
+    provider = vendor("veesing")
+    cutting()
+
+    assert site.send().status_code == 202
+
+    provider.refresh_from_db()
+    assert provider.balance is not None
+
+
+def test_reports_that_the_vendor_hands_out_once_are_stored(
+    vendor: MakeProvider, sandbox: Sandbox, cutting: Any
+) -> None:
+    vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]})
+    send_code(PHONE, "login")
+    sandbox.flush()
+    Message.objects.update(poll_at=None)
+    cutting()
+
+    assert poll() == {"fetched": 1, "nothing new": 1}
+
+    assert rows() == [("apispace", "delivered", True)]
+    assert not ReportBatch.objects.exists()
+
+
+class TestFiling:
+    @pytest.fixture
+    def template(self, vendor: MakeProvider) -> Template:
+        content, remark = "动态码{code}，请勿转发。", "用于登录 https://www.example.com"
+        return add_template(vendor("topthink"), "register", content, "", status="draft", remark=remark)
+
+    def test_the_id_of_what_was_filed_is_stored(self, template: Template, cutting: Any) -> None:
+        cutting()
+
+        filing.submit(template)
+
+        template.refresh_from_db()
+        assert (template.status, bool(template.remote_id)) == ("pending", True)
+
+    def test_a_refusal_puts_it_back(self, template: Template, sandbox: Sandbox, cutting: Any) -> None:
+        sandbox.misbehave("topthink", Fault.status(401))
+        cutting()
+
+        with pytest.raises(GatewayRejected):
+            filing.submit(template)
+
+        template.refresh_from_db()
+        assert (template.status, template.remote_id) == ("draft", "")
+
+    def test_what_was_deleted_there_is_a_draft_here(self, template: Template, cutting: Any) -> None:
+        filing.submit(template)
+        cutting()
+
+        filing.delete(template)
+
+        template.refresh_from_db()
+        assert (template.status, template.remote_id) == ("draft", "")
+
+
+class TestOnlyWhatWasLostIsDoneAgain:
+    def failing(self, error: Exception) -> tuple[list[int], Callable[[], int]]:
+        tries: list[int] = []
+
+        def work() -> int:
+            tries.append(1)
+            Recipient.objects.create(phone=PHONE)
+            if len(tries) == 1:
+                raise error
+            return len(tries)
+
+        return tries, work
+
+    @pytest.mark.parametrize("error", [OperationalError("database is locked"), InterfaceError("a bug of ours")])
+    def test_an_error_on_a_living_connection_is_told(self, error: Exception) -> None:
+        tries, work = self.failing(error)
+
+        with pytest.raises(type(error)):
+            retry_on_lost_connection(Recipient, work)
+
+        assert len(tries) == 1
+
+    def test_inside_a_transaction_it_is_told(self) -> None:
+        tries, work = self.failing(OperationalError("server closed the connection"))
+
+        def lose() -> int:
+            with transaction.atomic():
+                return retry_on_lost_connection(Recipient, work)
+
+        with pytest.raises(OperationalError):
+            lose()
+
+        assert (len(tries), Recipient.objects.count()) == (1, 0)
+
+    def test_a_connection_that_is_lost_again_is_told(self) -> None:
+        tries = []
+
+        def work() -> None:
+            tries.append(1)
+            cut()
+            Recipient.objects.create(phone=PHONE)
+
+        with pytest.raises((OperationalError, InterfaceError)):
+            retry_on_lost_connection(Recipient, work)
+
+        assert len(tries) == 2
+        connection.close()
