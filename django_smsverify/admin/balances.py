@@ -18,6 +18,8 @@ from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.gateways import gateway_class
 from django_smsverify.models import Provider
 
+from .masking import masked
+
 LEVELS = {
     BalanceState.OK: messages.SUCCESS,
     BalanceState.LOW: messages.WARNING,
@@ -50,7 +52,7 @@ class TellsBalance(admin.ModelAdmin):
     @admin.action(description=_("Ask the vendor for the balance now"), permissions=["change"])
     def ask_balance(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
         for check in balances.check_balances(rows):
-            said = check.error or self.left(check.provider)
+            said = masked(check.error) or self.left(check.provider)
             self.message_user(request, format_html("{}: {}", check.provider, said), LEVELS[check.state])
 
 

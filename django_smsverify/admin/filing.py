@@ -30,6 +30,7 @@ from django_smsverify.reviewing import Text, filing_of, rows_of
 
 from .filing_forms import AdoptForm, FiledForm, kind_of
 from .linting import LintedAdmin
+from .masking import masked
 
 
 class FiledAdmin(LintedAdmin):
@@ -44,6 +45,13 @@ class FiledAdmin(LintedAdmin):
         asked = obj is not None and filing_of(obj) in kind_of(obj.provider).answers_review
         lost = ("lost",) if obj is not None and filing.what_was_lost(obj) else ()
         return (*super().get_readonly_fields(request, obj), *lost, *(("status", "reason") if asked else ()))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row of a page, the reason masked; saved are only fields that the operator has changed."""
+        text = super().get_object(request, object_id, from_field)
+        if text is not None:
+            text.reason = masked(text.reason)
+        return text
 
     @admin.display(description=_("what to do"))
     def lost(self, text: Text) -> str:
@@ -139,7 +147,7 @@ class FiledAdmin(LintedAdmin):
             except (FilingRefused, GatewayError, ImproperlyConfigured) as error:
                 level = messages.WARNING if isinstance(error, GatewayUncertain) else messages.ERROR
                 words = " — ".join(filter(None, [_told(error), _to_do(error, text)]))
-                self.message_user(request, f"{_named(text)}: {words}", level)
+                self.message_user(request, f"{_named(text)}: {masked(words)}", level)
             else:
                 self.log_change(request, text, str(done))
                 level = messages.SUCCESS

@@ -29,6 +29,7 @@ from .balances import TellsBalance
 from .deleting import KeptByRecords
 from .destinations import destination_of, may_change_destination, tell_of_change
 from .lookups import filtered_by
+from .masking import masked
 
 CREDENTIAL, OPTION = "credential_", "option_"
 
@@ -205,7 +206,7 @@ class ProviderAdmin(TellsBalance, KeptByRecords):
         if found is None:
             return gettext("closed: in use")
         when = timezone.localtime(datetime.fromtimestamp(found.until, UTC)).strftime("%H:%M:%S")
-        facts = {"count": found.trips, "when": when, "why": found.why}
+        facts = {"count": found.trips, "when": when, "why": masked(found.why)}
         if found.is_resting:
             return gettext("open: left alone until %(when)s (pause %(count)d): %(why)s") % facts
         return gettext("open: the next SMS tries it (after pause %(count)d): %(why)s") % facts

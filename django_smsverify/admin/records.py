@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import Any, cast
 from uuid import UUID
@@ -24,9 +23,13 @@ from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, R
 from .batches import BatchFilter, counted
 from .costs import CostsPage
 from .lookups import filtered_by
+from .masking import masked, masked_column
 
-NUMBER = re.compile(r"\d(?:[\s().+-]{0,2}\d){6,}")
-"""What may be a phone number, however it is written."""
+ERROR = (masked_column(Message, "error_code"), masked_column(Message, "error_message"))
+OUTCOME = (masked_column(DeliveryReport, "code"), masked_column(DeliveryReport, "detail"))
+CONTENT = masked_column(Reply, "content")
+PROBLEMS = masked_column(ReportBatch, "problems")
+"""What vendors and people have written."""
 
 
 class ReadOnly:
@@ -115,8 +118,7 @@ class MessageInline(ReadOnly, admin.TabularInline):
         "provider",
         "status",
         "error_reason",
-        "error_code",
-        "error_message",
+        *ERROR,
         "segments",
         "cost",
     )
@@ -128,7 +130,7 @@ class MessageInline(ReadOnly, admin.TabularInline):
 
 class DeliveryReportInline(ReadOnly, admin.TabularInline):
     model = DeliveryReport
-    fields = ("received_at", "occurred_at", "outcome", "code", "detail", "source")
+    fields = ("received_at", "occurred_at", "outcome", *OUTCOME, "source")
     readonly_fields = fields
     ordering = ("received_at",)
     extra = 0
@@ -136,7 +138,7 @@ class DeliveryReportInline(ReadOnly, admin.TabularInline):
 
 class ReplyInline(ReadOnly, admin.TabularInline):
     model = Reply
-    fields = ("received_at", "occurred_at", "content")
+    fields = ("received_at", "occurred_at", CONTENT)
     readonly_fields = fields
     ordering = ("received_at",)
     extra = 0
@@ -215,8 +217,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "status",
         "remote_id",
         "error_reason",
-        "error_code",
-        "error_message",
+        *ERROR,
         "segments",
         "price",
         "cost",
@@ -235,7 +236,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
 
 @admin.register(DeliveryReport)
 class DeliveryReportAdmin(ProviderRecordAdmin):
-    list_display = ("masked_phone", "provider", "outcome", "code", "source", "occurred_at", "received_at")
+    list_display = ("masked_phone", "provider", "outcome", OUTCOME[0], "source", "occurred_at", "received_at")
     # Without a message: about one that is not known here.
     list_filter = ("outcome", ("message", admin.EmptyFieldListFilter), "provider", "received_at")
     fields = (
@@ -244,8 +245,7 @@ class DeliveryReportAdmin(ProviderRecordAdmin):
         "message",
         "remote_id",
         "outcome",
-        "code",
-        "detail",
+        *OUTCOME,
         "source",
         "occurred_at",
         "received_at",
@@ -255,9 +255,9 @@ class DeliveryReportAdmin(ProviderRecordAdmin):
 
 @admin.register(Reply)
 class ReplyAdmin(ProviderRecordAdmin):
-    list_display = ("masked_phone", "provider", "content", "occurred_at", "received_at")
+    list_display = ("masked_phone", "provider", CONTENT, "occurred_at", "received_at")
     list_filter = ("provider", "received_at")
-    fields = ("masked_phone", "provider", "message", "remote_id", "content", "occurred_at", "received_at")
+    fields = ("masked_phone", "provider", "message", "remote_id", CONTENT, "occurred_at", "received_at")
     readonly_fields = fields
 
 
@@ -265,10 +265,10 @@ class ReplyAdmin(ProviderRecordAdmin):
 class ReportBatchAdmin(admin.ModelAdmin):
     """Fetched reports of which a part could not be read; deleted by whoever has looked into them."""
 
-    list_display = ("provider", "received_at", "problems")
+    list_display = ("provider", "received_at", PROBLEMS)
     list_filter = ("provider", "received_at")
     list_select_related = ("provider",)
-    fields = ("provider", "received_at", "problems", "masked_body")
+    fields = ("provider", "received_at", PROBLEMS, "masked_body")
     readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -282,9 +282,4 @@ class ReportBatchAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("body"))
     def masked_body(self, row: ReportBatch) -> str:
-        return NUMBER.sub(_masked, row.body)
-
-
-def _masked(number: re.Match[str]) -> str:
-    digits = re.sub(r"\D", "", number[0])
-    return f"{digits[-11:-8]}****{digits[-4:]}"
+        return masked(row.body)

@@ -12,12 +12,13 @@ from django_smsverify.models import Signature, Template
 from .deleting import KeptByRecords
 from .filing import FiledAdmin
 from .filing_forms import AdoptTemplateForm, SignatureField
+from .masking import masked_column
 from .sending import SendsToMany
 
 
 @admin.register(Signature)
 class SignatureAdmin(FiledAdmin):
-    list_display = ("__str__", "provider", "remote_id", "status", "reason")
+    list_display = ("__str__", "provider", "remote_id", "status", masked_column(Signature, "reason"))
     list_filter = ("provider", "status")
     list_select_related = ("provider",)
     search_fields = ("text", "remote_id")
@@ -28,7 +29,16 @@ class TemplateAdmin(SendsToMany, FiledAdmin, KeptByRecords):
     adopt_form = AdoptTemplateForm
     actions = (*FiledAdmin.actions, "send_to_many")
     kept_by = ("messages",)
-    list_display = ("name", "purpose", "provider", "signature", "remote_id", "status", "reason", "is_active")
+    list_display = (
+        "name",
+        "purpose",
+        "provider",
+        "signature",
+        "remote_id",
+        "status",
+        masked_column(Template, "reason"),
+        "is_active",
+    )
     list_filter = ("provider", "status", "is_active", "purpose")
     list_select_related = ("provider", "signature")
     search_fields = ("name", "purpose", "content", "remote_id")

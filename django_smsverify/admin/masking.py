@@ -1,0 +1,43 @@
+"""Phone numbers in what people and vendors write, masked wherever the admin shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+
+BETWEEN = r"[\s().,+/_·\-‐-―－．，（）\u200b-\u200f\u2060\ufeff]"
+"""What people write between the digits of a number, and what address books copy along."""
+BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+NUMBER = re.compile(
+    # An address is what a vendor does not let in, a date is when it happened: neither is a number.
+    rf"(?P<kept>(?<![\d.]){BYTE}(?:\.{BYTE}){{3}}(?!\.?\d)|(?<!\d)20[0-9]{{2}}-[01][0-9]-[0-3][0-9](?!\d))"
+    rf"|\d(?:{BETWEEN}{{0,3}}\d){{6,}}"
+)
+"""What may be a phone number, however it is written."""
+
+
+def masked(words: str) -> str:
+    """Free text with all but the ends of each number hidden."""
+    return NUMBER.sub(_masked, words)
+
+
+def _masked(number: re.Match[str]) -> str:
+    if number["kept"]:
+        return number[0]
+    digits = re.sub(r"\D", "", number[0])
+    return f"{digits[-11:-8]}****{digits[-4:]}"
+
+
+def masked_column(model: type[models.Model], name: str) -> Callable[[Any], str | None]:
+    """A column of free text for a list or a page, under the field's own name."""
+
+    @admin.display(description=model._meta.get_field(name).verbose_name)
+    def column(row: Any) -> str | None:
+        return masked(getattr(row, name)) or None
+
+    column.__name__ = name  # the CSS class of the column
+    return column

@@ -1,0 +1,188 @@
+"""No page of the admin shows a phone number that stands in somebody's words."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
+from django.db import models
+from django.test import Client
+
+from django_smsverify.admin.masking import masked
+from django_smsverify.exceptions import GatewayRejected
+from django_smsverify.gateways.base import Gateway
+from django_smsverify.models import (
+    DeliveryReport,
+    Message,
+    Provider,
+    Recipient,
+    Reply,
+    ReportBatch,
+    Signature,
+    Template,
+    Verification,
+)
+
+from .conftest import CODE_TEXT, PHONE, MakeProvider, add_template
+from .test_admin import page
+from .test_models import rows_of
+
+pytestmark = pytest.mark.django_db
+
+SPELLINGS = [
+    "13800138000",
+    "+86 138-0013-8000",
+    "138 0013 8000",
+    "１３８００１３８０００",
+    "138\u200b0013\u200b8000",
+    "138，0013，8000",
+]
+OURS = {"phone", "status", "outcome", "source", "purpose", "batch", "error_reason", "fingerprint", "key_id", "nonce"}
+"""What the app writes itself."""
+OPERATORS = {"name", "slug", "gateway", "base_url", "text", "remark", "content", "webhook_secret", "balance_alarm"}
+"""What the operator writes; `content` is the sender's where it stands on a reply."""
+IDS = {"remote_id"}
+MODELS = (Provider, Signature, Template, Recipient, Verification, Message, DeliveryReport, Reply, ReportBatch)
+
+
+def planted(model: type[models.Model]) -> set[str]:
+    """The columns of a model that hold other people's words."""
+    kinds = (models.CharField, models.TextField, models.JSONField)
+    named = {field.name for field in model._meta.fields if isinstance(field, kinds) and not field.choices}
+    theirs = named - OURS - IDS - (OPERATORS if model in (Provider, Signature, Template) else set())
+    return theirs - {"credentials", "options", "variables", "values", "previous_webhook_secret"}
+
+
+def test_the_columns_with_other_peoples_words_are_these() -> None:
+    assert {model.__name__: planted(model) for model in MODELS if planted(model)} == {
+        "Signature": {"reason"},
+        "Template": {"reason"},
+        "Message": {"error_code", "error_message"},
+        "DeliveryReport": {"code", "detail", "payload"},
+        "Reply": {"content", "payload"},
+        "ReportBatch": {"body", "problems"},
+    }
+
+
+@pytest.fixture
+def rows(memory: MakeProvider) -> list[models.Model]:
+    provider = memory()
+    texts = [provider.signatures.get(), provider.templates.get()]
+    batch = ReportBatch.objects.create(provider=provider, body="", problems="row 1")
+    return [provider, *texts, *rows_of(provider), batch]
+
+
+def plant(rows: list[models.Model], words: str) -> None:
+    for row in rows:
+        model = type(row)
+        news: dict[str, Any] = dict.fromkeys(planted(model), words)
+        news |= {"payload": {"mobile": words}} if "payload" in news else {}
+        if news:
+            model._default_manager.update(**news)
+
+
+def assert_masked(client: Client, url: str, spelling: str, **query: str) -> str:
+    html = client.get(url, query, follow=True).content.decode()
+    plain = "".join(str(int(c)) if c.isdigit() else c for c in html)
+    assert spelling not in html, f"{url} shows {spelling}"
+    assert PHONE[3:] not in plain, url
+    return html
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_no_page_shows_a_number_in_words(spelling: str, rows: list[models.Model], admin_client: Client) -> None:
+    plant(rows, f"号码{spelling}欠费 E42")
+
+    shown = 0
+    for row in rows:
+        for url in (page(type(row)), *(page(row, name) for name in ("change", "history", "delete"))):
+            shown += assert_masked(admin_client, url, spelling).count("E42")
+    for model in (Message, Reply, DeliveryReport):
+        model._default_manager.update(remote_id="V1")
+        assert "1 result" in assert_masked(admin_client, page(model), spelling, q="V1")
+    assert_masked(admin_client, "/admin/", spelling)
+
+    assert shown >= 14, "the words are there"
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_who_may_only_look_sees_no_number_either(spelling: str, rows: list[models.Model], client: Client) -> None:
+    plant(rows, f"号码{spelling}欠费 E42")
+    user = User.objects.create_user("looker", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(user)
+
+    for row in rows:
+        for url in (page(type(row)), page(row, "change")):
+            assert_masked(client, url, spelling)
+
+
+def test_a_reason_that_nobody_changes_is_stored_as_it_was(memory: MakeProvider, admin_client: Client) -> None:
+    template = memory().templates.get()
+    Template.objects.update(reason="号码13800138000欠费")
+    url = page(template, "change")
+    form = admin_client.get(url).context["adminform"].form  # type: ignore[attr-defined]
+    assert form.initial["reason"] == "号码138****8000欠费"
+    posted = {name: "" if value is None else value for name, value in form.initial.items()}
+    posted |= {"name": "Another", "variables": "{}", "is_active": "on"}
+
+    assert admin_client.post(url, posted).status_code == 302
+
+    template.refresh_from_db()
+    assert (template.name, template.reason) == ("Another", "号码13800138000欠费")
+
+
+def test_what_a_vendor_says_to_an_operator_is_masked(
+    vendor: MakeProvider, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = vendor("topthink")
+    add_template(provider, "register", CODE_TEXT, "238", status="pending")
+
+    def refuse(*args: Any) -> Any:
+        raise GatewayRejected("请联系 139-0013-9000", error_code="7")
+
+    monkeypatch.setattr(Gateway, "ask_review", refuse)
+    action = {"action": "fetch", "_selected_action": [Template.objects.get(remote_id="238").pk]}
+    html = admin_client.post(page(Template), action, follow=True).content.decode()
+
+    assert "请联系 139****9000" in html
+
+
+def test_why_a_circuit_is_open_is_masked(memory: MakeProvider, admin_client: Client) -> None:
+    provider = memory()
+    cache.set(f"smsverify:circuit:open:{provider.pk}", (time.time() + 60, 1, "请联系 13900139000"))
+
+    for url in (page(Provider), page(provider, "change")):
+        html = admin_client.get(url).content.decode()
+        assert "139****9000" in html
+        assert "13900139000" not in html
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "IP受限 192.168.100.101，请加白名单",
+        "2026-11-21 08:00:00 E42",
+        "HTTP 503: gateway",
+        "代码 isv.123456",
+    ],
+)
+def test_what_is_no_number_stays(words: str) -> None:
+    assert masked(words) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("2026-11-21 13800138000", "2026-11-21 138****8000"),
+        ("from 10.0.0.1: 13800138000.", "from 10.0.0.1: 138****8000."),
+        ("138.0013.8000", "138****8000"),
+        ("0086 138 0013 8000 和 010-12345678", "138****8000 和 010****5678"),
+        ("+86（138）0013—8000", "+138****8000"),
+    ],
+)
+def test_what_may_be_a_number_is_masked(words: str, shown: str) -> None:
+    assert masked(words) == shown
