@@ -17,8 +17,9 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import DatabaseError
+from django.db import DatabaseError, connections, router
 
+from .charsets import REPLACEMENT, narrow_columns
 from .conf import KEYS, Key, conf, written
 from .exceptions import InvalidGateway
 from .gateways import gateway_class
@@ -235,6 +236,38 @@ def check_development_gateways(databases: Sequence[str] | None = None, **kwargs:
         )
         for name in names
     ]
+
+
+@register(Tags.database)
+def check_character_sets(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """MySQL and MariaDB can store every character, emoji among them."""
+    messages: list[CheckMessage] = []
+    for alias in databases or ():
+        connection = connections[alias]
+        if connection.vendor == "mysql" and router.allow_migrate_model(alias, Provider):
+            try:
+                messages += _too_narrow(alias, narrow_columns(connection))
+            except DatabaseError:
+                continue  # Django's own checks say so
+    return messages
+
+
+def _too_narrow(alias: str, narrow: Mapping[str, str]) -> Iterable[CheckMessage]:
+    if not narrow:
+        return
+    places = {column if column.startswith("@@") else column.partition(".")[0]: name for column, name in narrow.items()}
+    tables = [place for place in places if not place.startswith("@@")]
+    todo = [f"ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4;" for table in tables]
+    if "@@character_set_database" in narrow:
+        todo.append(f"ALTER DATABASE {connections[alias].settings_dict['NAME']} CHARACTER SET utf8mb4;")
+    if "@@character_set_client" in narrow:
+        todo.append(f'Set DATABASES["{alias}"]["OPTIONS"]["charset"] to "utf8mb4".')
+    named = ", ".join(f"{place} is {name}" for place, name in places.items())
+    yield checks.Warning(
+        f'The database "{alias}" cannot store every character, such as an emoji in a reply: {named}.',
+        hint=f"What it cannot store is replaced by “{REPLACEMENT}”. {' '.join(todo)} Then restart the site.",
+        id="smsverify.W012",
+    )
 
 
 def _is_local(alias: str) -> bool:

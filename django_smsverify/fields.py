@@ -1,4 +1,5 @@
-"""Model fields: a number as E.164, and a dict that is encrypted at rest and decrypted only when it is looked at."""
+"""Model fields: a number as E.164, a dict that is encrypted at rest and decrypted only when it is looked at, and text
+that is checked, or made fit, for a database that has no emoji."""
 
 from __future__ import annotations
 
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import connections, models, router
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from .charsets import is_storable, storable
 from .conf import conf
 from .exceptions import UndecryptableValue
 from .phones import E164
@@ -122,3 +126,48 @@ class PhoneField(models.CharField):
 
     def from_db_value(self, value: str, expression: object, connection: object) -> E164:
         return E164(value)
+
+
+class _Checked:
+    """Text of an operator: a form says what the database cannot store. Migrations know it as Django's own field."""
+
+    def deconstruct(self: Any) -> Any:
+        name, _path, args, kwargs = super().deconstruct()  # type: ignore[misc]
+        return name, f"django.db.models.{self.get_internal_type()}", args, kwargs
+
+    def validate(self: Any, value: Any, model_instance: Any) -> None:
+        super().validate(value, model_instance)  # type: ignore[misc]
+        connection = connections[router.db_for_write(self.model)]
+        if isinstance(value, str) and not is_storable(value, connection, _column_of(self)):
+            raise ValidationError(
+                _("The database cannot store an emoji here: take it out, or see `manage.py check --database default`."),
+                code="character",
+            )
+
+
+class _Vendors(_Checked):
+    """Text of a vendor or of a phone's owner: what cannot be stored is replaced, so that the row is not lost."""
+
+    def get_db_prep_value(self: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
+        value = super().get_db_prep_value(value, connection, prepared)  # type: ignore[misc]
+        return storable(value, connection, _column_of(self)) if isinstance(value, str) else value
+
+
+def _column_of(field: Any) -> str:
+    return f"{field.model._meta.db_table}.{field.column}"
+
+
+class CheckedCharField(_Checked, models.CharField):
+    """A short text of an operator."""
+
+
+class CheckedTextField(_Checked, models.TextField):
+    """A long text of an operator."""
+
+
+class VendorCharField(_Vendors, models.CharField):
+    """A vendor's id or code."""
+
+
+class VendorTextField(_Vendors, models.TextField):
+    """What a vendor or the owner of a phone has written."""

@@ -204,7 +204,7 @@ def _adopt(text: Text, event: ReviewEvent) -> None:
         text.name = event.name or text.name
         _adopt_content(text, event.text)
     try:
-        text.full_clean()
+        text.full_clean(exclude={"reason"})
     except ValidationError as error:
         words = gettext("The vendor's text cannot be stored: %(text)s — %(why)s")
         raise FilingRefused(words % {"text": event.text, "why": " ".join(error.messages)}) from None

@@ -119,7 +119,8 @@ def _remote_ids(alike: list[Named]) -> dict[str, Any]:
     """The vendor's id of each message, where it gave one; of all in one statement."""
     if len({remote_id for _, remote_id in alike}) == 1:
         return {"remote_id": alike[0][1]} if alike[0][1] else {}
-    given = [When(pk=message.pk, then=Value(remote_id)) for message, remote_id in alike if remote_id]
+    column = Message._meta.get_field("remote_id")
+    given = [When(pk=message.pk, then=Value(remote_id, column)) for message, remote_id in alike if remote_id]
     return {"remote_id": Case(*given, default=F("remote_id"))}
 
 

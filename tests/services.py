@@ -3,6 +3,7 @@
 TEST_DATABASE   sqlite, a file of its own (default)
                 postgresql://postgres@127.0.0.1:5432
                 mysql://root@localhost?unix_socket=/run/mysqld/mysqld.sock   (MySQL, MariaDB)
+                … &charset=utf8mb3   connection and tables that have no emoji; &tables=utf8mb3: the tables alone
 TEST_ISOLATION  "read committed" (default) or "repeatable read"; SQLite knows neither
 TEST_CACHE      locmem (default)
                 redis://127.0.0.1:6379/15   each test empties this database of the server
@@ -23,6 +24,8 @@ ELSEWHERE = (DATABASE, CACHE) != ("sqlite", "locmem")
 """Whether this run repeats, on other services, what SQLite and LocMem have shown."""
 CONNECTIONS = 200 if DATABASE == "sqlite" else 40
 """How many threads may have a connection at once; servers admit a hundred or so, of all who use them."""
+HAS_EMOJI = "utf8mb3" not in DATABASE
+"""Whether the database stores every character; the tests that want each one back are skipped where it does not."""
 NAME = f"django_smsverify_tests_{os.getpid()}"
 
 
@@ -39,7 +42,7 @@ def database(where: str = DATABASE, isolation: str = ISOLATION) -> dict[str, Any
         "PASSWORD": unquote(url.password or ""),
         "HOST": url.hostname or "",
         "PORT": str(url.port or ""),
-        "OPTIONS": {**options, **dict(parse_qsl(url.query))},
+        "OPTIONS": {**options, **{name: value for name, value in parse_qsl(url.query) if name != "tables"}},
         "TEST": {"NAME": NAME, **charset(url)},
     }
 
@@ -73,7 +76,9 @@ def pose_as_mysqlclient() -> None:
 
 
 def charset(url: SplitResult) -> dict[str, str]:
-    return {"CHARSET": "utf8mb4"} if url.scheme == "mysql" else {}
+    """That of the tables: as the address says, else that of the connection."""
+    asked = dict(parse_qsl(url.query))
+    return {"CHARSET": asked.get("tables") or asked.get("charset") or "utf8mb4"} if url.scheme == "mysql" else {}
 
 
 def cache(where: str = CACHE) -> dict[str, str]:

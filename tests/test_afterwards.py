@@ -15,6 +15,7 @@ from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply
 from django_smsverify.polling import poll
 
+from . import services
 from .conftest import PHONE, MakeProvider, Site, add_template
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,7 +98,8 @@ def test_a_reply_reaches_the_site(
     sandbox.flush()
 
     reply = Reply.objects.get()
-    assert (reply.provider, reply.message, reply.content) == (provider, Message.objects.get(), "谢谢 😀\n再见")
+    kept = "谢谢 😀\n再见" if services.HAS_EMOJI else "谢谢 \ufffd\n再见"
+    assert (reply.provider, reply.message, reply.content) == (provider, Message.objects.get(), kept)
 
 
 @pytest.mark.parametrize(("approved", "status"), [(True, ReviewStatus.APPROVED), (False, ReviewStatus.REJECTED)])

@@ -22,8 +22,9 @@ LAYERS = {
             "enums exceptions failures types",
             "conf characters phones codes console texts linting request_body",
             "gateways",
-            "fields querysets models transactions migrations",
-            "signals shared_cache throttling circuits balances routing matching recording handover delivering waiting dispatch "
+            "charsets fields querysets models transactions migrations",
+            "signals shared_cache throttling circuits balances routing matching recording handover delivering waiting "
+            "dispatch "
             "tasks pacing runs mailing recipients sending verifying hearing reviewing filing mending polling costs",
             "client_address serializers views webhooks urls admin checks site_checks openapi apps management",
         ]

@@ -30,10 +30,11 @@ from django_smsverify.reviewing import Text, filing_of, rows_of
 
 from .filing_forms import AdoptForm, FiledForm, kind_of
 from .linting import LintedAdmin
+from .lookups import SearchesWhatIsStored
 from .masking import masked
 
 
-class FiledAdmin(LintedAdmin):
+class FiledAdmin(LintedAdmin, SearchesWhatIsStored):
     """What vendors review: where they can be asked, their word counts, and elsewhere the operator's."""
 
     form = FiledForm

@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
+from django.db import connections
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from django_smsverify.charsets import storable
 
 FILTERS_ASK = {"", "exact", "id__exact", "in", "isnull", "isempty", "gte", "lt"}
 """The lookups that Django's own filters put behind the name of a field."""
@@ -20,3 +25,14 @@ def filtered_by(admin: ModelAdmin[Any], lookup: str) -> bool:
     filters = {getattr(entry, "parameter_name", entry) for entry in named}
     field, _, asked = lookup.partition("__")
     return field in filters and asked in FILTERS_ASK
+
+
+class SearchesWhatIsStored(ModelAdmin):
+    """Looks for text as its column holds it: a MySQL without emoji refuses to compare with one."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        column = f"{self.opts.db_table}.{self.search_fields[0]}"
+        words = storable(search_term, connections[queryset.db], column)
+        return super().get_search_results(request, queryset, words)

@@ -28,7 +28,7 @@ from django_smsverify.types import Credential, Option
 from .balances import TellsBalance
 from .deleting import KeptByRecords
 from .destinations import destination_of, may_change_destination, tell_of_change
-from .lookups import filtered_by
+from .lookups import SearchesWhatIsStored, filtered_by
 from .masking import masked
 
 CREDENTIAL, OPTION = "credential_", "option_"
@@ -139,7 +139,7 @@ def _option_field(option: Option, value: str | None) -> forms.Field:
 
 
 @admin.register(Provider)
-class ProviderAdmin(TellsBalance, KeptByRecords):
+class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
     kept_by = ("messages", "reports", "replies")
     list_display = ("name", "gateway", "is_active", "priority", "weight", "circuit", "price", "left")
     list_filter = ("gateway", "is_active")

@@ -19,7 +19,7 @@ from urllib3.util import parse_url
 from django_smsverify.conf import conf
 from django_smsverify.enums import Alarm, Billing
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
-from django_smsverify.fields import EncryptedDictField
+from django_smsverify.fields import CheckedCharField, EncryptedDictField
 from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import PROXY, Gateway
 from django_smsverify.gateways.hosts import Objection, objection
@@ -68,7 +68,7 @@ def _address_problem(url: str) -> StrOrPromise | None:
 class Provider(models.Model):
     """One configured account at a gateway."""
 
-    name = models.CharField(_("name"), max_length=100)
+    name = CheckedCharField(_("name"), max_length=100)
     slug = models.SlugField(_("slug"), unique=True, help_text=_("Part of the webhook URL."))
     gateway = models.CharField(_("gateway"), max_length=64)
     credentials = EncryptedDictField(_("credentials"))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import codes, phones
 from django_smsverify.enums import DeliveryOutcome, MessageStatus, Reason, ReportSource
 from django_smsverify.exceptions import AlreadyUsed, CodeExpired, CodeRejected, TooManyAttempts
-from django_smsverify.fields import EncryptedDictField, PhoneField
+from django_smsverify.fields import EncryptedDictField, PhoneField, VendorCharField, VendorTextField
 from django_smsverify.models.accounts import Provider
 from django_smsverify.models.texts import Polled, Template
 from django_smsverify.querysets import MAX_CLOCK_SKEW, MessageQuerySet, RowQuerySet, VerificationQuerySet
@@ -137,11 +137,11 @@ class Message(Polled):
         help_text=_("When it was handed over, in yuan."),
     )
     cost = models.DecimalField(_("cost"), max_digits=10, decimal_places=4, null=True, blank=True)
-    remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
+    remote_id = VendorCharField(_("id at the vendor"), max_length=64, blank=True)
     status = models.CharField(_("status"), max_length=16, choices=MessageStatus.choices, default=MessageStatus.QUEUED)
     error_reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices, blank=True)
-    error_code = models.CharField(_("vendor's code"), max_length=64, blank=True)
-    error_message = models.TextField(_("vendor's words"), blank=True)
+    error_code = VendorCharField(_("vendor's code"), max_length=64, blank=True)
+    error_message = VendorTextField(_("vendor's words"), blank=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("handed over at"), null=True, blank=True)
@@ -184,11 +184,11 @@ class DeliveryReport(models.Model):
         verbose_name=_("message"),
         db_index=False,
     )
-    remote_id = models.CharField(_("id at the vendor"), max_length=64)
+    remote_id = VendorCharField(_("id at the vendor"), max_length=64)
     phone = PhoneField(_("phone"))
     outcome = models.CharField(_("outcome"), max_length=16, choices=DeliveryOutcome.choices)
-    code = models.CharField(_("vendor's code"), max_length=64, blank=True)
-    detail = models.TextField(_("detail"), blank=True)
+    code = VendorCharField(_("vendor's code"), max_length=64, blank=True)
+    detail = VendorTextField(_("detail"), blank=True)
     occurred_at = models.DateTimeField(_("occurred at"), null=True, blank=True)
     received_at = models.DateTimeField(_("received at"), default=timezone.now)
     source = models.CharField(_("source"), max_length=8, choices=ReportSource.choices)
@@ -223,9 +223,9 @@ class Reply(models.Model):
     message = models.ForeignKey(
         Message, models.SET_NULL, null=True, blank=True, related_name="replies", verbose_name=_("message")
     )
-    remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
+    remote_id = VendorCharField(_("id at the vendor"), max_length=64, blank=True)
     phone = PhoneField(_("phone"))
-    content = models.TextField(_("content"))
+    content = VendorTextField(_("content"))
     occurred_at = models.DateTimeField(_("occurred at"), null=True, blank=True)
     received_at = models.DateTimeField(_("received at"), default=timezone.now)
     payload = models.JSONField(_("payload"), default=dict)
@@ -255,8 +255,8 @@ class ReportBatch(models.Model):
     """
 
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="report_batches", verbose_name=_("provider"))
-    body = models.TextField(_("body"))
-    problems = models.TextField(_("problems"), blank=True)
+    body = VendorTextField(_("body"))
+    problems = VendorTextField(_("problems"), blank=True)
     received_at = models.DateTimeField(_("received at"), default=timezone.now)
 
     objects = RowQuerySet.as_manager()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import texts
 from django_smsverify.enums import ReviewStatus
 from django_smsverify.exceptions import InvalidGateway
+from django_smsverify.fields import CheckedCharField, CheckedTextField, VendorCharField, VendorTextField
 from django_smsverify.gateways import gateway_class
 from django_smsverify.linting import Finding, TextRules, lint_content, lint_signature
 from django_smsverify.models.accounts import Provider
@@ -50,11 +51,11 @@ class Signature(Polled):
     """An approved sender name 【…】."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="signatures", verbose_name=_("provider"))
-    text = models.CharField(_("text"), max_length=30, help_text=_("Without brackets."))
-    remark = models.CharField(_("remark"), max_length=255, blank=True)
-    remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
+    text = CheckedCharField(_("text"), max_length=30, help_text=_("Without brackets."))
+    remark = CheckedCharField(_("remark"), max_length=255, blank=True)
+    remote_id = VendorCharField(_("id at the vendor"), max_length=64, blank=True)
     status = models.CharField(_("review"), max_length=16, choices=ReviewStatus.choices, default=ReviewStatus.DRAFT)
-    reason = models.TextField(_("reason"), blank=True)
+    reason = VendorTextField(_("reason"), blank=True)
 
     objects = PolledQuerySet.as_manager()
 
@@ -94,8 +95,8 @@ class Template(Polled):
         validators=[purpose_validator],
         help_text=_("Such as login or reset-password."),
     )
-    name = models.CharField(_("name"), max_length=100)
-    content = models.TextField(
+    name = CheckedCharField(_("name"), max_length=100)
+    content = CheckedTextField(
         _("content"),
         help_text=_(
             "The approved text without the signature, its placeholders in braces: "
@@ -108,10 +109,10 @@ class Template(Polled):
         blank=True,
         help_text=_('Our names to the vendor\'s where they differ: {"code": "yzm"}'),
     )
-    remark = models.CharField(_("remark"), max_length=255, blank=True)
-    remote_id = models.CharField(_("id at the vendor"), max_length=64, blank=True)
+    remark = CheckedCharField(_("remark"), max_length=255, blank=True)
+    remote_id = VendorCharField(_("id at the vendor"), max_length=64, blank=True)
     status = models.CharField(_("review"), max_length=16, choices=ReviewStatus.choices, default=ReviewStatus.DRAFT)
-    reason = models.TextField(_("reason"), blank=True)
+    reason = VendorTextField(_("reason"), blank=True)
     is_active = models.BooleanField(_("active"), default=True)
 
     objects = TemplateQuerySet.as_manager()

@@ -1,0 +1,58 @@
+"""Which characters a database can store: MySQL's older character sets have no emoji.
+
+A database says so only when it is asked, and it is asked only about text that has such characters; other databases
+store them all. What is found holds for as long as the process lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+WHOLE = ("utf8mb4", "utf16", "utf16le", "utf32", "gb18030")
+"""MySQL's character sets that have every character."""
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+LAST = "\uffff"
+"""The last character of those that utf8mb3 has."""
+
+_narrow: dict[tuple[str, str], Mapping[str, str]] = {}
+
+
+def narrow_columns(connection: BaseDatabaseWrapper) -> Mapping[str, str]:
+    """The character sets of our text columns that have no emoji, by table and column, and of the connection.
+
+    Those of the connection and, where there is no table of ours yet, of the database stand under their variables.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT CONCAT(table_name, '.', column_name), character_set_name FROM information_schema.columns "
+            "WHERE table_schema = DATABASE() AND table_name LIKE 'smsverify\\_%' AND character_set_name IS NOT NULL"
+        )
+        found = dict(cursor.fetchall())
+        cursor.execute("SELECT @@character_set_client, @@character_set_database")
+        client, database = cursor.fetchone()
+    found |= {"@@character_set_client": client} | ({} if found else {"@@character_set_database": database})
+    return {column: charset for column, charset in sorted(found.items()) if charset not in WHOLE}
+
+
+def is_storable(text: str, connection: BaseDatabaseWrapper, column: str) -> bool:
+    """Whether a column, named as `table.column`, holds every character of a text."""
+    if connection.vendor != "mysql" or not text or max(text) <= LAST:
+        return True
+    key = connection.alias, str(connection.settings_dict["NAME"])
+    if key not in _narrow:
+        _narrow[key] = narrow_columns(connection)
+    return not {"@@character_set_client", column} & _narrow[key].keys()
+
+
+def storable(text: str, connection: BaseDatabaseWrapper, column: str) -> str:
+    """The text with a replacement for each character that the column does not hold."""
+    if is_storable(text, connection, column):
+        return text
+    return "".join(REPLACEMENT if character > LAST else character for character in text)
+
+
+def forget() -> None:
+    """Asks the databases anew: for tests that change them."""
+    _narrow.clear()
