@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from .characters import plain
-from .types import Secret
+from .masked import Secret
 
 SALT = "django_smsverify.codes"
 

@@ -22,10 +22,10 @@ from .exceptions import (
 from .gateways import gateway_class
 from .gateways.base import Outcome
 from .handover import hand_over
+from .masked import PerNumber, Secret
 from .models import Message, Provider, Template, Verification
 from .recording import record, record_all, withdraw
 from .transactions import commit, retry_on_lost_connection
-from .types import PerNumber, Secret
 
 LEAST_LIFE = timedelta(seconds=60)
 """A code that is about to expire is not worth an SMS."""

@@ -20,8 +20,8 @@ from django.views.decorators.debug import sensitive_variables
 from .charsets import is_storable, storable
 from .conf import conf
 from .exceptions import UndecryptableValue
+from .masked import secrets_of
 from .phones import E164
-from .types import secrets_of
 
 
 class Ciphertext(str):

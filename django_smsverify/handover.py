@@ -11,9 +11,10 @@ from .enums import Reason
 from .exceptions import GatewayRejected
 from .failures import told
 from .gateways.base import Gateway, Outcome
+from .masked import PerNumber
 from .models import Message, Provider, Template
 from .recording import claim, claim_all
-from .types import OutgoingSMS, PerNumber
+from .types import OutgoingSMS
 
 logger = logging.getLogger("django_smsverify")
 

@@ -12,11 +12,11 @@ from .delivering import segments
 from .dispatch import enqueue_many
 from .enums import MessageStatus
 from .gateways import gateway_class
+from .masked import PerNumber, secrets_of
 from .models import Message, Provider, Template
 from .recording import refresh
 from .runs import CHUNK, Mailing, Progress, Run
 from .transactions import commit
-from .types import PerNumber, secrets_of
 
 LONGEST_NAME = 64
 

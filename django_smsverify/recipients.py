@@ -23,8 +23,8 @@ from .enums import MessageStatus
 from .exceptions import GatewayError, InvalidPhone, PhoneNotSupported
 from .gateways.base import Gateway
 from .handover import outgoing
+from .masked import PerNumber, Secret
 from .models import Message, Template
-from .types import PerNumber, Secret
 
 PHONE = "phone"
 SEPARATORS = ",;\t"

@@ -12,7 +12,7 @@ from rest_framework.fields import empty
 
 from . import codes
 from .conf import conf
-from .types import Secret
+from .masked import Secret
 
 SHOWN = 40
 """Characters of an unknown name that an error repeats."""

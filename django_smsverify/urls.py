@@ -10,12 +10,24 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
+from .masked import Secret
 from .views import SendStatusView, SendView, VerifyView
 from .webhooks import webhook
 
 app_name = "smsverify"
+
+
+class SecretConverter(StringConverter):
+    """A part of a path that shows itself masked wherever the arguments of a view are shown."""
+
+    def to_python(self, value: str) -> Secret:
+        return Secret(value)
+
+
+register_converter(SecretConverter, "smsverify_secret")
 
 View = Callable[..., Any]
 
@@ -58,7 +70,7 @@ urlpatterns = [
     path("send/", _endpoint(SendView.as_view()), name="send"),
     path("send/<str:verification_id>/", _endpoint(SendStatusView.as_view()), name="send-status"),
     path("verify/", _endpoint(VerifyView.as_view()), name="verify"),
-    path("webhooks/<slug:slug>/<str:secret>/", _endpoint(webhook), name="webhook"),
+    path("webhooks/<slug:slug>/<smsverify_secret:secret>/", _endpoint(webhook), name="webhook"),
     # Consoles that cut the last slash off: Django would redirect the push, and no vendor follows.
-    path("webhooks/<slug:slug>/<str:secret>", _endpoint(webhook)),
+    path("webhooks/<slug:slug>/<smsverify_secret:secret>", _endpoint(webhook)),
 ]

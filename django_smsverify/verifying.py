@@ -11,11 +11,11 @@ from django.utils import timezone
 from . import codes
 from .conf import conf
 from .exceptions import ProofRejected, WrongCode
+from .masked import Secret
 from .models import Verification
 from .querysets import MAX_CLOCK_SKEW
 from .signals import phone_verified
 from .transactions import commit
-from .types import Secret
 
 PROOF_SALT = "django_smsverify.proof"
 

@@ -19,7 +19,7 @@ LAYERS = {
     name: rank
     for rank, names in enumerate(
         [
-            "enums exceptions failures types",
+            "enums exceptions failures masked types",
             "conf characters phones codes console texts linting request_body",
             "gateways",
             "charsets fields querysets models transactions migrations",
@@ -32,7 +32,7 @@ LAYERS = {
     for name in names.split()
 }
 """The first part of a module's name to its rank; `testing` stands beside them."""
-OUTSIDERS_USE = {"enums", "exceptions", "types", "conf", "phones", "codes", "texts", "linting", "gateways"}
+OUTSIDERS_USE = {"enums", "exceptions", "types", "conf", "masked", "phones", "codes", "texts", "linting", "gateways"}
 DIALECTS_NEVER_KNOW = {"django.db", "django.core.cache", "django.conf", "django.dispatch", f"{PACKAGE}.conf"}
 
 

@@ -26,9 +26,9 @@ from django_smsverify.conf import conf
 from django_smsverify.exceptions import SMSVerifyError, UndecryptableValue
 from django_smsverify.fields import Ciphertext, decrypt, encrypt
 from django_smsverify.mailing import queue_up
+from django_smsverify.masked import PerNumber, Secret
 from django_smsverify.models import Template
 from django_smsverify.recipients import NumberList, UnreadableList, batch_name, estimate
-from django_smsverify.types import PerNumber, Secret
 
 MOST_BYTES = 1024 * 1024
 """Of a list; the form in which it comes back must not be larger than Django takes."""

@@ -21,6 +21,7 @@ from django_smsverify.exceptions import (
 )
 from django_smsverify.failures import told
 from django_smsverify.linting import value_problem
+from django_smsverify.masked import PerNumber
 from django_smsverify.types import (
     Acceptance,
     Account,
@@ -29,7 +30,6 @@ from django_smsverify.types import (
     Draft,
     News,
     OutgoingSMS,
-    PerNumber,
     Push,
     ReviewEvent,
 )

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify.enums import Billing, Filing, Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, InvalidCallback
 from django_smsverify.linting import TextRules
+from django_smsverify.masked import Secret
 from django_smsverify.types import (
     Acceptance,
     Account,
@@ -24,7 +25,6 @@ from django_smsverify.types import (
     OutgoingSMS,
     Push,
     ReviewEvent,
-    Secret,
 )
 
 from .reading import word

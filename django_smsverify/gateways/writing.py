@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from django_smsverify import texts
-from django_smsverify.types import OutgoingSMS, Secret
+from django_smsverify.masked import Secret
+from django_smsverify.types import OutgoingSMS
 
 
 def full_text(sms: OutgoingSMS, phone: str) -> Secret:

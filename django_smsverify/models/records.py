@@ -14,10 +14,10 @@ from django_smsverify import codes, phones
 from django_smsverify.enums import DeliveryOutcome, MessageStatus, Reason, ReportSource
 from django_smsverify.exceptions import AlreadyUsed, CodeExpired, CodeRejected, TooManyAttempts
 from django_smsverify.fields import EncryptedDictField, PhoneField, VendorCharField, VendorTextField
+from django_smsverify.masked import Secret
 from django_smsverify.models.accounts import Provider
 from django_smsverify.models.texts import Polled, Template
 from django_smsverify.querysets import MAX_CLOCK_SKEW, MessageQuerySet, RowQuerySet, VerificationQuerySet
-from django_smsverify.types import Secret
 
 
 class Recipient(models.Model):

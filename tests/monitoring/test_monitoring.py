@@ -17,6 +17,8 @@ from sandbox.catalogue import CREDENTIALS
 from sandbox.server import Sandbox
 
 from tests.conftest import PHONE, PLAIN_IDS, REMOTE_IDS, SECRETS, VENDORS, codes_of
+from tests.monitoring.child import WEBHOOK_SECRET
+from tests.test_readme import snippet
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = (
@@ -49,7 +51,7 @@ class Watched:
 
     def leaks(self, case: str) -> list[str]:
         """Each with what stands around it."""
-        plain = "|".join(map(re.escape, {PHONE, PHONE[3:], *SECRETS}))
+        plain = "|".join(map(re.escape, {PHONE, PHONE[3:], WEBHOOK_SECRET, *SECRETS}))
         sought = rf"{plain}|(?<![0-9a-f.-])(?:{'|'.join(self.codes)})(?![0-9a-f-])"
         text = "\n".join(self.events(case))
         return [text[max(0, match.start() - 150) : match.end() + 50] for match in re.finditer(sought, text)]
@@ -80,6 +82,7 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             traced=traced,
             database=str(folder / "db.sqlite3"),
             found=str(folder / "found.json"),
+            scrub=snippet("def scrub_sms"),
             silent=f"http://127.0.0.1:{silent.getsockname()[1]}",
         )
         found = map(json.loads, (folder / "found.json").read_text().splitlines())
@@ -110,6 +113,11 @@ def test_a_leak_is_found(watched: Watched) -> None:
 def test_no_code_number_or_key_is_told(case: str, watched: Watched) -> None:
     assert watched.events(case)
     assert watched.leaks(case) == []
+
+
+def test_nor_is_anything_of_a_push(watched: Watched) -> None:
+    cases = [case for case in watched.found if case.endswith("push")]
+    assert {case: watched.leaks(case) for case in cases} == {case: [] for case in cases}
 
 
 @pytest.mark.parametrize("case", ["good send", "right code"])
