@@ -12,7 +12,7 @@ PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 
 def lower_bounds() -> Iterator[str]:
-    """Such as "django==5.2", for what the package and its extras need."""
+    """Such as "django==5.2.3", for what the package and its extras need."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     for needed in sum(project["optional-dependencies"].values(), project["dependencies"]):
         bound = re.match(r"([a-z0-9-]+)>=([0-9.]+)", needed)

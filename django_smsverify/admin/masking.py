@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -32,10 +31,10 @@ def _masked(number: re.Match[str]) -> str:
     return f"{digits[-11:-8]}****{digits[-4:]}"
 
 
-def masked_column(model: type[models.Model], name: str) -> Callable[[Any], str | None]:
+def masked_column(model: type[models.Model], name: str) -> Any:
     """A column of free text for a list or a page, under the field's own name."""
 
-    @admin.display(description=model._meta.get_field(name).verbose_name)
+    @admin.display(description=getattr(model._meta.get_field(name), "verbose_name", name))
     def column(row: Any) -> str | None:
         return masked(getattr(row, name)) or None
 
