@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from django_smsverify.exceptions import GatewayUnavailable
-from django_smsverify.gateways import connections
+from django_smsverify.gateways import connections, transport
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS, Ear
 
@@ -75,6 +77,14 @@ def test_the_usual_authorities_are_trusted_beside_it(
         gateway = at("topthink", server.url, private_hosts=True, ca_bundle=str(company.path))
 
         assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
+
+
+def test_the_usual_authorities_are_there_whatever_requests_does(company: Authority) -> None:
+    context = transport._trusting(str(company.path))
+
+    assert context is not None
+    usual = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH).cert_store_stats()["x509_ca"]
+    assert context.cert_store_stats()["x509_ca"] == usual + 1
 
 
 @every_vendor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from django_smsverify.gateways.transport import HTTPTransport
 from django_smsverify.types import Acceptance, Account, PrivateHosts
 from tests.conftest import PHONE
 
+from .certificates import Authority
 from .support import ACCEPTED, Vendor, at, filed
 
 PRIVATE = [
@@ -245,11 +247,16 @@ def test_a_proxy_itself_may_stand_in_ones_own_network(private_hosts: PrivateHost
     assert [heard.line.rpartition(" ")[0] for heard in proxy.heard] == ["CONNECT vendor.example:443"]
 
 
-def test_a_connection_is_not_used_under_stricter_rules() -> None:
-    with Vendor(ACCEPTED["topthink"]) as server:
-        assert isinstance(at("topthink", server.url, private_hosts=True).send(filed("topthink"))[PHONE], Acceptance)
+def test_a_connection_is_not_used_under_stricter_rules(resolver: Resolver, tmp_path: Path) -> None:
+    resolver.names["sms.example"] = ["127.0.0.1"]
+    company = Authority(tmp_path)
+    with Vendor(ACCEPTED["topthink"], tls=company.context("sms.example")) as server:
+        url = server.url.replace("127.0.0.1", "sms.example")
+        for private_hosts, kind in ((True, Acceptance), ("loopback", GatewayUnavailable), (False, GatewayUnavailable)):
+            gateway = at("topthink", url, private_hosts=private_hosts, ca_bundle=str(company.path))
+            assert isinstance(gateway.send(filed("topthink"))[PHONE], kind)
 
-        assert refusal(server.url, False) == NO
+    assert len(server.heard) == 1
 
 
 def test_an_address_that_stands_in_an_option_is_judged_too() -> None:

@@ -303,6 +303,8 @@ def test_what_an_answer_would_unpack_to_is_never_in_memory(status: int, packed: 
     assert peak < 8 * 1024 * 1024
     expected = "rejected" if 300 <= status < 500 else "uncertain"
     assert verdict(error)[0] == expected, "a refusal by its status stays one"
+    if packed and status >= 300:
+        assert f"HTTP {status}: {len(body)} bytes" in str(error)
 
 
 # ------------------------------------------------------------------------ refused by HTTP
