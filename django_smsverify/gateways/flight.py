@@ -76,7 +76,7 @@ class Flight:
         """Seconds until the deadline; raises TimeoutError when it is past."""
         left = self._deadline - monotonic()
         if left <= 0:
-            raise TimeoutError("the total time was over before the connection stood")
+            self._end()
         return left
 
     def watch(self, connected: socket.socket) -> None:
@@ -84,7 +84,7 @@ class Flight:
         with self._lock:
             self._socket = connected
             if self._over:
-                raise TimeoutError("the total time was over before the connection stood")
+                self._end()
 
     def take_off(self, connected: socket.socket) -> None:
         """Called when the connection stands and before the first byte of the request is written."""
@@ -103,6 +103,10 @@ class Flight:
         if self.left:
             return GatewayUncertain(f"the request left for {host}, but no answer could be read ({what})")
         return GatewayUnavailable(f"{host} could not be reached ({self.why or what})")
+
+    def _end(self) -> NoReturn:
+        self.why = self.why or "the total time was over before the connection stood"
+        raise TimeoutError(self.why)
 
     def _cut(self) -> None:
         with self._lock:
