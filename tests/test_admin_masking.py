@@ -124,7 +124,7 @@ def test_a_reason_that_nobody_changes_is_stored_as_it_was(memory: MakeProvider, 
     template = memory().templates.get()
     Template.objects.update(reason="号码13800138000欠费")
     url = page(template, "change")
-    form = admin_client.get(url).context["adminform"].form  # type: ignore[attr-defined]
+    form = admin_client.get(url).context["adminform"].form
     assert form.initial["reason"] == "号码138****8000欠费"
     posted = {name: "" if value is None else value for name, value in form.initial.items()}
     posted |= {"name": "Another", "variables": "{}", "is_active": "on"}

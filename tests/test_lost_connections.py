@@ -11,7 +11,7 @@ from sandbox import catalogue
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify import delivering, filing
+from django_smsverify import delivering, filing, transactions
 from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.transport import HTTPTransport
 from django_smsverify.models import Message, Recipient, ReportBatch, Template
@@ -135,7 +135,7 @@ def test_a_commit_that_got_through_is_not_done_twice(
     vendor("topthink", priority=1)
     vendor("ihuyi", priority=2)
     sandbox.misbehave("topthink", Fault.status(401))
-    run = delivering.commit
+    run = transactions.commit
 
     def commit_and_lose(model: Any, work: Callable[[], Any]) -> Any:
         monkeypatch.setattr(delivering, "commit", run)
