@@ -14,6 +14,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 from sandbox.server import Sandbox
 
+from django_smsverify.enums import DeliveryOutcome
 from django_smsverify.gateways.hygiene import hide_tokens
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply, ReportBatch
 from django_smsverify.polling import poll
@@ -90,7 +91,9 @@ def test_what_may_be_a_key_is_masked_where_the_keys_are_not_known(vendor: MakePr
 
 def test_a_key_of_each_vendor_is_long_enough_to_be_seen() -> None:
     for secret in (secret for secret in SECRETS if len(secret) > 20):
-        event = DeliveryEvent(remote_id="1", phone=PHONE, outcome="delivered", code=secret, detail=f"({secret})")  # type: ignore[arg-type]
+        event = DeliveryEvent(
+            remote_id="1", phone=PHONE, outcome=DeliveryOutcome.DELIVERED, code=secret, detail=f"({secret})"
+        )
         hidden: Any = hide_tokens(event)
         assert (hidden.code, hidden.detail) == ("***", "(***)")
 

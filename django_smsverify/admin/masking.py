@@ -34,7 +34,9 @@ def _masked(number: re.Match[str]) -> str:
 def masked_column(model: type[models.Model], name: str) -> Any:
     """A column of free text for a list or a page, under the field's own name."""
 
-    @admin.display(description=getattr(model._meta.get_field(name), "verbose_name", name))
+    field: Any = model._meta.get_field(name)
+
+    @admin.display(description=field.verbose_name)
     def column(row: Any) -> str | None:
         return masked(getattr(row, name)) or None
 
