@@ -17,7 +17,7 @@ from django_smsverify.gateways.transport import HTTPTransport
 from django_smsverify.models import Message, Recipient, ReportBatch, Template
 from django_smsverify.polling import poll
 from django_smsverify.sending import send_code, send_message
-from django_smsverify.transactions import commit, retry_on_lost_connection
+from django_smsverify.transactions import retry_on_lost_connection
 from django_smsverify.verifying import verify_code
 
 from .conftest import PHONE, Ear, MakeProvider, Site, add_template, code_in

@@ -252,7 +252,9 @@ def test_a_connection_is_not_used_under_stricter_rules(resolver: Resolver, tmp_p
     company = Authority(tmp_path)
     with Vendor(ACCEPTED["topthink"], tls=company.context("sms.example")) as server:
         url = server.url.replace("127.0.0.1", "sms.example")
-        for private_hosts, kind in ((True, Acceptance), ("loopback", GatewayUnavailable), (False, GatewayUnavailable)):
+        rules: tuple[tuple[PrivateHosts, type], ...]
+        rules = ((True, Acceptance), ("loopback", GatewayUnavailable), (False, GatewayUnavailable))
+        for private_hosts, kind in rules:
             gateway = at("topthink", url, private_hosts=private_hosts, ca_bundle=str(company.path))
             assert isinstance(gateway.send(filed("topthink"))[PHONE], kind)
 
