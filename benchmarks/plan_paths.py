@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from html import unescape
@@ -19,9 +19,10 @@ from django.urls import reverse
 
 from benchmarks.plan_rows import BIG
 from django_smsverify.costs import today
-from django_smsverify.enums import DeliveryOutcome, ReviewStatus
+from django_smsverify.enums import DeliveryOutcome, ReportSource, ReviewStatus
 from django_smsverify.exceptions import WrongCode
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.hearing import hear
 from django_smsverify.models import Message, Provider, Recipient, Template, Verification
 from django_smsverify.polling import poll
 from django_smsverify.recipients import estimate
@@ -98,6 +99,7 @@ def vendor_paths() -> Iterator[tuple[str, Path]]:
     yield "webhook, report", lambda: push({**report, "smsid": known.remote_id})
     yield "webhook, again", lambda: push({**report, "smsid": known.remote_id})
     yield "webhook, unknown", lambda: push({**report, "smsid": "nobodys"})
+    yield "webhook, many reports", partial(push_many, [*silent[2:302]])
     yield "webhook, reply", lambda: push(reply)
     yield "webhook, reply named", lambda: push({**reply, "mobilephone": named.phone[3:], "smsid": named.remote_id})
 
@@ -179,6 +181,16 @@ def push(fields: dict[str, str]) -> Any:
     provider = Provider.objects.get(slug="pushing")
     url = reverse("smsverify:webhook", args=[provider.slug, provider.webhook_secret])
     return fine(Client().post(url, urlencode(fields), content_type="application/x-www-form-urlencoded"))
+
+
+def push_many(messages: Sequence[Message]) -> int:
+    """Reports on these messages, and as many on messages that are not known, at once."""
+    told = [(message.remote_id, message.phone) for message in messages]
+    events = [
+        DeliveryEvent(remote_id=remote_id, phone=phone, outcome=DeliveryOutcome.DELIVERED)
+        for remote_id, phone in (*told, *((f"nobodys-{remote_id}", phone) for remote_id, phone in told))
+    ]
+    return hear(messages[0].provider, News(events=tuple(events)), ReportSource.PUSH)
 
 
 def post(name: str, body: dict[str, str], status: int) -> Any:
