@@ -120,7 +120,7 @@ def test_an_idle_tunnel_is_opened_anew(inspector: Vendor, company: Authority, mo
         assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
 
     verbs = [heard.line.split()[0] for heard in inspector.heard]
-    assert verbs == ["CONNECT", "GET", "CONNECT", "GET", "GET"]
+    assert verbs == ["CONNECT", "POST", "CONNECT", "POST", "POST"]
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nx\n"])
