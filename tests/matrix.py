@@ -18,6 +18,14 @@ from tests.servers import ASK, WHERE
 
 OWN_SERVICES = ["tests/crash", "tests/http_servers", "tests/processes", "tests/queues", "tests/test_plans.py"]
 """What chooses its databases, caches, brokers and web servers itself is run once."""
+READ_ALONE = [
+    f"tests/test_{name}.py"
+    for name in (
+        *("admin", "admin_destinations", "admin_filing", "admin_masking", "admin_sending", "billing", "checks"),
+        *("commands", "costs", "fields", "linting_stored", "lost_keys", "models", "send_file", "webhooks_command"),
+    )
+]
+"""What no other transaction is in the way of is not run again for another isolation level alone."""
 MEET_THE_CACHE = [f"tests/test_{name}.py" for name in ("services", "limits", "races", "http", "journey", "leaks")]
 
 
@@ -41,7 +49,8 @@ class Combination:
 
     def command(self) -> list[str]:
         # Not at once where there is one Redis, which each test empties.
-        at_once = ["-n", "auto", *(f"--ignore={path}" for path in OWN_SERVICES)]
+        left_out = [*OWN_SERVICES, *(READ_ALONE if self in REPEATED else [])]
+        at_once = ["-n", "auto", *(f"--ignore={path}" for path in left_out)]
         return [sys.executable, "-m", "pytest", "-q", *(MEET_THE_CACHE if self.cache == "Redis" else at_once)]
 
     def environment(self) -> dict[str, str]:
@@ -76,7 +85,11 @@ DATABASES = [
     ("MariaDB", "read committed"),
     ("MariaDB utf8mb3", "repeatable read"),  # what keeps no emoji has nothing to do with what isolates
 ]
-COMBINATIONS = [Combination(*database, cache) for cache in ("LocMem", "Redis") for database in DATABASES][1:]
+REPEATED = [Combination("PostgreSQL", "repeatable read", "LocMem")]
+COMBINATIONS = [
+    *(Combination(*database, "LocMem") for database in DATABASES[1:]),
+    *(Combination(*database, "Redis") for database in (DATABASES[0], DATABASES[2], DATABASES[3])),
+]
 
 
 def unreachable() -> Iterator[str]:
