@@ -62,11 +62,17 @@ def time_limit() -> Iterator[None]:
         _time_left.reset(token)
 
 
-def call_cache(work: Callable[[BaseCache], R], undo: Callable[[BaseCache], object] | None = None) -> R:
+def call_cache(
+    work: Callable[[BaseCache], R],
+    undo: Callable[[BaseCache], object] | None = None,
+    *,
+    is_poll: bool = False,
+) -> R:
     """What `work` returns, which is given the cache; raises what it raises, and TimeoutError when the time is up.
 
     `work` may run in another thread: it must not use the database or send signals. When it succeeds too late,
-    `undo` takes back what it did.
+    `undo` takes back what it did. A poll, which is made again and again until somebody else is ready, takes nothing
+    of the time when it is answered: how long it goes on is for the caller to bound.
     """
     alias = cache_alias()
     cache = caches[alias]
@@ -81,7 +87,8 @@ def call_cache(work: Callable[[BaseCache], R], undo: Callable[[BaseCache], objec
         started = time.monotonic()
         call.start()
         in_time = call.wait(left.seconds)
-        left.seconds -= time.monotonic() - started
+        if not (is_poll and in_time):
+            left.seconds -= time.monotonic() - started
     if not in_time:
         _hung.add(call)
         # The hung call keeps its connection: nobody else may read an answer that was meant for it.

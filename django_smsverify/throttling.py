@@ -36,7 +36,8 @@ logger = logging.getLogger("django_smsverify")
 
 LOCK_SECONDS = 10
 """A claim takes milliseconds; after this a lock that a dead process left is void."""
-LOCK_ATTEMPTS, LOCK_PAUSE = 100, 0.02
+LOCK_WAIT, LOCK_PAUSE = 2.0, 0.02
+"""Seconds that a request waits for a lock, and between two looks at it."""
 SHARED = (Scope.PREFIX, Scope.GLOBAL)
 """What an SMS that nobody took gives back. Not the address: it would call the vendors without end."""
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -132,12 +133,13 @@ def number_lock(phone: str) -> Iterator[None]:
     longer, as after a crash.
     """
     key, token = f"smsverify:number:{digest(Scope.PHONE, phone)}", uuid4().hex
-    for _attempt in range(LOCK_ATTEMPTS):
-        if _cached(lambda cache: _acquire(cache, key, token), lambda cache: _release(cache, key, token)):
-            break
+    until = time.monotonic() + LOCK_WAIT
+    while not _cached(
+        lambda cache: _acquire(cache, key, token), lambda cache: _release(cache, key, token), is_poll=True
+    ):
+        if time.monotonic() > until:
+            raise Throttled(Scope.RESEND, LOCK_SECONDS)
         time.sleep(LOCK_PAUSE)
-    else:
-        raise Throttled(Scope.RESEND, LOCK_SECONDS)
     try:
         yield
     finally:
@@ -256,13 +258,13 @@ def increment(cache: BaseCache, key: str, seconds: int) -> int:
     raise ConnectionError("the cache does not count")
 
 
-def _cached(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], object]) -> R:
+def _cached(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], object], *, is_poll: bool = False) -> R:
     """Asks the cache; raises ThrottleUnavailable when it does not answer in time, whatever its client raises.
 
     `undo` takes back what an answer that comes too late has taken.
     """
     try:
-        return call_cache(ask, undo)
+        return call_cache(ask, undo, is_poll=is_poll)
     except Exception as error:
         logger.error("The throttle's cache %r failed (%s): nothing is sent.", cache_alias(), type(error).__name__)
     raise ThrottleUnavailable
