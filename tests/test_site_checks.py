@@ -14,7 +14,9 @@ pytestmark = pytest.mark.django_db  # other checks ask the database
 
 def found(tag: str, *, deploy: bool = False) -> list[CheckMessage]:
     messages = run_checks(tags=[tag], include_deployment_checks=deploy, databases=["default"])
-    return [message for message in messages if str(message.id).startswith("smsverify.")]
+    # W012 speaks of the database that the suite happens to run on.
+    ours = [message for message in messages if str(message.id).startswith("smsverify.")]
+    return [message for message in ours if message.id != "smsverify.W012"]
 
 
 class TestLiveCache:
