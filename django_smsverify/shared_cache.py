@@ -79,22 +79,27 @@ def call_cache(
     if isinstance(cache, CALLED_DIRECTLY):
         return work(cache)
     with time_limit():
-        left = _time_left.get()
-        if left.seconds <= 0:
-            raise TimeoutError("the cache has used up the time of this request")
-        _require_room()
         call = _Call(cache, work, undo)
-        started = time.monotonic()
-        call.start()
-        in_time = call.wait(left.seconds)
-        if not (is_poll and in_time):
-            left.seconds -= time.monotonic() - started
-    if not in_time:
-        _hung.add(call)
-        # The hung call keeps its connection: nobody else may read an answer that was meant for it.
-        caches[alias] = caches.create_connection(alias)
-        raise TimeoutError(f"the cache did not answer within {MAX_SECONDS:g} seconds")
+        if not _is_answered(call, is_poll):
+            _hung.add(call)
+            # The hung call keeps its connection: nobody else may read an answer that was meant for it.
+            caches[alias] = caches.create_connection(alias)
+            raise TimeoutError(f"the cache did not answer within {MAX_SECONDS:g} seconds")
     return call.result()
+
+
+def _is_answered(call: _Call[R], is_poll: bool) -> bool:
+    """Whether a call has ended within what is left of the time; raises TimeoutError when it cannot even begin."""
+    left = _time_left.get()
+    if left.seconds <= 0:
+        raise TimeoutError("the cache has used up the time of this request")
+    _require_room()
+    started = time.monotonic()
+    call.start()
+    in_time = call.wait(left.seconds)
+    if not (is_poll and in_time):
+        left.seconds -= time.monotonic() - started
+    return in_time
 
 
 def _require_room() -> None:
