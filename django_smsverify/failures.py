@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 
-def told(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """The error's class and the lines of code that it came through, for a log.
 
     Its words may repeat a number or a code. Write the log line outside of the `except` block: inside, monitoring

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from .enums import Reason
 from .exceptions import GatewayRejected
-from .failures import told
+from .failures import describe
 from .gateways.base import Gateway, Outcome
 from .masked import PerNumber
 from .models import Message, Provider, Template
@@ -55,7 +55,7 @@ def _gateway(provider: Provider) -> Gateway:
     except ImproperlyConfigured as error:
         why = str(error)
     except Exception as error:
-        why, bug = "the gateway could not be set up: see the log", told(error)
+        why, bug = "the gateway could not be set up: see the log", describe(error)
     if bug:
         logger.error("The gateway of %s could not be set up: %s", provider.slug, bug)
     raise GatewayRejected(why, reason=Reason.ACCOUNT, error_code="configuration")

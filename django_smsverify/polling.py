@@ -15,7 +15,7 @@ from django.utils import timezone
 from . import balances
 from .enums import Reason, ReportSource
 from .exceptions import GatewayError, GatewayRejected, UndecryptableValue
-from .failures import told
+from .failures import describe
 from .gateways.base import Gateway
 from .hearing import hear
 from .mending import adopt_orphans, deliver_forgotten, give_up_stuck, settle_silent
@@ -106,7 +106,7 @@ def _try(errand: Errand) -> str:
         refused = isinstance(error, GatewayRejected) and error.reason not in (Reason.ACCOUNT, Reason.RATE)
         return "refused" if refused else "failed"
     except Exception as error:
-        bug = told(error)  # one of a gateway, say, which keeps nobody else
+        bug = describe(error)  # one of a gateway, say, which keeps nobody else
     logger.error("A question to %s failed with %s", errand.provider.slug, bug)
     return "failed"
 

@@ -14,7 +14,7 @@ from . import circuits, routing, throttling
 from .delivering import batches, cancel, deliver, deliver_batch, least_life, segments_of_code, untried
 from .enums import MessageStatus, Reason
 from .exceptions import CodeRejected, Throttled, UndecryptableValue
-from .failures import told
+from .failures import describe
 from .models import Message, Template, Verification
 from .recording import withdraw
 from .shared_cache import time_limit
@@ -45,7 +45,7 @@ def deliver_waiting(ids: Iterable[UUID | str]) -> int:
                 left += 0 if _deliver(batch) else len(batch)
             continue
         except Exception as error:
-            name, bug = type(error).__name__, told(error)
+            name, bug = type(error).__name__, describe(error)
         logger.error("The delivery by %s failed with %s", batch[0].provider.slug, bug)
         for message in batch:
             cancel(message, f"its delivery failed with {name}: see the log")

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from .enums import ReportSource
 from .exceptions import InvalidCallback, TooEarly
-from .failures import told
+from .failures import describe
 from .gateways.base import Gateway
 from .hearing import hear
 from .models import Provider
@@ -43,7 +43,7 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
         logger.warning("A call of the webhook of %s cannot be read: %s", slug, error)
         response = _text(400, f"This call cannot be read: {error}")
     except Exception as error:
-        response, bug = _text(500, "Nothing was lost here; please send this again."), told(error)
+        response, bug = _text(500, "Nothing was lost here; please send this again."), describe(error)
     if bug:
         # Django would log and mail the URL with its secret, and the values of the rows.
         logger.error("The webhook of %s failed with %s", slug, bug)

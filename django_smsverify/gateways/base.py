@@ -19,7 +19,7 @@ from django_smsverify.exceptions import (
     GatewayUncertain,
     InvalidCallback,
 )
-from django_smsverify.failures import told
+from django_smsverify.failures import describe
 from django_smsverify.linting import value_problem
 from django_smsverify.masked import PerNumber
 from django_smsverify.types import (
@@ -228,7 +228,7 @@ class Gateway(Dialect):
         except GatewayError:
             raise
         except Exception as error:
-            bug = told(error)
+            bug = describe(error)
         logger.error("%s %s: %s", type(self).__name__, what, bug)
         raise failure
 

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from django_smsverify.exceptions import GatewayError, GatewayUncertain
-from django_smsverify.failures import told
+from django_smsverify.failures import describe
 from django_smsverify.types import Account, Answer
 
 from .connections import Adapter
@@ -47,7 +47,7 @@ class HTTPTransport:
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             failure = flight.failure(_host(request.url), type(error).__name__)
         except Exception as error:
-            failure, bug = flight.failure(_host(request.url), type(error).__name__), told(error)
+            failure, bug = flight.failure(_host(request.url), type(error).__name__), describe(error)
         finally:
             flight.land()
         if bug:
