@@ -27,6 +27,7 @@ from . import phones
 from .conf import Limit, conf
 from .enums import Scope
 from .exceptions import Throttled, ThrottleUnavailable
+from .gateways.hosts import unwrapped
 from .models import Message, Recipient, Verification
 from .querysets import MAX_CLOCK_SKEW, MessageQuerySet
 from .shared_cache import cache_alias, call_cache
@@ -40,8 +41,6 @@ LOCK_WAIT, LOCK_PAUSE = 2.0, 0.02
 """Seconds that a request waits for a lock, and between two looks at it."""
 SHARED = (Scope.PREFIX, Scope.GLOBAL)
 """What an SMS that nobody took gives back. Not the address: it would call the vendors without end."""
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""IPv4 clients of a server that has IPv6 alone (RFC 6052)."""
 COUNT_ATTEMPTS = 5
 """A counter may be flushed between the question whether it is there and the counting."""
 
@@ -232,13 +231,10 @@ def network(ip: str) -> str:
 
     One IPv4 owns 65,536 networks of 6to4, and behind NAT64 all of them stand in one.
     """
-    address = ipaddress.ip_address(ip)
+    address = unwrapped(ipaddress.ip_address(ip))
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address in NAT64:
-        return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    embedded = address.ipv4_mapped or address.sixtofour
-    return str(embedded or ipaddress.IPv6Network((int(address), 64), strict=False))
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
 def digest(scope: Scope, subject: str) -> str:

@@ -45,13 +45,13 @@ def may_connect(address: str, scheme: str, *, private_hosts: PrivateHosts) -> bo
     """Whether a connection may be opened to an address to which there was no objection as a URL."""
     if private_hosts is True:
         return True
-    found = _unwrapped(ip_address(address.partition("%")[0]))
+    found = unwrapped(ip_address(address.partition("%")[0]))
     return found.is_loopback if scheme == "http" else is_public(found)
 
 
 def is_public(address: IPAddress) -> bool:
     """Whether it is one host on the internet: not private, link-local, loopback, shared, reserved or multicast."""
-    found = _unwrapped(address)
+    found = unwrapped(address)
     if isinstance(found, IPv6Address) and found not in INTERNET:
         return False
     return found.is_global and not found.is_multicast
@@ -78,7 +78,7 @@ def _is_plainly_private(host: str) -> bool:
     return address is not None and not is_public(address)
 
 
-def _unwrapped(address: IPAddress) -> IPAddress:
+def unwrapped(address: IPAddress) -> IPAddress:
     """The IPv4 address that an IPv6 address stands for, where it does."""
     if isinstance(address, IPv4Address):
         return address
