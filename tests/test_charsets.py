@@ -57,7 +57,7 @@ def convert(charset: str) -> None:
             cursor.execute(f"ALTER TABLE {table} " + ", ".join(f"MODIFY {own % charset}" for own in declared))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def _narrow_tables(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     if not services.HAS_EMOJI:  # they are so in the whole run
         yield
