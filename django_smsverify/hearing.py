@@ -18,7 +18,6 @@ from . import phones
 from .enums import MessageStatus, ReportSource
 from .gateways.hygiene import hide_tokens
 from .matching import CLOCKS_DIFFER, chunks, match_reports
-from .matching import SILENCE as SILENCE
 from .models import DeliveryReport, Message, Provider, Reply
 from .reviewing import hear_review
 from .signals import reply_received

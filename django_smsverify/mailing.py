@@ -13,8 +13,8 @@ from .dispatch import enqueue_many
 from .enums import MessageStatus
 from .gateways import gateway_class
 from .masked import PerNumber, secrets_of
+from .matching import refresh
 from .models import Message, Provider, Template
-from .recording import refresh
 from .runs import CHUNK, Mailing, Progress, Run
 from .transactions import commit
 

@@ -15,8 +15,7 @@ from . import phones
 from .enums import MessageStatus
 from .exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Outcome
-from .matching import cost_of, match_messages
-from .matching import refresh as refresh
+from .matching import cost_of, match_messages, refresh
 from .models import DeliveryReport, Message
 from .querysets import FIRST_PAUSE
 from .signals import message_settled

@@ -23,7 +23,7 @@ from django_smsverify.enums import Billing, DeliveryOutcome, MessageStatus
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import Outcome
-from django_smsverify.hearing import SILENCE
+from django_smsverify.matching import SILENCE
 from django_smsverify.mending import give_up_stuck, settle_silent
 from django_smsverify.models import Message, Provider
 from django_smsverify.polling import poll

@@ -25,8 +25,8 @@ from django_smsverify import mending, polling, tasks
 from django_smsverify.enums import MessageStatus, ReportSource, ReviewStatus
 from django_smsverify.exceptions import InsideTransaction
 from django_smsverify.gateways.apispace import APISpaceGateway
-from django_smsverify.hearing import SILENCE
 from django_smsverify.management.commands import smsverify_poll
+from django_smsverify.matching import SILENCE
 from django_smsverify.models import DeliveryReport, Message, Provider, ReportBatch
 from django_smsverify.polling import poll
 from django_smsverify.recording import record

@@ -15,7 +15,7 @@ from sandbox.server import Sandbox
 
 from tests import services
 from tests.conftest import Site, code_in, refusal, wrong
-from tests.servers import require, require_own_redis
+from tests.servers import require
 
 from .acts import look, open_account, rows, send, serve, verify
 from .crew import Crew, alone, create_database, drop_database, words
@@ -31,17 +31,6 @@ PHONES = (f"138{block:04}8000" for block in itertools.count())
 """Each in a number block of its own, that no limit but the number's is reached."""
 
 pytestmark = pytest.mark.timeout(120 + 5 * ROUNDS)
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    require_own_redis()
-    server = Redis()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module", params=itertools.product(("PostgreSQL", "MariaDB"), LEVELS), ids=" ".join)

@@ -17,7 +17,7 @@ from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message
 from django_smsverify.sending import send_code
 from tests.conftest import PHONE, MakeProvider, Site, refusal
-from tests.servers import missing, require_own_redis
+from tests.servers import missing
 
 from .redis import Redis
 
@@ -39,17 +39,6 @@ CLIENTS: dict[str, dict[str, Any]] = {
 def require_django_redis() -> None:
     if not find_spec("django_redis"):
         missing("django-redis is not installed: pip install --group services")
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    require_own_redis()
-    server = Redis()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(params=CLIENTS)
