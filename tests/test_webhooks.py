@@ -30,11 +30,11 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify import hearing, recording, signals
-from django_smsverify.enums import MessageStatus
+from django_smsverify.enums import Filing, MessageStatus, ReportSource, ReviewStatus
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply, Signature, Template
 from django_smsverify.polling import poll
 from django_smsverify.querysets import RowQuerySet
-from django_smsverify.types import Acceptance
+from django_smsverify.types import Acceptance, News, ReviewEvent
 from django_smsverify.webhooks import webhook
 
 from .conftest import CODE_TEXT, PHONE, Ear, MakeProvider, Site, add_template
@@ -688,6 +688,19 @@ def test_a_verdict_is_asked_for_once(vendor: MakeProvider, caller: Caller, offic
     assert [exchange.path for exchange in office.exchanges[asked:]] == ["/topthink/sms/query_template"]
     assert verdict_on(text) == ("approved", "")
     assert not is_due(text), "there is nothing left to ask"
+
+
+def test_verdicts_on_one_text_that_come_together_are_asked_for_once(vendor: MakeProvider, office: Sandbox) -> None:
+    text = filed(provider := vendor("topthink"), "template")
+    verdicts = [
+        ReviewEvent(filing=Filing.TEMPLATE, remote_id=text.remote_id, status=status, reason="", text="", name="")
+        for status in (ReviewStatus.REJECTED, ReviewStatus.APPROVED, ReviewStatus.REJECTED)
+    ]
+    asked = len(office.exchanges)
+
+    hearing.hear(provider, News(events=tuple(verdicts)), ReportSource.PUSH)
+
+    assert len(office.exchanges) == asked + 1
 
 
 @pytest.mark.parametrize("kind", FILED)
