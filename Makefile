@@ -7,9 +7,11 @@ ROUNDS ?= 500
 REQUESTS ?= 10000
 VENV := .venv
 RUN := $(VENV)/bin/python
+# Without what starts servers and sites, which `make test-services` runs.
+IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services soak lint messages clean
+.PHONY: help demo test test-all test-services coverage soak lint messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -17,16 +19,20 @@ help: ## show this list
 demo: $(VENV)/ready ## run the demo site with five sandbox vendors (HOST=127.0.0.1 PORT=8000)
 	@$(RUN) example_project/manage.py demo --host $(HOST) --port $(PORT)
 
-test: $(VENV)/test ## run the tests with branch coverage
-	$(RUN) -m coverage erase
-	$(RUN) -m coverage run -m pytest -n auto --dist loadgroup $(ARGS)
-	$(RUN) -m coverage combine --quiet
-	$(RUN) -m coverage report
+test: $(VENV)/test ## run the tests but for the slow ones
+	$(RUN) -m pytest -m "not slow" -n auto --dist worksteal $(ARGS)
 
-test-all: test test-services ## run them on every database, cache and broker that is reachable, too
+test-all: $(VENV)/test test-services ## run the slow ones, too, and on every database, cache and broker that is reachable
+	$(RUN) -m pytest $(IN_ONE_PROCESS) $(ARGS)
 
 test-services: $(VENV)/test $(VENV)/services
 	@$(RUN) -m tests.matrix
+
+coverage: $(VENV)/test ## measure branch coverage with the slow ones
+	$(RUN) -m coverage erase
+	$(RUN) -m coverage run -m pytest $(IN_ONE_PROCESS) $(ARGS)
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report
 
 soak: $(VENV)/test $(VENV)/services ## kill, race and misbehave for an hour (RUNS=200 a point, ROUNDS=500, REQUESTS=10000)
 	RUNS=$(RUNS) REQUIRE_SERVICES=1 $(RUN) -m pytest tests/crash -k "PostgreSQL or MariaDB" $(ARGS)

@@ -13,7 +13,12 @@ from typing import Any
 import django
 import pytest
 import requests
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache, caches
+from django.core.management.color import no_style
+from django.db import connection
+from django.test import TransactionTestCase
 from django.utils import translation
 from sandbox import catalogue
 from sandbox.server import Sandbox
@@ -37,23 +42,62 @@ VENDORS = tuple(catalogue.CREDENTIALS)
 SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own.values())
 
 
+STARTS_SERVERS = {"crash", "demo", "http_servers", "processes", "queues"}
+LEAN_ON_TIME = {"crash", "demo", "processes", "queues"}
+FLAKY_LIST = os.environ.get("FLAKY_LIST", "")
+"""The file that lists what failed once and not again; without one a failure is a failure, everywhere."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On other services only what meets them is run again; the cache is met where there are rows.
 
     What shares a broker, or measures others' patience, is run by one process where there are several.
     """
     for item in items:
-        if item.path.parent.name in {"queues", "processes", "crash"}:
-            item.add_marker(pytest.mark.xdist_group("services"))
+        folder = item.path.parent.name
+        if folder in STARTS_SERVERS:
+            item.add_marker(pytest.mark.processes)
+            item.add_marker(pytest.mark.xdist_group("servers"))
+        if folder in {*STARTS_SERVERS, "monitoring"}:
+            item.add_marker(pytest.mark.slow)
+        if folder in LEAN_ON_TIME and FLAKY_LIST:
+            item.add_marker(pytest.mark.flaky(reruns=1))
     if services.ELSEWHERE:
         elsewhere = [item for item in items if meets_the_database(item)]
         config.hook.pytest_deselected(items=[item for item in items if not meets_the_database(item)])
         items[:] = elsewhere
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    outcome: str = report.outcome  # "rerun" is a word of pytest-rerunfailures
+    if outcome == "rerun" and FLAKY_LIST:
+        with open(FLAKY_LIST, "a") as listed:
+            listed.write(f"{report.nodeid}\n")
+
+
 def meets_the_database(item: pytest.Item) -> bool:
     needs = {"db", "transactional_db", "live_server"}.intersection(getattr(item, "fixturenames", ()))
     return bool(needs) or item.get_closest_marker("django_db") is not None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors, as many tests wait for an answer that does not come."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_flush() -> Iterator[None]:
+    """What committed is deleted after its test, but the content types and permissions, which took long to make anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", delete_rows)
+        yield
+
+
+def delete_rows(case: TransactionTestCase) -> None:
+    kept = {ContentType._meta.db_table, Permission._meta.db_table}
+    tables = [table for table in connection.introspection.django_table_names(only_existing=True) if table not in kept]
+    connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,11 @@ from dataclasses import dataclass
 
 from tests.servers import ASK, WHERE
 
-OWN_SERVICES = ["tests/crash", "tests/http_servers", "tests/processes", "tests/queues", "tests/test_plans.py"]
-"""What chooses its databases, caches, brokers and web servers itself is run once."""
+OWN_SERVICES = [
+    *(f"tests/{name}" for name in ("crash", "demo", "http_servers", "processes", "queues")),
+    "tests/test_plans.py",
+]
+"""What chooses its databases, caches, brokers, web servers and browser itself is run once."""
 READ_ALONE = [
     f"tests/test_{name}.py"
     for name in (

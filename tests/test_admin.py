@@ -189,6 +189,7 @@ def test_a_record_is_not_found_by_another_or_half_a_number(
     assert desk.found(model, q=typed) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("typed", ["'", '"', "%", "\\", "a b", "😀", "x" * 500, "-1", "9" * 30, "\x00"])
 def test_nothing_that_is_typed_breaks_a_search(
@@ -232,6 +233,7 @@ def offered(desk: Desk, model: type[Row]) -> Iterator[str]:
         yield f"?{cl.date_hierarchy}__year=2026&{cl.date_hierarchy}__month=1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_filter_and_order_of_a_list_works(model: type[Row], desk: Desk, rows: dict[type[Row], Row]) -> None:
     links = list(offered(desk, model))

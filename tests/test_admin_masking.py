@@ -108,6 +108,7 @@ def test_no_page_shows_a_number_in_words(spelling: str, rows: list[models.Model]
     assert shown >= 14, "the words are there"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_who_may_only_look_sees_no_number_either(spelling: str, rows: list[models.Model], client: Client) -> None:
     plant(rows, f"号码{spelling}欠费 E42")

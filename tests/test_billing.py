@@ -317,6 +317,7 @@ def test_the_gateway_that_is_gone_is_taken_to_bill_all(memory: MakeProvider) -> 
     assert one_cost() == 3 * PRICE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gateway", ["topthink", "ihuyi"])
 def test_in_any_order_the_end_costs_the_same(gateway: str, memory: MakeProvider) -> None:
     provider = memory(price=PRICE)

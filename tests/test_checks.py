@@ -14,6 +14,7 @@ from django.core.management.base import SystemCheckError
 from django.test import override_settings
 
 from django_smsverify.gateways.topthink import TopThinkGateway
+from tests.folding import folded
 
 from .conftest import MakeProvider
 from .gateways.certificates import Authority
@@ -80,7 +81,7 @@ def test_e002_an_unknown_key_is_named_with_what_was_meant(written: Any, where: s
     assert str(message.hint).startswith(hint)
 
 
-@pytest.mark.parametrize(("key", "value"), pairs(BAD))
+@folded("key, value", pairs(BAD))
 def test_e003_a_bad_value_is_named_by_its_key_with_what_it_must_be(key: str, value: Any) -> None:
     with override_settings(SMSVERIFY={key: value}):
         (message,) = found()

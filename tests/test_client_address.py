@@ -11,6 +11,7 @@ from django.test import Client, RequestFactory, override_settings
 from django_smsverify import client_address
 from django_smsverify.client_address import client_ip
 from django_smsverify.throttling import network
+from tests.folding import folded
 
 from .conftest import Ear, MakeProvider, Site
 
@@ -37,8 +38,8 @@ def warnings(log: Ear) -> list[str]:
     return [line for line in log.lines if line.startswith(f"django_smsverify WARNING {ALIKE}")]
 
 
-@pytest.mark.parametrize(
-    ("proxies", "sent", "client"),
+@folded(
+    "proxies, sent, client",
     [
         (1, {"real": CLIENT}, CLIENT),
         (1, {"real": f" {CLIENT} "}, CLIENT),

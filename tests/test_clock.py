@@ -100,6 +100,7 @@ class TestLimits:
         assert refused() == 60, "never more than the pause"
         assert messages().get().created_at == sent
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(3))
     def test_in_true_time_no_window_ever_holds_more(
         self, seed: int, memory: MakeProvider, clock: time_machine.Traveller

@@ -11,6 +11,7 @@ import pytest
 from django.test import override_settings
 
 from django_smsverify.codes import as_digits, current_key_id, derive, is_known, matches, new_nonce
+from tests.folding import folded
 
 LENGTHS = range(4, 9)
 MILLION = 1_000_000
@@ -96,6 +97,7 @@ def assert_uniform(codes: Iterable[int]) -> None:
             assert chi_square(counts) < 1226.0
 
 
+@pytest.mark.slow
 def test_a_million_codes_are_uniform() -> None:
     key = key_of(SECRET)
 
@@ -201,7 +203,7 @@ def test_only_the_code_itself_matches(code: str, guess: str, right: bool) -> Non
     assert matches(code, guess) is right
 
 
-@pytest.mark.parametrize(("written", "read"), [*WRITTEN.items(), *((text, text) for text in NO_CODE)])
+@folded("written, read", [*WRITTEN.items(), *((text, text) for text in NO_CODE)])
 def test_a_code_is_read_as_people_write_it(written: str, read: str) -> None:
     assert as_digits(written) == read
 

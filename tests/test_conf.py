@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.test import override_settings
 
 from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS, Limit, conf
+from tests.folding import folded
 
 HOUR, DAY = 3600, 86400
 DEFAULTS: dict[str, Any] = {
@@ -98,12 +99,12 @@ def test_the_keys_are_those_of_the_contract() -> None:
     assert set(KEYS) == set(DEFAULTS) == set(BAD)
 
 
-@pytest.mark.parametrize(("key", "expected"), DEFAULTS.items())
+@folded("key, expected", DEFAULTS.items())
 def test_a_key_that_is_not_set_has_its_default(key: str, expected: Any) -> None:
     assert getattr(conf, key) == expected
 
 
-@pytest.mark.parametrize(("key", "written", "expected"), [(key, *pair) for key, pair in GOOD.items()])
+@folded("key, written, expected", [(key, *pair) for key, pair in GOOD.items()])
 def test_a_written_value_is_read_while_it_stands(key: str, written: Any, expected: Any) -> None:
     with override_settings(SMSVERIFY={key: written}):
         assert getattr(conf, key) == expected
@@ -111,7 +112,7 @@ def test_a_written_value_is_read_while_it_stands(key: str, written: Any, expecte
     assert getattr(conf, key) == DEFAULTS[key] != expected
 
 
-@pytest.mark.parametrize(("key", "value"), pairs({key: bad for key, bad in BAD.items() if key != "CAPTCHA"}))
+@folded("key, value", pairs({key: bad for key, bad in BAD.items() if key != "CAPTCHA"}))
 def test_a_bad_value_leaves_the_default_in_force(key: str, value: Any) -> None:
     with override_settings(SMSVERIFY={key: value}):
         assert getattr(conf, key) == DEFAULTS[key]
@@ -156,7 +157,7 @@ def test_a_rate_is_a_count_and_a_period(rate: str, expected: Limit) -> None:
     assert found == expected
 
 
-@pytest.mark.parametrize(
+@folded(
     "rate", ["0/h", "01/h", "5/0h", "5/H", "5/ h", " 5/h", "5/h\n", "5h", "5/", "/h", "5/1.5h", "-5/h", "５/h", "5/w"]
 )
 def test_anything_else_is_no_rate(rate: str) -> None:

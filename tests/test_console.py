@@ -136,6 +136,7 @@ def site(transactional_db: None, tmp_path: Path) -> list[tuple[list[str], str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_no_command_is_ended_by_a_console(encoding: str, site: list[tuple[list[str], str]]) -> None:
     name = str(connection.settings_dict["NAME"])

@@ -161,6 +161,7 @@ def set_price(provider: Provider, price: int | None) -> None:
     provider.save()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_random_year_adds_up_by_whatever_it_is_told(year: Ledger) -> None:
     whole = year.by(())[()]

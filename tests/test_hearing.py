@@ -106,6 +106,7 @@ def test_a_report_raises_its_message(memory: MakeProvider) -> None:
     assert reported[0].message == message
 
 
+@pytest.mark.slow
 def test_of_any_reports_in_any_order_the_end_is_the_same(memory: MakeProvider) -> None:
     provider, chance = memory(), random.Random(20261121)
     known = [("1", DELIVERED), ("-1", UNDELIVERED), ("-2", UNDELIVERED)]
@@ -130,6 +131,7 @@ def test_of_any_reports_in_any_order_the_end_is_the_same(memory: MakeProvider) -
         assert sorted(message.reports.values_list("code", flat=True)) == sorted(code for code, _ in told)
 
 
+@pytest.mark.slow
 def test_1000_reports_that_are_faster_than_the_acceptance_are_adopted(memory: MakeProvider) -> None:
     provider = memory(price="0.05")
 
@@ -143,6 +145,7 @@ def test_1000_reports_that_are_faster_than_the_acceptance_are_adopted(memory: Ma
     assert Message.objects.filter(status=MessageStatus.DELIVERED, sent_at__isnull=False, cost="0.05").count() == 1000
 
 
+@pytest.mark.slow
 def test_report_and_acceptance_at_once_find_each_other(memory: MakeProvider) -> None:
     provider = memory()
 

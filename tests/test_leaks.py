@@ -118,6 +118,7 @@ def everything_cached() -> str:
     return "".join(f"{key} {value!r}" for key, value in cached().items())
 
 
+@pytest.mark.slow
 def test_no_admin_page_shows_what_it_must_not(site: Site, vendor: MakeProvider, sandbox: Sandbox) -> None:
     with override_settings(SMSVERIFY=ROOMY):
         busy_day(site, vendor, sandbox)

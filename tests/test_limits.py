@@ -189,6 +189,7 @@ def test_the_longest_wait_is_told(memory: MakeProvider, clock: time_machine.Trav
         assert wait() == ("phone", 7170)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_no_rolling_window_ever_holds_more(seed: int, memory: MakeProvider, clock: time_machine.Traveller) -> None:
     memory()
@@ -422,6 +423,7 @@ def test_the_limits_live_in_ratelimits_cache(memory: MakeProvider) -> None:
         send_code("13900138001", "login")
 
 
+@pytest.mark.slow
 def test_a_lock_that_a_dead_process_left_gives_way(memory: MakeProvider, clock: time_machine.Traveller) -> None:
     from django_smsverify.throttling import LOCK_SECONDS, number_lock
 
@@ -506,6 +508,7 @@ def test_a_stranger_who_knows_only_the_number_ends_nothing(memory: MakeProvider,
     assert verify_code(owners.pk, code).phone == PHONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_no_window_ever_judges_more_than_the_law_allows(
     seed: int, memory: MakeProvider, clock: time_machine.Traveller

@@ -20,6 +20,7 @@ from django_smsverify.linting import (
     topics,
     value_problem,
 )
+from tests.folding import Fold, folded
 
 from .linting_table import CODES, NOTICES, SIGNATURES, TOPICS, Line
 
@@ -31,12 +32,10 @@ def rules_of(gateway: str, **options: str) -> TextRules:
     return gateway_class(gateway).rules_for(options)
 
 
-def each_at(lines: tuple[Line, ...]) -> pytest.MarkDecorator:
-    """A test for each line at each of its gateways."""
+def each_at(lines: tuple[Line, ...]) -> Fold:
+    """Each line at each of its gateways."""
     cases = [(gateway, line) for line in lines for gateway in line.gateways.split()]
-    return pytest.mark.parametrize(
-        ("gateway", "line"), cases, ids=[f"{gateway}-{line.text[:20]!a}" for gateway, line in cases]
-    )
+    return folded("gateway, line", cases, ids=[f"{gateway} {line.text[:20]!r}" for gateway, line in cases])
 
 
 def said(text: str, findings: list[Finding]) -> dict[str, str]:
@@ -78,7 +77,7 @@ def test_the_table_is_long_enough() -> None:
 class TestOrigin:
     """https://wicg.github.io/sms-one-time-codes/"""
 
-    @pytest.mark.parametrize(
+    @folded(
         "line",
         [
             "@example.com #{code}",
@@ -87,12 +86,12 @@ class TestOrigin:
             "@example.com #{code} @shop.example",
         ],
     )
-    @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\n\n"])
+    @folded("newline", ["\n", "\r\n", "\r", "\n\n"])
     def test_a_line_that_browsers_read_is_left_alone(self, line: str, newline: str) -> None:
         assert lint_content(f"您的验证码是{{code}}。{newline}{line}") == []
 
-    @pytest.mark.parametrize(
-        ("line", "level", "place"),
+    @folded(
+        "line, level, place",
         [
             ("@example.com#{code}", "error", "m#"),
             ("@example.com  #{code}", "error", "  "),
@@ -245,7 +244,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("gateway", "options", "value", "why"), VALUES)
+@folded("gateway, options, value, why", VALUES)
 def test_a_value_is_judged_by_its_vendor(gateway: str, options: dict[str, str], value: str, why: str | None) -> None:
     problem = value_problem(rules_of(gateway, **options), value)
 
@@ -278,8 +277,8 @@ class TestWhateverIsTyped:
         *("贷*", "加官方", "联系", "\n@", "\ud800", " ", "*", "@a #", "1\ufe0f", "勿", "a-", "\u202ea"),
     )
 
-    @pytest.mark.parametrize("gateway", [*VENDORS, "memory"])
-    @pytest.mark.parametrize("text", TYPED, ids=ascii)
+    @folded("gateway", [*VENDORS, "memory"])
+    @folded("text", TYPED, ids=ascii)
     def test_it_is_judged_and_can_be_shown(self, text: str, gateway: str) -> None:
         rules = rules_of(gateway)
         for found in lint_signature(text, rules) + lint_content(text, rules, signature=text):
@@ -288,7 +287,8 @@ class TestWhateverIsTyped:
             marked(text, found).encode()
             marked_html(text, found).encode()
 
-    @pytest.mark.parametrize("piece", PIECES, ids=ascii)
+    @pytest.mark.slow
+    @folded("piece", PIECES, ids=ascii)
     def test_ten_thousand_characters_take_no_time(self, piece: str) -> None:
         text = (piece * 10_000)[:10_000]
         start = time.process_time()

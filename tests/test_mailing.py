@@ -222,6 +222,7 @@ def test_stopped_it_has_no_rows_but_those_it_came_to_and_goes_on(text: Callable[
     assert sorted(called()) == sorted(numbers(total))
 
 
+@pytest.mark.slow
 @override_settings(SMSVERIFY=SITE)
 def test_a_refused_account_ends_the_run_and_the_rest_is_sent_when_it_is_paid(text: Callable[[str], Template]) -> None:
     template = text("many")
@@ -282,6 +283,7 @@ def test_the_poll_leaves_texts_alone_while_the_circuit_is_open(text: Callable[[s
     assert statuses() == {"accepted": 50}
 
 
+@pytest.mark.slow
 def test_a_run_whose_answers_are_lost_leaves_these_unknown_and_goes_on(vendor: MakeProvider, sandbox: Sandbox) -> None:
     template = add_template(vendor("apispace"), "notice", catalogue.PLAIN_TEXT, "")
     send_message(template, numbers(500), batch="b")
@@ -317,6 +319,7 @@ def test_one_bad_number_keeps_no_other(
     assert len(sandbox.inbox.all()) == 5
 
 
+@pytest.mark.slow
 def test_a_broker_that_cannot_be_reached_leaves_a_named_mailing_to_be_gone_on_with(
     memory: MakeProvider, monkeypatch: pytest.MonkeyPatch, log: Ear
 ) -> None:

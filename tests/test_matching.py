@@ -94,6 +94,7 @@ def body_of(count: int) -> bytes:
     return json.dumps(rows, separators=(",", ":")).encode()
 
 
+@pytest.mark.slow
 def test_a_push_of_2000_reports_takes_tens_of_statements(vendor: MakeProvider, client: Client) -> None:
     provider = vendor("topthink", price="0.0450")
     accepted(provider, range(MANY))
@@ -114,6 +115,7 @@ def test_a_push_of_2000_reports_takes_tens_of_statements(vendor: MakeProvider, c
     assert {(m.status, m.cost) for m in settled} == {("delivered", Decimal("0.0450")), ("undelivered", Decimal(0))}
 
 
+@pytest.mark.slow
 def test_2000_reports_that_are_repeated_or_about_strangers_take_few_statements(
     vendor: MakeProvider, client: Client
 ) -> None:
@@ -213,6 +215,7 @@ def crowd(provider: Provider) -> list[Event]:
     return events
 
 
+@pytest.mark.slow
 def test_at_once_or_one_by_one_or_in_any_order_the_end_is_the_same(memory: MakeProvider) -> None:
     provider, chance = memory(price="0.05"), random.Random(20261126)
     ends = []
@@ -287,6 +290,7 @@ def test_rows_that_others_change_meanwhile_are_told_by_these(
     assert len(reported) == 5
 
 
+@pytest.mark.slow
 def test_wherever_it_is_interrupted_a_repeated_push_ends_well(memory: MakeProvider) -> None:
     provider = memory(price="0.05")
 

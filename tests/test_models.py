@@ -24,6 +24,7 @@ from django_smsverify.models import (
     Template,
     Verification,
 )
+from tests.folding import folded
 
 from .conftest import CODE_TEXT, PHONE, VENDORS, MakeProvider
 
@@ -57,7 +58,7 @@ def test_a_base_url_is_https_or_loopback(base_url: str) -> None:
     provider_with(base_url=base_url).full_clean()
 
 
-@pytest.mark.parametrize(
+@folded(
     "base_url",
     [
         "http://sms.example.com",
@@ -104,13 +105,13 @@ def options_of(gateway: str) -> list[tuple[str, str, str]]:
     return [(gateway, o.name, choice) for o in gateway_class(gateway).options for choice in (*o.choices, o.default)]
 
 
-@pytest.mark.parametrize(("gateway", "name", "value"), [case for vendor in VENDORS for case in options_of(vendor)])
+@folded("gateway, name, value", [case for vendor in VENDORS for case in options_of(vendor)])
 def test_a_gateways_options_take_each_of_their_choices(gateway: str, name: str, value: str) -> None:
     provider_with(gateway=gateway, options={name: value}).full_clean()
 
 
-@pytest.mark.parametrize(
-    ("gateway", "options", "said"),
+@folded(
+    "gateway, options, said",
     [
         ("topthink", {"auth": "cookie"}, "auth: use header, query."),
         ("topthink", {"auth": 1}, "auth: use header, query."),
@@ -418,8 +419,8 @@ PRIVATE_HOSTS = [
 ]
 
 
-@pytest.mark.parametrize("allowed", ["loopback", False])
-@pytest.mark.parametrize("base_url", PRIVATE_HOSTS)
+@folded("allowed", ["loopback", False])
+@folded("base_url", PRIVATE_HOSTS)
 def test_a_private_address_is_not_taken(base_url: str, allowed: object) -> None:
     with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": allowed}):
         found = refused(provider_with(base_url=base_url))

@@ -55,6 +55,7 @@ def answers(site: str) -> list[str]:
     return done.stdout.decode().splitlines()
 
 
+@pytest.mark.slow
 def test_the_journey_of_the_other_sites_is_a_whole_one() -> None:
     said = answers("plain")
 
@@ -68,6 +69,7 @@ def test_the_journey_of_the_other_sites_is_a_whole_one() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("site", ["hostile", "bare"])
 def test_what_a_site_has_and_sets_changes_no_answer(site: str) -> None:
     assert answers(site) == answers("plain")

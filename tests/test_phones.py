@@ -7,13 +7,14 @@ from django.test import override_settings
 
 from django_smsverify.exceptions import InvalidPhone, PhoneNotSupported, SMSVerifyError
 from django_smsverify.phones import block, mask, parse
+from tests.folding import folded
 
 from .conftest import PHONE
 
 HONG_KONG = "+85251234567"
 
 
-@pytest.mark.parametrize(
+@folded(
     "written",
     [
         "13800138000",
@@ -77,8 +78,8 @@ def test_reading_twice_changes_nothing(written: str) -> None:
     assert parse(parse(written)) == parse(written)
 
 
-@pytest.mark.parametrize(
-    ("written", "error"),
+@folded(
+    "written, error",
     [
         ("", InvalidPhone),
         ("   ", InvalidPhone),

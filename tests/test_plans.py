@@ -14,6 +14,8 @@ from django_smsverify.models import Message
 
 from .servers import require
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 ROWS = 150_000
 MESSAGE = "smsverify_message"

@@ -72,6 +72,7 @@ def run(*arguments: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_after_an_hour_without_a_receiver_one_run_brings_every_final_state(
     vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
 ) -> None:
@@ -96,6 +97,7 @@ def test_after_an_hour_without_a_receiver_one_run_brings_every_final_state(
     assert DeliveryReport.objects.filter(occurred_at__isnull=True).count() == 0
 
 
+@pytest.mark.slow
 def test_a_message_is_asked_about_ever_less_often_and_settled_in_the_end(
     vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
 ) -> None:
@@ -254,6 +256,7 @@ def test_what_was_pushed_meanwhile_is_no_longer_asked_for(vendor: MakeProvider, 
     assert tally == {"reported": 1, "no longer due": 1}
 
 
+@pytest.mark.slow
 def test_many_runs_at_once_ask_about_each_message_once(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
     notify(vendor("topthink"), 30)
     sandbox.flush()

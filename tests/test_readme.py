@@ -100,6 +100,7 @@ def test_five_minutes_to_the_first_code(project: Path) -> None:
     assert second.startswith("400 ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [CELERY, TASKS])
 def test_a_site_with_workers_passes_its_checks(start: str, project: Path) -> None:
     settings = snippet(start)

@@ -62,6 +62,7 @@ def ask(key: str = "key") -> Any:
     return call_cache(lambda cache: cache.get(key))
 
 
+@pytest.mark.slow
 class TestOneCall:
     def test_is_given_up_after_its_time(self, hanging: type[HangingCache]) -> None:
         hanging.answers.clear()
@@ -154,6 +155,7 @@ class TestOneCall:
             assert call_cache(lambda cache: threading.get_ident()) == threading.get_ident()
 
 
+@pytest.mark.slow
 class TestManyHungCalls:
     def hang(self, times: int) -> None:
         for _ in range(times):

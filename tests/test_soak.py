@@ -25,6 +25,8 @@ from django_smsverify.sending import send_code
 
 from .conftest import VENDORS, MakeProvider
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = int(os.environ.get("REQUESTS", "300"))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1_000_000)))
 THREADS = 8

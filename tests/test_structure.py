@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import django_smsverify
+from tests.folding import Fold, folded
 
 ROOT = Path(django_smsverify.__file__).parent
 PACKAGE = "django_smsverify"
@@ -67,8 +68,8 @@ def upward(path: Path) -> list[str]:
     return sorted(part for part in found if LAYERS.get(part, 99) > LAYERS.get(own, -1))
 
 
-def parametrized(paths: list[Path]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", [pytest.param(path, id=name_of(path)) for path in paths])
+def each_of(paths: list[Path]) -> Fold:
+    return folded("path", paths, ids=name_of)
 
 
 def test_every_module_stands_in_a_layer() -> None:
@@ -77,12 +78,12 @@ def test_every_module_stands_in_a_layer() -> None:
     assert found == LAYERS.keys() | {"testing"}
 
 
-@parametrized(FILES)
+@each_of(FILES)
 def test_a_module_imports_from_its_own_layer_downwards(path: Path) -> None:
     assert upward(path) == []
 
 
-@parametrized([path for path in FILES if path.parent.name == "gateways" and path.name != "__init__.py"])
+@each_of([path for path in FILES if path.parent.name == "gateways" and path.name != "__init__.py"])
 def test_a_gateway_knows_neither_database_nor_cache_nor_settings(path: Path) -> None:
     forbidden = [
         dotted for dotted in imports_of(path) for never in DIALECTS_NEVER_KNOW if f"{dotted}.".startswith(f"{never}.")
@@ -117,14 +118,14 @@ def test_an_import_upwards_would_be_seen(
     assert upward(path) == found
 
 
-@parametrized(FILES)
+@each_of(FILES)
 def test_a_file_can_be_read_at_a_sitting(path: Path) -> None:
     lines = path.read_text().count("\n")
 
     assert lines <= LONGEST_FILE
 
 
-@parametrized(FILES)
+@each_of(FILES)
 def test_a_function_fits_a_screen(path: Path) -> None:
     functions = [
         node
@@ -136,7 +137,7 @@ def test_a_function_fits_a_screen(path: Path) -> None:
     assert [(name, length) for name, length in lengths if length > LONGEST_FUNCTION] == []
 
 
-@parametrized([path for path in FILES if path.read_text()])
+@each_of([path for path in FILES if path.read_text()])
 def test_a_file_says_what_it_is_for(path: Path) -> None:
     module = ast.parse(path.read_text())
 

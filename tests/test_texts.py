@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_smsverify.texts import placeholders, render, segments, signed, stray_braces, translate
+from tests.folding import folded
 
 VECTORS = {
     0: 0,
@@ -28,14 +29,14 @@ VECTORS = {
 }
 
 
-@pytest.mark.parametrize(("length", "expected"), VECTORS.items())
-@pytest.mark.parametrize("character", ["a", "码", "。", " ", ".", "\n", "€", "\uffff"])
+@folded("length, expected", VECTORS.items())
+@folded("character", ["a", "码", "。", " ", ".", "\n", "€", "\uffff"])
 def test_a_text_is_billed_by_its_characters_whatever_they_are(character: str, length: int, expected: int) -> None:
     assert segments(character * length) == expected
 
 
-@pytest.mark.parametrize("character", ["😀", "𠮷", "\U0010ffff"])
-@pytest.mark.parametrize(("length", "expected"), VECTORS.items())
+@folded("character", ["😀", "𠮷", "\U0010ffff"])
+@folded("length, expected", VECTORS.items())
 def test_what_takes_two_units_on_air_is_billed_as_two(character: str, length: int, expected: int) -> None:
     text = character * (length // 2) + "码" * (length % 2)
 

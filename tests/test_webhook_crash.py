@@ -21,7 +21,7 @@ from django_smsverify.models import DeliveryReport, Message, Provider, Reply
 from .conftest import PHONE
 from .test_webhooks import IDS, ihuyi_reply, ihuyi_report
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import django_smsverify
 
 from .gateways.support import ACCEPTED, Vendor
@@ -14,6 +16,7 @@ from .gateways.support import ACCEPTED, Vendor
 ROOT = Path(django_smsverify.__file__).parent
 
 
+@pytest.mark.slow
 def test_the_package_is_imported_and_sends_without_what_windows_lacks() -> None:
     env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     env |= {"PYTHONPATH": os.pathsep.join((str(ROOT.parent), os.environ.get("PYTHONPATH", ""))), "PYTHONUTF8": "1"}

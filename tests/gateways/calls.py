@@ -9,10 +9,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import pytest
-
 from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
 from django_smsverify.types import DeliveryEvent, Event, Push, ReplyEvent, ReviewEvent
+from tests.folding import folded
 
 from .support import FORM, JSON
 
@@ -235,7 +234,7 @@ CALLS = [
     IHUYI_REPLY,
     IHUYI_AUDIT,
 ]
-each_call = pytest.mark.parametrize("call", CALLS, ids=str)
+each_call = folded("call", CALLS, ids=str)
 
 
 def pushes_of(vendor: str) -> tuple[Push, ...]:

@@ -8,6 +8,7 @@ from django_smsverify.exceptions import GatewayError, GatewayRejected
 from django_smsverify.gateways.reading import excerpt
 from django_smsverify.types import Answer
 from tests.conftest import PHONE
+from tests.folding import folded
 
 from .support import Vendor, at, filed, offline, verdict
 
@@ -21,15 +22,15 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("encoding", "charset"),
+@folded(
+    "encoding, charset",
     [
         *[(encoding, charset) for encoding in ("utf-8", "utf-8-sig") for charset in ("", "; charset=utf-8")],
         *[("gbk", charset) for charset in ("", "; charset=gbk", ";charset=GB2312", "; Charset = 'GB18030'")],
         ("gbk", "; charset=utf-8"),
     ],
 )
-@pytest.mark.parametrize("kind", REFUSALS)
+@folded("kind", REFUSALS)
 def test_a_vendors_words_are_read_in_utf_8_and_in_gbk(kind: str, encoding: str, charset: str) -> None:
     vendor = kind.split()[0]
     with Vendor(REFUSALS[kind].encode(encoding), ("Content-Type", f"application/json{charset}")) as server:
@@ -61,8 +62,8 @@ def test_a_character_cut_in_half_costs_itself() -> None:
 PAGE = "<html><body><h1>Grafana</h1>internal-host-7 build 4.2.1</body></html>"
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "shown"),
+@folded(
+    "body, content_type, shown",
     [
         (PAGE, "text/html; charset=utf-8", "text/html"),
         ("<html><body>internal-host-7</body></html>", "application/xml", "application/xml"),
@@ -82,7 +83,7 @@ PAGE = "<html><body><h1>Grafana</h1>internal-host-7 build 4.2.1</body></html>"
         ("", "", "an unknown type"),
     ],
 )
-@pytest.mark.parametrize("status", [302, 403, 500])
+@folded("status", [302, 403, 500])
 def test_of_a_page_that_is_no_vendors_answer_nothing_is_shown(
     body: str, content_type: str, shown: str, status: int
 ) -> None:

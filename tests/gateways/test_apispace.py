@@ -8,6 +8,7 @@ import pytest
 from django_smsverify.gateways.apispace import APISpaceGateway
 from django_smsverify.testing import GatewayContract
 from django_smsverify.types import OutgoingSMS
+from tests.folding import folded
 
 from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
 
@@ -99,8 +100,8 @@ def test_full_width_separators_are_ordinary_characters() -> None:
     assert '13800138000,\\uff0c\\uff1b"' in body_of(DESK.request(sms("{name}", name="，；")))
 
 
-@pytest.mark.parametrize(
-    ("answer", "remote_id"),
+@folded(
+    "answer, remote_id",
     [
         (ACCEPTED["apispace"], "17041010383624511"),
         ('{"code":0,"msgId":17041010383624511999999999}', "17041010383624511999999999"),
@@ -121,11 +122,11 @@ def test_a_success_code_with_no_failures_is_accepted(answer: str, remote_id: str
     assert verdict(DESK.outcome(answer)) == ("accepted", remote_id)
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
+@folded(
+    "code, reason",
     [("001", "other"), ("002", "account"), ("003", "account"), ("500", "other"), ("130", "other"), ("109", "other")],
 )
-@pytest.mark.parametrize("shape", ['{{"code":"{}","errorMsg":"不行"}}', '{{"code":200000,"data":{{"code":"{}"}}}}'])
+@folded("shape", ['{{"code":"{}","errorMsg":"不行"}}', '{{"code":200000,"data":{{"code":"{}"}}}}'])
 def test_any_other_code_is_refused_outside_or_inside(shape: str, code: str, reason: str) -> None:
     assert verdict(DESK.outcome(shape.format(code))) == ("rejected", reason, code)
 

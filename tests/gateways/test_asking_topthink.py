@@ -11,6 +11,7 @@ from requests import PreparedRequest
 from django_smsverify.enums import DeliveryOutcome, Filing, Reason, ReviewStatus
 from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain
 from django_smsverify.types import Answer, DeliveryEvent, ReviewEvent
+from tests.folding import folded
 
 from .calls import china
 from .storable import assert_text
@@ -234,7 +235,7 @@ def test_an_answer_may_name_the_id_as_a_number(remote_id: object) -> None:
     assert review(Filing.SIGNATURE, envelope({**SIGN, "id": remote_id})).remote_id == "471"
 
 
-@pytest.mark.parametrize("answer", GARBAGE, ids=lambda answer: repr(answer[:20]))
+@folded("answer", GARBAGE, ids=lambda answer: repr(answer[:20]))
 def test_what_cannot_be_read_says_nothing(answer: bytes) -> None:
     with pytest.raises(GatewayUncertain):
         status(answer)
@@ -261,9 +262,9 @@ def test_an_answer_without_a_needed_field_says_nothing(missing: str) -> None:
         status(envelope({name: value for name, value in MESSAGE.items() if name != missing}))
 
 
-@pytest.mark.parametrize("filing", Filing)
-@pytest.mark.parametrize(
-    ("number", "expected"),
+@folded("filing", Filing)
+@folded(
+    "number, expected",
     [
         (0, ReviewStatus.PENDING),
         (1, ReviewStatus.APPROVED),
@@ -272,7 +273,7 @@ def test_an_answer_without_a_needed_field_says_nothing(missing: str) -> None:
         ("1 ", ReviewStatus.APPROVED),
     ],
 )
-@pytest.mark.parametrize(("error", "reason"), [(None, ""), ("", ""), (" 缺公章 ", "缺公章")])
+@folded("error, reason", [(None, ""), ("", ""), (" 缺公章 ", "缺公章")])
 def test_a_review_stands_somewhere(
     filing: Filing, number: object, expected: ReviewStatus, error: str | None, reason: str
 ) -> None:

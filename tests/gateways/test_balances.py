@@ -15,6 +15,7 @@ from django_smsverify.gateways.reading import amount, amount_if_any
 from django_smsverify.testing import FakeTransport
 from django_smsverify.types import Acceptance, Account, OutgoingSMS
 from tests.acme_sms import AcmeGateway
+from tests.folding import folded
 
 from .support import ACCEPTED, GATEWAYS, body_of, filed, offline
 
@@ -139,15 +140,15 @@ def test_a_refusal_is_no_balance_whatever_stands_beside_it(vendor: str, answer: 
     assert caught.value.reason == reason
 
 
-@pytest.mark.parametrize("vendor", TOLD)
-@pytest.mark.parametrize("body", ["", "<html></html>", "[]", "{}", "null", "<!DOCTYPE x><a/>", '{"returnStatus":"1"}'])
+@folded("vendor", TOLD)
+@folded("body", ["", "<html></html>", "[]", "{}", "null", "<!DOCTYPE x><a/>", '{"returnStatus":"1"}'])
 def test_an_answer_without_a_balance_is_uncertain(vendor: str, body: str) -> None:
     with pytest.raises(GatewayUncertain):
         offline(vendor, body.encode())[0].ask_balance()
 
 
-@pytest.mark.parametrize("vendor", TOLD)
-@pytest.mark.parametrize("written", UNREADABLE)
+@folded("vendor", TOLD)
+@folded("written", UNREADABLE)
 def test_what_is_no_amount_is_uncertain(vendor: str, written: str) -> None:
     answers = {
         "veesing": {"returnStatus": "1 ", "remainPoint": written},
@@ -163,7 +164,7 @@ def test_an_amount_is_read_to_the_letter(written: str, read: str) -> None:
     assert amount(written) == amount_if_any(written) == Decimal(read)
 
 
-@pytest.mark.parametrize("written", [*UNREADABLE, None, True, [], {}, float("nan"), Decimal("1E+3"), Decimal("NaN")])
+@folded("written", [*UNREADABLE, None, True, [], {}, float("nan"), Decimal("1E+3"), Decimal("NaN")])
 def test_what_is_none_is_told_apart(written: object) -> None:
     assert amount_if_any(written) is None
     with pytest.raises(ValueError, match="no amount"):
@@ -180,7 +181,7 @@ def test_10658_tells_with_each_acceptance() -> None:
     assert accepted("veesing", ACCEPTED["veesing"]) == Acceptance(remote_id="3313746", balance=Decimal(241))
 
 
-@pytest.mark.parametrize("written", [*(json.dumps(word) for word in UNREADABLE), "null", "{}", "[]", "true", "NaN"])
+@folded("written", [*(json.dumps(word) for word in UNREADABLE), "null", "{}", "[]", "true", "NaN"])
 def test_a_balance_that_cannot_be_read_costs_no_acceptance(written: str) -> None:
     answer = f'{{"returnStatus":"1 ","remainPoint":{written},"taskId":"3313746"}}'
 

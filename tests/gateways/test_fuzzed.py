@@ -19,6 +19,8 @@ from .fuzzing import PHONE, about_phone, mutated
 from .storable import assert_storable, assert_text, shown
 from .support import FORM, JSON, offline
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 1000
 CONTENT_TYPES = ["", FORM, JSON, f"{FORM}; charset=gbk", "application/json;charset=GB2312", "\0", "charset=gb" * 100]
 STATUS = (

@@ -15,6 +15,7 @@ from django_smsverify.gateways.hosts import is_public
 from django_smsverify.gateways.transport import HTTPTransport
 from django_smsverify.types import Acceptance, Account, PrivateHosts
 from tests.conftest import PHONE
+from tests.folding import folded
 
 from .certificates import Authority
 from .support import ACCEPTED, Vendor, at, filed
@@ -74,12 +75,12 @@ PUBLIC = [
 ]
 
 
-@pytest.mark.parametrize("address", PRIVATE)
+@folded("address", PRIVATE)
 def test_an_address_that_is_not_on_the_internet(address: str) -> None:
     assert not is_public(ip_address(address))
 
 
-@pytest.mark.parametrize("address", PUBLIC)
+@folded("address", PUBLIC)
 def test_an_address_on_the_internet(address: str) -> None:
     assert is_public(ip_address(address))
 

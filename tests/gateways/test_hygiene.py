@@ -9,6 +9,7 @@ import pytest
 from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
 from django_smsverify.gateways.hygiene import clean, loggable, scrub, storable
 from django_smsverify.types import DeliveryEvent, Event, ReplyEvent, ReviewEvent
+from tests.folding import folded
 
 PHONE = "+8613800138000"
 DELIVERY = DeliveryEvent(remote_id="17", phone=PHONE, outcome=DeliveryOutcome.DELIVERED)
@@ -80,8 +81,8 @@ def test_a_reply_need_not_name_a_message() -> None:
     assert clean(REPLY, []) == REPLY
 
 
-@pytest.mark.parametrize("event", [DELIVERY, REPLY])
-@pytest.mark.parametrize(
+@folded("event", [DELIVERY, REPLY])
+@folded(
     "phone", ["", "13800138000", "+", "+86", "+0813800138000", f"{PHONE}\n", f" {PHONE}", "+1234567890123456", "+٨٦١٣٨"]
 )
 def test_what_names_no_number_is_not_stored(event: DeliveryEvent | ReplyEvent, phone: str) -> None:

@@ -11,6 +11,7 @@ import time_machine
 from django_smsverify.gateways.ihuyi import IhuyiGateway
 from django_smsverify.testing import GatewayContract
 from django_smsverify.types import OutgoingSMS
+from tests.folding import folded
 
 from .calls import pushes_of
 from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
@@ -143,8 +144,8 @@ def test_a_number_outside_the_mainland_is_refused_unsent(mode: str) -> None:
     assert refusal == ("rejected", "other", "not-mainland")
 
 
-@pytest.mark.parametrize("asked", ["json", "xml"])
-@pytest.mark.parametrize(
+@folded("asked", ["json", "xml"])
+@folded(
     "answer",
     [
         '{"code":2,"msg":"提交成功","smsid":"16565055561380468726"}',
@@ -156,7 +157,7 @@ def test_a_number_outside_the_mainland_is_refused_unsent(mode: str) -> None:
     ],
     ids=["int", "string", "spaces", "namespace", "namespace URL", "no namespace", "no declaration", "prefix"],
 )
-@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["", "BOM"])
+@folded("mark", ["", "\ufeff"], ids=["", "BOM"])
 def test_code_2_is_accepted_in_any_shape_whatever_was_asked_for(answer: str, asked: str, mark: str) -> None:
     assert verdict(DESK.outcome(mark + answer, format=asked)) == ("accepted", "16565055561380468726")
 
@@ -165,8 +166,8 @@ def test_an_acceptance_without_an_id_is_one() -> None:
     assert verdict(DESK.outcome('{"code":2,"msg":"提交成功"}')) == ("accepted", "")
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
+@folded(
+    "code, reason",
     [
         ("0", "other"),
         ("400", "account"),
@@ -201,7 +202,7 @@ def test_an_acceptance_without_an_id_is_one() -> None:
         ("99999", "other"),
     ],
 )
-@pytest.mark.parametrize(
+@folded(
     "shape",
     [
         '{{"code":{},"msg":"提交失败","smsid":0}}',

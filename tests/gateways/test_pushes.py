@@ -13,6 +13,7 @@ import pytest
 from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
 from django_smsverify.exceptions import InvalidCallback
 from django_smsverify.types import DeliveryEvent, Event, News, ReplyEvent, ReviewEvent
+from tests.folding import folded
 
 from .calls import (
     CALLS,
@@ -75,16 +76,14 @@ def test_times_are_chinas(call: Call) -> None:
     assert event.occurred_at.utcoffset() == timedelta(hours=8)
 
 
-@pytest.mark.parametrize(("call", "name"), [(call, name) for call in CALLS for name in sorted(call.needed)], ids=str)
+@folded("call, name", [(call, name) for call in CALLS for name in sorted(call.needed)], ids=str)
 def test_a_call_without_a_needed_field_says_nothing(call: Call, name: str) -> None:
     why = refused(call.vendor, call.without(name))
 
     assert re.fullmatch("row 1: no field '[a-z_]+'", why)
 
 
-@pytest.mark.parametrize(
-    ("call", "name"), [(call, name) for call in CALLS for name in sorted(call.fields.keys() - call.needed)], ids=str
-)
+@folded("call, name", [(call, name) for call in CALLS for name in sorted(call.fields.keys() - call.needed)], ids=str)
 def test_a_call_without_another_field_still_says_the_rest(call: Call, name: str) -> None:
     event = only(told(call.vendor, call.without(name)))
 
@@ -102,8 +101,8 @@ def test_a_vendor_that_pushes_nothing_is_not_believed(call: Call, vendor: str) -
         gateway.read_push(call.push)
 
 
-@pytest.mark.parametrize(
-    ("call", "vendor"),
+@folded(
+    "call, vendor",
     [(call, vendor) for call in CALLS for vendor in ("topthink", "veesing", "ihuyi") if vendor != call.vendor],
     ids=str,
 )
@@ -186,9 +185,9 @@ class TestTopThinkReports:
 
 
 class TestTopThinkReviews:
-    @pytest.mark.parametrize("call", [TOPTHINK_SIGN, TOPTHINK_TEMPLATE], ids=str)
-    @pytest.mark.parametrize(("status", "expected"), [(0, PENDING), (1, APPROVED), (2, REJECTED), (-1, REJECTED)])
-    @pytest.mark.parametrize("spelling", ["{}", " {} \n", None])
+    @folded("call", [TOPTHINK_SIGN, TOPTHINK_TEMPLATE], ids=str)
+    @folded("status, expected", [(0, PENDING), (1, APPROVED), (2, REJECTED), (-1, REJECTED)])
+    @folded("spelling", ["{}", " {} \n", None])
     def test_its_status_is_an_int_or_a_string(
         self, call: Call, status: int, expected: ReviewStatus, spelling: str | None
     ) -> None:
@@ -196,8 +195,8 @@ class TestTopThinkReviews:
 
         assert event.status == expected
 
-    @pytest.mark.parametrize("call", [TOPTHINK_SIGN, TOPTHINK_TEMPLATE], ids=str)
-    @pytest.mark.parametrize("status", [3, "", None, "approved", True, []])
+    @folded("call", [TOPTHINK_SIGN, TOPTHINK_TEMPLATE], ids=str)
+    @folded("status", [3, "", None, "approved", True, []])
     def test_another_status_is_not_guessed_at(self, call: Call, status: object) -> None:
         assert "is none of: 0, 1, 2, -1" in refused("topthink", call.saying(status=status))
 
@@ -333,8 +332,8 @@ class TestVeeSing:
 
         assert (event.outcome, event.occurred_at) == (DELIVERED, None)
 
-    @pytest.mark.parametrize("call", [VEESING_RECEIPT, VEESING_REPLY], ids=str)
-    @pytest.mark.parametrize("mobile", ["", "1508092000", "150809200000", "02012345678", "+85261234567", "None"])
+    @folded("call", [VEESING_RECEIPT, VEESING_REPLY], ids=str)
+    @folded("mobile", ["", "1508092000", "150809200000", "02012345678", "+85261234567", "None"])
     def test_another_number_than_a_mainland_mobile_is_refused(self, call: Call, mobile: str) -> None:
         assert refused("veesing", call.saying(mobile=mobile)) == "row 1: no mainland mobile number"
 
@@ -403,8 +402,8 @@ class TestIhuyi:
         assert event == ReviewEvent(filing=Filing.TEMPLATE, remote_id="2001", status=REJECTED)
 
 
-@pytest.mark.parametrize(
-    ("content", "kept"),
+@folded(
+    "content, kept",
     [
         ("1", "1"),
         ("TD", "TD"),
@@ -418,7 +417,7 @@ class TestIhuyi:
         ("", ""),
     ],
 )
-@pytest.mark.parametrize("call", [VEESING_REPLY, IHUYI_REPLY], ids=str)
+@folded("call", [VEESING_REPLY, IHUYI_REPLY], ids=str)
 def test_a_reply_is_kept_as_it_was_written(call: Call, content: str, kept: str) -> None:
     event = only(told(call.vendor, call.saying(content=content)))
 

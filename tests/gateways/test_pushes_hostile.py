@@ -10,6 +10,7 @@ import pytest
 
 from django_smsverify.exceptions import InvalidCallback
 from django_smsverify.types import Account, DeliveryEvent, Event, News, ReplyEvent, ReviewEvent
+from tests.folding import folded
 
 from .calls import (
     CALLS,
@@ -109,9 +110,9 @@ def chinese(call: Call) -> str:
     )
 
 
-@pytest.mark.parametrize("vendor", ["topthink", "veesing", "ihuyi"])
-@pytest.mark.parametrize("content_type", ["", FORM, JSON, "text/plain; charset=gbk"])
-@pytest.mark.parametrize("body", EMPTY + GARBAGE, ids=lambda body: repr(body[:30]))
+@folded("vendor", ["topthink", "veesing", "ihuyi"])
+@folded("content_type", ["", FORM, JSON, "text/plain; charset=gbk"])
+@folded("body", EMPTY + GARBAGE, ids=lambda body: repr(body[:30]))
 def test_what_says_nothing_is_refused(vendor: str, content_type: str, body: bytes) -> None:
     with pytest.raises(InvalidCallback) as raised:
         told(vendor, body, content_type)
@@ -120,14 +121,14 @@ def test_what_says_nothing_is_refused(vendor: str, content_type: str, body: byte
 
 
 @each_call
-@pytest.mark.parametrize("content_type", ["", FORM, JSON, "text/xml", "application/json;charset=UTF-8", "\0", ";;="])
+@folded("content_type", ["", FORM, JSON, "text/xml", "application/json;charset=UTF-8", "\0", ";;="])
 def test_the_content_type_does_not_decide(call: Call, content_type: str) -> None:
     assert only(told(call.vendor, call.body, content_type)) == call.event
 
 
 @each_call
-@pytest.mark.parametrize("before", [b"", BOM, BOM + b"\r\n", b"\n"])
-@pytest.mark.parametrize("after", [b"", b"\r\n", b" "])
+@folded("before", [b"", BOM, BOM + b"\r\n", b"\n"])
+@folded("after", [b"", b"\r\n", b" "])
 def test_a_byte_order_mark_and_white_space_around_are_ignored(call: Call, before: bytes, after: bytes) -> None:
     assert only(told(call.vendor, before + call.body.encode() + after)) == call.event
 
@@ -138,9 +139,9 @@ def test_half_a_call_is_none_or_less(call: Call) -> None:
         tolerated(call.vendor, call.body.encode()[:cut])
 
 
-@pytest.mark.parametrize("call", [call for call in CALLS if call is not VEESING_RECEIPT], ids=str)
-@pytest.mark.parametrize("charset", ["", "; charset=gbk", ";charset=GB2312", "; Charset = GB18030", "; charset=utf-8"])
-@pytest.mark.parametrize("words", ["好的，谢谢", "含敏感词", "號碼錯誤"])
+@folded("call", [call for call in CALLS if call is not VEESING_RECEIPT], ids=str)
+@folded("charset", ["", "; charset=gbk", ";charset=GB2312", "; Charset = GB18030", "; charset=utf-8"])
+@folded("words", ["好的，谢谢", "含敏感词", "號碼錯誤"])
 def test_gbk_is_understood_whether_declared_or_not(call: Call, charset: str, words: str) -> None:
     fields = {**call.fields, chinese(call): words}
 
@@ -166,17 +167,17 @@ def test_utf_8_is_understood_where_it_cannot_be_the_declared_gbk(call: Call) -> 
     assert words_of(only(news)) == "好"
 
 
-@pytest.mark.parametrize("call", REPLIES, ids=str)
-@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
-@pytest.mark.parametrize("content", ["👍", "👨‍👩‍👧", "𠮷野家", "é", "\ufeffa", "\u202e反", "﷽"])
+@folded("call", REPLIES, ids=str)
+@folded("encoding", ["utf-8", "gb18030"])
+@folded("content", ["👍", "👨‍👩‍👧", "𠮷野家", "é", "\ufeffa", "\u202e反", "﷽"])
 def test_rare_characters_arrive(call: Call, encoding: str, content: str) -> None:
     body = call.saying(encoding, content=content)
 
     assert words_of(only(told(call.vendor, body))) == content
 
 
-@pytest.mark.parametrize(("call", "name"), EACH_FIELD, ids=str)
-@pytest.mark.parametrize("nasty", ["\0", "a\0b", "\x1b[31m", "a\r\nb: c", "\x7f\x85\x9f", "\ufffe", "👍" * 400])
+@folded("call, name", EACH_FIELD, ids=str)
+@folded("nasty", ["\0", "a\0b", "\x1b[31m", "a\r\nb: c", "\x7f\x85\x9f", "\ufffe", "👍" * 400])
 def test_characters_that_no_database_holds_do_not_come_through(call: Call, name: str, nasty: str) -> None:
     tolerated(call.vendor, call.saying(**{name: nasty}))
     tolerated(call.vendor, call.saying(**{name: f"{call.fields[name]}{nasty}"}))
@@ -196,8 +197,8 @@ def test_a_null_byte_moves_no_field_of_a_form(call: Call, null: bytes) -> None:
         assert event == replace(call.event, payload={"before": "1", "between": "2", **call.event.payload, "after": ""})
 
 
-@pytest.mark.parametrize("call", IN_JSON, ids=str)
-@pytest.mark.parametrize("escape", [r"\ud800", r"\udfff", r"\ud83d\ud83d", r"\u0000", r"\u001b", r"\uffff"])
+@folded("call", IN_JSON, ids=str)
+@folded("escape", [r"\ud800", r"\udfff", r"\ud83d\ud83d", r"\u0000", r"\u001b", r"\uffff"])
 def test_broken_escapes_do_not_come_through(call: Call, escape: str) -> None:
     for name in call.fields:
         text = call.text({**call.fields, name: "@@"})
@@ -211,8 +212,8 @@ def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     assert words_of(only(told("topthink", body))) == "请?提供"
 
 
-@pytest.mark.parametrize("call", IN_JSON, ids=str)
-@pytest.mark.parametrize("literal", LITERALS, ids=lambda literal: literal[:12])
+@folded("call", IN_JSON, ids=str)
+@folded("literal", LITERALS, ids=lambda literal: literal[:12])
 def test_a_value_of_another_type_is_read_or_refused(call: Call, literal: str) -> None:
     for name in call.fields:
         text = call.text({**call.fields, name: "@@"})
@@ -240,8 +241,8 @@ def test_a_nested_field_that_nobody_needs_is_left_out(opening: str, depth: int) 
     assert only(told("topthink", body)) == TOPTHINK_REPORT.event
 
 
-@pytest.mark.parametrize("call", IN_JSON, ids=str)
-@pytest.mark.parametrize("depth", [900, 940, 1000, 5000])
+@folded("call", IN_JSON, ids=str)
+@folded("depth", [900, 940, 1000, 5000])
 def test_a_nested_field_is_read_or_refused(call: Call, depth: int) -> None:
     for name in call.fields:
         text = call.text({**call.fields, name: "@@"})
@@ -293,8 +294,8 @@ def test_an_id_is_cut_to_what_the_column_holds(call: Call) -> None:
     assert only(told(call.vendor, call.saying(**{name: long}))).remote_id == long[:64]
 
 
-@pytest.mark.parametrize("call", [call for call in CALLS if not isinstance(call.event, ReplyEvent)], ids=str)
-@pytest.mark.parametrize("nothing", ["", " ", "\0", "\r\n"])
+@folded("call", [call for call in CALLS if not isinstance(call.event, ReplyEvent)], ids=str)
+@folded("nothing", ["", " ", "\0", "\r\n"])
 def test_an_id_of_nothing_is_none(call: Call, nothing: str) -> None:
     name = {"veesing": "taskid", "topthink": "id"}.get(call.vendor, "templateid" if call is IHUYI_AUDIT else "smsid")
 
@@ -340,8 +341,8 @@ def test_the_words_of_a_report_do_not_repeat_its_number(call: Call, spelling: st
     assert event.detail.endswith("***。")
 
 
-@pytest.mark.parametrize(("call", "name"), [(call, name) for call in ADDRESSED for name in call.fields], ids=str)
-@pytest.mark.parametrize("shape", ["{}", " {}", "x{}x"])
+@folded("call, name", [(call, name) for call in ADDRESSED for name in call.fields], ids=str)
+@folded("shape", ["{}", " {}", "x{}x"])
 def test_no_number_is_shown(call: Call, name: str, shape: str) -> None:
     assert isinstance(call.event, DeliveryEvent | ReplyEvent)
     number = call.event.phone[3:]
@@ -361,8 +362,8 @@ def test_the_words_of_a_verdict_are_not_shown(call: Call) -> None:
     assert "13800138000" not in shown(news)
 
 
-@pytest.mark.parametrize(("call", "name"), EACH_FIELD, ids=str)
-@pytest.mark.parametrize("secret", ["SECRET", "SECRET-0123456789-0123456789-0123456789"])
+@folded("call, name", EACH_FIELD, ids=str)
+@folded("secret", ["SECRET", "SECRET-0123456789-0123456789-0123456789"])
 def test_no_credential_is_shown_or_kept(call: Call, name: str, secret: str) -> None:
     kind = GATEWAYS[call.vendor]
     account = Account(base_url=kind.base_url, credentials={own.name: secret for own in kind.credentials})

@@ -16,6 +16,7 @@ from django.utils import translation
 from django_smsverify.gateways.qixuntong import QixuntongGateway
 from django_smsverify.testing import GatewayContract
 from django_smsverify.types import Answer, OutgoingSMS
+from tests.folding import folded
 
 from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
 
@@ -117,8 +118,8 @@ def test_each_number_gets_its_own_id() -> None:
     }
 
 
-@pytest.mark.parametrize("status", ["0", 0, "0 "])
-@pytest.mark.parametrize(
+@folded("status", ["0", 0, "0 "])
+@folded(
     "item",
     [
         {"mid": "5BCFD88382720003", "mobile": "13800000001", "result": 0},
@@ -127,15 +128,15 @@ def test_each_number_gets_its_own_id() -> None:
     ],
     ids=["as documented", "types swapped", "spaces"],
 )
-@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["", "BOM"])
+@folded("mark", ["", "\ufeff"], ids=["", "BOM"])
 def test_status_and_result_0_are_accepted_however_they_are_typed(
     status: object, item: dict[str, object], mark: str
 ) -> None:
     assert verdict(DESK.outcome(mark + answered(item, status=status))) == ("accepted", "5BCFD88382720003")
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"),
+@folded(
+    "status, reason",
     [
         ("1", "other"),
         ("2", "account"),
@@ -160,7 +161,7 @@ def test_status_and_result_0_are_accepted_however_they_are_typed(
         ("777", "other"),
     ],
 )
-@pytest.mark.parametrize("shape", ['{{"status":"{}","balance":-153278040}}', '{{"status":{}}}'], ids=["str", "int"])
+@folded("shape", ['{{"status":"{}","balance":-153278040}}', '{{"status":{}}}'], ids=["str", "int"])
 def test_any_other_status_refuses_all_numbers(shape: str, status: str, reason: str) -> None:
     outcomes = DESK.outcomes(shape.format(status), BATCH)
 

@@ -9,6 +9,7 @@ import pytest
 from django_smsverify.exceptions import InvalidCallback
 from django_smsverify.gateways.reading import china_time, e164, each, form_row, json_rows, kept, one_of, stated, word
 from django_smsverify.types import Event, News, Push, ReplyEvent
+from tests.folding import folded
 
 from .calls import china
 from .support import FORM, JSON
@@ -46,8 +47,8 @@ def test_a_code_that_is_stated_is_text() -> None:
     assert [stated(code) for code in (0, " 0", "2 ")] == ["0", "0", "2"]
 
 
-@pytest.mark.parametrize(
-    ("written", "expected"),
+@folded(
+    "written, expected",
     [
         ("2021-04-20 04:21:30", "2021-04-20 04:21:30"),
         (" 2021-04-20 04:21:30\n", "2021-04-20 04:21:30"),
@@ -89,7 +90,7 @@ def test_a_zone_that_is_named_is_believed(written: str, expected: datetime) -> N
     assert china_time(written) == expected
 
 
-@pytest.mark.parametrize(
+@folded(
     "written",
     [
         *(None, "", " ", "-", "null", "now", 0, 1, -1, True, 1.5, [], {}, "[]"),
@@ -118,7 +119,7 @@ def test_a_mainland_number_is_e164(mobile: object) -> None:
     assert e164(mobile) == "+8613800138000"
 
 
-@pytest.mark.parametrize(
+@folded(
     "mobile",
     [
         *(None, "", "None", True, [], ["13800138000"], {"phone": "13800138000"}),
@@ -142,8 +143,8 @@ def test_anything_else_is_no_number_and_is_not_repeated(mobile: object) -> None:
         e164(mobile)
 
 
-@pytest.mark.parametrize(
-    ("body", "fields"),
+@folded(
+    "body, fields",
     [
         ("a=1&b=2", {"a": "1", "b": "2"}),
         ("a=1&a=2", {"a": "2"}),
@@ -174,8 +175,8 @@ def test_what_is_no_form_is_refused(body: bytes) -> None:
         form_row(push(body, FORM))
 
 
-@pytest.mark.parametrize(
-    ("body", "rows"),
+@folded(
+    "body, rows",
     [
         ('{"a":1}', [{"a": "1"}]),
         ('[{"a":1},{"b":null}]', [{"a": "1"}, {"b": None}]),
@@ -188,7 +189,7 @@ def test_what_is_no_form_is_refused(body: bytes) -> None:
     ],
     ids=lambda value: str(value)[:20],
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@folded("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_json_is_rows_whose_numbers_keep_their_digits(body: str, rows: list[object], encoding: str) -> None:
     assert json_rows(push(body.encode(encoding), f"{JSON}; charset={encoding}")) == rows
 
@@ -200,7 +201,7 @@ def test_a_character_cut_in_half_costs_only_itself() -> None:
     assert json_rows(push(b'{"id": "7", "error": "' + cut + b'"}', JSON)) == [{"id": "7", "error": "退�"}]
 
 
-@pytest.mark.parametrize(
+@folded(
     "body",
     [
         *(b"", b" ", b"[]", b"{}", b"null", b"true", b"0", b'""', b'"a"', b"{", b"{'a':1}", b'{"a":1}x'),

@@ -10,6 +10,7 @@ import pytest
 from django_smsverify.enums import DeliveryOutcome, Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain
 from django_smsverify.types import Answer, DeliveryEvent, News
+from tests.folding import folded
 
 from .calls import china
 from .storable import assert_storable, assert_text
@@ -131,8 +132,8 @@ def test_only_delivrd_is_delivered(status: object, outcome: DeliveryOutcome, cod
     assert (event.outcome, event.code) == (outcome, code)
 
 
-@pytest.mark.parametrize(
-    ("fields", "attribute", "expected"),
+@folded(
+    "fields, attribute, expected",
     [
         ({"msgId": 17041010383624511999999999}, "remote_id", "17041010383624511999999999"),
         ({"msgId": " 17 "}, "remote_id", "17"),
@@ -219,7 +220,7 @@ def test_what_is_no_list_is_not_taken_for_one(data: object) -> None:
         handed(data)
 
 
-@pytest.mark.parametrize(
+@folded(
     "body",
     [
         *(b"", b"<html>", b"[]", b"{}", b"null", b"0", b"\xff\xfe", b"[" * 100_000, b'{"code":"0"'),
@@ -232,11 +233,11 @@ def test_what_cannot_be_read_says_nothing(body: bytes) -> None:
         read(body)
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
+@folded(
+    "code, reason",
     [("001", Reason.OTHER), ("002", Reason.ACCOUNT), ("003", Reason.ACCOUNT), ("500", Reason.OTHER), (1, Reason.OTHER)],
 )
-@pytest.mark.parametrize("name", ["errorMsg", "msg", "message", "desc"])
+@folded("name", ["errorMsg", "msg", "message", "desc"])
 def test_any_other_code_is_a_refusal(code: object, reason: Reason, name: str) -> None:
     with pytest.raises(GatewayRejected) as raised:
         read(json.dumps({"code": code, name: "不行", "data": []}).encode())

@@ -33,6 +33,7 @@ from django_smsverify.exceptions import GatewayError, GatewayUnavailable, Gatewa
 from django_smsverify.gateways import connections
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS, Ear
+from tests.folding import folded
 
 from .support import ACCEPTED, CODE, GATEWAYS, Vendor, at, body_of, dripping_proxy, filed, verdict
 
@@ -289,8 +290,9 @@ def test_an_answer_may_say_that_it_is_not_compressed(vendor: str) -> None:
         assert isinstance(at(vendor, server.url).send(filed(vendor))[PHONE], Acceptance)
 
 
-@pytest.mark.parametrize("status", [200, 301, 302, 307, 403, 500])
-@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.slow
+@folded("status", [200, 301, 302, 307, 403, 500])
+@folded("packed", [True, False])
 def test_what_an_answer_would_unpack_to_is_never_in_memory(status: int, packed: bool) -> None:
     body = gzip.compress(bytes(64 * 1024 * 1024)) if packed else bytes(16 * 1024 * 1024)
     headers = [("Location", "/elsewhere"), *([("Content-Encoding", "gzip")] if packed else [])]

@@ -7,6 +7,7 @@ import pytest
 from django_smsverify.gateways.veesing import VeeSingGateway
 from django_smsverify.testing import GatewayContract
 from django_smsverify.types import OutgoingSMS
+from tests.folding import folded
 
 from .calls import pushes_of
 from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
@@ -56,8 +57,8 @@ def test_the_task_id_is_text(answer: str, remote_id: str) -> None:
     assert verdict(DESK.outcome(answer)) == ("accepted", remote_id)
 
 
-@pytest.mark.parametrize(
-    ("message", "reason"),
+@folded(
+    "message, reason",
     [
         ("账号或密码错误", "account"),
         ("缺少参数", "other"),

@@ -308,6 +308,7 @@ def lose(sandbox: Sandbox, fault: Fault, path: str, fields: dict[str, str]) -> N
         sandbox.release()
 
 
+@pytest.mark.slow
 @kinds
 @pytest.mark.parametrize(
     ("fault", "done"),
