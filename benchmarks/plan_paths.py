@@ -18,17 +18,18 @@ from django.test import Client
 from django.urls import reverse
 
 from benchmarks.plan_rows import BIG
-from django_smsverify.costs import today
 from django_smsverify.enums import DeliveryOutcome, ReportSource, ReviewStatus
 from django_smsverify.exceptions import WrongCode
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.hearing import hear
 from django_smsverify.models import Message, Provider, Recipient, Template, Verification
-from django_smsverify.polling import poll
-from django_smsverify.recipients import estimate
+from django_smsverify.money.costs import today
+from django_smsverify.polling.poll import poll
+from django_smsverify.reports.storing import hear
 from django_smsverify.sending import resend_code, send_code, send_message
+from django_smsverify.sending.number_list import estimate
 from django_smsverify.types import Answer, DeliveryEvent, News
-from django_smsverify.verifying import make_proof, redeem_proof, verify_code
+from django_smsverify.verifying import redeem_proof, verify_code
+from django_smsverify.verifying.guess import make_proof
 
 Path = Callable[[], object]
 QUESTIONS = 200

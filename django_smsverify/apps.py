@@ -17,7 +17,7 @@ class SMSVerifyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, site_checks  # noqa: F401 - register the checks
+        from . import checks  # noqa: F401 - register the checks
 
         if find_spec("drf_spectacular") is not None:
             from . import openapi  # noqa: F401 - describes the views to drf-spectacular

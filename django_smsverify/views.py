@@ -20,7 +20,6 @@ from rest_framework.utils.json import strict_constant
 from rest_framework.views import APIView
 
 from . import phones
-from .client_address import client_ip
 from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
@@ -33,12 +32,14 @@ from .exceptions import (
     ThrottleUnavailable,
     VerificationNotFound,
 )
+from .http.client_address import client_ip
+from .http.request_body import BodyCompressed, LengthRequired, content_length, read_body
+from .limits.admission import resend_wait
 from .models import Message, Verification
-from .request_body import BodyCompressed, LengthRequired, content_length, read_body
 from .sending import resend_code, send_code
 from .serializers import SendSerializer, VerifySerializer
-from .throttling import resend_wait
-from .verifying import make_proof, verify_code
+from .verifying import verify_code
+from .verifying.guess import make_proof
 
 MAX_BODY = 16 * 1024
 STATUSES: dict[type[SMSVerifyError], int] = {

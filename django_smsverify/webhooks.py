@@ -14,9 +14,9 @@ from .enums import ReportSource
 from .exceptions import InvalidCallback, TooEarly
 from .failures import describe
 from .gateways.base import Gateway
-from .hearing import hear
+from .http.request_body import BodyError, BodyTooLarge, LengthRequired, read_body
 from .models import Provider
-from .request_body import BodyError, BodyTooLarge, LengthRequired, read_body
+from .reports.storing import hear
 from .types import Push
 
 logger = logging.getLogger("django_smsverify")

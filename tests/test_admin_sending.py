@@ -16,9 +16,9 @@ from django.urls import reverse
 from django_smsverify.admin.sending import MOST_BYTES
 from django_smsverify.enums import ReviewStatus
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.mending import FORGOTTEN
 from django_smsverify.models import Message, Provider, Template
-from django_smsverify.polling import poll
+from django_smsverify.polling.poll import poll
+from django_smsverify.polling.recovery import FORGOTTEN
 
 from .conftest import MakeProvider, add_template
 
@@ -187,7 +187,7 @@ def test_a_provider_that_is_gone_is_said(desk: Desk) -> None:
 
 def test_workers_are_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[list[str]] = []
-    monkeypatch.setattr("django_smsverify.dispatch._enqueue", told.append)
+    monkeypatch.setattr("django_smsverify.sending.dispatch._enqueue", told.append)
 
     with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
         page = desk.look(LINES)

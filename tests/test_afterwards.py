@@ -13,7 +13,7 @@ from sandbox.server import Sandbox, Travel
 
 from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply
-from django_smsverify.polling import poll
+from django_smsverify.polling.poll import poll
 
 from . import services
 from .conftest import PHONE, MakeProvider, Site, add_template

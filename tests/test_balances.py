@@ -19,16 +19,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from sandbox.server import Fault, Sandbox
 
-from django_smsverify import balances, circuits
-from django_smsverify.balances import PAUSE, check_balances, mail_alarms, note_balance, watch
 from django_smsverify.enums import Alarm, BalanceState
 from django_smsverify.exceptions import GatewayUnavailable, InsideTransaction, NoRoute
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Message, Provider
-from django_smsverify.polling import poll
-from django_smsverify.sending import resend_code, send_code, send_message
+from django_smsverify.money import balances
+from django_smsverify.money.balances import PAUSE, check_balances, mail_alarms, note_balance, watch
+from django_smsverify.polling.poll import poll
+from django_smsverify.sending import circuits, resend_code, send_code, send_message
+from django_smsverify.sending.worker import deliver_waiting
 from django_smsverify.signals import balance_low
-from django_smsverify.waiting import deliver_waiting
 
 from .conftest import PHONE, Ear, MakeProvider, Site, add_template, addressee
 from .test_hearing import heard
@@ -391,7 +391,7 @@ class TestRouting:
     def test_a_worker_who_comes_late_passes_it_over_too(
         self, others: bool, first: Provider, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("django_smsverify.dispatch._enqueue", lambda ids: None)
+        monkeypatch.setattr("django_smsverify.sending.dispatch._enqueue", lambda ids: None)
         if others:
             memory("login", slug="second", priority=2)
         with override_settings(SMSVERIFY={"DISPATCH": "celery"}):

@@ -18,16 +18,16 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox, Travel
 
 from django_smsverify.conf import BUILTIN_GATEWAYS
-from django_smsverify.costs import costs, today, total
 from django_smsverify.enums import Billing, DeliveryOutcome, MessageStatus
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import Outcome
-from django_smsverify.matching import SILENCE
-from django_smsverify.mending import give_up_stuck, settle_silent
+from django_smsverify.messages import claim, record, withdraw
 from django_smsverify.models import Message, Provider
-from django_smsverify.polling import poll
-from django_smsverify.recording import claim, record, withdraw
+from django_smsverify.money.costs import costs, today, total
+from django_smsverify.polling.poll import poll
+from django_smsverify.polling.recovery import give_up_stuck, settle_silent
+from django_smsverify.reports.matching import SILENCE
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.types import Acceptance, DeliveryEvent
 

@@ -13,14 +13,14 @@ from django.db import connection
 from django.test import Client
 from sandbox.server import Sandbox
 
-from django_smsverify import charsets, filing
 from django_smsverify.enums import Filing, ReportSource, ReviewStatus
 from django_smsverify.exceptions import FilingRefused, GatewayRejected
 from django_smsverify.gateways.base import Gateway
-from django_smsverify.hearing import hear
-from django_smsverify.models import DeliveryReport, Message, Provider, Reply, ReportBatch, Signature, Template
-from django_smsverify.polling import poll
-from django_smsverify.recording import record, record_all
+from django_smsverify.messages import record, record_all
+from django_smsverify.models import DeliveryReport, Message, Provider, Reply, ReportBatch, Signature, Template, charsets
+from django_smsverify.polling.poll import poll
+from django_smsverify.reports.storing import hear
+from django_smsverify.reviews import actions
 from django_smsverify.types import Acceptance, News, ReviewEvent
 
 from . import services
@@ -200,7 +200,7 @@ class TestWithoutEmoji:
         monkeypatch.setattr(Gateway, "ask_review", lambda *args: found)
 
         with pytest.raises(FilingRefused, match="cannot be stored"):
-            filing.fetch(template)
+            actions.fetch(template)
 
         assert Template.objects.get(pk=template.pk).content == CODE_TEXT
 

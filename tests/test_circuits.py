@@ -16,7 +16,6 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from django_smsverify import circuits
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import (
     GatewayError,
@@ -29,7 +28,7 @@ from django_smsverify.exceptions import (
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider
-from django_smsverify.sending import send_code, send_message
+from django_smsverify.sending import circuits, send_code, send_message
 from django_smsverify.signals import circuit_changed
 from django_smsverify.types import OutgoingSMS
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client, RequestFactory, override_settings
 
-from django_smsverify import client_address
-from django_smsverify.client_address import client_ip
-from django_smsverify.throttling import network
+from django_smsverify.http import client_address
+from django_smsverify.http.client_address import client_ip
+from django_smsverify.limits.admission import network
 from tests.folding import folded
 
 from .conftest import Ear, MakeProvider, Site

@@ -13,12 +13,12 @@ from django.db.models import QuerySet
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from django_smsverify import circuits
 from django_smsverify.exceptions import CodeExpired, GatewayUnavailable, ProofRejected, Throttled
 from django_smsverify.models import Message, Verification
-from django_smsverify.querysets import MAX_CLOCK_SKEW
-from django_smsverify.sending import resend_code, send_code
-from django_smsverify.verifying import make_proof, redeem_proof, verify_code
+from django_smsverify.models.querysets import MAX_CLOCK_SKEW
+from django_smsverify.sending import circuits, resend_code, send_code
+from django_smsverify.verifying import redeem_proof, verify_code
+from django_smsverify.verifying.guess import make_proof
 
 from .conftest import PHONE, MakeProvider, age_cache, last_code
 

@@ -17,11 +17,11 @@ from django.db import connection
 from django.test import override_settings
 
 from django_smsverify.console import as_shown
-from django_smsverify.costs import BYTE_ORDER_MARK
 from django_smsverify.gateways.local import ConsoleGateway
 from django_smsverify.management import commands
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import Message, Provider, Signature
+from django_smsverify.money.costs import BYTE_ORDER_MARK
 from django_smsverify.testing import FakeTransport
 from django_smsverify.types import Acceptance, Account, OutgoingSMS
 

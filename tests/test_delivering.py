@@ -17,20 +17,19 @@ from django.utils import timezone
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify import circuits, dispatch, waiting
-from django_smsverify.delivering import deliver
 from django_smsverify.enums import MessageStatus
 from django_smsverify.exceptions import GatewayUnavailable, NoRoute, Throttled
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.mending import FORGOTTEN
 from django_smsverify.models import Message, Provider, Template, Verification
-from django_smsverify.polling import poll
-from django_smsverify.sending import resend_code, send_code, send_message
+from django_smsverify.polling.poll import poll
+from django_smsverify.polling.recovery import FORGOTTEN
+from django_smsverify.sending import circuits, dispatch, resend_code, send_code, send_message, worker
+from django_smsverify.sending.attempt import deliver
+from django_smsverify.sending.worker import deliver_waiting
 from django_smsverify.signals import message_settled
 from django_smsverify.types import OutgoingSMS
 from django_smsverify.verifying import verify_code
-from django_smsverify.waiting import deliver_waiting
 
 from .conftest import PHONE, Ear, MakeProvider, Site, add_template, last_code, refusal
 from .test_hearing import heard
@@ -375,7 +374,7 @@ class TestForgotten:
                 raise RuntimeError(f"a bug with {message.phone}")
             return deliver(verification, message)
 
-        monkeypatch.setattr(waiting, "deliver", fail_for_logins)
+        monkeypatch.setattr(worker, "deliver", fail_for_logins)
         with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
             assert poll() == {"taken up": 2}
 

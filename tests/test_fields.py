@@ -14,8 +14,8 @@ from django.db import connection
 from django.test import override_settings
 
 from django_smsverify.exceptions import UndecryptableValue
-from django_smsverify.fields import Ciphertext
 from django_smsverify.models import Message, Provider
+from django_smsverify.models.fields import Ciphertext
 
 from .conftest import MakeProvider
 

@@ -26,10 +26,10 @@ from django_smsverify.exceptions import (
     GatewayUncertain,
     InsideTransaction,
 )
-from django_smsverify.filing import copy_as_draft, delete, fetch, make_draft, resubmit, submit, what_was_lost
 from django_smsverify.models import Provider, Signature, Template
-from django_smsverify.polling import poll
-from django_smsverify.reviewing import Text, hear_review
+from django_smsverify.polling.poll import poll
+from django_smsverify.reviews.actions import copy_as_draft, delete, fetch, make_draft, resubmit, submit, what_was_lost
+from django_smsverify.reviews.verdicts import Text, hear_review
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.types import ReviewEvent
 

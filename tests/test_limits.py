@@ -21,9 +21,9 @@ from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
 from django_smsverify.exceptions import Throttled, ThrottleUnavailable, WrongCode
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.limits.admission import Toll
 from django_smsverify.models import Message, Verification
 from django_smsverify.sending import resend_code, send_code
-from django_smsverify.throttling import Toll
 from django_smsverify.verifying import verify_code
 
 from .conftest import PHONE, MakeProvider, Site, age_cache, cached, code_in, last_code, refusal, wrong
@@ -334,7 +334,7 @@ def test_ipv6_is_counted_by_its_network(one: str, other: str, same: bool, memory
 def test_the_client_is_who_our_own_proxies_say(proxies: int, forwarded: str, client: str) -> None:
     from django.test import RequestFactory
 
-    from django_smsverify.client_address import client_ip
+    from django_smsverify.http.client_address import client_ip
 
     request = RequestFactory().get("/", HTTP_X_FORWARDED_FOR=forwarded)
     with override_settings(SMSVERIFY={"TRUSTED_PROXIES": proxies}):
@@ -425,7 +425,7 @@ def test_the_limits_live_in_ratelimits_cache(memory: MakeProvider) -> None:
 
 @pytest.mark.slow
 def test_a_lock_that_a_dead_process_left_gives_way(memory: MakeProvider, clock: time_machine.Traveller) -> None:
-    from django_smsverify.throttling import LOCK_SECONDS, number_lock
+    from django_smsverify.limits.admission import LOCK_SECONDS, number_lock
 
     memory()
     lock = number_lock(PHONE)

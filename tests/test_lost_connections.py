@@ -11,12 +11,13 @@ from sandbox import catalogue
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify import delivering, filing, transactions
+from django_smsverify import transactions
 from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.transport import HTTPTransport
 from django_smsverify.models import Message, Recipient, ReportBatch, Template
-from django_smsverify.polling import poll
-from django_smsverify.sending import send_code, send_message
+from django_smsverify.polling.poll import poll
+from django_smsverify.reviews import actions
+from django_smsverify.sending import attempt, send_code, send_message
 from django_smsverify.transactions import retry_on_lost_connection
 from django_smsverify.verifying import verify_code
 
@@ -138,12 +139,12 @@ def test_a_commit_that_got_through_is_not_done_twice(
     run = transactions.commit
 
     def commit_and_lose(model: Any, work: Callable[[], Any]) -> Any:
-        monkeypatch.setattr(delivering, "commit", run)
+        monkeypatch.setattr(attempt, "commit", run)
         run(model, work)
         cut()
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(delivering, "commit", commit_and_lose)
+    monkeypatch.setattr(attempt, "commit", commit_and_lose)
 
     verification = send_code(PHONE, "login")
 
@@ -196,7 +197,7 @@ class TestFiling:
     def test_the_id_of_what_was_filed_is_stored(self, template: Template, cutting: Any) -> None:
         cutting()
 
-        filing.submit(template)
+        actions.submit(template)
 
         template.refresh_from_db()
         assert (template.status, bool(template.remote_id)) == ("pending", True)
@@ -206,16 +207,16 @@ class TestFiling:
         cutting()
 
         with pytest.raises(GatewayRejected):
-            filing.submit(template)
+            actions.submit(template)
 
         template.refresh_from_db()
         assert (template.status, template.remote_id) == ("draft", "")
 
     def test_what_was_deleted_there_is_a_draft_here(self, template: Template, cutting: Any) -> None:
-        filing.submit(template)
+        actions.submit(template)
         cutting()
 
-        filing.delete(template)
+        actions.delete(template)
 
         template.refresh_from_db()
         assert (template.status, template.remote_id) == ("draft", "")

@@ -15,9 +15,9 @@ from django.urls import reverse
 from sandbox.server import Sandbox
 
 from django_smsverify.enums import DeliveryOutcome
-from django_smsverify.gateways.hygiene import hide_tokens
+from django_smsverify.gateways.redaction import hide_tokens
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply, ReportBatch
-from django_smsverify.polling import poll
+from django_smsverify.polling.poll import poll
 from django_smsverify.types import DeliveryEvent
 from django_smsverify.webhooks import TEST
 

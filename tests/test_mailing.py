@@ -17,21 +17,20 @@ from sandbox import catalogue
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify import circuits, delivering, dispatch, runs
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.mailing import mail
-from django_smsverify.mending import FORGOTTEN
+from django_smsverify.messages import record_all
 from django_smsverify.models import Message, Provider, Template
-from django_smsverify.pacing import LONGEST_PAUSE, Crew, Pace
-from django_smsverify.polling import poll
-from django_smsverify.recording import record_all
-from django_smsverify.runs import CHUNK, CHUNK_OF_CALLS
-from django_smsverify.sending import send_message
+from django_smsverify.polling.poll import poll
+from django_smsverify.polling.recovery import FORGOTTEN
+from django_smsverify.sending import attempt, bulk_run, circuits, dispatch, send_message
+from django_smsverify.sending.bulk import mail
+from django_smsverify.sending.bulk_run import CHUNK, CHUNK_OF_CALLS
+from django_smsverify.sending.pacing import LONGEST_PAUSE, Crew, Pace
+from django_smsverify.sending.worker import STALE, deliver_waiting
 from django_smsverify.types import Acceptance, OutgoingSMS
-from django_smsverify.waiting import STALE, deliver_waiting
 
 from .conftest import NOTICE_IDS, PLAIN_IDS, Ear, MakeProvider, add_template
 from .test_races import at_once
@@ -354,13 +353,13 @@ def test_numbers_that_are_a_call_each_are_shared_among_threads(text: Callable[[s
 
     assert {message.status for message in found} == {"accepted"}
     assert sorted(called()) == sorted(numbers(200))
-    assert 1 < len(OneByOneGateway.threads) <= runs.THREADS
+    assert 1 < len(OneByOneGateway.threads) <= bulk_run.THREADS
     assert threading.get_ident() not in OneByOneGateway.threads
 
 
 @override_settings(SMSVERIFY=SITE)
 def test_a_few_need_no_threads(text: Callable[[str], Template]) -> None:
-    send_message(text("one"), numbers(runs.FEW))
+    send_message(text("one"), numbers(bulk_run.FEW))
     assert OneByOneGateway.threads == {threading.get_ident()}
 
 
@@ -375,12 +374,12 @@ def test_a_bug_in_a_thread_is_raised_where_the_mailing_was_asked_for(
             raise RuntimeError("a bug")
         record_all(outcomes)
 
-    monkeypatch.setattr(delivering, "record_all", fail_once)
+    monkeypatch.setattr(attempt, "record_all", fail_once)
     with pytest.raises(RuntimeError, match="a bug"):
         send_message(template, numbers(100), batch="b")
 
     assert statuses()["sending"] == 1
-    assert len(OneByOneGateway.calls) <= 5 + runs.THREADS
+    assert len(OneByOneGateway.calls) <= 5 + bulk_run.THREADS
     send_message(template, numbers(100), batch="b")
     assert statuses() == {"accepted": 99, "sending": 1}
 
@@ -455,7 +454,7 @@ def test_the_operators_pace_is_taken_and_halved_at_a_refusal_for_rate(
         def halve(self) -> None:
             Watched.halved += 1
 
-    monkeypatch.setattr(runs, "Pace", Watched)
+    monkeypatch.setattr(bulk_run, "Pace", Watched)
     OneByOneGateway.moods[3] = GatewayRejected("太快", reason=Reason.RATE)
 
     found = mail(text("one"), numbers(30))

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from django_smsverify.fields import decrypt, encrypt
 from django_smsverify.masked import PerNumber, Secret, secrets_of
 from django_smsverify.models import Provider, Verification
+from django_smsverify.models.fields import decrypt, encrypt
 from django_smsverify.types import OutgoingSMS
 
 from .conftest import PHONE

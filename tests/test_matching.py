@@ -18,12 +18,12 @@ from django.test import Client
 from django.utils import timezone
 from sandbox.server import Sandbox
 
-from django_smsverify import hearing, matching
 from django_smsverify.enums import MessageStatus, ReportSource
-from django_smsverify.hearing import hear
+from django_smsverify.messages import record_all
 from django_smsverify.models import DeliveryReport, Message, Provider
-from django_smsverify.polling import poll
-from django_smsverify.recording import record_all
+from django_smsverify.polling.poll import poll
+from django_smsverify.reports import matching, storing
+from django_smsverify.reports.storing import hear
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.types import Acceptance, DeliveryEvent, Event, News
 
@@ -148,7 +148,7 @@ def test_reports_that_a_crash_kept_from_their_messages_are_matched_together(
     providers = [memory(), memory(slug="other")]
     for provider in providers:
         with monkeypatch.context() as patched:
-            patched.setattr(hearing, "match_reports", lambda provider, reports: [])
+            patched.setattr(storing, "match_reports", lambda provider, reports: [])
             push(provider, *[told(index) for index in range(100)])
         accepted(provider, range(100))
 

@@ -21,15 +21,17 @@ from django.utils import timezone
 from sandbox import catalogue
 from sandbox.server import Fault, Sandbox, Travel
 
-from django_smsverify import mending, polling, tasks
+from django_smsverify import tasks
 from django_smsverify.enums import MessageStatus, ReportSource, ReviewStatus
 from django_smsverify.exceptions import InsideTransaction
 from django_smsverify.gateways.apispace import APISpaceGateway
 from django_smsverify.management.commands import smsverify_poll
-from django_smsverify.matching import SILENCE
+from django_smsverify.messages import record
 from django_smsverify.models import DeliveryReport, Message, Provider, ReportBatch
-from django_smsverify.polling import poll
-from django_smsverify.recording import record
+from django_smsverify.polling import poll as polling
+from django_smsverify.polling import recovery
+from django_smsverify.polling.poll import poll
+from django_smsverify.reports.matching import SILENCE
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.signals import delivery_reported, message_settled, review_changed
 from django_smsverify.types import Acceptance, Answer
@@ -471,7 +473,7 @@ class TestEndings:
     ) -> None:
         provider = memory()
         dead, alive = (sending(provider, values={"name": "王"}, claimed_at=NOW) for _ in range(2))
-        Message.objects.filter(pk=dead.pk).update(claimed_at=NOW - mending.STUCK - timedelta(seconds=1))
+        Message.objects.filter(pk=dead.pk).update(claimed_at=NOW - recovery.STUCK - timedelta(seconds=1))
 
         assert poll() == {"stuck": 1}
 

@@ -12,8 +12,8 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 from django.test import Client, RequestFactory, override_settings
 
+from django_smsverify.http.request_body import BodyBroken, BodyTooLarge, LengthRequired, read_body
 from django_smsverify.models import DeliveryReport
-from django_smsverify.request_body import BodyBroken, BodyTooLarge, LengthRequired, read_body
 from django_smsverify.views import SendView
 from django_smsverify.webhooks import webhook
 

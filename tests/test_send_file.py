@@ -16,12 +16,12 @@ from django.test import override_settings
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify import recipients
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider, Template
-from django_smsverify.recipients import UnreadableList, batch_name, decoded
-from django_smsverify.runs import CHUNK
+from django_smsverify.sending import number_list
+from django_smsverify.sending.bulk_run import CHUNK
+from django_smsverify.sending.number_list import UnreadableList, batch_name, decoded
 from django_smsverify.types import OutgoingSMS
 
 from .conftest import MakeProvider, add_template
@@ -87,7 +87,7 @@ def texts() -> list[str]:
     ids=["utf-8", "mark", "crlf", "gb18030", "utf-16", "semicolons", "tabs", "order"],
 )
 def test_lists_are_read_as_people_keep_them(content: str | bytes, notice: Template) -> None:
-    read = recipients.read(decoded(content.encode() if isinstance(content, str) else content), notice)
+    read = number_list.read(decoded(content.encode() if isinstance(content, str) else content), notice)
 
     assert read.recipients == {"+8613800138001": {"name": "王先生"}, "+8613800138002": {"name": "李女士"}}
     assert not read.problems
@@ -95,11 +95,11 @@ def test_lists_are_read_as_people_keep_them(content: str | bytes, notice: Templa
 
 @pytest.mark.parametrize("content", ["13800138001\n13800138002\n", "phone\n13800138001\n13800138002"])
 def test_numbers_alone_need_no_header(content: str, plain: Template) -> None:
-    assert recipients.read(decoded(content.encode()), plain).recipients == {"+8613800138001": {}, "+8613800138002": {}}
+    assert number_list.read(decoded(content.encode()), plain).recipients == {"+8613800138001": {}, "+8613800138002": {}}
 
 
 def test_a_list_may_hold_every_mobile_number_of_china(plain: Template) -> None:
-    read = recipients.read(decoded(b"14900138000\n+86 146-0013-8000\n008614800138000\n"), plain)
+    read = number_list.read(decoded(b"14900138000\n+86 146-0013-8000\n008614800138000\n"), plain)
 
     assert list(read.recipients) == ["+8614900138000", "+8614600138000", "+8614800138000"]
     assert not read.problems
@@ -121,7 +121,7 @@ def test_a_list_may_hold_every_mobile_number_of_china(plain: Template) -> None:
 )
 def test_what_is_no_list_says_what_to_do(content: bytes, words: str, notice: Template) -> None:
     try:
-        said = [str(problem) for problem in recipients.read(decoded(content), notice).problems]
+        said = [str(problem) for problem in number_list.read(decoded(content), notice).problems]
     except UnreadableList as error:
         said = [str(error)]
     assert words in said[0]
@@ -140,7 +140,7 @@ def test_each_bad_line_is_named_with_its_number_masked(vendor: MakeProvider) -> 
         '13800138003,"a,b"',
     ]
 
-    read = recipients.read(decoded("\n".join(lines).encode()), template)
+    read = number_list.read(decoded("\n".join(lines).encode()), template)
 
     assert [str(problem) for problem in read.problems] == [
         "line 3: 138****8001 stands in line 2 already",
@@ -156,10 +156,10 @@ def test_each_bad_line_is_named_with_its_number_masked(vendor: MakeProvider) -> 
 def test_the_same_list_has_the_same_name_however_it_is_written(notice: Template, plain: Template) -> None:
     ways = [LINES.encode(), LINES.encode("gb18030"), b"\n".join([LINES.encode().splitlines()[i] for i in (0, 2, 1)])]
 
-    names = {batch_name(notice, recipients.read(decoded(way), notice).recipients) for way in ways}
+    names = {batch_name(notice, number_list.read(decoded(way), notice).recipients) for way in ways}
 
     assert len(names) == 1
-    other = recipients.read(decoded(LINES.replace("王", "赵").encode()), notice).recipients
+    other = number_list.read(decoded(LINES.replace("王", "赵").encode()), notice).recipients
     assert batch_name(notice, other) not in names
     assert batch_name(plain, other) != batch_name(notice, other)
 
@@ -314,7 +314,7 @@ def test_ctrl_c_leaves_nothing_that_goes_out_by_itself_and_the_same_command_goes
 
 
 def test_with_workers_it_says_that_they_have_it(desk: Desk, notice: Template, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("django_smsverify.dispatch._enqueue", lambda ids: None)
+    monkeypatch.setattr("django_smsverify.sending.dispatch._enqueue", lambda ids: None)
     with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
         said = desk.send(LINES, notice)
     assert (said.splitlines()[-1], desk.error) == ("queued 2", "")

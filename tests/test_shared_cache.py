@@ -15,12 +15,12 @@ from django.core.cache.backends.base import BaseCache
 from django.db import connection, connections
 from django.test import override_settings
 
-from django_smsverify import circuits, shared_cache
 from django_smsverify.exceptions import GatewayUnavailable, Throttled, ThrottleUnavailable
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.limits import cache
+from django_smsverify.limits.cache import call_cache, time_limit
 from django_smsverify.models import Message
-from django_smsverify.sending import resend_code, send_code
-from django_smsverify.shared_cache import call_cache, time_limit
+from django_smsverify.sending import circuits, resend_code, send_code
 from django_smsverify.signals import circuit_changed
 
 from .caches import HangingCache
@@ -40,7 +40,7 @@ def shared(name: str) -> dict[str, Any]:
 @pytest.fixture
 def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HangingCache]]:
     """A cache whose server answers until `answers` is cleared; a request waits a short while for it."""
-    monkeypatch.setattr(shared_cache, "MAX_SECONDS", SHORT)
+    monkeypatch.setattr(cache, "MAX_SECONDS", SHORT)
     HangingCache.answers.set()
     HangingCache.closed.clear()
     with override_settings(CACHES=shared("HangingCache")):
@@ -52,10 +52,10 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HangingCache]]:
 def end_the_silence() -> None:
     """Lets the calls that hang do their work, and waits for them."""
     HangingCache.answers.set()
-    for call in tuple(shared_cache._hung):
+    for call in tuple(cache._hung):
         call.join(30)
         assert not call.is_alive()
-    shared_cache._hung.clear()
+    cache._hung.clear()
 
 
 def ask(key: str = "key") -> Any:
@@ -74,7 +74,7 @@ class TestOneCall:
         assert SHORT <= time.monotonic() - started < QUICK
 
     def test_has_two_seconds(self) -> None:
-        assert shared_cache.MAX_SECONDS == 2
+        assert cache.MAX_SECONDS == 2
 
     @pytest.mark.parametrize("body", ["one", "many"])
     def test_of_a_request_shares_its_time_with_the_others(self, body: str, hanging: type[HangingCache]) -> None:
@@ -87,7 +87,7 @@ class TestOneCall:
                     ask()
 
         assert SHORT <= time.monotonic() - started < QUICK
-        assert len(shared_cache._hung) == 1, "the others were not even made"
+        assert len(cache._hung) == 1, "the others were not even made"
 
     def test_after_a_request_has_time_of_its_own(self, hanging: type[HangingCache]) -> None:
         hanging.answers.clear()
@@ -165,7 +165,7 @@ class TestManyHungCalls:
     def test_are_bounded_and_the_next_fails_at_once(
         self, hanging: type[HangingCache], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(shared_cache, "MAX_HUNG_CALLS", 3)
+        monkeypatch.setattr(cache, "MAX_HUNG_CALLS", 3)
         hanging.answers.clear()
         self.hang(3)
         before = threading.active_count()
@@ -175,7 +175,7 @@ class TestManyHungCalls:
 
         assert threading.active_count() == before
         hanging.answers.set()
-        for call in tuple(shared_cache._hung):
+        for call in tuple(cache._hung):
             call.join(30)
         assert ask() is None, "recovers by itself"
 
@@ -184,7 +184,7 @@ class TestManyHungCalls:
     def test_of_the_parent_do_not_count_after_a_fork(
         self, hanging: type[HangingCache], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(shared_cache, "MAX_HUNG_CALLS", 2)
+        monkeypatch.setattr(cache, "MAX_HUNG_CALLS", 2)
         hanging.answers.clear()
         self.hang(2)
 
@@ -261,7 +261,7 @@ class TestRequests:
 
         assert time.monotonic() - started < QUICK
         assert verification.messages.get().status == "accepted"
-        assert len(shared_cache._hung) == 1
+        assert len(cache._hung) == 1
 
     def test_receivers_of_a_circuit_run_where_the_request_runs(self, memory: MakeProvider) -> None:
         provider = memory()

@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, run_checks
 from django.db import connections
 from django.test import override_settings
 
-from django_smsverify import site_checks
+from django_smsverify.checks import site
 
 pytestmark = pytest.mark.django_db  # other checks ask the database
 
@@ -76,7 +76,7 @@ class TestPersistentConnections:
     def servers(self, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         """The ASGI servers that are installed: none, until a test installs some."""
         installed: set[str] = set()
-        monkeypatch.setattr(site_checks, "find_spec", lambda name: name in installed or None)
+        monkeypatch.setattr(site, "find_spec", lambda name: name in installed or None)
         return installed
 
     @pytest.fixture(autouse=True, params=[600, None], ids=["for ten minutes", "for ever"])

@@ -18,7 +18,8 @@ from django_smsverify.exceptions import ProofRejected, Throttled, VerificationNo
 from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.sending import send_code
 from django_smsverify.signals import phone_verified
-from django_smsverify.verifying import PROOF_SALT, make_proof, redeem_proof, verify_code
+from django_smsverify.verifying import redeem_proof, verify_code
+from django_smsverify.verifying.guess import PROOF_SALT, make_proof
 
 from .conftest import PHONE, MakeProvider, last_code, wrong
 

@@ -53,8 +53,9 @@ from django.core.servers.basehttp import ThreadedWSGIServer
 from django.core.wsgi import get_wsgi_application
 from django.db.models.signals import post_save, pre_save
 from wsgiref.simple_server import WSGIRequestHandler
-from django_smsverify import hearing, matching, signals
+from django_smsverify import signals
 from django_smsverify.models import DeliveryReport, Reply
+from django_smsverify.reports import matching, storing
 
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -70,7 +71,7 @@ def arm():
         if death == "before the commit":
             post_save.connect(die, sender=model)
     if death == "before the adoption":
-        hearing.match_reports = die
+        storing.match_reports = die
     if death == "before the status":
         matching._settle = die
     if death == "before the link":

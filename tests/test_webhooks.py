@@ -29,11 +29,12 @@ from django.utils import timezone
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify import hearing, recording, signals
+from django_smsverify import messages, signals
 from django_smsverify.enums import Filing, MessageStatus, ReportSource, ReviewStatus
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply, Signature, Template
-from django_smsverify.polling import poll
-from django_smsverify.querysets import RowQuerySet
+from django_smsverify.models.querysets import RowQuerySet
+from django_smsverify.polling.poll import poll
+from django_smsverify.reports import storing
 from django_smsverify.types import Acceptance, News, ReviewEvent
 from django_smsverify.webhooks import webhook
 
@@ -345,7 +346,7 @@ def test_a_report_that_is_faster_than_the_answer_to_the_send_is_adopted(
     assert DeliveryReport.objects.get().message is None
     assert (ears.reports, ears.settled) == ([], [])
 
-    recording.record(message, Acceptance(remote_id=IDS["ihuyi"]))
+    messages.record(message, Acceptance(remote_id=IDS["ihuyi"]))
 
     assert DeliveryReport.objects.get().message == message
     assert status_of(message) == "delivered"
@@ -359,7 +360,7 @@ def test_an_early_report_on_another_is_not_adopted(vendor: MakeProvider, caller:
     caller.taken(provider, ihuyi_report(mobilephone=OTHER_PHONE[3:]), ihuyi_report(smsid="another"))
     caller.taken(other, ihuyi_report())
 
-    recording.record(message, Acceptance(remote_id=IDS["ihuyi"]))
+    messages.record(message, Acceptance(remote_id=IDS["ihuyi"]))
 
     assert status_of(message) == "accepted"
     assert not DeliveryReport.objects.filter(message__isnull=False).exists()
@@ -374,7 +375,7 @@ def test_report_and_acceptance_at_the_same_moment_find_each_other(
         message = sent(provider, status=MessageStatus.SENDING)
         acts: list[Callable[[], object]] = [
             lambda: caller.taken(provider, ihuyi_report(smsid=f"A{place}")),  # noqa: B023 - done in this round
-            lambda: recording.record(message, Acceptance(remote_id=f"A{place}")),  # noqa: B023
+            lambda: messages.record(message, Acceptance(remote_id=f"A{place}")),  # noqa: B023
         ]
 
         at_once(2, lambda index: acts[index]())  # noqa: B023
@@ -698,7 +699,7 @@ def test_verdicts_on_one_text_that_come_together_are_asked_for_once(vendor: Make
     ]
     asked = len(office.exchanges)
 
-    hearing.hear(provider, News(events=tuple(verdicts)), ReportSource.PUSH)
+    storing.hear(provider, News(events=tuple(verdicts)), ReportSource.PUSH)
 
     assert len(office.exchanges) == asked + 1
 
@@ -1202,7 +1203,7 @@ def test_what_was_stored_and_not_adopted_is_not_acknowledged_and_heals(
         raise DatabaseError(reports[0].phone)
 
     with monkeypatch.context() as patched:
-        patched.setattr(hearing, "match_reports", fail)
+        patched.setattr(storing, "match_reports", fail)
         assert told(caller.push(provider, ihuyi_report()))[0] == 500
     assert status_of(message) == "accepted"
 

@@ -12,11 +12,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify import balances
 from django_smsverify.enums import BalanceState
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.gateways import gateway_class
 from django_smsverify.models import Provider
+from django_smsverify.money import balances
 
 from .masking import masked
 

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify.costs import (
+from django_smsverify.money.costs import (
     BY,
     FIGURES,
     FIRST_DAY,

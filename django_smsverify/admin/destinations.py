@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.gateways import gateway_class
-from django_smsverify.gateways.hygiene import loggable
+from django_smsverify.gateways.redaction import loggable
 from django_smsverify.models import Provider
 
 logger = logging.getLogger("django_smsverify")

@@ -18,7 +18,6 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify import filing
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import (
     FilingRefused,
@@ -26,7 +25,8 @@ from django_smsverify.exceptions import (
     GatewayRejected,
     GatewayUncertain,
 )
-from django_smsverify.reviewing import Text, filing_of, rows_of
+from django_smsverify.reviews import actions
+from django_smsverify.reviews.verdicts import Text, filing_of, rows_of
 
 from .filing_forms import AdoptForm, FiledForm, kind_of
 from .linting import LintedAdmin
@@ -44,7 +44,7 @@ class FiledAdmin(LintedAdmin, SearchesWhatIsStored):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Text | None = None) -> Any:
         asked = obj is not None and filing_of(obj) in kind_of(obj.provider).answers_review
-        lost = ("lost",) if obj is not None and filing.what_was_lost(obj) else ()
+        lost = ("lost",) if obj is not None and actions.what_was_lost(obj) else ()
         return (*super().get_readonly_fields(request, obj), *lost, *(("status", "reason") if asked else ()))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -56,7 +56,7 @@ class FiledAdmin(LintedAdmin, SearchesWhatIsStored):
 
     @admin.display(description=_("what to do"))
     def lost(self, text: Text) -> str:
-        return filing.what_was_lost(text)
+        return actions.what_was_lost(text)
 
     def save_model(self, request: HttpRequest, obj: Text, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -66,7 +66,7 @@ class FiledAdmin(LintedAdmin, SearchesWhatIsStored):
             and filing_of(obj) in kind_of(obj.provider).answers_review
         ):
             # After the commit: no transaction waits for a vendor.
-            asks = partial(self._each, request, [obj], filing.fetch, _("fetched"))
+            asks = partial(self._each, request, [obj], actions.fetch, _("fetched"))
             transaction.on_commit(asks, using=rows_of(obj).db, robust=True)
 
     # A site may wrap its requests in transactions; what is filed must be known here whatever fails afterwards.
@@ -100,32 +100,32 @@ class FiledAdmin(LintedAdmin, SearchesWhatIsStored):
     def _adopt(self, request: HttpRequest, text: Text) -> None:
         if text.pk and not self.has_change_permission(request, text):
             raise FilingRefused(gettext("It is here already, and you may not change it."))
-        filing.fetch(text)
+        actions.fetch(text)
 
     @admin.action(description=_("File with the vendor for review"), permissions=["change"])
     def submit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, filing.submit, _("filed; the vendor reviews it now"))
+        self._each(request, rows, actions.submit, _("filed; the vendor reviews it now"))
 
     @admin.action(description=_("File again after a rejection"), permissions=["change"])
     def resubmit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, filing.resubmit, _("filed again; the vendor reviews it now"))
+        self._each(request, rows, actions.resubmit, _("filed again; the vendor reviews it now"))
 
     @admin.action(description=_("Fetch state and text from the vendor"), permissions=["change"])
     def fetch(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, filing.fetch, _("fetched"))
+        self._each(request, rows, actions.fetch, _("fetched"))
 
     @admin.action(description=_("Copy as a new draft"), permissions=["add"])
     def copy_as_draft(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, filing.copy_as_draft, _("copied"))
+        self._each(request, rows, actions.copy_as_draft, _("copied"))
 
     @admin.action(description=_("Make a draft again: the vendor does not have it"), permissions=["change"])
     def make_draft(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, filing.make_draft, _("a draft again"))
+        self._each(request, rows, actions.make_draft, _("a draft again"))
 
     @admin.action(description=_("Delete at the vendor"), permissions=["delete"])
     def delete_at_vendor(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         if "confirmed" in request.POST:
-            self._each(request, rows, filing.delete, _("deleted at the vendor; it is a draft here"))
+            self._each(request, rows, actions.delete, _("deleted at the vendor; it is a draft here"))
             return None
         context = {
             **self.admin_site.each_context(request),
@@ -170,7 +170,7 @@ def _told(error: Exception) -> str:
 def _to_do(error: Exception, text: Text) -> str:
     """What the operator can do about it."""
     if isinstance(error, GatewayUncertain):
-        return filing.what_was_lost(text) or gettext("It may be done or not: fetch its state in a minute.")
+        return actions.what_was_lost(text) or gettext("It may be done or not: fetch its state in a minute.")
     if not isinstance(error, GatewayError):
         return ""
     by_reason = {

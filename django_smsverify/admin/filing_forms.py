@@ -14,7 +14,7 @@ from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.models.texts import purpose_validator
-from django_smsverify.reviewing import Text, filing_of
+from django_smsverify.reviews.verdicts import Text, filing_of
 
 from .linting import LintedForm
 

@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from django_smsverify.charsets import storable
+from django_smsverify.models.charsets import storable
 
 FILTERS_ASK = {"", "exact", "id__exact", "in", "isnull", "isempty", "gte", "lt"}
 """The lookups that Django's own filters put behind the name of a field."""

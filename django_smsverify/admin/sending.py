@@ -21,14 +21,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_smsverify import recipients
 from django_smsverify.conf import conf
 from django_smsverify.exceptions import SMSVerifyError, UndecryptableValue
-from django_smsverify.fields import Ciphertext, decrypt, encrypt
-from django_smsverify.mailing import queue_up
 from django_smsverify.masked import PerNumber, Secret
 from django_smsverify.models import Template
-from django_smsverify.recipients import NumberList, UnreadableList, batch_name, estimate
+from django_smsverify.models.fields import Ciphertext, decrypt, encrypt
+from django_smsverify.sending import number_list
+from django_smsverify.sending.bulk import queue_up
+from django_smsverify.sending.number_list import NumberList, UnreadableList, batch_name, estimate
 
 MOST_BYTES = 1024 * 1024
 """Of a list; the form in which it comes back must not be larger than Django takes."""
@@ -60,7 +60,7 @@ class ListForm(forms.Form):
         if self.cleaned_data["file"] and self.cleaned_data["file"].size > MOST_BYTES:
             raise ValidationError(_("The file is larger than 1 MB: use manage.py smsverify_send --file."))
         try:
-            self.found = recipients.read(self._text(), self.template)
+            self.found = number_list.read(self._text(), self.template)
         except (UnreadableList, ImproperlyConfigured) as error:
             raise ValidationError(str(error)) from None
         if self.found.problems and not self.cleaned_data["skip_bad"]:
@@ -69,7 +69,7 @@ class ListForm(forms.Form):
 
     def _text(self) -> Secret:
         file = self.cleaned_data["file"]
-        return recipients.decoded(file.read() if file else self.cleaned_data["lines"].encode())
+        return number_list.decoded(file.read() if file else self.cleaned_data["lines"].encode())
 
 
 class SendsToMany(admin.ModelAdmin):
@@ -145,13 +145,13 @@ def _preview(template: Template, form: ListForm) -> dict[str, Any]:
     }
 
 
-def _sealed(template: Template, numbers: recipients.Recipients, batch: str) -> str:
+def _sealed(template: Template, numbers: number_list.Recipients, batch: str) -> str:
     """What was looked at, to come back as it was; the page shows no number."""
     packed = Secret(base64.b64encode(zlib.compress(json.dumps(dict(numbers)).encode())).decode())
     return encrypt({"template": str(template.pk), "batch": batch, "numbers": packed})
 
 
-def _opened(sealed: str, template: Template) -> tuple[str, recipients.Recipients]:
+def _opened(sealed: str, template: Template) -> tuple[str, number_list.Recipients]:
     """Raises ValueError for what was not sealed here for this template."""
     try:
         found = decrypt(Ciphertext(sealed))

@@ -29,7 +29,7 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .reading import china_time, e164, each, json_object, kept, stated, word
+from .parsing import china_time, e164, each, json_object, kept, stated, word
 from .writing import ordered_values
 
 REPORTS = 50

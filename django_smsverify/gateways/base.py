@@ -38,7 +38,8 @@ from .dialect import PACE as PACE
 from .dialect import PROXY as PROXY
 from .dialect import Dialect
 from .dialect import Outcome as Outcome
-from .hygiene import (
+from .parsing import SHAPE_ERRORS, amount, amount_if_any, excerpt, word
+from .redaction import (
     LONGEST_DETAIL,
     LONGEST_WORD,
     clean,
@@ -49,7 +50,6 @@ from .hygiene import (
     scrub,
     storable,
 )
-from .reading import SHAPE_ERRORS, amount, amount_if_any, excerpt, word
 from .transport import HTTPTransport, Transport
 from .writing import ordered_values
 

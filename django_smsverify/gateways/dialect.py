@@ -27,7 +27,7 @@ from django_smsverify.types import (
     ReviewEvent,
 )
 
-from .reading import word
+from .parsing import word
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise

@@ -33,7 +33,7 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .reading import amount, china_time, e164, each, form_row, json_object, kept, one_of, stated, word
+from .parsing import amount, china_time, e164, each, form_row, json_object, kept, one_of, stated, word
 from .writing import full_text, ordered_values
 
 REVIEWS = {"2": ReviewStatus.APPROVED, "0": ReviewStatus.REJECTED}

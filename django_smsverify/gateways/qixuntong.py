@@ -20,7 +20,7 @@ from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.types import Acceptance, Answer, Credential, OutgoingSMS
 
 from .base import Gateway, Outcome
-from .reading import json_object, stated, word
+from .parsing import json_object, stated, word
 from .writing import full_text
 
 ITEM_REASONS = {

@@ -31,7 +31,7 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .reading import china_time, e164, each, json_object, json_rows, kept, one_of, stated, word
+from .parsing import china_time, e164, each, json_object, json_rows, kept, one_of, stated, word
 from .writing import named_values
 
 OUTCOMES = {"0": None, "1": DeliveryOutcome.DELIVERED, "-1": DeliveryOutcome.UNDELIVERED}

@@ -28,7 +28,7 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .reading import amount, amount_if_any, china_time, e164, each, form_row, json_object, kept, one_of, word
+from .parsing import amount, amount_if_any, china_time, e164, each, form_row, json_object, kept, one_of, word
 from .writing import ordered_values
 
 OUTCOMES = {"1": DeliveryOutcome.DELIVERED, "0": DeliveryOutcome.UNDELIVERED}

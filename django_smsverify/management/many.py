@@ -10,14 +10,23 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, OutputWrapper
 from django.db.models import Q
 
-from django_smsverify import recipients
 from django_smsverify.exceptions import SMSVerifyError
-from django_smsverify.mailing import mail
-from django_smsverify.management.terminal import progress_bar, stoppable
 from django_smsverify.models import Template
 from django_smsverify.phones import mask
-from django_smsverify.recipients import Estimate, NumberList, Recipients, UnreadableList, batch_name, estimate, unsent
-from django_smsverify.runs import Mailing
+from django_smsverify.sending import number_list
+from django_smsverify.sending.bulk import mail
+from django_smsverify.sending.bulk_run import Mailing
+from django_smsverify.sending.number_list import (
+    Estimate,
+    NumberList,
+    Recipients,
+    UnreadableList,
+    batch_name,
+    estimate,
+    unsent,
+)
+
+from .terminal import progress_bar, stoppable
 
 
 def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
@@ -61,7 +70,7 @@ def _template(named: str) -> Template:
 
 def _read(file: str, template: Template) -> NumberList:
     try:
-        return recipients.read(recipients.decoded(Path(file).read_bytes()), template)
+        return number_list.read(number_list.decoded(Path(file).read_bytes()), template)
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from None
     except (UnreadableList, ImproperlyConfigured) as error:

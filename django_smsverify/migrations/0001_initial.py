@@ -4,7 +4,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 import django_smsverify.codes
-import django_smsverify.fields
+import django_smsverify.models.fields
 import django_smsverify.models.accounts
 import uuid
 from django.db import migrations, models
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('slug', models.SlugField(help_text='Part of the webhook URL.', unique=True, verbose_name='slug')),
                 ('gateway', models.CharField(max_length=64, verbose_name='gateway')),
-                ('credentials', django_smsverify.fields.EncryptedDictField(blank=True, default=dict, verbose_name='credentials')),
+                ('credentials', django_smsverify.models.fields.EncryptedDictField(blank=True, default=dict, verbose_name='credentials')),
                 ('options', models.JSONField(blank=True, default=dict, verbose_name='options')),
                 ('base_url', models.CharField(blank=True, help_text="Blank: the vendor's own. https only.", max_length=255, verbose_name='base URL')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             name='Recipient',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('phone', django_smsverify.fields.PhoneField(max_length=16, unique=True, verbose_name='phone')),
+                ('phone', django_smsverify.models.fields.PhoneField(max_length=16, unique=True, verbose_name='phone')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created at')),
                 ('claimed_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last claimed at')),
             ],
@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
             name='Verification',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('phone', django_smsverify.fields.PhoneField(max_length=16, verbose_name='phone')),
+                ('phone', django_smsverify.models.fields.PhoneField(max_length=16, verbose_name='phone')),
                 ('purpose', models.CharField(max_length=64, verbose_name='purpose')),
                 ('nonce', models.CharField(default=django_smsverify.codes.new_nonce, editable=False, max_length=64)),
                 ('key_id', models.CharField(default=django_smsverify.codes.current_key_id, editable=False, max_length=16)),
@@ -147,11 +147,11 @@ class Migration(migrations.Migration):
                 ('poll_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='ask the vendor again at')),
                 ('polls', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='times asked')),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('phone', django_smsverify.fields.PhoneField(max_length=16, verbose_name='phone')),
+                ('phone', django_smsverify.models.fields.PhoneField(max_length=16, verbose_name='phone')),
                 ('purpose', models.CharField(max_length=64, verbose_name='purpose')),
                 ('attempt', models.PositiveSmallIntegerField(default=1, help_text='Counted from 1 for each request; the next one goes to another provider.', verbose_name='attempt')),
                 ('batch', models.CharField(blank=True, default=None, help_text='At most one message to a number.', max_length=64, null=True, verbose_name='batch')),
-                ('values', django_smsverify.fields.EncryptedDictField(blank=True, default=dict, verbose_name='values')),
+                ('values', django_smsverify.models.fields.EncryptedDictField(blank=True, default=dict, verbose_name='values')),
                 ('segments', models.PositiveSmallIntegerField(default=1, verbose_name='segments')),
                 ('price', models.DecimalField(blank=True, decimal_places=4, help_text='When it was handed over, in yuan.', max_digits=8, null=True, verbose_name='price of a segment')),
                 ('cost', models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True, verbose_name='cost')),
@@ -179,7 +179,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('remote_id', models.CharField(max_length=64, verbose_name='id at the vendor')),
-                ('phone', django_smsverify.fields.PhoneField(max_length=16, verbose_name='phone')),
+                ('phone', django_smsverify.models.fields.PhoneField(max_length=16, verbose_name='phone')),
                 ('outcome', models.CharField(choices=[('delivered', 'delivered'), ('undelivered', 'undelivered')], max_length=16, verbose_name='outcome')),
                 ('code', models.CharField(blank=True, max_length=64, verbose_name="vendor's code")),
                 ('detail', models.TextField(blank=True, verbose_name='detail')),
@@ -203,7 +203,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('remote_id', models.CharField(blank=True, max_length=64, verbose_name='id at the vendor')),
-                ('phone', django_smsverify.fields.PhoneField(max_length=16, verbose_name='phone')),
+                ('phone', django_smsverify.models.fields.PhoneField(max_length=16, verbose_name='phone')),
                 ('content', models.TextField(verbose_name='content')),
                 ('occurred_at', models.DateTimeField(blank=True, null=True, verbose_name='occurred at')),
                 ('received_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='received at')),

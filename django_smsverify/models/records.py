@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import codes, phones
 from django_smsverify.enums import DeliveryOutcome, MessageStatus, Reason, ReportSource
 from django_smsverify.exceptions import AlreadyUsed, CodeExpired, CodeRejected, TooManyAttempts
-from django_smsverify.fields import EncryptedDictField, PhoneField, VendorCharField, VendorTextField
 from django_smsverify.masked import Secret
-from django_smsverify.models.accounts import Provider
-from django_smsverify.models.texts import Polled, Template
-from django_smsverify.querysets import MAX_CLOCK_SKEW, MessageQuerySet, RowQuerySet, VerificationQuerySet
+
+from .accounts import Provider
+from .fields import EncryptedDictField, PhoneField, VendorCharField, VendorTextField
+from .querysets import MAX_CLOCK_SKEW, MessageQuerySet, RowQuerySet, VerificationQuerySet
+from .texts import Polled, Template
 
 
 class Recipient(models.Model):

@@ -7,7 +7,9 @@ from typing import Any
 from celery import shared_task
 from kombu import pools
 
-from django_smsverify import balances, polling, waiting
+from django_smsverify.money import balances
+from django_smsverify.polling import poll as polling
+from django_smsverify.sending import worker
 
 RETRY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 """How often Celery tries to reach its broker: once more, as a pooled connection may have died of a restart."""
@@ -20,7 +22,7 @@ SILENCE = {"socket_connect_timeout": 2, "socket_timeout": 2}
 @shared_task(name="smsverify.deliver", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def deliver(ids: list[str]) -> int:
     """Delivers those of these messages that still are queued; returns how many were."""
-    return waiting.deliver_waiting(ids)
+    return worker.deliver_waiting(ids)
 
 
 @shared_task(name="smsverify.poll", acks_late=True, ignore_result=True)

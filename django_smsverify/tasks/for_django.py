@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import django
 
-from django_smsverify import balances, polling, waiting
+from django_smsverify.money import balances
+from django_smsverify.polling import poll as polling
+from django_smsverify.sending import worker
 
 if TYPE_CHECKING or django.VERSION < (6, 0):
     from django_tasks import task
@@ -17,7 +19,7 @@ else:
 @task()
 def deliver(ids: list[str]) -> int:
     """Delivers those of these messages that still are queued; returns how many were."""
-    return waiting.deliver_waiting(ids)
+    return worker.deliver_waiting(ids)
 
 
 @task()

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from sandbox.catalogue import CREDENTIALS, PLAIN_TEXT
 
-from django_smsverify import filing, phones
+from django_smsverify import phones
 from django_smsverify.exceptions import FilingRefused, SMSVerifyError
 from django_smsverify.models import (
     DeliveryReport,
@@ -24,9 +24,10 @@ from django_smsverify.models import (
     Template,
     Verification,
 )
+from django_smsverify.reviews import actions
 from django_smsverify.sending import resend_code, send_code
+from django_smsverify.sending.worker import deliver_waiting
 from django_smsverify.verifying import verify_code
-from django_smsverify.waiting import deliver_waiting
 from tests.conftest import CODE_TEXT, PLAIN_IDS, REMOTE_IDS, add_template
 
 from .deaths import before, until_answered
@@ -110,7 +111,7 @@ def draft(text: str) -> int:
 def submit(pk: int) -> str:
     """Files a signature; the reason where that is refused."""
     try:
-        filing.submit(Signature.objects.get(pk=pk))
+        actions.submit(Signature.objects.get(pk=pk))
     except FilingRefused as error:
         return str(error)
     return "filed"

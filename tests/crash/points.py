@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from .deaths import Death, after, before, until_answered
 
-CLAIM = "django_smsverify.handover.claim"
+CLAIM = "django_smsverify.sending.vendor_call.claim"
 REQUEST = "django_smsverify.gateways.transport.HTTPTransport.send"
 BYTES = "http.client.HTTPConnection.send"
 ANSWER = "urllib3.connection.HTTPConnection.getresponse"
-RECORD = "django_smsverify.delivering.record"
-FOLLOW_UP = "django_smsverify.recording.match_messages"
-ADOPTION = "django_smsverify.hearing.match_reports"
+RECORD = "django_smsverify.sending.attempt.record"
+FOLLOW_UP = "django_smsverify.messages.match_messages"
+ADOPTION = "django_smsverify.reports.storing.match_reports"
 VERIFICATION = "django_smsverify.models.Verification.save"
 MESSAGE = "django_smsverify.models.Message.save"
 REPORT = "django_smsverify.models.DeliveryReport.save"

@@ -14,8 +14,8 @@ from demo.vendors import sandbox
 from sandbox import catalogue
 from sandbox.server import SMS
 
-from django_smsverify.filing import copy_as_draft
 from django_smsverify.models import Provider, Signature, Template
+from django_smsverify.reviews.actions import copy_as_draft
 
 from .conftest import VENDORS, Demo, until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_smsverify.exceptions import GatewayError, GatewayRejected
-from django_smsverify.gateways.reading import excerpt
+from django_smsverify.gateways.parsing import excerpt
 from django_smsverify.types import Answer
 from tests.conftest import PHONE
 from tests.folding import folded

@@ -11,7 +11,7 @@ import time_machine
 
 from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from django_smsverify.gateways.ihuyi import IhuyiGateway
-from django_smsverify.gateways.reading import amount, amount_if_any
+from django_smsverify.gateways.parsing import amount, amount_if_any
 from django_smsverify.testing import FakeTransport
 from django_smsverify.types import Acceptance, Account, OutgoingSMS
 from tests.acme_sms import AcmeGateway

@@ -10,7 +10,8 @@ import pytest
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from django_smsverify.exceptions import GatewayUnavailable
-from django_smsverify.gateways import connections, transport
+from django_smsverify.gateways import transport
+from django_smsverify.gateways.transport import connections
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS, Ear
 

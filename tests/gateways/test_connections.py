@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from django_smsverify.exceptions import GatewayUnavailable
-from django_smsverify.gateways import connections, resolving
-from django_smsverify.gateways.flight import Flight
+from django_smsverify.gateways.transport import connections, resolving
+from django_smsverify.gateways.transport.exchange import Flight
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS
 

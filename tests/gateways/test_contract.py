@@ -10,7 +10,7 @@ import requests
 
 from django_smsverify.enums import DeliveryOutcome, Filing
 from django_smsverify.exceptions import InvalidCallback
-from django_smsverify.gateways.reading import each, form_row, json_rows
+from django_smsverify.gateways.parsing import each, form_row, json_rows
 from django_smsverify.testing import GatewayContract
 from django_smsverify.types import DeliveryEvent, News, Push
 from tests.acme_sms import AcmeGateway

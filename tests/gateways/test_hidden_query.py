@@ -131,7 +131,7 @@ def test_where_python_writes_requests_in_another_way_nothing_leaves(
     vendor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "django_smsverify.gateways.connections.ObservedConnection._encode_request",
+        "django_smsverify.gateways.transport.connections.ObservedConnection._encode_request",
         lambda self, request: request.encode("ascii"),
     )
     with Vendor(ACCEPTED[vendor]) as server:

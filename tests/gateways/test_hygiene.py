@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
-from django_smsverify.gateways.hygiene import clean, loggable, scrub, storable
+from django_smsverify.gateways.redaction import clean, loggable, scrub, storable
 from django_smsverify.types import DeliveryEvent, Event, ReplyEvent, ReviewEvent
 from tests.folding import folded
 

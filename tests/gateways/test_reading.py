@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from django_smsverify.exceptions import InvalidCallback
-from django_smsverify.gateways.reading import china_time, e164, each, form_row, json_rows, kept, one_of, stated, word
+from django_smsverify.gateways.parsing import china_time, e164, each, form_row, json_rows, kept, one_of, stated, word
 from django_smsverify.types import Event, News, Push, ReplyEvent
 from tests.folding import folded
 

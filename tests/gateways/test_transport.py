@@ -30,7 +30,7 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify.exceptions import GatewayError, GatewayUnavailable, GatewayUncertain
-from django_smsverify.gateways import connections
+from django_smsverify.gateways.transport import connections
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS, Ear
 from tests.folding import folded

@@ -71,7 +71,7 @@ def set_up(database: str, traced: bool, scrub: str) -> None:
     django.setup()
     from django.core.management import call_command
 
-    from django_smsverify import circuits
+    from django_smsverify.sending import circuits
 
     call_command("migrate", verbosity=0)
     circuits.FAILURES = 1  # each failure is an error in the log, which Sentry makes an event of
@@ -121,7 +121,7 @@ class Desk:
         return request(f"webhooks/{self.gateway}/{WEBHOOK_SECRET}", form, "application/x-www-form-urlencoded")
 
     def close_circuit(self) -> None:
-        from django_smsverify import circuits
+        from django_smsverify.sending import circuits
 
         circuits.close(self.provider)
 

@@ -12,8 +12,8 @@ from django.core.cache import caches
 from django.core.checks import CheckMessage, run_checks
 from django.test import override_settings
 
-from django_smsverify import shared_cache
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.limits import cache
 from django_smsverify.models import Message
 from django_smsverify.sending import send_code
 from tests.conftest import PHONE, MakeProvider, Site, refusal
@@ -21,7 +21,7 @@ from tests.servers import missing
 
 from .redis import Redis
 
-SOON = shared_cache.MAX_SECONDS + 3
+SOON = cache.MAX_SECONDS + 3
 CLIENTS: dict[str, dict[str, Any]] = {
     "Django": {"BACKEND": "django.core.cache.backends.redis.RedisCache"},
     "Django, for ever": {
@@ -55,7 +55,7 @@ def client(request: pytest.FixtureRequest, redis: Redis) -> Iterator[None]:
 
 def end_late_calls() -> None:
     """What was asked during the silence is done when it is over, by threads of its own."""
-    for call in tuple(shared_cache._hung):
+    for call in tuple(cache._hung):
         call.join(30)
         assert not call.is_alive()
 

@@ -13,7 +13,7 @@ from kombu import pools
 from sandbox.server import Sandbox
 
 from django_smsverify.models import Message
-from django_smsverify.polling import poll
+from django_smsverify.polling.poll import poll
 from django_smsverify.sending import send_message
 from tests.conftest import PHONE, MakeProvider, Site, add_template, refusal
 

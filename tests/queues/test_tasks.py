@@ -15,7 +15,7 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify.models import Message
-from django_smsverify.polling import poll
+from django_smsverify.polling.poll import poll
 from tests.conftest import PHONE, MakeProvider, Site, code_in, refusal
 
 from .brokers import eventually

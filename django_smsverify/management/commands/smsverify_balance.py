@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import translation
 
-from django_smsverify.balances import BalanceCheck, check_and_mail, local, plain, unit_of
 from django_smsverify.enums import BalanceState
 from django_smsverify.management.terminal import TerminalCommand, progress_bar, stoppable
 from django_smsverify.models import Provider
+from django_smsverify.money.balances import BalanceCheck, check_and_mail, local, plain, unit_of
 
 
 class Command(TerminalCommand):

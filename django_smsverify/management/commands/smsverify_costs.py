@@ -13,7 +13,8 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from django_smsverify.console import as_shown
-from django_smsverify.costs import (
+from django_smsverify.management.terminal import TerminalCommand
+from django_smsverify.money.costs import (
     BY,
     BYTE_ORDER_MARK,
     FIGURES,
@@ -26,7 +27,6 @@ from django_smsverify.costs import (
     today,
     total,
 )
-from django_smsverify.management.terminal import TerminalCommand
 
 
 def a_day(written: str) -> date:

@@ -9,8 +9,8 @@ from django.core.management.base import CommandError
 
 from django_smsverify.management.terminal import TerminalCommand, progress_bar, stoppable
 from django_smsverify.models import DeliveryReport, ReportBatch
-from django_smsverify.polling import LIMIT, poll
-from django_smsverify.reviewing import lost_filings
+from django_smsverify.polling.poll import LIMIT, poll
+from django_smsverify.reviews.verdicts import lost_filings
 
 MANY = 1000
 """Counted no further: this runs every minute, and there may be millions where an account is shared."""

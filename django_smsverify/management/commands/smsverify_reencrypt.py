@@ -8,9 +8,9 @@ from django.core.management.base import CommandError
 from django.db import models
 
 from django_smsverify.exceptions import UndecryptableValue
-from django_smsverify.fields import rotate
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import Message, Provider
+from django_smsverify.models.fields import rotate
 
 
 class Command(TerminalCommand):

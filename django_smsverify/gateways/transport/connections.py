@@ -1,0 +1,151 @@
+"""Connections to vendors: opened within the deadline and to allowed addresses only, and not kept for long."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
+
+from .exchange import current_flight
+from .hosts import Objection
+from .resolving import Addresses, addresses_of
+
+MAX_IDLE = 5.0
+"""Seconds after which a connection is not used again. Firewalls forget idle ones and drop what comes then without a
+word: the request would have left, and nobody could say whether it arrived."""
+
+
+class ObservedConnection(HTTPConnection):
+    """Tells the flight the moment from which an error no longer means "not sent"."""
+
+    debuglevel = 0  # http.client's own may be set for a whole process, and prints what is sent
+    idle_since = 0.0
+
+    def _new_conn(self) -> socket.socket:
+        """Looks the host up and tries its addresses one after the other, all of it within the total time."""
+        until = monotonic() + float(self.timeout or 0)
+        failure: OSError = TimeoutError("the host has no address")
+        found = self._addresses(until)
+        seconds = max(0.001, until - monotonic())
+        for family, kind, protocol, _name, address in found:
+            fresh = socket.socket(family, kind, protocol)
+            try:
+                self._connect(fresh, address, seconds)
+            except OSError as error:
+                fresh.close()
+                failure = error
+            else:
+                return fresh
+        raise ConnectTimeoutError(self, "no address answered") if isinstance(failure, TimeoutError) else failure
+
+    def _addresses(self, until: float) -> Addresses:
+        """The host's addresses to which a connection may be opened; of a proxy, which the site chose, all."""
+        flight = current_flight()
+        seconds = min(until - monotonic(), flight.time_left())
+        try:
+            found = addresses_of(self._dns_host, self.port, seconds)
+        except TimeoutError:
+            flight.why = "its name was not resolved in time"
+            raise ConnectTimeoutError(self, flight.why) from None
+        allowed = [one for one in found if self.proxy is not None or flight.may_connect(one[4][0])]
+        if found and not allowed:
+            flight.refuse(Objection.PRIVATE.value)
+        return allowed
+
+    def _connect(self, fresh: socket.socket, address: Any, seconds: float) -> None:
+        for option in self.socket_options or ():
+            fresh.setsockopt(*option)
+        for option in _liveness(current_flight().total):
+            with suppress(OSError):  # a kernel older than the headers
+                fresh.setsockopt(*option)
+        fresh.settimeout(min(seconds, current_flight().time_left()))
+        fresh.connect(address)
+        current_flight().watch(fresh)
+
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        # http.client takes the end of a connection that was cut for the end of the proxy's answer.
+        current_flight().watch(self.sock)
+
+    def _encode_request(self, request: str) -> bytes:
+        # Here alone the query is written: see Flight.board. Called by http.client.putrequest with the request line.
+        method, target, version = request.split(" ")
+        line = f"{method} {current_flight().with_query(target)} {version}"
+        if not (line.isascii() and line.isprintable() and line.count(" ") == 2):
+            current_flight().refuse("the query cannot be written in a request line")
+        return line.encode("ascii")
+
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        # The first byte of a request is written here, and a proxy's CONNECT is not.
+        if self.sock is None:
+            self.connect()
+        current_flight().take_off(self.sock)
+        super().endheaders(*args, **kwargs)
+
+
+class ObservedHTTPSConnection(ObservedConnection, HTTPSConnection):
+    pass
+
+
+def _liveness(total: float) -> Iterator[tuple[int, int, int]]:
+    """Socket options that notice a dead peer, as far as the system has them.
+
+    TCP_USER_TIMEOUT, in milliseconds, also ends the kernel's own attempts: what was given up is not delivered later.
+    """
+    yield socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1
+    # TCP_KEEPALIVE is how macOS calls TCP_KEEPIDLE.
+    seconds = {"TCP_KEEPIDLE": 5, "TCP_KEEPALIVE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+    for name, value in {**seconds, "TCP_USER_TIMEOUT": max(1, int(total * 1000))}.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            yield socket.IPPROTO_TCP, option, value
+
+
+class _FreshPool(HTTPConnectionPool):
+    """Hands out no connection that was idle for longer than MAX_IDLE."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection: Any = super()._get_conn(timeout)
+        if not connection.is_closed and monotonic() - connection.idle_since > MAX_IDLE:
+            connection.close()  # it is opened anew when it is used
+        return connection
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.idle_since = monotonic()
+        super()._put_conn(conn)
+
+
+class _HTTPPool(_FreshPool):
+    ConnectionCls = ObservedConnection
+
+
+class _HTTPSPool(_FreshPool, HTTPSConnectionPool):
+    ConnectionCls = ObservedHTTPSConnection
+
+
+class Adapter(HTTPAdapter):
+    """Makes requests use our connections, with or without a proxy."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        """`tls` verifies the vendor, and a proxy that is spoken to by https; None: as requests does."""
+        self._tls = tls
+        super().__init__(pool_maxsize=32)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        contexts = {"ssl_context": self._tls, "proxy_ssl_context": self._tls}
+        manager = super().proxy_manager_for(proxy, **contexts, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        return manager

@@ -1,0 +1,174 @@
+"""Model fields: a number as E.164, a dict that is encrypted at rest and decrypted only when it is looked at, and text
+that is checked, or made fit, for a database that has no emoji."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import connections, models, router
+from django.db.models.query_utils import DeferredAttribute
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from django_smsverify.conf import conf
+from django_smsverify.exceptions import UndecryptableValue
+from django_smsverify.masked import secrets_of
+from django_smsverify.phones import E164
+
+from .charsets import is_storable, storable
+
+
+class Ciphertext(str):
+    """What the column holds: a Fernet token, or nothing for an empty dict."""
+
+    __slots__ = ()
+
+
+@sensitive_variables()
+def _cipher() -> MultiFernet:
+    secrets: tuple[str | bytes, ...] = conf.ENCRYPTION_KEYS or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    digests = [salted_hmac("django_smsverify.fields", "key", secret=s, algorithm="sha256").digest() for s in secrets]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+
+
+def encrypt(value: Mapping[str, str]) -> Ciphertext:
+    """With the first of the keys."""
+    if not value:
+        return Ciphertext("")
+    return Ciphertext(_cipher().encrypt(json.dumps(value).encode()).decode())
+
+
+def decrypt(token: Ciphertext) -> dict[str, str]:
+    """With any of the keys, each value as a Secret; raises UndecryptableValue when none fits."""
+    if not token:
+        return {}
+    try:
+        found = secrets_of(json.loads(_cipher().decrypt(token.encode())))
+    except InvalidToken:
+        found = {}
+    if not found:
+        raise UndecryptableValue(
+            "A stored secret cannot be decrypted: it was encrypted with a key that is no longer configured. "
+            'Add that key to SMSVERIFY["ENCRYPTION_KEYS"] (or to SECRET_KEY_FALLBACKS when that setting is None) '
+            "and run `manage.py smsverify_reencrypt`, or enter the credentials again in the admin."
+        )
+    return found
+
+
+def rotate(token: Ciphertext) -> Ciphertext:
+    """The same value under the first key; raises UndecryptableValue."""
+    return encrypt(decrypt(token))
+
+
+class _Decrypting(DeferredAttribute):
+    """Decrypts on the first look, so that a row with a lost key can still be listed, edited and mended."""
+
+    def __get__(self, instance: Any, cls: Any = None) -> Any:
+        value = super().__get__(instance, cls)
+        if isinstance(value, Ciphertext):
+            value = instance.__dict__[self.field.attname] = decrypt(value)
+        return value
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        # A data descriptor comes before the instance's dict, or __get__ would never be asked.
+        instance.__dict__[self.field.attname] = secrets_of(value) if isinstance(value, Mapping) else value
+
+
+if TYPE_CHECKING:
+    _Column = models.TextField[dict[str, str], dict[str, str]]
+else:
+    _Column = models.TextField
+
+
+class EncryptedDictField(_Column):
+    """A dict of text to text, stored as a Fernet token under SMSVERIFY["ENCRYPTION_KEYS"]."""
+
+    descriptor_class = _Decrypting
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.update(default=dict, blank=True)
+        super().__init__(*args, **kwargs)
+
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> Ciphertext:
+        return Ciphertext(value or "")
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        return self.value_from_object(model_instance)
+
+    def value_from_object(self, obj: models.Model) -> Any:
+        """What nobody has looked at is stored and dumped as it was loaded, which needs no key."""
+        value = obj.__dict__.get(self.attname)
+        return value if isinstance(value, Ciphertext) else super().value_from_object(obj)
+
+    def get_prep_value(self, value: Any) -> Any:
+        return str(value if isinstance(value, Ciphertext) else encrypt(value))
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """For `dumpdata`: a fixture holds what the database holds."""
+        return str(self.get_prep_value(self.value_from_object(obj)))
+
+    def to_python(self, value: Any) -> Any:
+        return Ciphertext(value) if isinstance(value, str) else value
+
+
+class PhoneField(models.CharField):
+    """A number as E.164."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_length"] = 16
+        super().__init__(*args, **kwargs)
+
+    def from_db_value(self, value: str, expression: object, connection: object) -> E164:
+        return E164(value)
+
+
+class _Checked:
+    """Text of an operator: a form says what the database cannot store. Migrations know it as Django's own field."""
+
+    def deconstruct(self: Any) -> Any:
+        name, _path, args, kwargs = super().deconstruct()  # type: ignore[misc]
+        return name, f"django.db.models.{self.get_internal_type()}", args, kwargs
+
+    def validate(self: Any, value: Any, model_instance: Any) -> None:
+        super().validate(value, model_instance)  # type: ignore[misc]
+        connection = connections[router.db_for_write(self.model)]
+        if isinstance(value, str) and not is_storable(value, connection, _column_of(self)):
+            raise ValidationError(
+                _("The database cannot store an emoji here: take it out, or see `manage.py check --database default`."),
+                code="character",
+            )
+
+
+class _Vendors(_Checked):
+    """Text of a vendor or of a phone's owner: what cannot be stored is replaced, so that the row is not lost."""
+
+    def get_db_prep_value(self: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
+        value = super().get_db_prep_value(value, connection, prepared)  # type: ignore[misc]
+        return storable(value, connection, _column_of(self)) if isinstance(value, str) else value
+
+
+def _column_of(field: Any) -> str:
+    return f"{field.model._meta.db_table}.{field.column}"
+
+
+class CheckedCharField(_Checked, models.CharField):
+    """A short text of an operator."""
+
+
+class CheckedTextField(_Checked, models.TextField):
+    """A long text of an operator."""
+
+
+class VendorCharField(_Vendors, models.CharField):
+    """A vendor's id or code."""
+
+
+class VendorTextField(_Vendors, models.TextField):
+    """What a vendor or the owner of a phone has written."""

@@ -1,0 +1,3 @@
+"""What SMS cost, and what is left on the accounts."""
+
+from __future__ import annotations

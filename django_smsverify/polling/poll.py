@@ -1,0 +1,242 @@
+"""Asking the vendors for what they did not push, and settling what nobody will ever tell."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
+from typing import NamedTuple
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from django_smsverify.enums import Reason, ReportSource
+from django_smsverify.exceptions import GatewayError, GatewayRejected, UndecryptableValue
+from django_smsverify.failures import describe
+from django_smsverify.gateways.base import Gateway
+from django_smsverify.models import Message, Provider, ReportBatch
+from django_smsverify.models.querysets import MessageQuerySet
+from django_smsverify.money import balances
+from django_smsverify.reports.storing import hear
+from django_smsverify.reviews.verdicts import Text, ask_review, due_reviews, take_review_turn
+from django_smsverify.transactions import commit, retry_on_lost_connection
+from django_smsverify.types import Answer, News
+
+from .recovery import adopt_orphans, deliver_forgotten, give_up_stuck, settle_silent
+
+logger = logging.getLogger("django_smsverify")
+
+LIMIT = 1000
+"""Questions in one run."""
+PATIENCE = 3
+"""Failures in a row after which a vendor is left alone for the rest of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One question to one vendor; `run` returns the word under which it is counted."""
+
+    provider: Provider
+    run: Callable[[], str]
+    goes_on: bool = False
+    """Whether it is run again as long as it brings something new."""
+
+
+def poll(
+    *,
+    limit: int = LIMIT,
+    stopped: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Counter[str]:
+    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages and mails what is low.
+
+    Returns what happened how often.
+
+    At most `limit` questions are asked. `stopped` is asked between two of them; `progress` is told how many
+    are done, of how many. May run at any time, also several times at once.
+
+    Raises InsideTransaction, as a rollback would forget reports that the vendor has forgotten, too.
+    """
+    commit(Message, lambda: None)
+    tally: Counter[str] = Counter()
+    _mend(deliver_forgotten(limit), tally, stopped)  # codes do not live long
+    _run(deque(islice(_errands(limit), limit)), limit, tally, stopped, progress)
+    _mend(
+        chain(give_up_stuck(limit), adopt_orphans(limit), settle_silent(limit), balances.mail_alarms()), tally, stopped
+    )
+    return tally
+
+
+def _mend(words: Iterator[str], tally: Counter[str], stopped: Callable[[], bool]) -> None:
+    while not stopped() and (word := next(words, None)):
+        tally[word] += 1
+
+
+def _run(
+    errands: deque[Errand],
+    limit: int,
+    tally: Counter[str],
+    stopped: Callable[[], bool],
+    progress: Callable[[int, int], None],
+) -> None:
+    failures: Counter[int] = Counter()
+    done = 0
+    while errands and done < limit and not stopped():
+        errand = errands.popleft()
+        provider = errand.provider
+        if failures[provider.pk] < PATIENCE:
+            word = _try(errand)
+            tally[word] += 1
+            failures[provider.pk] = failures[provider.pk] + 1 if word == "failed" else 0
+            if errand.goes_on and word == "fetched":
+                errands.append(errand)
+        else:
+            tally["passed over"] += 1
+        done += 1
+        progress(done, min(limit, done + len(errands)))
+
+
+def _try(errand: Errand) -> str:
+    try:
+        return errand.run()
+    except GatewayError as error:
+        logger.warning("%s does not answer a question: %s %s", errand.provider.slug, error.error_code, error)
+        # It did answer, only this question it cannot: the next may fare better.
+        refused = isinstance(error, GatewayRejected) and error.reason not in (Reason.ACCOUNT, Reason.RATE)
+        return "refused" if refused else "failed"
+    except Exception as error:
+        bug = describe(error)  # one of a gateway, say, which keeps nobody else
+    logger.error("A question to %s failed with %s", errand.provider.slug, bug)
+    return "failed"
+
+
+def _errands(limit: int) -> Iterator[Errand]:
+    """The questions that are due, of each vendor in turn, so that none waits for the backlog of another."""
+    by_provider: list[Iterator[Errand]] = []
+    for provider in Provider.objects.primary():
+        try:
+            gateway = provider.connect()
+        except ImproperlyConfigured as error:
+            logger.error("%s cannot be asked for anything: %s", provider.slug, error)
+            by_provider += [_stored_batches(provider)] if isinstance(error, UndecryptableValue) else []
+            continue
+        by_provider.append(islice(_errands_of(provider, gateway, limit), limit))
+    return filter(None, chain.from_iterable(zip_longest(*by_provider)))
+
+
+def _errands_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Errand]:
+    if balances.is_due(provider, gateway):
+        yield Errand(provider, _about_balance(provider, gateway))
+    due = Message.objects.primary().silent().filter(provider=provider).due(timezone.now())
+    if gateway.hands_out_reports and due.exists():
+        yield Errand(provider, _fetching(provider, gateway, due), goes_on=True)
+    yield from _stored_batches(provider)
+    for text in due_reviews(provider, gateway):
+        yield Errand(provider, _about_review(gateway, text))
+    for message in due.named()[:limit] if gateway.answers_status else ():
+        yield Errand(provider, _about_message(provider, gateway, message))
+
+
+def _stored_batches(provider: Provider) -> Iterator[Errand]:
+    """What was fetched and not read yet needs no key: only a gateway that reads it."""
+    for batch in ReportBatch.objects.primary().filter(provider=provider, problems="").select_related("provider"):
+        yield Errand(provider, _about_batch(batch))
+
+
+def _about_balance(provider: Provider, gateway: Gateway) -> Callable[[], str]:
+    def ask() -> str:
+        if not balances.take_turn(provider, gateway):
+            return "no longer due"
+        balances.ask_balance(provider)
+        return "balance told"
+
+    return ask
+
+
+def _about_message(provider: Provider, gateway: Gateway, message: Message) -> Callable[[], str]:
+    def ask() -> str:
+        if not Message.objects.primary().silent().take_turn(message, timezone.now()):
+            return "no longer due"
+        event = gateway.ask_status(message.remote_id, message.phone)
+        if event is None:
+            return "under way"
+        hear(provider, News(events=(event,)), ReportSource.POLL)
+        return "reported"
+
+    return ask
+
+
+def _about_review(gateway: Gateway, text: Text) -> Callable[[], str]:
+    def ask() -> str:
+        if not take_review_turn(text):
+            return "no longer due"
+        ask_review(gateway, text)
+        return "reviewed"
+
+    return ask
+
+
+def _about_batch(batch: ReportBatch) -> Callable[[], str]:
+    """A batch that a run has stored, but not lived to read."""
+    return lambda: "fetched" if _read(batch).new else "nothing new"
+
+
+def _fetching(provider: Provider, gateway: Gateway, due: MessageQuerySet) -> Callable[[], str]:
+    """Fetches batch after batch; the messages have had their turn when there are no more.
+
+    When the vendor breaks off in between, the next run goes on at once: it keeps its reports for 72 hours only.
+    """
+    brought, barren = False, 0
+
+    def fetch() -> str:
+        nonlocal brought, barren
+        try:
+            # Stored as it came before anything else is done with it.
+            body = gateway.pull_reports().text.replace("\0", " ")
+            batch = retry_on_lost_connection(
+                ReportBatch, lambda: ReportBatch.objects.primary().create(provider=provider, body=body)
+            )
+            found = _read(batch)
+        except GatewayError:
+            if not brought:
+                due.take_turns(timezone.now())
+            raise
+        brought, barren = True, 0 if found.new else barren + 1
+        if found.rows and barren < PATIENCE:
+            return "fetched"
+        due.take_turns(timezone.now())
+        return "nothing new"
+
+    return fetch
+
+
+class Found(NamedTuple):
+    """What was in a batch."""
+
+    rows: int
+    new: int
+
+
+def _read(batch: ReportBatch) -> Found:
+    """Stores the reports of a batch; raises a GatewayError when it is none.
+
+    What cannot be read stays in the batch, for a person to look at.
+    """
+    rows = ReportBatch.objects.primary().filter(pk=batch.pk)
+    gateway = batch.provider.connect(with_keys=batch.provider.has_keys)
+    try:
+        news = gateway.read_reports(Answer(200, batch.body.encode()))
+    except GatewayRejected:
+        rows.delete()
+        raise
+    except GatewayError as error:
+        rows.update(problems=str(error))
+        raise
+    new = hear(batch.provider, news, ReportSource.POLL)
+    if news.problems:
+        rows.update(problems="\n".join(news.problems))
+    else:
+        rows.delete()
+    return Found(len(news.events) + len(news.problems), new)

@@ -1,0 +1,3 @@
+"""Signatures and templates at the vendor: submitted, reviewed, changed and deleted."""
+
+from __future__ import annotations

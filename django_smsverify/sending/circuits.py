@@ -1,0 +1,177 @@
+"""Circuit breakers: a provider that fails again and again is left alone, and tried again at growing intervals.
+
+Their state is in the throttle's cache, for all processes. A cache that fails neither opens nor closes one: who may
+cause an SMS at all was decided before.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from django.core.cache import BaseCache
+
+from django_smsverify.enums import Reason
+from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain
+from django_smsverify.gateways.base import Outcome
+from django_smsverify.limits.admission import increment
+from django_smsverify.limits.cache import call_cache, time_limit
+from django_smsverify.models import Provider, Template
+from django_smsverify.models.querysets import MAX_CLOCK_SKEW
+from django_smsverify.signals import circuit_changed
+
+T = TypeVar("T")
+logger = logging.getLogger("django_smsverify")
+
+FAILURES = 5
+"""This many in a row open a circuit."""
+RECENT = 600
+"""Seconds after which the first of them no longer counts."""
+FIRST_PAUSE, LONGEST_PAUSE = 30, 600
+"""Seconds until an open circuit is tried again; each time it fails the pause is twice as long as before."""
+PROBE = 60
+"""Seconds that a try has before the next request may make one."""
+KEPT = 3600
+"""Seconds without any try after which a circuit is closed again."""
+
+
+class Circuit(NamedTuple):
+    """An open one."""
+
+    until: float
+    """The UNIX time from which the provider is tried again."""
+    trips: int
+    """How often it has failed since it was opened, with that time."""
+    why: str
+    """What the provider said last."""
+
+    @property
+    def is_resting(self) -> bool:
+        left = self.until - time.time()
+        # More than the longest pause is left where the clock was set back.
+        return 0 < left <= LONGEST_PAUSE + MAX_CLOCK_SKEW.total_seconds()
+
+
+def open_circuits(providers: Iterable[int]) -> dict[int, Circuit]:
+    """The open ones among the circuits of these providers, by primary key."""
+    keys = {_key(pk): pk for pk in providers}
+    return _asked(lambda cache: {keys[key]: Circuit(*state) for key, state in cache.get_many(keys).items()}, {})
+
+
+def choose(templates: Sequence[Template]) -> Template | None:
+    """The first template whose provider's circuit is closed, or due for a try that nobody else makes."""
+    with time_limit():
+        circuits = open_circuits({template.provider_id for template in templates})
+        for template in templates:
+            circuit = circuits.get(template.provider_id)
+            if circuit is None or (not circuit.is_resting and _may_try(template.provider_id)):
+                return template
+    return None
+
+
+def least_bad(templates: Sequence[Template]) -> Template:
+    """The template whose provider has failed the fewest times and is due soonest; there must be one."""
+    circuits = open_circuits({template.provider_id for template in templates})
+    closed = Circuit(0, 0, "")
+
+    def badness(template: Template) -> tuple[int, float]:
+        circuit = circuits.get(template.provider_id, closed)
+        return circuit.trips, circuit.until
+
+    return min(templates, key=badness)
+
+
+def note(provider: Provider, outcomes: Iterable[Outcome]) -> None:
+    """What a call of a provider says of its health."""
+    words = {is_healthy(outcome): outcome for outcome in outcomes}
+    if True in words:
+        close(provider)
+    elif False in words:
+        _fail(provider, str(words[False]))
+    else:
+        _asked(lambda cache: cache.delete(_key(provider.pk, "try")), False)
+
+
+def close(provider: Provider) -> None:
+    """The provider works, or somebody says so."""
+    if _asked(lambda cache: _forget(cache, provider.pk), False):
+        logger.warning("The circuit of %s is closed.", provider.slug)
+        circuit_changed.send_robust(Provider, provider=provider, circuit=None)
+
+
+def _forget(cache: BaseCache, provider: int) -> bool:
+    """Whether the circuit was open."""
+    keys = [_key(provider, what) for what in ("open", "try", "failures")]
+    was_open = cache.get(keys[0]) is not None
+    cache.delete_many(keys)
+    return was_open
+
+
+def _fail(provider: Provider, why: str) -> None:
+    circuit = _asked(lambda cache: _count_failure(cache, provider.pk, why), None)
+    if circuit is None:
+        return
+    if circuit.trips > 1:
+        logger.error("The circuit of %s stays open for %d s: %s", provider.slug, _pause(circuit.trips), why)
+        return
+    logger.error("The circuit of %s is open for %d s: %s", provider.slug, FIRST_PAUSE, why)
+    circuit_changed.send_robust(Provider, provider=provider, circuit=circuit)
+
+
+def _count_failure(cache: BaseCache, provider: int, why: str) -> Circuit | None:
+    """The circuit if this failure opens it, or keeps it open for longer."""
+    state = cache.get(_key(provider))
+    if state is not None:
+        return _extend(cache, provider, Circuit(*state), why)
+    if increment(cache, _key(provider, "failures"), RECENT) < FAILURES:
+        return None
+    circuit = Circuit(time.time() + FIRST_PAUSE, 1, why)
+    if not cache.add(_key(provider), tuple(circuit), FIRST_PAUSE + KEPT):
+        return None
+    cache.delete(_key(provider, "failures"))
+    return circuit
+
+
+def _extend(cache: BaseCache, provider: int, circuit: Circuit, why: str) -> Circuit | None:
+    """Opens a circuit for longer; what fails while it rests was under way before, or had no other choice."""
+    if circuit.is_resting:
+        return None
+    trips = circuit.trips + 1
+    longer = Circuit(time.time() + _pause(trips), trips, why)
+    cache.set(_key(provider), tuple(longer), _pause(trips) + KEPT)
+    cache.delete(_key(provider, "try"))
+    return longer
+
+
+def _pause(trips: int) -> int:
+    """Seconds that a circuit rests after it has failed so often."""
+    return int(min(FIRST_PAUSE * 2 ** min(trips - 1, 16), LONGEST_PAUSE))
+
+
+def is_healthy(outcome: Outcome) -> bool | None:
+    """None for what says nothing: a text or a pace that the vendor does not like."""
+    if isinstance(outcome, (GatewayUnavailable, GatewayUncertain)):
+        return False
+    if isinstance(outcome, GatewayRejected):
+        return {Reason.ACCOUNT: False, Reason.RECIPIENT: True}.get(outcome.reason)
+    return True
+
+
+def _may_try(provider: int) -> bool:
+    """Whether this caller, and no other, may try a provider whose pause is over."""
+    return _asked(lambda cache: cache.add(_key(provider, "try"), 1, PROBE), False)
+
+
+def _key(provider: int, what: str = "open") -> str:
+    return f"smsverify:circuit:{what}:{provider}"
+
+
+def _asked(ask: Callable[[BaseCache], T], otherwise: T) -> T:
+    """What the throttle's cache answers; its failure is no reason to send nothing."""
+    try:
+        return call_cache(ask)
+    except Exception as error:
+        logger.error("The throttle's cache failed (%s): circuit breakers are left as they are.", type(error).__name__)
+    return otherwise

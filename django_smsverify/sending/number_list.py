@@ -1,0 +1,208 @@
+"""Lists of numbers as people keep them: a CSV file, or some lines, of numbers and the values of a text for each."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from itertools import islice
+from typing import NamedTuple
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_smsverify import phones, texts
+from django_smsverify.enums import MessageStatus
+from django_smsverify.exceptions import GatewayError, InvalidPhone, PhoneNotSupported
+from django_smsverify.gateways.base import Gateway
+from django_smsverify.masked import PerNumber, Secret
+from django_smsverify.models import Message, Template
+
+from .attempt import segments
+from .vendor_call import outgoing
+
+PHONE = "phone"
+SEPARATORS = ",;\t"
+LATELY = timedelta(days=1)
+"""Who got the same text so short a time ago has probably not been meant to get it again."""
+PORTION = 1000
+"""Numbers in one question to the database."""
+
+Recipients = Mapping[str, Mapping[str, str]]
+
+
+class UnreadableList(ValueError):
+    """The whole of it cannot be read; says what to do."""
+
+
+class Problem(NamedTuple):
+    """Why nothing can be sent to the number of one line; without the number."""
+
+    line: int
+    words: str
+
+    def __str__(self) -> str:
+        return _("line %(line)d: %(words)s") % {"line": self.line, "words": self.words}
+
+
+@dataclass(slots=True)
+class NumberList:
+    """What stands in a list that can be read."""
+
+    recipients: PerNumber[Mapping[str, str]] = field(default_factory=PerNumber)
+    """E.164 number to the values of the placeholders, in the order of the lines."""
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Estimate(NamedTuple):
+    """What a mailing would come to."""
+
+    numbers: int
+    segments: int
+    cost: Decimal | None
+    """In yuan; None where the provider has no price."""
+    first: list[str]
+    """The first SMS as it will be read, its number masked; none when there is no number."""
+    known: int
+    """Messages that the batch has already."""
+    lately: Counter[str]
+    """How many of the numbers got this template within a day in another batch, by its name."""
+
+
+def read(text: Secret, template: Template) -> NumberList:
+    """The numbers that a template is to be sent to, with their values, and what is wrong with the other lines.
+
+    The first line names the columns: `phone` and each placeholder of the template. Numbers alone need no such
+    line.
+
+    Raises UnreadableList, and InvalidGateway or UndecryptableValue for a provider that is not set up.
+    """
+    gateway, found, lines = template.provider.connect(), NumberList(), PerNumber[int]()
+    for line, row in _rows(text, set(texts.placeholders(template.content))):
+        try:
+            phone, values = _recipient(row, template, gateway)
+            if phone in lines:
+                told = {"phone": phones.mask(phone), "line": lines[phone]}
+                raise ValueError(_("%(phone)s stands in line %(line)d already") % told)
+        except ValueError as error:
+            found.problems.append(Problem(line, str(error)))
+        else:
+            lines[phone], found.recipients[phone] = line, values
+    return found
+
+
+def batch_name(template: Template, recipients: Recipients, *, again: bool = False) -> str:
+    """A name for a mailing: the same whenever the same is to be sent to the same numbers, but for `again`."""
+    told = hashlib.sha256(json.dumps(dict(recipients), sort_keys=True).encode())
+    name = f"{template.pk}-{told.hexdigest()[:24]}"
+    return f"{name}-{timezone.now():%y%m%d%H%M%S%f}" if again else name
+
+
+def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate:
+    """What a mailing would come to, before anything is sent."""
+    signature = template.signature.text if template.signature else ""
+    billed, price = sum(segments(template, values) for values in recipients.values()), template.provider.price
+    return Estimate(
+        numbers=len(recipients),
+        segments=billed,
+        cost=None if price is None else price * billed,
+        first=[
+            f"{phones.mask(phone)}: {texts.signed(signature, texts.render(template.content, values))}"
+            for phone, values in islice(recipients.items(), 1)
+        ],
+        known=Message.objects.primary().filter(batch=batch).count(),
+        lately=_lately(template, recipients, batch),
+    )
+
+
+def unsent(recipients: Recipients, batch: str) -> PerNumber[Mapping[str, str]]:
+    """Those of the numbers to which a mailing was certainly not sent, though it came to them."""
+    refused = Message.objects.primary().filter(batch=batch, status=MessageStatus.NOT_SENT)
+    phones_of = set(refused.values_list("phone", flat=True))
+    return PerNumber((phone, values) for phone, values in recipients.items() if phone in phones_of)
+
+
+def _lately(template: Template, recipients: Recipients, batch: str) -> Counter[str]:
+    sent = Message.objects.primary().filter(template=template, created_at__gt=timezone.now() - LATELY)
+    others = sent.exclude(batch=None).exclude(batch=batch).exclude(status=MessageStatus.NOT_SENT).order_by()
+    found, rest = Counter[str](), iter(recipients)
+    while some := list(islice(rest, PORTION)):
+        found.update(str(name) for name in others.filter(phone__in=some).values_list("batch", flat=True))
+    return found
+
+
+def decoded(content: bytes) -> Secret:
+    """A list in UTF-8, UTF-16 with a mark, or GB18030, as Excel writes them; raises UnreadableList for other bytes."""
+    codecs = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030")
+    for codec in codecs:
+        try:
+            text = content.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return Secret(text)
+    raise UnreadableList(_("This is no text in UTF-8 or GB18030. Save it as “CSV UTF-8”, not as a workbook."))
+
+
+def _rows(text: Secret, names: set[str]) -> Iterator[tuple[int, dict[str, str] | None]]:
+    """Each line that is not blank, with its cells by column; None for one with too many or too few."""
+    first = text.lstrip().partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=first.count), strict=True)
+    columns: list[str] = []
+    try:
+        for cells in reader:
+            row: list[str] = [Secret(cell.strip()) for cell in cells]
+            if not any(row):
+                continue
+            if not columns:
+                columns = _columns(row, names)
+                if PHONE in row:
+                    continue
+            yield reader.line_num, dict(zip(columns, row, strict=True)) if len(row) == len(columns) else None
+    except csv.Error as error:
+        raise UnreadableList(str(Problem(reader.line_num, str(error)))) from None
+    if not columns:
+        raise UnreadableList(_("There is no number in it."))
+
+
+def _columns(first: list[str], names: set[str]) -> list[str]:
+    wanted = {PHONE, *names}
+    if PHONE not in first and not names and len(first) == 1:
+        return [PHONE]
+    if set(first) != wanted or len(first) != len(wanted):
+        told = ", ".join(sorted(wanted, key=lambda name: (name != PHONE, name)))
+        raise UnreadableList(_("The first line must name the columns, these and no others: %s") % told)
+    return first
+
+
+def _recipient(row: Mapping[str, str] | None, template: Template, gateway: Gateway) -> tuple[str, dict[str, str]]:
+    """The number and its values; raises ValueError, with words for the person who keeps the list."""
+    if row is None:
+        raise ValueError(_("it has not as many columns as the first line"))
+    phone = _phone(row[PHONE])
+    values = {name: value for name, value in row.items() if name != PHONE}
+    if empty := [name for name, value in values.items() if not value or not texts.is_text(value)]:
+        told = {"phone": phones.mask(phone), "names": ", ".join(empty)}
+        raise ValueError(_("%(phone)s has no text for: %(names)s") % told)
+    try:
+        gateway.require_sendable(outgoing(template, PerNumber({phone: values})), phone)
+    except GatewayError as error:
+        raise ValueError(f"{phones.mask(phone)}: {error}") from None
+    return phone, values
+
+
+def _phone(written: str) -> str:
+    try:
+        return phones.parse(written)
+    except PhoneNotSupported as error:
+        raise ValueError(str(error)) from None
+    except InvalidPhone as error:
+        rounded = "e+" in written.lower()
+        why = _("the spreadsheet has rounded the number: format the column as text, and enter the numbers again")
+        raise ValueError(why if rounded else str(error)) from None

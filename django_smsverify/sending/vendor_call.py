@@ -1,0 +1,81 @@
+"""The way of queued messages through their gateway, once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from django.core.exceptions import ImproperlyConfigured
+
+from django_smsverify.enums import Reason
+from django_smsverify.exceptions import GatewayRejected
+from django_smsverify.failures import describe
+from django_smsverify.gateways.base import Gateway, Outcome
+from django_smsverify.masked import PerNumber
+from django_smsverify.messages import claim, claim_all
+from django_smsverify.models import Message, Provider, Template
+from django_smsverify.types import OutgoingSMS
+
+logger = logging.getLogger("django_smsverify")
+
+
+def hand_over(messages: Sequence[Message], values: Mapping[str, Mapping[str, str]]) -> list[tuple[Message, Outcome]]:
+    """Gives queued messages of one template to its gateway in one call and returns what became of each.
+
+    Leaves out those that somebody else hands over. What it returns must be recorded by the caller.
+    """
+    claimed = PerNumber((message.phone, message) for message in _claimed(messages))
+    if not claimed:
+        return []
+    template = next(iter(claimed.values())).template
+    outcomes = _outcomes(template, PerNumber((phone, values[phone]) for phone in claimed))
+    return [(message, outcomes[phone]) for phone, message in claimed.items()]
+
+
+def _claimed(messages: Sequence[Message]) -> Sequence[Message]:
+    """Those that nobody else has claimed: as a rule all, which one statement tells."""
+    if len(messages) > 1 and claim_all(messages):
+        return messages
+    return [message for message in messages if claim(message)]
+
+
+def _outcomes(template: Template, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Outcome]:
+    try:
+        gateway = _gateway(template.provider)
+    except GatewayRejected as refusal:
+        return PerNumber(dict.fromkeys(values, refusal))
+    return gateway.send(outgoing(template, values))
+
+
+def _gateway(provider: Provider) -> Gateway:
+    """Raises GatewayRejected for one that cannot send, whatever is wrong with it."""
+    bug = ""
+    try:
+        return _complete(provider.connect())
+    except ImproperlyConfigured as error:
+        why = str(error)
+    except Exception as error:
+        why, bug = "the gateway could not be set up: see the log", describe(error)
+    if bug:
+        logger.error("The gateway of %s could not be set up: %s", provider.slug, bug)
+    raise GatewayRejected(why, reason=Reason.ACCOUNT, error_code="configuration")
+
+
+def _complete(gateway: Gateway) -> Gateway:
+    missing = [c.name for c in gateway.credentials if not gateway.account.credentials.get(c.name)]
+    if missing:
+        raise ImproperlyConfigured(f"the provider has no {', '.join(missing)}: enter it in the admin")
+    return gateway
+
+
+def outgoing(template: Template, values: Mapping[str, Mapping[str, str]]) -> OutgoingSMS:
+    """What a gateway is told to send."""
+    signature = template.signature
+    return OutgoingSMS(
+        content=template.content,
+        signature=signature.text if signature else "",
+        signature_id=signature.remote_id if signature else "",
+        template_id=template.remote_id,
+        variables=template.variables,
+        recipients=values,
+    )

@@ -1,0 +1,144 @@
+"""Delivery by somebody who comes late, a worker or the poll, when much may have changed since a message was queued."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from django.utils import timezone
+
+from django_smsverify.enums import MessageStatus, Reason
+from django_smsverify.exceptions import CodeRejected, Throttled, UndecryptableValue
+from django_smsverify.failures import describe
+from django_smsverify.limits import admission
+from django_smsverify.limits.admission import Toll
+from django_smsverify.limits.cache import time_limit
+from django_smsverify.messages import withdraw
+from django_smsverify.models import Message, Template, Verification
+from django_smsverify.transactions import commit
+
+from . import circuits, routing
+from .attempt import batches, cancel, deliver, deliver_batch, least_life, segments_of_code, untried
+
+logger = logging.getLogger("django_smsverify")
+
+STALE = timedelta(hours=24)
+"""A text without a code that has waited for so long is no news any more."""
+
+
+def deliver_waiting(ids: Iterable[UUID | str]) -> int:
+    """Takes care of messages that still are queued and returns of how many; the others are left to whoever has them.
+
+    One that fails for a bug keeps no other, and is not tried again. A text whose provider's circuit is open stays
+    queued, for the poll.
+    """
+    queued = Message.objects.primary().filter(pk__in=list(ids), status=MessageStatus.QUEUED).order_by("created_at")
+    related = ("provider", "template__provider", "template__signature", "verification__recipient")
+    messages = list(queued.select_related(*related))
+    texts = [message for message in messages if message.verification is None and not is_void(message)]
+    codes = [[message] for message in messages if message.verification is not None]
+    left = 0
+    for batch in [*codes, *batches(texts)]:
+        try:
+            with time_limit():
+                left += 0 if _deliver(batch) else len(batch)
+            continue
+        except Exception as error:
+            name, bug = type(error).__name__, describe(error)
+        logger.error("The delivery by %s failed with %s", batch[0].provider.slug, bug)
+        for message in batch:
+            cancel(message, f"its delivery failed with {name}: see the log")
+    return len(messages) - left
+
+
+def is_void(message: Message) -> bool:
+    """Whether a text without a code can or should not be sent any more; it is then withdrawn."""
+    why = ""
+    if timezone.now() - message.created_at > STALE:
+        why = "it was queued for too long"
+    elif not _is_usable(message):
+        why = "while it was queued its template could no longer be used"
+    else:
+        try:
+            message.values  # noqa: B018 - decrypts
+        except UndecryptableValue:
+            why = "its values were encrypted with a key that is no longer configured"
+    if why:
+        cancel(message, why)
+    return bool(why)
+
+
+def _is_usable(message: Message) -> bool:
+    usable = Template.objects.primary().routable()
+    return usable.filter(pk=message.template_id, provider=message.provider_id).exists()
+
+
+def _deliver(batch: Sequence[Message]) -> bool:
+    """False when the provider is left alone for now, which only a code can go around."""
+    message, verification = batch[0], batch[0].verification
+    if verification is None:
+        if circuits.choose([message.template]) is None:
+            return False
+        deliver_batch(batch)
+        return True
+    toll = Toll.of(message.phone, message.created_at)
+    if _ends_unsent(verification, message):
+        # Nobody waits for the answer who could give back what was taken of the shared limits.
+        toll.refund(*admission.SHARED)
+    return True
+
+
+def _ends_unsent(verification: Verification, message: Message) -> bool:
+    """Delivers a code if it still is worth an SMS, by the way that is best now; whether nobody took it in the end."""
+    own = [message.template] if _is_usable(message) else []
+    ways = routing.funded([*own, *untried(verification, message)])
+    if not ways:
+        return cancel(message, "while it was queued all templates for it became unusable")
+    template = circuits.choose(ways) or ways[0]
+    withdrawn = commit(Message, partial(_decide, verification, message, template))
+    if withdrawn is not None:
+        return withdrawn
+    last = deliver(verification, message)
+    return last.status == MessageStatus.NOT_SENT and last.error_reason != Reason.RECIPIENT
+
+
+def _decide(verification: Verification, message: Message, template: Template) -> bool | None:
+    """None when a code is to be sent now; else whether it was withdrawn here. Its life goes on: it can be resent."""
+    admission.hold(verification.recipient)
+    verification.refresh_from_db(fields=["attempts", "expires_at", "verified_at"])
+    if why := _pointless(verification, message):
+        return withdraw(message, why)
+    return None if _move(verification, message, template) else False
+
+
+def _move(verification: Verification, message: Message, template: Template) -> bool:
+    """Gives a queued code its way; for the number's limits it is an SMS of this moment."""
+    news = {
+        "created_at": timezone.now(),
+        "provider": template.provider,
+        "template": template,
+        "segments": segments_of_code(template, verification),
+    }
+    queued = Message.objects.primary().filter(pk=message.pk, status=MessageStatus.QUEUED)
+    for name, value in news.items():
+        setattr(message, name, value)
+    return queued.update(**news) == 1
+
+
+def _pointless(verification: Verification, message: Message) -> str:
+    """Why a code that has waited is no longer worth an SMS; empty when it is."""
+    now = timezone.now()
+    try:
+        verification.require_live(now)
+    except CodeRejected as error:
+        return f"while it was queued the code was no longer of use: {error.code}"
+    if verification.expires_at - now < least_life(message.purpose):
+        return f"it was queued until the code had only {verification.seconds_left(now)} seconds left"
+    try:
+        admission.check_number(message.phone, now, but=message)
+    except Throttled:
+        return "while it was queued the number got as many other codes as it may"
+    return ""

@@ -1,0 +1,6 @@
+"""From a code that a person types to the proof that the number is theirs."""
+
+from __future__ import annotations
+
+from .guess import redeem_proof as redeem_proof
+from .guess import verify_code as verify_code
