@@ -29,7 +29,7 @@ from django_smsverify.sending import resend_code, send_code, send_message
 from django_smsverify.sending.number_list import estimate
 from django_smsverify.types import Answer, DeliveryEvent, News
 from django_smsverify.verifying import redeem_proof, verify_code
-from django_smsverify.verifying.guess import make_proof
+from django_smsverify.verifying.proofs import make_proof
 
 Path = Callable[[], object]
 QUESTIONS = 200

@@ -21,3 +21,13 @@ def _plain(character: str) -> str:
     if kind == "Cf" or character in OTHER_INVISIBLE:
         return ""
     return "-" if kind == "Pd" or character in OTHER_DASHES else character
+
+
+def as_shown(text: str, stream: object) -> str:
+    """The text as a stream can take it.
+
+    A character that its encoding lacks, such as an emoji in GBK, becomes an escape such as \\U0001f511, as Python
+    itself writes it to standard error.
+    """
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

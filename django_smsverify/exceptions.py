@@ -22,6 +22,7 @@ InvalidGateway · UndecryptableValue (ImproperlyConfigured) and InsideTransactio
 
 from __future__ import annotations
 
+import traceback
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -235,3 +236,13 @@ class UndecryptableValue(ImproperlyConfigured):
 
 class InsideTransaction(RuntimeError):
     """Called inside a transaction, where a rollback would forget a guess or an SMS."""
+
+
+def describe(error: BaseException) -> str:
+    """The error's class and the lines of code that it came through, for a log.
+
+    Its words may repeat a number or a code. Write the log line outside of the `except` block: inside, monitoring
+    tools find the error itself among the local variables.
+    """
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{type(error).__name__}:\n{frames}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -15,9 +16,8 @@ from . import phones
 from .enums import MessageStatus
 from .exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Outcome
-from .models import DeliveryReport, Message
+from .models import Message
 from .models.querysets import FIRST_PAUSE
-from .reports.matching import cost_of, match_messages, refresh
 from .signals import message_settled
 from .transactions import commit
 
@@ -71,11 +71,6 @@ def withdraw(message: Message, why: str) -> bool:
     return bool(withdrawn)
 
 
-def record(message: Message, outcome: Outcome) -> None:
-    """Stores what became of a message that was claimed, on the row and on `message`."""
-    record_all([(message, outcome)])
-
-
 def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
     """Stores what became of the messages of one call, on the rows and on the messages, in few statements.
 
@@ -93,12 +88,11 @@ def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
         message.values = {}
         _log(message)
 
-    def follow_up() -> None:
+    def tell() -> None:
         for message in refused:
             message_settled.send_robust(Message, message=message)
-        match_messages(_perhaps_reported(messages))
 
-    transaction.on_commit(follow_up, using=rows.db, robust=True)
+    transaction.on_commit(tell, using=rows.db, robust=True)
 
 
 def _alike(outcomes: Sequence[tuple[Message, Outcome]], now: datetime) -> list[tuple[Change, list[Named]]]:
@@ -134,16 +128,6 @@ def _log(message: Message) -> None:
     )
 
 
-def _perhaps_reported(messages: Sequence[Message]) -> Sequence[Message]:
-    """Those about which there may be reports that have no message yet; of many, asked at once."""
-    if len(messages) == 1:
-        return messages
-    reports = DeliveryReport.objects.primary().filter(message__isnull=True, provider=messages[0].provider_id)
-    ids = {message.remote_id for message in messages} - {""}
-    found = set(reports.filter(remote_id__in=ids).values_list("remote_id", "phone"))
-    return [message for message in messages if (message.remote_id, message.phone) in found]
-
-
 def settle_as_it_is(message: Message) -> None:
     """No more news is expected of a message that its vendor left as it is."""
     rows = Message.objects.primary().silent().filter(pk=message.pk, status=message.status)
@@ -168,3 +152,38 @@ def _news(outcome: Outcome, now: datetime) -> tuple[MessageStatus, dict[str, Any
         return MessageStatus.UNKNOWN, words
     reason = outcome.reason if isinstance(outcome, GatewayRejected) else ""
     return MessageStatus.NOT_SENT, {**words, "error_reason": reason, "settled_at": now}
+
+
+RECORDED = (
+    "status",
+    "remote_id",
+    "cost",
+    "error_reason",
+    "error_code",
+    "error_message",
+    "claimed_at",
+    "sent_at",
+    "settled_at",
+    "poll_at",
+)
+
+
+def cost_of(message: Message, status: MessageStatus) -> Decimal | None:
+    """What the vendor charges for a message with this status, in yuan.
+
+    None without a price, and until the vendor certainly took it: what was not sent costs nothing, and what may have
+    been is counted apart.
+    """
+    if message.price is None or not status.is_taken:
+        return None
+    charged = message.provider.billing.charges(status)
+    return Decimal(message.price) * message.segments if charged else Decimal(0)
+
+
+def refresh(messages: Sequence[Message]) -> None:
+    """Reads again all that changes when they are handed over; what is gone stays as it was."""
+    rows = Message.objects.primary()
+    now = rows.only(*RECORDED).in_bulk([message.pk for message in messages])
+    for message in messages:
+        for name in RECORDED if message.pk in now else ():
+            setattr(message, name, getattr(now[message.pk], name))

@@ -34,12 +34,12 @@ from .exceptions import (
 )
 from .http.client_address import client_ip
 from .http.request_body import BodyCompressed, LengthRequired, content_length, read_body
-from .limits.admission import resend_wait
+from .limits.per_number import resend_wait
 from .models import Message, Verification
 from .sending import resend_code, send_code
 from .serializers import SendSerializer, VerifySerializer
 from .verifying import verify_code
-from .verifying.guess import make_proof
+from .verifying.proofs import make_proof
 
 MAX_BODY = 16 * 1024
 STATUSES: dict[type[SMSVerifyError], int] = {

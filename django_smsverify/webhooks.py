@@ -11,8 +11,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
 from .enums import ReportSource
-from .exceptions import InvalidCallback, TooEarly
-from .failures import describe
+from .exceptions import InvalidCallback, TooEarly, describe
 from .gateways.base import Gateway
 from .http.request_body import BodyError, BodyTooLarge, LengthRequired, read_body
 from .models import Provider

@@ -8,8 +8,7 @@ import requests
 
 from django_smsverify.enums import Reason
 from django_smsverify.gateways.base import PROXY, Gateway, Outcome
-from django_smsverify.gateways.parsing import json_object, word
-from django_smsverify.gateways.writing import full_text
+from django_smsverify.gateways.parsing import full_text, json_object, word
 from django_smsverify.types import Acceptance, Answer, Credential, Option, OutgoingSMS
 
 

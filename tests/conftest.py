@@ -24,8 +24,10 @@ from sandbox import catalogue
 from sandbox.server import Sandbox
 
 from django_smsverify.enums import ReviewStatus
+from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.models import Provider, Signature, Template
+from django_smsverify.models import Message, Provider, Signature, Template
+from django_smsverify.sending.vendor_call import record_outcomes
 
 from . import services
 
@@ -287,6 +289,11 @@ class Site:
 @pytest.fixture
 def site(live_server: Any) -> Site:
     return Site(live_server.url)
+
+
+def record(message: Message, outcome: Outcome) -> None:
+    """The vendor has answered a message that was claimed."""
+    record_outcomes([(message, outcome)])
 
 
 def code_in(text: str) -> str:

@@ -16,7 +16,6 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from django_smsverify.admin.records import FirstPages
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.ihuyi import IhuyiGateway
 from django_smsverify.models import (
     DeliveryReport,
@@ -29,6 +28,7 @@ from django_smsverify.models import (
     Template,
     Verification,
 )
+from django_smsverify.models.gateway_classes import gateway_class
 
 from .conftest import CODE_TEXT, PHONE, VENDORS, MakeProvider
 from .test_fields import column

@@ -20,16 +20,17 @@ from sandbox.server import Sandbox, Travel
 from django_smsverify.conf import BUILTIN_GATEWAYS
 from django_smsverify.enums import Billing, DeliveryOutcome, MessageStatus
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import Outcome
-from django_smsverify.messages import claim, record, withdraw
+from django_smsverify.messages import claim, withdraw
 from django_smsverify.models import Message, Provider
+from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.money.costs import costs, today, total
 from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import give_up_stuck, settle_silent
 from django_smsverify.reports.matching import SILENCE
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.types import Acceptance, DeliveryEvent
+from tests.conftest import record
 
 from .conftest import NOTICE_IDS, PHONE, VENDORS, MakeProvider, Site, add_template
 from .test_hearing import push, report

@@ -16,12 +16,13 @@ from sandbox.server import Sandbox
 from django_smsverify.enums import Filing, ReportSource, ReviewStatus
 from django_smsverify.exceptions import FilingRefused, GatewayRejected
 from django_smsverify.gateways.base import Gateway
-from django_smsverify.messages import record, record_all
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply, ReportBatch, Signature, Template, charsets
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports.storing import hear
 from django_smsverify.reviews import actions
+from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.types import Acceptance, News, ReviewEvent
+from tests.conftest import record
 
 from . import services
 from .conftest import CODE_TEXT, PHONE, MakeProvider, add_template
@@ -139,7 +140,7 @@ class TestWithoutEmoji:
         provider = memory()
         messages = [sending(provider, phone=f"+8613800138{n:03}") for n in range(3)]
 
-        record_all([(message, Acceptance(remote_id=f"😀{n}")) for n, message in enumerate(messages)])
+        record_outcomes([(message, Acceptance(remote_id=f"😀{n}")) for n, message in enumerate(messages)])
 
         assert set(Message.objects.values_list("remote_id", flat=True)) == {f"\ufffd{n}" for n in range(3)}
 

@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory, override_settings
 
 from django_smsverify.http import client_address
 from django_smsverify.http.client_address import client_ip
-from django_smsverify.limits.admission import network
+from django_smsverify.limits.shared import network
 from tests.folding import folded
 
 from .conftest import Ear, MakeProvider, Site

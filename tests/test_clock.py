@@ -18,7 +18,7 @@ from django_smsverify.models import Message, Verification
 from django_smsverify.models.querysets import MAX_CLOCK_SKEW
 from django_smsverify.sending import circuits, resend_code, send_code
 from django_smsverify.verifying import redeem_proof, verify_code
-from django_smsverify.verifying.guess import make_proof
+from django_smsverify.verifying.proofs import make_proof
 
 from .conftest import PHONE, MakeProvider, age_cache, last_code
 

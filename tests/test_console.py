@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
 
-from django_smsverify.console import as_shown
+from django_smsverify.characters import as_shown
 from django_smsverify.gateways.local import ConsoleGateway
 from django_smsverify.management import commands
 from django_smsverify.management.terminal import TerminalCommand

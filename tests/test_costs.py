@@ -29,10 +29,11 @@ from django_smsverify.enums import DeliveryOutcome, MessageStatus
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.management.commands.smsverify_costs import width
-from django_smsverify.messages import claim, record
+from django_smsverify.messages import claim
 from django_smsverify.models import Message, Provider
 from django_smsverify.money.costs import BY, FIGURES, CostRow, as_csv, costs, in_fen, today, total
 from django_smsverify.types import Acceptance
+from tests.conftest import record
 
 from .conftest import PHONE, VENDORS, MakeProvider
 from .test_hearing import push, report

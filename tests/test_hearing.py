@@ -19,12 +19,12 @@ from django.utils import timezone
 from django_smsverify.enums import DeliveryOutcome, MessageStatus, ReportSource
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.gateways.parsing import CHINA
-from django_smsverify.messages import record
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports.storing import hear
 from django_smsverify.signals import delivery_reported, message_settled, reply_received
 from django_smsverify.types import Acceptance, DeliveryEvent, Event, News, ReplyEvent
+from tests.conftest import record
 
 from .conftest import PHONE, MakeProvider
 

@@ -21,7 +21,7 @@ from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
 from django_smsverify.exceptions import Throttled, ThrottleUnavailable, WrongCode
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.limits.admission import Toll
+from django_smsverify.limits.shared import Toll
 from django_smsverify.models import Message, Verification
 from django_smsverify.sending import resend_code, send_code
 from django_smsverify.verifying import verify_code
@@ -425,7 +425,7 @@ def test_the_limits_live_in_ratelimits_cache(memory: MakeProvider) -> None:
 
 @pytest.mark.slow
 def test_a_lock_that_a_dead_process_left_gives_way(memory: MakeProvider, clock: time_machine.Traveller) -> None:
-    from django_smsverify.limits.admission import LOCK_SECONDS, number_lock
+    from django_smsverify.limits.lock import LOCK_SECONDS, number_lock
 
     memory()
     lock = number_lock(PHONE)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from django_smsverify.gateways import gateway_class
 from django_smsverify.linting import (
     Finding,
     Level,
@@ -20,6 +19,7 @@ from django_smsverify.linting import (
     topics,
     value_problem,
 )
+from django_smsverify.models.gateway_classes import gateway_class
 from tests.folding import Fold, folded
 
 from .linting_table import CODES, NOTICES, SIGNATURES, TOPICS, Line

@@ -21,14 +21,14 @@ from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.messages import record_all
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import FORGOTTEN
-from django_smsverify.sending import attempt, bulk_run, circuits, dispatch, send_message
+from django_smsverify.sending import batching, bulk_run, circuits, dispatch, send_message
 from django_smsverify.sending.bulk import mail
 from django_smsverify.sending.bulk_run import CHUNK, CHUNK_OF_CALLS
 from django_smsverify.sending.pacing import LONGEST_PAUSE, Crew, Pace
+from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.sending.worker import STALE, deliver_waiting
 from django_smsverify.types import Acceptance, OutgoingSMS
 
@@ -372,9 +372,9 @@ def test_a_bug_in_a_thread_is_raised_where_the_mailing_was_asked_for(
     def fail_once(outcomes: Any) -> None:
         if next(calls) == 5:
             raise RuntimeError("a bug")
-        record_all(outcomes)
+        record_outcomes(outcomes)
 
-    monkeypatch.setattr(attempt, "record_all", fail_once)
+    monkeypatch.setattr(batching, "record_outcomes", fail_once)
     with pytest.raises(RuntimeError, match="a bug"):
         send_message(template, numbers(100), batch="b")
 

@@ -19,11 +19,11 @@ from django.utils import timezone
 from sandbox.server import Sandbox
 
 from django_smsverify.enums import MessageStatus, ReportSource
-from django_smsverify.messages import record_all
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports import matching, storing
 from django_smsverify.reports.storing import hear
+from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.types import Acceptance, DeliveryEvent, Event, News
 
@@ -165,7 +165,7 @@ def test_an_accepted_batch_takes_the_reports_that_were_faster_together(memory: M
     push(provider, *[told(index) for index in range(100)])
 
     with counted() as statements:
-        record_all([(message, Acceptance(remote_id=str(index))) for index, message in enumerate(messages)])
+        record_outcomes([(message, Acceptance(remote_id=str(index))) for index, message in enumerate(messages)])
 
     assert len(statements) < 25
     assert {message.status for message in messages} == {"delivered"}
@@ -260,7 +260,7 @@ def test_the_same_reports_at_once_are_stored_and_told_once(memory: MakeProvider)
 
     with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
         in_parallel(
-            store(events), store(events[::-1]), store(events[::2]), store(events[:1]), lambda: record_all(accept)
+            store(events), store(events[::-1]), store(events[::2]), store(events[:1]), lambda: record_outcomes(accept)
         )
 
     assert (sum(new), DeliveryReport.objects.count()) == (40, 40)

@@ -13,7 +13,6 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_smsverify.enums import MessageStatus, ReviewStatus
-from django_smsverify.gateways import gateway_class
 from django_smsverify.models import (
     DeliveryReport,
     Message,
@@ -24,6 +23,7 @@ from django_smsverify.models import (
     Template,
     Verification,
 )
+from django_smsverify.models.gateway_classes import gateway_class
 from tests.folding import folded
 
 from .conftest import CODE_TEXT, PHONE, VENDORS, MakeProvider

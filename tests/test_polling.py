@@ -26,7 +26,6 @@ from django_smsverify.enums import MessageStatus, ReportSource, ReviewStatus
 from django_smsverify.exceptions import InsideTransaction
 from django_smsverify.gateways.apispace import APISpaceGateway
 from django_smsverify.management.commands import smsverify_poll
-from django_smsverify.messages import record
 from django_smsverify.models import DeliveryReport, Message, Provider, ReportBatch
 from django_smsverify.polling import poll as polling
 from django_smsverify.polling import recovery
@@ -35,6 +34,7 @@ from django_smsverify.reports.matching import SILENCE
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.signals import delivery_reported, message_settled, review_changed
 from django_smsverify.types import Acceptance, Answer
+from tests.conftest import record
 
 from .conftest import NOTICE_IDS, PHONE, Ear, MakeProvider, add_template
 from .test_hearing import heard, sending

@@ -19,7 +19,7 @@ from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.sending import resend_code, send_code
 from django_smsverify.verifying import redeem_proof, verify_code
-from django_smsverify.verifying.guess import make_proof
+from django_smsverify.verifying.proofs import make_proof
 
 from .conftest import PHONE, MakeProvider, last_code, wrong
 from .services import CONNECTIONS

@@ -18,9 +18,9 @@ from sandbox.server import Sandbox
 from django_smsverify import signals
 from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS
 from django_smsverify.exceptions import SMSVerifyError
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.dialect import Dialect
 from django_smsverify.models import Signature, Template
+from django_smsverify.models.gateway_classes import gateway_class
 
 from .conftest import PHONE, MakeProvider, add_template, last_code
 

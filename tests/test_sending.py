@@ -33,13 +33,14 @@ from django_smsverify.exceptions import (
 from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.gateways.topthink import TopThinkGateway
-from django_smsverify.messages import claim, record
+from django_smsverify.messages import claim
 from django_smsverify.models import Message, Provider, Template, Verification
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.sending.routing import routes, shuffled
 from django_smsverify.sending.vendor_call import hand_over
 from django_smsverify.types import Acceptance, Answer, OutgoingSMS
 from django_smsverify.verifying import verify_code
+from tests.conftest import record
 
 from .conftest import NOTICE_IDS, PHONE, Ear, MakeProvider, add_template, last_code
 

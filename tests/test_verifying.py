@@ -19,7 +19,7 @@ from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.sending import send_code
 from django_smsverify.signals import phone_verified
 from django_smsverify.verifying import redeem_proof, verify_code
-from django_smsverify.verifying.guess import PROOF_SALT, make_proof
+from django_smsverify.verifying.proofs import PROOF_SALT, make_proof
 
 from .conftest import PHONE, MakeProvider, last_code, wrong
 

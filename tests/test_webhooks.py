@@ -29,7 +29,7 @@ from django.utils import timezone
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify import messages, signals
+from django_smsverify import signals
 from django_smsverify.enums import Filing, MessageStatus, ReportSource, ReviewStatus
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply, Signature, Template
 from django_smsverify.models.querysets import RowQuerySet
@@ -37,6 +37,7 @@ from django_smsverify.polling.poll import poll
 from django_smsverify.reports import storing
 from django_smsverify.types import Acceptance, News, ReviewEvent
 from django_smsverify.webhooks import webhook
+from tests.conftest import record
 
 from .conftest import CODE_TEXT, PHONE, Ear, MakeProvider, Site, add_template
 from .services import as_stored
@@ -346,7 +347,7 @@ def test_a_report_that_is_faster_than_the_answer_to_the_send_is_adopted(
     assert DeliveryReport.objects.get().message is None
     assert (ears.reports, ears.settled) == ([], [])
 
-    messages.record(message, Acceptance(remote_id=IDS["ihuyi"]))
+    record(message, Acceptance(remote_id=IDS["ihuyi"]))
 
     assert DeliveryReport.objects.get().message == message
     assert status_of(message) == "delivered"
@@ -360,7 +361,7 @@ def test_an_early_report_on_another_is_not_adopted(vendor: MakeProvider, caller:
     caller.taken(provider, ihuyi_report(mobilephone=OTHER_PHONE[3:]), ihuyi_report(smsid="another"))
     caller.taken(other, ihuyi_report())
 
-    messages.record(message, Acceptance(remote_id=IDS["ihuyi"]))
+    record(message, Acceptance(remote_id=IDS["ihuyi"]))
 
     assert status_of(message) == "accepted"
     assert not DeliveryReport.objects.filter(message__isnull=False).exists()
@@ -375,7 +376,7 @@ def test_report_and_acceptance_at_the_same_moment_find_each_other(
         message = sent(provider, status=MessageStatus.SENDING)
         acts: list[Callable[[], object]] = [
             lambda: caller.taken(provider, ihuyi_report(smsid=f"A{place}")),  # noqa: B023 - done in this round
-            lambda: messages.record(message, Acceptance(remote_id=f"A{place}")),  # noqa: B023
+            lambda: record(message, Acceptance(remote_id=f"A{place}")),  # noqa: B023
         ]
 
         at_once(2, lambda index: acts[index]())  # noqa: B023

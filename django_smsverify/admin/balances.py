@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.enums import BalanceState
 from django_smsverify.exceptions import InvalidGateway
-from django_smsverify.gateways import gateway_class
 from django_smsverify.models import Provider
+from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.money import balances
 
 from .masking import masked

@@ -14,9 +14,9 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from django_smsverify.exceptions import InvalidGateway
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.redaction import loggable
 from django_smsverify.models import Provider
+from django_smsverify.models.gateway_classes import gateway_class
 
 logger = logging.getLogger("django_smsverify")
 

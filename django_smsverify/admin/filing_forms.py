@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.enums import Filing, ReviewStatus
 from django_smsverify.exceptions import InvalidGateway
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Provider, Signature, Template
+from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.models.texts import purpose_validator
 from django_smsverify.reviews.verdicts import Text, filing_of
 

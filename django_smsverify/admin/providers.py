@@ -19,9 +19,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from django_smsverify.conf import conf
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Provider
+from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.money import balances
 from django_smsverify.sending import circuits
 from django_smsverify.types import Credential, Option

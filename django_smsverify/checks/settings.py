@@ -21,10 +21,10 @@ from django.db import DatabaseError, connections, router
 
 from django_smsverify.conf import KEYS, Key, conf, written
 from django_smsverify.exceptions import InvalidGateway
-from django_smsverify.gateways import gateway_class
 from django_smsverify.limits.cache import cache_alias
 from django_smsverify.models import Provider
 from django_smsverify.models.charsets import REPLACEMENT, narrow_columns
+from django_smsverify.models.gateway_classes import gateway_class
 
 GOOD_CACHES = "Use one that all processes share and that counts atomically: Redis or Memcached."
 LONGEST_LIFETIME = 600
@@ -161,7 +161,7 @@ def _runs_inline(tasks: Any) -> tuple[str, str] | None:
     hint = 'Give TASKS["default"] a backend with workers, such as "django_tasks_db.DatabaseBackend".'
     try:
         backend = type(tasks.task_backends["default"])
-        import_module("django_smsverify.tasks.for_django")
+        import_module("django_smsverify.sending.queues.django_tasks")
     except Exception as error:  # whatever a backend raises that is not set up
         return f'TASKS["default"] cannot be used: {error}', hint
     if backend.__name__ in ("ImmediateBackend", "DummyBackend"):

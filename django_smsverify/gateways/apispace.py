@@ -29,8 +29,7 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .parsing import china_time, e164, each, json_object, kept, stated, word
-from .writing import ordered_values
+from .parsing import china_time, e164, each, json_object, kept, ordered_values, stated, word
 
 REPORTS = 50
 """Delivery reports in one answer; a few hundred bytes each, well below the longest answer that is read."""

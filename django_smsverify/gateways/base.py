@@ -18,8 +18,8 @@ from django_smsverify.exceptions import (
     GatewayUnavailable,
     GatewayUncertain,
     InvalidCallback,
+    describe,
 )
-from django_smsverify.failures import describe
 from django_smsverify.linting import value_problem
 from django_smsverify.masked import PerNumber
 from django_smsverify.types import (
@@ -38,7 +38,7 @@ from .dialect import PACE as PACE
 from .dialect import PROXY as PROXY
 from .dialect import Dialect
 from .dialect import Outcome as Outcome
-from .parsing import SHAPE_ERRORS, amount, amount_if_any, excerpt, word
+from .parsing import SHAPE_ERRORS, amount, amount_if_any, excerpt, ordered_values, word
 from .redaction import (
     LONGEST_DETAIL,
     LONGEST_WORD,
@@ -51,7 +51,6 @@ from .redaction import (
     storable,
 )
 from .transport import HTTPTransport, Transport
-from .writing import ordered_values
 
 T = TypeVar("T")
 logger = logging.getLogger("django_smsverify")

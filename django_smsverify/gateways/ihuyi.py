@@ -33,8 +33,20 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .parsing import amount, china_time, e164, each, form_row, json_object, kept, one_of, stated, word
-from .writing import full_text, ordered_values
+from .parsing import (
+    amount,
+    china_time,
+    e164,
+    each,
+    form_row,
+    full_text,
+    json_object,
+    kept,
+    one_of,
+    ordered_values,
+    stated,
+    word,
+)
 
 REVIEWS = {"2": ReviewStatus.APPROVED, "0": ReviewStatus.REJECTED}
 

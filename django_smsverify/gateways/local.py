@@ -12,11 +12,11 @@ from uuid import uuid4
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.console import as_shown
+from django_smsverify.characters import as_shown
 from django_smsverify.types import Acceptance, OutgoingSMS
 
 from .base import Gateway, Outcome
-from .writing import full_text
+from .parsing import full_text
 
 
 class ConsoleGateway(Gateway):

@@ -11,8 +11,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
+from django_smsverify import texts
 from django_smsverify.exceptions import GatewayUncertain, InvalidCallback
-from django_smsverify.types import Answer, Event, JSONObject, News, Push, possible_texts
+from django_smsverify.masked import Secret
+from django_smsverify.types import Answer, Event, JSONObject, News, OutgoingSMS, Push, possible_texts
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """No vendor names a zone; all of them are in China, which has one."""
@@ -190,3 +192,19 @@ def _is_flat_xml(text: str) -> bool:
 
 def _json(text: str) -> Any:
     return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+
+
+def full_text(sms: OutgoingSMS, phone: str) -> Secret:
+    """The text for one number, without the signature."""
+    return Secret(texts.render(sms.content, sms.recipients[phone]))
+
+
+def ordered_values(sms: OutgoingSMS, phone: str) -> list[str]:
+    """The values for one number in the order of the placeholders."""
+    return [sms.recipients[phone][name] for name in texts.placeholders(sms.content)]
+
+
+def named_values(sms: OutgoingSMS, phone: str) -> dict[str, str]:
+    """The values for one number under the vendor's names."""
+    values = sms.recipients[phone]
+    return {sms.variables.get(name, name): values[name] for name in texts.placeholders(sms.content)}

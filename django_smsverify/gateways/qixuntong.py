@@ -20,8 +20,7 @@ from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.types import Acceptance, Answer, Credential, OutgoingSMS
 
 from .base import Gateway, Outcome
-from .parsing import json_object, stated, word
-from .writing import full_text
+from .parsing import full_text, json_object, stated, word
 
 ITEM_REASONS = {
     "10": Reason.ACCOUNT,

@@ -31,8 +31,7 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .parsing import china_time, e164, each, json_object, json_rows, kept, one_of, stated, word
-from .writing import named_values
+from .parsing import china_time, e164, each, json_object, json_rows, kept, named_values, one_of, stated, word
 
 OUTCOMES = {"0": None, "1": DeliveryOutcome.DELIVERED, "-1": DeliveryOutcome.UNDELIVERED}
 """`status` of a message; 0 is under way."""

@@ -28,8 +28,19 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .parsing import amount, amount_if_any, china_time, e164, each, form_row, json_object, kept, one_of, word
-from .writing import ordered_values
+from .parsing import (
+    amount,
+    amount_if_any,
+    china_time,
+    e164,
+    each,
+    form_row,
+    json_object,
+    kept,
+    one_of,
+    ordered_values,
+    word,
+)
 
 OUTCOMES = {"1": DeliveryOutcome.DELIVERED, "0": DeliveryOutcome.UNDELIVERED}
 

@@ -8,6 +8,7 @@ connection belongs to its thread.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,8 +24,14 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connections
+from django.utils.crypto import salted_hmac
+from django_ratelimit.core import EXPIRATION_FUDGE
+
+from django_smsverify.enums import Scope
+from django_smsverify.exceptions import ThrottleUnavailable
 
 R = TypeVar("R")
+logger = logging.getLogger("django_smsverify")
 
 MAX_SECONDS = 2.0
 """What all cache work of one request may take."""
@@ -157,3 +164,36 @@ class _Call(Thread, Generic[R]):
                 self._undo(self._cache)
         with suppress(Exception):
             self._cache.close()
+
+
+COUNT_ATTEMPTS = 5
+"""A counter may be flushed between the question whether it is there and the counting."""
+
+
+def digest(scope: Scope, subject: str) -> str:
+    """What stands for a number or an address in a cache key."""
+    return salted_hmac(f"django_smsverify.throttling.{scope}", subject, algorithm="sha256").hexdigest()
+
+
+def increment(cache: BaseCache, key: str, seconds: int) -> int:
+    """Counts one more, from 1, for so many seconds after the first; raises when the cache does not count."""
+    for _attempt in range(COUNT_ATTEMPTS):
+        if cache.add(key, 1, seconds + EXPIRATION_FUDGE):
+            return 1
+        with suppress(ValueError):  # gone since, as after a flush
+            count: int | None = cache.incr(key)
+            if count is not None and count is not False:
+                return count
+    raise ConnectionError("the cache does not count")
+
+
+def ask_or_refuse(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], object], *, is_poll: bool = False) -> R:
+    """Asks the cache; raises ThrottleUnavailable when it does not answer in time, whatever its client raises.
+
+    `undo` takes back what an answer that comes too late has taken.
+    """
+    try:
+        return call_cache(ask, undo, is_poll=is_poll)
+    except Exception as error:
+        logger.error("The throttle's cache %r failed (%s): nothing is sent.", cache_alias(), type(error).__name__)
+    raise ThrottleUnavailable

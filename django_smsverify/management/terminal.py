@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand, OutputWrapper
 from tqdm import tqdm
 
-from django_smsverify.console import as_shown
+from django_smsverify.characters import as_shown
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -19,12 +19,12 @@ from urllib3.util import parse_url
 from django_smsverify.conf import conf
 from django_smsverify.enums import Alarm, Billing
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import PROXY, Gateway
 from django_smsverify.gateways.transport.hosts import Objection, objection
 from django_smsverify.types import Account
 
 from .fields import CheckedCharField, EncryptedDictField
+from .gateway_classes import gateway_class
 from .querysets import RowQuerySet
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import texts
 from django_smsverify.enums import ReviewStatus
 from django_smsverify.exceptions import InvalidGateway
-from django_smsverify.gateways import gateway_class
 from django_smsverify.linting import Finding, TextRules, lint_content, lint_signature
 
 from .accounts import Provider
 from .fields import CheckedCharField, CheckedTextField, VendorCharField, VendorTextField
+from .gateway_classes import gateway_class
 from .querysets import PolledQuerySet, TemplateQuerySet
 
 SEND_VALUES = ("code", "minutes")

@@ -24,10 +24,10 @@ from django.utils.translation import gettext
 
 from django_smsverify.enums import Alarm, BalanceState
 from django_smsverify.exceptions import GatewayError
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.limits.cache import call_cache
 from django_smsverify.models import Provider
+from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.signals import balance_low
 from django_smsverify.transactions import commit
 from django_smsverify.types import Acceptance

@@ -13,8 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from django_smsverify.enums import Reason, ReportSource
-from django_smsverify.exceptions import GatewayError, GatewayRejected, UndecryptableValue
-from django_smsverify.failures import describe
+from django_smsverify.exceptions import GatewayError, GatewayRejected, UndecryptableValue, describe
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.models.querysets import MessageQuerySet

@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from django_smsverify.enums import MessageStatus
+from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import unclashed
@@ -27,18 +28,6 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 """How much a vendor's clock may be behind ours; nobody answers an SMS that is sent later."""
 CHUNK_SIZE = 500
 """Rows in one statement: the conditions for more would nest deeper than SQLite allows."""
-RECORDED = (
-    "status",
-    "remote_id",
-    "cost",
-    "error_reason",
-    "error_code",
-    "error_message",
-    "claimed_at",
-    "sent_at",
-    "settled_at",
-    "poll_at",
-)
 UNDER_WAY = (MessageStatus.SENDING, MessageStatus.UNKNOWN)
 
 T = TypeVar("T")
@@ -60,6 +49,12 @@ def match_reports(provider: Provider, reports: Iterable[DeliveryReport]) -> list
     return unknown
 
 
+def match_after_commit(messages: Sequence[Message]) -> None:
+    """Looks, once these are committed, for reports that were faster than the vendor's answer."""
+    rows = Message.objects.primary()
+    transaction.on_commit(lambda: match_messages(_perhaps_reported(messages)), using=rows.db, robust=True)
+
+
 def match_messages(messages: Iterable[Message]) -> None:
     """Gives messages of one provider the reports about them that have none yet, and the status that these tell.
 
@@ -78,27 +73,6 @@ def match_messages(messages: Iterable[Message]) -> None:
             delivery_reported.send_robust(DeliveryReport, report=report)
         for message in settled:
             message_settled.send_robust(Message, message=message)
-
-
-def cost_of(message: Message, status: MessageStatus) -> Decimal | None:
-    """What the vendor charges for a message with this status, in yuan.
-
-    None without a price, and until the vendor certainly took it: what was not sent costs nothing, and what may have
-    been is counted apart.
-    """
-    if message.price is None or not status.is_taken:
-        return None
-    charged = message.provider.billing.charges(status)
-    return Decimal(message.price) * message.segments if charged else Decimal(0)
-
-
-def refresh(messages: Sequence[Message]) -> None:
-    """Reads again all that changes when they are handed over; what is gone stays as it was."""
-    rows = Message.objects.primary()
-    now = rows.only(*RECORDED).in_bulk([message.pk for message in messages])
-    for message in messages:
-        for name in RECORDED if message.pk in now else ():
-            setattr(message, name, getattr(now[message.pk], name))
 
 
 def chunks(rows: Iterable[T]) -> Iterator[list[T]]:
@@ -147,6 +121,16 @@ def _named_by(provider: Provider, report: DeliveryReport) -> Message | None:
         return None
     unknown[0].remote_id = report.remote_id
     return unknown[0]
+
+
+def _perhaps_reported(messages: Sequence[Message]) -> Sequence[Message]:
+    """Those about which there may be reports that have no message yet; of many, asked at once."""
+    if len(messages) == 1:
+        return messages
+    reports = DeliveryReport.objects.primary().filter(message__isnull=True, provider=messages[0].provider_id)
+    ids = {message.remote_id for message in messages} - {""}
+    found = set(reports.filter(remote_id__in=ids).values_list("remote_id", "phone"))
+    return [message for message in messages if (message.remote_id, message.phone) in found]
 
 
 def _settle(by_key: Mapping[Key, Message], reports: Sequence[DeliveryReport]) -> list[Message]:

@@ -9,15 +9,15 @@ from itertools import islice
 from django_smsverify import phones, texts
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus
-from django_smsverify.gateways import gateway_class
 from django_smsverify.masked import PerNumber, secrets_of
+from django_smsverify.messages import refresh
 from django_smsverify.models import Message, Provider, Template
-from django_smsverify.reports.matching import refresh
+from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.transactions import commit
 
 from . import circuits
-from .attempt import segments
 from .bulk_run import CHUNK, Mailing, Progress, Run
+from .content import segments
 from .dispatch import enqueue_many
 
 LONGEST_NAME = 64

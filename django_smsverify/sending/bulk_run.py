@@ -14,12 +14,12 @@ from django.utils import timezone
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.exceptions import GatewayRejected
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.base import PACE, Outcome
 from django_smsverify.models import Message, Template
+from django_smsverify.models.gateway_classes import gateway_class
 
 from . import circuits
-from .attempt import batches, calls_for_one, deliver_batch
+from .batching import batches, calls_for_one, deliver_batch
 from .dispatch import enqueue_many
 from .pacing import Crew, Pace
 from .worker import is_void

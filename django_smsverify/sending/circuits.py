@@ -16,8 +16,7 @@ from django.core.cache import BaseCache
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain
 from django_smsverify.gateways.base import Outcome
-from django_smsverify.limits.admission import increment
-from django_smsverify.limits.cache import call_cache, time_limit
+from django_smsverify.limits.cache import call_cache, increment, time_limit
 from django_smsverify.models import Provider, Template
 from django_smsverify.models.querysets import MAX_CLOCK_SKEW
 from django_smsverify.signals import circuit_changed

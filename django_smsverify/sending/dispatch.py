@@ -63,10 +63,10 @@ def _enqueue(ids: list[str]) -> None:
     """Tells a worker which messages to deliver; only their ids leave, no number and no code."""
     # Imported late: neither library need be there where it is not used.
     if conf.DISPATCH == "celery":
-        from django_smsverify.tasks import for_celery
+        from .queues import celery
 
-        for_celery.publish(ids)
+        celery.publish(ids)
     else:
-        from django_smsverify.tasks.for_django import deliver as by_django
+        from .queues import django_tasks
 
-        by_django.enqueue(ids)
+        django_tasks.deliver.enqueue(ids)

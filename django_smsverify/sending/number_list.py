@@ -24,8 +24,7 @@ from django_smsverify.gateways.base import Gateway
 from django_smsverify.masked import PerNumber, Secret
 from django_smsverify.models import Message, Template
 
-from .attempt import segments
-from .vendor_call import outgoing
+from .content import outgoing, segments
 
 PHONE = "phone"
 SEPARATORS = ",;\t"

@@ -12,13 +12,16 @@ from django_smsverify import phones
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.exceptions import CodeExpired, NoRoute, PhoneRejected
-from django_smsverify.limits import admission
+from django_smsverify.limits.admission import admission
 from django_smsverify.limits.cache import time_limit
+from django_smsverify.limits.per_number import allowed_guesses, check_number, hold
+from django_smsverify.limits.shared import SHARED, Toll
 from django_smsverify.models import Message, Recipient, Template, Verification
 from django_smsverify.transactions import commit
 
 from . import circuits, routing
-from .attempt import least_life, queue
+from .attempt import queue
+from .content import least_life
 from .dispatch import dispatch_code
 
 
@@ -34,7 +37,7 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
     phone = phones.parse(phone)  # shows itself masked from here on
     templates = routing.routes(purpose)
     with time_limit():
-        with admission.admission(phone, ip) as toll:
+        with admission(phone, ip) as toll:
             recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
             template = circuits.choose(templates) or circuits.least_bad(templates)
             verification, first = commit(Message, partial(_ask, recipient, purpose, template))
@@ -51,28 +54,28 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
     verification.require_live(timezone.now())
     templates = _less_doubtful_first(verification, routing.routes(verification.purpose))
     with time_limit():
-        with admission.admission(verification.phone, ip) as toll:
+        with admission(verification.phone, ip) as toll:
             template = circuits.choose(templates) or circuits.least_bad(templates)
             first = commit(Message, partial(_ask_again, verification, template))
         _send(verification, first, toll)
     return verification
 
 
-def _send(verification: Verification, message: Message, toll: admission.Toll) -> None:
+def _send(verification: Verification, message: Message, toll: Toll) -> None:
     """Raises PhoneRejected when the fault is the number's, NoRoute when nobody took it."""
     last = dispatch_code(verification, message)
     if last.status != MessageStatus.NOT_SENT:
         return
     if last.error_reason == Reason.RECIPIENT:
         raise PhoneRejected
-    toll.refund(*admission.SHARED)
+    toll.refund(*SHARED)
     raise NoRoute
 
 
 def _claim(recipient: Recipient) -> None:
     """Takes the number's row and looks at the number's history again, alone now; raises Throttled."""
-    admission.hold(recipient)
-    admission.check_number(recipient.phone, timezone.now())
+    hold(recipient)
+    check_number(recipient.phone, timezone.now())
 
 
 def _ask(recipient: Recipient, purpose: str, template: Template) -> tuple[Verification, Message]:
@@ -85,7 +88,7 @@ def _ask(recipient: Recipient, purpose: str, template: Template) -> tuple[Verifi
         code_length=own.CODE_LENGTH,
         created_at=now,
         expires_at=now + timedelta(seconds=own.CODE_LIFETIME),
-        max_attempts=admission.allowed_guesses(recipient.phone, purpose, now),
+        max_attempts=allowed_guesses(recipient.phone, purpose, now),
     )
     return verification, queue(template, verification)
 

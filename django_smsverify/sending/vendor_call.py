@@ -6,15 +6,22 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 
 from django_smsverify.enums import Reason
-from django_smsverify.exceptions import GatewayRejected
-from django_smsverify.failures import describe
+from django_smsverify.exceptions import (
+    GatewayRejected,
+    describe,
+)
 from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.masked import PerNumber
-from django_smsverify.messages import claim, claim_all
+from django_smsverify.messages import claim, claim_all, record_all
 from django_smsverify.models import Message, Provider, Template
-from django_smsverify.types import OutgoingSMS
+from django_smsverify.money import balances
+from django_smsverify.reports.matching import match_after_commit
+
+from . import circuits
+from .content import outgoing
 
 logger = logging.getLogger("django_smsverify")
 
@@ -68,14 +75,13 @@ def _complete(gateway: Gateway) -> Gateway:
     return gateway
 
 
-def outgoing(template: Template, values: Mapping[str, Mapping[str, str]]) -> OutgoingSMS:
-    """What a gateway is told to send."""
-    signature = template.signature
-    return OutgoingSMS(
-        content=template.content,
-        signature=signature.text if signature else "",
-        signature_id=signature.remote_id if signature else "",
-        template_id=template.remote_id,
-        variables=template.variables,
-        recipients=values,
-    )
+def record_outcomes(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
+    """Stores what became of the messages of one call, and gives them the reports that were faster, once committed."""
+    record_all(outcomes)
+    match_after_commit([message for message, _ in outcomes])
+
+
+def note_health(message: Message, outcomes: Sequence[Outcome]) -> None:
+    """What one call, of which `message` is recorded, says of the provider's health and balance."""
+    circuits.note(message.provider, outcomes)
+    balances.note_outcomes(message.provider, outcomes, message.claimed_at or timezone.now())

@@ -11,17 +11,18 @@ from uuid import UUID
 from django.utils import timezone
 
 from django_smsverify.enums import MessageStatus, Reason
-from django_smsverify.exceptions import CodeRejected, Throttled, UndecryptableValue
-from django_smsverify.failures import describe
-from django_smsverify.limits import admission
-from django_smsverify.limits.admission import Toll
+from django_smsverify.exceptions import CodeRejected, Throttled, UndecryptableValue, describe
 from django_smsverify.limits.cache import time_limit
+from django_smsverify.limits.per_number import check_number, hold
+from django_smsverify.limits.shared import SHARED, Toll
 from django_smsverify.messages import withdraw
 from django_smsverify.models import Message, Template, Verification
 from django_smsverify.transactions import commit
 
 from . import circuits, routing
-from .attempt import batches, cancel, deliver, deliver_batch, least_life, segments_of_code, untried
+from .attempt import cancel, deliver, untried
+from .batching import batches, deliver_batch
+from .content import least_life, segments_of_code
 
 logger = logging.getLogger("django_smsverify")
 
@@ -87,7 +88,7 @@ def _deliver(batch: Sequence[Message]) -> bool:
     toll = Toll.of(message.phone, message.created_at)
     if _ends_unsent(verification, message):
         # Nobody waits for the answer who could give back what was taken of the shared limits.
-        toll.refund(*admission.SHARED)
+        toll.refund(*SHARED)
     return True
 
 
@@ -107,7 +108,7 @@ def _ends_unsent(verification: Verification, message: Message) -> bool:
 
 def _decide(verification: Verification, message: Message, template: Template) -> bool | None:
     """None when a code is to be sent now; else whether it was withdrawn here. Its life goes on: it can be resent."""
-    admission.hold(verification.recipient)
+    hold(verification.recipient)
     verification.refresh_from_db(fields=["attempts", "expires_at", "verified_at"])
     if why := _pointless(verification, message):
         return withdraw(message, why)
@@ -138,7 +139,7 @@ def _pointless(verification: Verification, message: Message) -> str:
     if verification.expires_at - now < least_life(message.purpose):
         return f"it was queued until the code had only {verification.seconds_left(now)} seconds left"
     try:
-        admission.check_number(message.phone, now, but=message)
+        check_number(message.phone, now, but=message)
     except Throttled:
         return "while it was queued the number got as many other codes as it may"
     return ""

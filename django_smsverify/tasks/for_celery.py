@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import shared_task
-from kombu import pools
 
 from django_smsverify.money import balances
 from django_smsverify.polling import poll as polling
-from django_smsverify.sending import worker
-
-RETRY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
-"""How often Celery tries to reach its broker: once more, as a pooled connection may have died of a restart."""
-PATIENCE = 3
-"""Seconds to wait for a free connection, and for the broker to take or confirm a task."""
-SILENCE = {"socket_connect_timeout": 2, "socket_timeout": 2}
-"""Seconds that a Redis may say nothing, unless the site's broker_transport_options say otherwise."""
-
-
-@shared_task(name="smsverify.deliver", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
-def deliver(ids: list[str]) -> int:
-    """Delivers those of these messages that still are queued; returns how many were."""
-    return worker.deliver_waiting(ids)
+from django_smsverify.sending.queues.celery import deliver as deliver
 
 
 @shared_task(name="smsverify.poll", acks_late=True, ignore_result=True)
@@ -35,17 +19,3 @@ def poll(limit: int = polling.LIMIT) -> dict[str, int]:
 def balance() -> dict[str, str]:
     """What `manage.py smsverify_balance` does; returns for each provider's slug how its balance stands."""
     return {check.provider.slug: check.state.value for check in balances.check_and_mail()}
-
-
-def publish(ids: list[str]) -> None:
-    """Queues `deliver`; what a broker's client raises comes within seconds, as a visitor waits."""
-    with pools.producers[_broker()].acquire(block=True, timeout=PATIENCE) as producer:
-        deliver.apply_async((ids,), producer=producer, timeout=PATIENCE, retry=True, retry_policy=RETRY)
-
-
-def _broker() -> Any:
-    """A connection to it; Celery bounds its wait for RabbitMQ, but a silent Redis would hold it for minutes."""
-    connection = deliver.app.connection_for_write()
-    if connection.transport.driver_type != "redis":
-        return connection
-    return deliver.app.connection_for_write(transport_options={**SILENCE, **connection.transport_options})

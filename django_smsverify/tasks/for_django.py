@@ -8,18 +8,11 @@ import django
 
 from django_smsverify.money import balances
 from django_smsverify.polling import poll as polling
-from django_smsverify.sending import worker
 
 if TYPE_CHECKING or django.VERSION < (6, 0):
     from django_tasks import task
 else:
     from django.tasks import task
-
-
-@task()
-def deliver(ids: list[str]) -> int:
-    """Delivers those of these messages that still are queued; returns how many were."""
-    return worker.deliver_waiting(ids)
 
 
 @task()

@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-from .guess import redeem_proof as redeem_proof
 from .guess import verify_code as verify_code
+from .proofs import make_proof as make_proof
+from .proofs import redeem_proof as redeem_proof

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.test import override_settings
 
 from django_smsverify.exceptions import InvalidGateway, NoRoute, PhoneRejected
-from django_smsverify.gateways import gateway_class
 from django_smsverify.models import Message, Provider
+from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.sending import send_code
 from django_smsverify.testing import GatewayContract
 from django_smsverify.verifying import verify_code

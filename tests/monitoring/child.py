@@ -215,8 +215,8 @@ def bug(*args: Any, **kwargs: Any) -> Any:
 
 
 def sabotaged(desk: Desk, where: str) -> Any:
-    from django_smsverify.gateways import gateway_class
     from django_smsverify.gateways.transport import HTTPTransport
+    from django_smsverify.models.gateway_classes import gateway_class
 
     if where == "transport":
         return mock.patch.object(HTTPTransport, "send", bug)

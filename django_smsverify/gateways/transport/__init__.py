@@ -14,8 +14,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from django_smsverify.exceptions import GatewayError, GatewayUncertain
-from django_smsverify.failures import describe
+from django_smsverify.exceptions import GatewayError, GatewayUncertain, describe
 from django_smsverify.types import Account, Answer
 
 from .connections import Adapter

@@ -8,16 +8,13 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import unquote
 
+from django_smsverify.addresses import IPAddress, unwrapped
 from django_smsverify.types import PrivateHosts
-
-IPAddress = IPv4Address | IPv6Address
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """The spellings of this machine that may stand in a base URL."""
 INTERNET = IPv6Network("2000::/3")
 """All of IPv6 that is given out for the internet."""
-NAT64 = IPv6Network("64:ff9b::/96")
-"""Stands for an IPv4 address, the last 32 bits, in networks that have IPv6 alone (RFC 6052)."""
 
 
 class Objection(Enum):
@@ -76,12 +73,3 @@ def _is_plainly_private(host: str) -> bool:
         return True
     address = spelled_address(host)
     return address is not None and not is_public(address)
-
-
-def unwrapped(address: IPAddress) -> IPAddress:
-    """The IPv4 address that an IPv6 address stands for, where it does."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from django_smsverify.console import as_shown
+from django_smsverify.characters import as_shown
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.money.costs import (
     BY,

@@ -11,11 +11,11 @@ from typing import Any
 from django.core.management.base import CommandError, no_translations
 
 from django_smsverify.exceptions import InvalidGateway
-from django_smsverify.gateways import gateway_class
 from django_smsverify.linting import Finding, Level, lint_content, lint_signature, marked
 from django_smsverify.linting.findings import printable
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import Provider, Signature, Template
+from django_smsverify.models.gateway_classes import gateway_class
 
 ROWS = {"signature": Signature, "template": Template}
 

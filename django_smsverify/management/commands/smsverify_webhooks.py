@@ -15,11 +15,11 @@ from django.utils import timezone
 from django_smsverify.conf import conf
 from django_smsverify.enums import ReportSource
 from django_smsverify.exceptions import GatewayError
-from django_smsverify.gateways import gateway_class
 from django_smsverify.gateways.transport import HTTPTransport
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import DeliveryReport, Provider
 from django_smsverify.models.accounts import LOOPBACK
+from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.types import Account
 from django_smsverify.webhooks import TEST
 

@@ -1,0 +1,24 @@
+"""From the name of a gateway to its class: any dotted path will do, ours only have a name beforehand."""
+
+from __future__ import annotations
+
+from django.utils.module_loading import import_string
+
+from django_smsverify.conf import conf
+from django_smsverify.exceptions import InvalidGateway
+from django_smsverify.gateways.base import Gateway
+
+
+def gateway_class(alias: str) -> type[Gateway]:
+    """The class behind an alias; raises InvalidGateway with what to do."""
+    path = conf.GATEWAYS.get(alias)
+    if path is None:
+        known = ", ".join(sorted(conf.GATEWAYS))
+        raise InvalidGateway(f'There is no gateway "{alias}". Add it to SMSVERIFY["GATEWAYS"] or use one of: {known}.')
+    try:
+        found = import_string(path)
+    except Exception as error:  # the module may raise anything while it is imported
+        raise InvalidGateway(f'The gateway "{alias}" cannot be imported from "{path}": {error}') from error
+    if not (isinstance(found, type) and issubclass(found, Gateway)):
+        raise InvalidGateway(f'"{path}" of the gateway "{alias}" is not a subclass of Gateway.')
+    return found

@@ -1,0 +1,61 @@
+"""Messages without a code: as many in one call as the gateway takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+from django_smsverify import texts
+from django_smsverify.exceptions import (
+    InvalidGateway,
+)
+from django_smsverify.gateways.base import Outcome
+from django_smsverify.masked import PerNumber
+from django_smsverify.models import Message, Provider, Template
+from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.transactions import commit, retry_on_lost_connection
+
+from .vendor_call import hand_over, note_health, record_outcomes
+
+
+def deliver_batch(batch: Sequence[Message]) -> list[Outcome]:
+    """Hands messages without a code, as `batches` makes them, to their gateway in one call and returns what became
+    of those that nobody else hands over."""
+    outcomes = hand_over(batch, PerNumber((message.phone, message.values) for message in batch))
+    if outcomes:
+        retry_on_lost_connection(Message, lambda: commit(Message, partial(record_outcomes, outcomes)))
+        note_health(outcomes[0][0], [outcome for _, outcome in outcomes])
+    return [outcome for _, outcome in outcomes]
+
+
+def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    """As many messages at a time as a gateway takes in one call: of one template, of equal values where it must
+    be so, and no number twice."""
+    open_batches: dict[object, PerNumber[Message]] = {}
+    for message in messages:
+        most, same_text = _manners(message.provider)
+        same = tuple(sorted(message.values.items())) if same_text else None
+        batch = open_batches.setdefault((message.template_id, same), PerNumber())
+        if message.phone in batch:
+            yield list(batch.values())
+            batch.clear()
+        batch[message.phone] = message
+        if len(batch) == most:
+            yield list(batch.values())
+            batch.clear()
+    yield from (list(batch.values()) for batch in open_batches.values() if batch)
+
+
+def calls_for_one(template: Template) -> bool:
+    """Whether each number is likely to be a call of its own."""
+    most, same_text = _manners(template.provider)
+    return most == 1 or (same_text and bool(texts.placeholders(template.content)))
+
+
+def _manners(provider: Provider) -> tuple[int, bool]:
+    """How many numbers a gateway takes in one call, and whether all must get the same text."""
+    try:
+        kind = gateway_class(provider.gateway)
+    except InvalidGateway:  # will be said of each message
+        return 1, False
+    return kind.max_recipients, kind.same_text
