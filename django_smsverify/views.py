@@ -34,6 +34,7 @@ from .exceptions import (
 )
 from .http.client_address import client_ip
 from .http.request_body import BodyCompressed, LengthRequired, content_length, read_body
+from .limits.flood import check_flood
 from .limits.per_number import resend_wait
 from .models import Message, Verification
 from .sending import resend_code, send_code
@@ -165,6 +166,7 @@ class SendStatusView(FrontEndView):
     """What became of a verification's own SMS. It costs nothing, so it tells nothing of others to the number."""
 
     def get(self, request: Request, verification_id: str, **path: Any) -> Response:
+        check_flood("status", client_ip(request._request))
         verification = Verification.objects.find(verification_id)
         last = Message.objects.primary().filter(verification=verification).order_by("-created_at").first()
         return Response({"status": last.status if last else "queued", **told(verification), **why_not_sent(last)})

@@ -6,14 +6,16 @@ import logging
 import secrets
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
 from .enums import ReportSource
-from .exceptions import InvalidCallback, TooEarly, describe
+from .exceptions import InvalidCallback, Throttled, TooEarly, describe
 from .gateways.base import Gateway
+from .http.client_address import client_ip
 from .http.request_body import BodyError, BodyTooLarge, LengthRequired, read_body
+from .limits.flood import check_flood
 from .models import Provider
 from .reports.storing import hear
 from .types import Push
@@ -33,6 +35,8 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     bug = ""
     try:
         response = _answer(request, slug, secret)
+    except Throttled as error:
+        response = _throttled(error)
     except TooEarly as error:
         response = _text(503, str(error), **{"Retry-After": "60"})
     except (LengthRequired, BodyTooLarge) as error:
@@ -54,6 +58,8 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
 def _answer(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     provider = _provider(slug, secret)
     if provider is None:
+        # A right secret is never refused: some vendors push once.
+        check_flood("webhook", client_ip(request))
         return _text(404, "There is no such webhook.")
     # A vendor's console may probe an address before it saves it. Data in the query is no probe but a push by GET,
     # which must not be told that it was taken.
@@ -106,6 +112,13 @@ def _text(status: int, words: str, **headers: str) -> HttpResponse:
     return HttpResponse(
         words, status=status, content_type=content_type, headers={"Cache-Control": "no-store", **headers}
     )
+
+
+def _throttled(error: Throttled) -> HttpResponse:
+    """The refusal that front ends get, too."""
+    body = {"detail": str(error), "code": error.code, **error.extra()}
+    headers = {"Retry-After": str(error.retry_after), "Cache-Control": "no-store"}
+    return JsonResponse(body, status=429, headers=headers)
 
 
 def _unlogged(response: HttpResponse) -> HttpResponse:

@@ -19,6 +19,7 @@ from tests.servers import ASK, WHERE
 OWN_SERVICES = [
     *(f"tests/{name}" for name in ("crash", "demo", "http_servers", "processes", "queues")),
     "tests/test_plans.py",
+    "tests/test_rolling_windows.py",
 ]
 """What chooses its databases, caches, brokers, web servers and browser itself is run once."""
 READ_ALONE = [
@@ -29,7 +30,9 @@ READ_ALONE = [
     )
 ]
 """What no other transaction is in the way of is not run again for another isolation level alone."""
-MEET_THE_CACHE = [f"tests/test_{name}.py" for name in ("services", "limits", "races", "http", "journey", "leaks")]
+MEET_THE_CACHE = [
+    f"tests/test_{name}.py" for name in ("services", "limits", "floods", "races", "http", "journey", "leaks")
+]
 
 
 @dataclass(frozen=True)

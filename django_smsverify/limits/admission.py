@@ -1,41 +1,49 @@
 """Who may cause an SMS now.
 
-One number's own limits are exact: they are read from the messages in the database, while the number's
-Recipient row is held. Address, number block and site are counted in the cache in django-ratelimit's windows.
+One number's own limits are exact: they are read from the messages in the database, while the number's Recipient row is
+held. Address, number block and site are counted in the cache, in rolling windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.utils import timezone
 
-from django_smsverify.conf import conf
 from django_smsverify.enums import Scope
+from django_smsverify.exceptions import Throttled
 
 from .lock import number_lock
 from .per_number import check_number
-from .shared import Toll, network, shared_limits
+from .shared import SHARED, Charge, address_windows, counts_in_one_trip, shared_windows
 
 
 @contextmanager
-def admission(phone: str, ip: str | None) -> Iterator[Toll]:
+def admission(phone: str, ip: str | None) -> Iterator[Charge]:
     """Passes the limits in their order, address, number, block, site, and holds the number for the body.
 
-    When one of them or the body refuses, what was taken before is given back.
+    When one of them or the body refuses, what was counted before is given back. Where all can be counted in one trip
+    they are, and what block and site said is told in its turn.
 
     Raises Throttled or ThrottleUnavailable.
     """
-    toll = Toll()
+    charge, address, shared = Charge(), address_windows(ip), shared_windows(phone)
+    at_once = counts_in_one_trip()
     try:
-        if ip is not None:
-            toll.take(Scope.IP, network(ip), conf.IP_LIMITS)
+        waits = charge.count([*address, *shared] if at_once else address)
+        _refuse(waits, Scope.IP)
         with number_lock(phone):
             check_number(phone, timezone.now())
-            for scope, subject, limits in shared_limits(phone):
-                toll.take(scope, subject, limits)
-            yield toll
+            _refuse(waits if at_once else charge.count(shared), *SHARED)
+            yield charge
     except BaseException:
-        toll.refund(*Scope)
+        charge.refund(*Scope)
         raise
+
+
+def _refuse(waits: Mapping[Scope, int], *scopes: Scope) -> None:
+    """Raises Throttled for the first of these scopes that is used up."""
+    for scope in scopes:
+        if scope in waits:
+            raise Throttled(scope, waits[scope])

@@ -25,7 +25,6 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connections
 from django.utils.crypto import salted_hmac
-from django_ratelimit.core import EXPIRATION_FUDGE
 
 from django_smsverify.enums import Scope
 from django_smsverify.exceptions import ThrottleUnavailable
@@ -54,6 +53,10 @@ _hung: set[Thread] = set()
 def cache_alias() -> str:
     """The cache that keeps the limits: django-ratelimit's."""
     return str(getattr(settings, "RATELIMIT_USE_CACHE", "default"))
+
+
+def the_cache() -> BaseCache:
+    return caches[cache_alias()]
 
 
 @contextmanager
@@ -178,7 +181,7 @@ def digest(scope: Scope, subject: str) -> str:
 def increment(cache: BaseCache, key: str, seconds: int) -> int:
     """Counts one more, from 1, for so many seconds after the first; raises when the cache does not count."""
     for _attempt in range(COUNT_ATTEMPTS):
-        if cache.add(key, 1, seconds + EXPIRATION_FUDGE):
+        if cache.add(key, 1, seconds):
             return 1
         with suppress(ValueError):  # gone since, as after a flush
             count: int | None = cache.incr(key)

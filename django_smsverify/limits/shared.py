@@ -1,96 +1,109 @@
-"""The limits of an address, a number block and the site, counted in the cache in django-ratelimit's windows."""
+"""The limits that many share, by address, number block and site: what a send counts there, and gives back."""
 
 from __future__ import annotations
 
 import ipaddress
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-
-from django.core.cache import BaseCache
-
-# Not get_usage(): it cannot give back what it took, and RATELIMIT_ENABLE or RATELIMIT_FAIL_OPEN would open it.
-from django_ratelimit.core import _get_window, _make_cache_key
 
 from django_smsverify import phones
 from django_smsverify.addresses import unwrapped
 from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
-from django_smsverify.exceptions import Throttled
 
-from .cache import ask_or_refuse, call_cache, digest, increment
+from .cache import ask_or_refuse, call_cache, digest, the_cache
+from .redis_script import runs_scripts
+from .windows import Counting, Window, give_back
 
 SHARED = (Scope.PREFIX, Scope.GLOBAL)
 """What an SMS that nobody took gives back. Not the address: it would call the vendors without end."""
+NETWORKS = ((64, 1), (56, 10), (48, 100))
+"""Of an IPv6 address: the networks that count it, and how many times the allowance of one address each has."""
+DELAY = 10
+"""Seconds that may lie between the counting of a send and the time of its message."""
 
 
-class Toll:
-    """What one send has taken from the cached limits, to be given back when it is refused after all."""
+class Charge:
+    """What one send has counted in the shared limits, to be given back when it is refused after all."""
 
     def __init__(self) -> None:
-        self._taken: list[tuple[Scope, str]] = []
+        self._counted: list[tuple[Scope, str]] = []
 
-    def take(self, scope: Scope, subject: str, limits: Sequence[Limit]) -> None:
-        """Counts one send against each limit of a scope; raises Throttled with the longest wait."""
-        value = digest(scope, subject)
-        waits = [self._count(scope, value, limit) for limit in limits]
-        if any(waits):
-            raise Throttled(scope, max(waits))
+    def count(self, windows: Sequence[Window]) -> dict[Scope, int]:
+        """Counts one send in all windows, or in none; returns the seconds to wait for each scope that is used up.
+
+        Raises ThrottleUnavailable.
+        """
+        counting = Counting(windows, time.time())
+        waits = ask_or_refuse(counting.count, counting.undo) if windows else []
+        self._counted += counting.counted
+        by_scope: dict[Scope, int] = {}
+        for window, wait in zip(windows, waits, strict=True):
+            if wait:
+                by_scope[window.scope] = max(wait, by_scope.get(window.scope, 0))
+        return by_scope
 
     @classmethod
-    def of(cls, phone: str, taken_at: datetime) -> Toll:
-        """What a send to a number took of the shared limits some time ago, as far as their windows are not over."""
-        toll, since = cls(), taken_at.timestamp()
-        for scope, subject, limits in shared_limits(phone):
-            value = digest(scope, subject)
-            windows = [(_get_window(value, limit.seconds), limit) for limit in limits]
-            current = [(window, limit) for window, limit in windows if since > window - limit.seconds]
-            toll._taken += [(scope, _counter(scope, window, limit, value)) for window, limit in current]
-        return toll
+    def of(cls, phone: str, sent_at: datetime) -> Charge:
+        """What a send to a number counted of the shared limits some time ago.
 
-    def _count(self, scope: Scope, value: str, limit: Limit) -> int:
-        window = _get_window(value, limit.seconds)
-        key = _counter(scope, window, limit, value)
-        count = ask_or_refuse(
-            lambda cache: increment(cache, key, limit.seconds), lambda cache: _give_back(cache, [key])
-        )
-        self._taken.append((scope, key))
-        # A window's last second is `window` itself.
-        return max(1, math.ceil(window + 1 - time.time())) if count > limit.times else 0
+        Left out is what may have been counted in the bucket before: to take it off this one would let one more through.
+        """
+        charge, at = cls(), sent_at.timestamp()
+        surely = [window for window in shared_windows(phone) if window.bucket(at) == window.bucket(at - DELAY)]
+        charge._counted = [(window.scope, window.current_key(at)) for window in surely]
+        return charge
 
     def refund(self, *scopes: Scope) -> None:
-        """Gives back what was taken for these scopes; a window that is over or a cache that is gone needs nothing."""
-        keys = [key for scope, key in self._taken if scope in scopes]
+        """Gives back what was counted for these scopes; a bucket or a cache that is gone needs nothing."""
+        keys = [key for scope, key in self._counted if scope in scopes]
         if keys:
             with suppress(Exception):
-                call_cache(lambda cache: _give_back(cache, keys))
-        self._taken = [taken for taken in self._taken if taken[0] not in scopes]
+                call_cache(lambda cache: give_back(cache, keys))
+        self._counted = [counted for counted in self._counted if counted[0] not in scopes]
 
 
-def _give_back(cache: BaseCache, keys: Sequence[str]) -> None:
-    for key in keys:
-        with suppress(Exception):
-            if cache.decr(key) < 0:  # flushed since it was taken
-                cache.incr(key)
+def counts_in_one_trip() -> bool:
+    """Whether the cache runs a script; what is wrong with it is found when it is asked."""
+    try:
+        return runs_scripts(the_cache())
+    except Exception:
+        return False
 
 
-def shared_limits(phone: str) -> list[tuple[Scope, str, Sequence[Limit]]]:
-    """The limits that many numbers share: of whom, and how many."""
-    return [(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS), (Scope.GLOBAL, "site", conf.GLOBAL_LIMITS)]
+def address_windows(ip: str | None) -> list[Window]:
+    """The windows of a client's address; none for None."""
+    if ip is None:
+        return []
+    return [
+        Window(Scope.IP, digest(Scope.IP, network), limit.times * factor, limit.seconds)
+        for network, factor in networks(ip)
+        for limit in conf.IP_LIMITS
+    ]
 
 
-def _counter(scope: Scope, window: int, limit: Limit, value: str) -> str:
-    return str(_make_cache_key(f"smsverify.{scope}", window, limit, value, None))
+def shared_windows(phone: str) -> list[Window]:
+    """The windows of a number's block and of the site."""
+    block = _windows(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS)
+    return [*block, *_windows(Scope.GLOBAL, "site", conf.GLOBAL_LIMITS)]
 
 
-def network(ip: str) -> str:
-    """The address that is counted: IPv4 whole, IPv6 by /64, and IPv6 that stands for an IPv4 by that IPv4.
+def _windows(scope: Scope, subject: str, limits: Sequence[Limit]) -> list[Window]:
+    value = digest(scope, subject)
+    return [Window(scope, value, limit.times, limit.seconds) for limit in limits]
 
-    One IPv4 owns 65,536 networks of 6to4, and behind NAT64 all of them stand in one.
+
+def networks(ip: str) -> Iterator[tuple[str, int]]:
+    """What is counted for an address, each with its share of the allowance: IPv4 whole, IPv6 by its networks.
+
+    IPv6 that stands for an IPv4 is counted by that IPv4: one IPv4 owns 65,536 networks of 6to4, and behind NAT64 all
+    of them stand in one.
     """
     address = unwrapped(ipaddress.ip_address(ip))
     if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+        yield str(address), 1
+        return
+    for bits, factor in NETWORKS:
+        yield str(ipaddress.IPv6Network((int(address), bits), strict=False)), factor

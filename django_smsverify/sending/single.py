@@ -15,7 +15,7 @@ from django_smsverify.exceptions import CodeExpired, NoRoute, PhoneRejected
 from django_smsverify.limits.admission import admission
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import allowed_guesses, check_number, hold
-from django_smsverify.limits.shared import SHARED, Toll
+from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import Message, Recipient, Template, Verification
 from django_smsverify.transactions import commit
 
@@ -37,11 +37,11 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
     phone = phones.parse(phone)  # shows itself masked from here on
     templates = routing.routes(purpose)
     with time_limit():
-        with admission(phone, ip) as toll:
+        with admission(phone, ip) as charge:
             recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
             template = circuits.choose(templates) or circuits.least_bad(templates)
             verification, first = commit(Message, partial(_ask, recipient, purpose, template))
-        _send(verification, first, toll)
+        _send(verification, first, charge)
     return verification
 
 
@@ -54,21 +54,21 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
     verification.require_live(timezone.now())
     templates = _less_doubtful_first(verification, routing.routes(verification.purpose))
     with time_limit():
-        with admission(verification.phone, ip) as toll:
+        with admission(verification.phone, ip) as charge:
             template = circuits.choose(templates) or circuits.least_bad(templates)
             first = commit(Message, partial(_ask_again, verification, template))
-        _send(verification, first, toll)
+        _send(verification, first, charge)
     return verification
 
 
-def _send(verification: Verification, message: Message, toll: Toll) -> None:
+def _send(verification: Verification, message: Message, charge: Charge) -> None:
     """Raises PhoneRejected when the fault is the number's, NoRoute when nobody took it."""
     last = dispatch_code(verification, message)
     if last.status != MessageStatus.NOT_SENT:
         return
     if last.error_reason == Reason.RECIPIENT:
         raise PhoneRejected
-    toll.refund(*SHARED)
+    charge.refund(*SHARED)
     raise NoRoute
 
 

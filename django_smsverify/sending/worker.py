@@ -14,7 +14,7 @@ from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.exceptions import CodeRejected, Throttled, UndecryptableValue, describe
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import check_number, hold
-from django_smsverify.limits.shared import SHARED, Toll
+from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.messages import withdraw
 from django_smsverify.models import Message, Template, Verification
 from django_smsverify.transactions import commit
@@ -85,10 +85,10 @@ def _deliver(batch: Sequence[Message]) -> bool:
             return False
         deliver_batch(batch)
         return True
-    toll = Toll.of(message.phone, message.created_at)
+    charge = Charge.of(message.phone, message.created_at)
     if _ends_unsent(verification, message):
         # Nobody waits for the answer who could give back what was taken of the shared limits.
-        toll.refund(*SHARED)
+        charge.refund(*SHARED)
     return True
 
 

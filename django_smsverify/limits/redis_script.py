@@ -1,0 +1,104 @@
+"""Counting in one trip, where the cache is a Redis that runs scripts.
+
+Neither Django nor django-redis has a public way to run one: this is the only place that asks a cache for its client.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.cache import BaseCache
+from django.core.cache.backends.redis import RedisCache
+
+logger = logging.getLogger("django_smsverify")
+
+Limited = tuple[Sequence[str], int, int]
+"""The buckets of a window, how many may be in them, and the seconds that a bucket lives."""
+
+COUNT = """
+local size, current = tonumber(ARGV[1]), tonumber(ARGV[2])
+local found, fits = {}, true
+for i, key in ipairs(KEYS) do found[i] = tonumber(redis.call('GET', key)) or 0 end
+for window = 1, #KEYS / size do
+  local sum = 0
+  for i = (window - 1) * size + 1, window * size do sum = sum + found[i] end
+  if sum >= tonumber(ARGV[1 + 2 * window]) then fits = false end
+end
+if fits then
+  for window = 1, #KEYS / size do
+    local key = KEYS[(window - 1) * size + current]
+    redis.call('INCR', key)
+    redis.call('EXPIRE', key, ARGV[2 + 2 * window])
+  end
+end
+return found
+"""
+GIVE_BACK = """
+for _, key in ipairs(KEYS) do
+  if (tonumber(redis.call('GET', key)) or 0) > 0 then redis.call('DECR', key) end
+end
+return 1
+"""
+
+_without_scripts: set[str] = set()
+"""The classes of clients whose server refused to run one: a cluster, or a proxy."""
+
+
+def count(cache: BaseCache, windows: Sequence[Limited], current: int) -> list[list[int]] | None:
+    """What the buckets of each window held; one more is counted in each when it fits into all. None without scripts."""
+    keys = [key for own, _, _ in windows for key in own]
+    size = len(windows[0][0]) if windows else 0
+    bounds = [bound for _, times, lifetime in windows for bound in (times, lifetime)]
+    found: list[int] | None = _run(cache, COUNT, keys, [size, current + 1, *bounds])
+    if found is None:
+        return None
+    return [found[start : start + size] for start in range(0, len(found), size)]
+
+
+def give_back(cache: BaseCache, keys: Sequence[str]) -> bool:
+    """Whether it could be done here."""
+    return _run(cache, GIVE_BACK, keys, []) is not None
+
+
+def runs_scripts(cache: BaseCache) -> bool:
+    return _client(cache) is not None
+
+
+def _run(cache: BaseCache, script: str, keys: Sequence[str], values: Sequence[int]) -> Any:
+    client = _client(cache)
+    if client is None:
+        return None
+    from redis.exceptions import ResponseError
+
+    try:
+        return client.register_script(script)(keys=[cache.make_key(key) for key in keys], args=values)
+    except ResponseError as error:
+        why = str(error)
+    _without_scripts.add(_name(cache))
+    logger.warning("This Redis runs no scripts (%s): the limits are counted one by one.", why)
+    return None
+
+
+def _client(cache: BaseCache) -> Any:
+    """The Redis client behind a cache of Django's or of django-redis; None for any other."""
+    if _name(cache) in _without_scripts:
+        return None
+    if isinstance(cache, RedisCache):
+        return cache._cache.get_client(None, write=True)
+    return _of_django_redis(cache)
+
+
+def _of_django_redis(cache: BaseCache) -> Any:
+    if not type(cache).__module__.startswith("django_redis."):
+        return None
+    from django_redis.client import DefaultClient
+
+    # What its other clients do, such as sharding, a script would pass by.
+    return cache.client.get_client(write=True) if type(cache.client) is DefaultClient else None  # type: ignore[attr-defined]
+
+
+def _name(cache: BaseCache) -> str:
+    kind = type(cache)
+    return f"{kind.__module__}.{kind.__qualname__}"

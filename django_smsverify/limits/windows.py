@@ -1,0 +1,132 @@
+"""Rolling windows in any Django cache: a window is twelve buckets, and every bucket that overlaps it is counted.
+
+So no rolling window ever holds one more than its limit, and of a limit at least eleven twelfths are usable. A request
+counts first and looks then: of two at once each sees the other, or is seen by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import accumulate
+
+from django.core.cache import BaseCache
+
+from django_smsverify.enums import Scope
+
+from . import redis_script
+from .cache import COUNT_ATTEMPTS, increment
+
+BUCKETS = 12
+CURRENT = BUCKETS
+"""The place of the present bucket among those that count: the one in part too old is first, one of a clock that is
+ahead of ours last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How often one subject may cause an SMS within so many seconds."""
+
+    scope: Scope
+    subject: str
+    """A keyed digest of whom or what is counted."""
+    times: int
+    seconds: int
+
+    def bucket(self, now: float) -> int:
+        return math.floor(now * BUCKETS / self.seconds)
+
+    def keys(self, now: float) -> list[str]:
+        """The buckets that count at this moment, the oldest first."""
+        present = self.bucket(now)
+        return [self._key(bucket) for bucket in range(present - CURRENT, present + 2)]
+
+    def current_key(self, now: float) -> str:
+        return self._key(self.bucket(now))
+
+    @property
+    def lifetime(self) -> int:
+        """Seconds for which a bucket may still count."""
+        return math.ceil(self.seconds * (BUCKETS + 2) / BUCKETS) + 1
+
+    def wait(self, counts: Sequence[int], now: float) -> int:
+        """Whole seconds until one more fits, by what the buckets hold; 0 when it fits now."""
+        too_many = sum(counts) - self.times + 1
+        if too_many <= 0:
+            return 0
+        last = next(place for place, left in enumerate(accumulate(counts)) if left >= too_many)
+        free_from = (self.bucket(now) + 1 + last) * self.seconds / BUCKETS
+        return max(1, math.ceil(free_from - now))
+
+    def _key(self, bucket: int) -> str:
+        return f"smsverify:{self.scope}:{self.subject}:{self.times}:{self.seconds}:{bucket}"
+
+
+class Counting:
+    """One request that is counted in all of its windows, or in none."""
+
+    def __init__(self, windows: Sequence[Window], now: float) -> None:
+        self._windows, self._now = windows, now
+        self.counted: list[tuple[Scope, str]] = []
+        """The buckets that count it, with their scopes."""
+
+    def count(self, cache: BaseCache) -> list[int]:
+        """The seconds to wait in each window; all 0 when it was counted."""
+        waits = self._count_by_script(cache)
+        return self._count_each(cache) if waits is None else waits
+
+    def undo(self, cache: BaseCache) -> None:
+        give_back(cache, [key for _, key in self.counted])
+        self.counted = []
+
+    def _count_by_script(self, cache: BaseCache) -> list[int] | None:
+        """All in one trip; None where the cache runs no scripts."""
+        limits = [(window.keys(self._now), window.times, window.lifetime) for window in self._windows]
+        found = redis_script.count(cache, limits, CURRENT)
+        if found is None:
+            return None
+        waits = [window.wait(counts, self._now) for window, counts in zip(self._windows, found, strict=True)]
+        if not any(waits):
+            self.counted = [(window.scope, window.current_key(self._now)) for window in self._windows]
+        return waits
+
+    def _count_each(self, cache: BaseCache) -> list[int]:
+        fits = False
+        try:
+            waits = [self._count_one(cache, window) for window in self._windows]
+            fits = not any(waits)
+            return waits
+        finally:
+            if not fits:
+                self.undo(cache)
+
+    def _count_one(self, cache: BaseCache, window: Window) -> int:
+        keys = window.keys(self._now)
+        own, found = _increment_and_look(cache, keys, window.lifetime)
+        self.counted.append((window.scope, keys[CURRENT]))
+        # What was counted before this request: its own count, and not what others have added since.
+        counts = [int(found.get(key, 0)) for key in keys]
+        counts[CURRENT] = own - 1
+        return window.wait(counts, self._now)
+
+
+def _increment_and_look(cache: BaseCache, keys: Sequence[str], lifetime: int) -> tuple[int, Mapping[str, int]]:
+    """The present bucket's count with this request, and what all hold; raises when the cache keeps nothing."""
+    for _attempt in range(COUNT_ATTEMPTS):
+        own = increment(cache, keys[CURRENT], lifetime)
+        found = cache.get_many(keys)
+        if keys[CURRENT] in found:
+            return own, found
+    raise ConnectionError("the cache does not keep what it counts")
+
+
+def give_back(cache: BaseCache, keys: Sequence[str]) -> None:
+    """Takes one off each of these buckets, as far as they are still there."""
+    if not keys or redis_script.give_back(cache, keys):
+        return
+    for key in keys:
+        with suppress(Exception):  # such as ValueError, when its time is over
+            if cache.decr(key) < 0:  # flushed since it was counted
+                cache.incr(key)

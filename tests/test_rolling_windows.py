@@ -1,0 +1,282 @@
+"""The windows of addresses, blocks and the site: never one over, nearly all usable, in few calls of the cache."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from ipaddress import IPv6Address
+from typing import Any
+
+import pytest
+from django.core.cache import BaseCache, caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.test import override_settings
+
+from django_smsverify.enums import Scope
+from django_smsverify.limits import redis_script
+from django_smsverify.limits.shared import Charge, address_windows, networks, shared_windows
+from django_smsverify.limits.windows import BUCKETS, Counting, Window
+
+from .conftest import PHONE
+from .servers import require
+
+NOW = 1_790_000_000.0
+ROOMY = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 1_000_000}}
+
+
+def window(times: int, seconds: int, subject: str = "x") -> Window:
+    return Window(Scope.GLOBAL, subject, times, seconds)
+
+
+def passes(cache: BaseCache, windows: list[Window], now: float) -> bool:
+    return not any(Counting(windows, now).count(cache))
+
+
+def most_within(passed: list[float], seconds: int) -> int:
+    """The most that any rolling window held."""
+    most = first = 0
+    for last, moment in enumerate(passed):
+        while moment - passed[first] >= seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+class TestAnyCache:
+    @pytest.fixture
+    def roomy(self) -> Iterator[BaseCache]:
+        with override_settings(CACHES={"default": ROOMY}):
+            caches["default"].clear()
+            yield caches["default"]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("seed", range(6))
+    def test_none_of_300000_requests_is_one_too_many(self, seed: int, roomy: BaseCache) -> None:
+        dice = random.Random(seed)
+        rule = window(dice.randint(1, 60), dice.choice([1, 7, 60, 3600, 86400]))
+        now, passed = NOW, []
+        for _ in range(50_000):
+            now += dice.expovariate(3 * rule.times / rule.seconds) * dice.choice([0.01, 1, 1, 4])
+            if passes(roomy, [rule], now):
+                passed.append(now)
+
+        assert most_within(passed, rule.seconds) == rule.times
+        assert len(passed) > 1000
+
+    @pytest.mark.parametrize("times", [1, 3, 60])
+    def test_of_an_allowance_eleven_twelfths_are_usable(self, times: int, roomy: BaseCache) -> None:
+        """By one who asks at each second for a hundred windows."""
+        rule = window(times, 120)
+        asked = [NOW + second for second in range(120 * 100)]
+
+        passed = [now for now in asked if passes(roomy, [rule], now)]
+
+        assert len(passed) >= 100 * times * 11 / 12
+        assert most_within(passed, 120) == times
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_a_wait_is_true_to_the_second(self, seed: int, roomy: BaseCache) -> None:
+        dice = random.Random(seed)
+        rule, now = window(dice.randint(1, 5), dice.choice([60, 3600])), NOW
+        for _ in range(300):
+            now += dice.random() * rule.seconds / rule.times / 2
+            (wait,) = Counting([rule], now).count(roomy)
+            if wait:
+                assert Counting([rule], now + wait - 1).count(roomy) in ([1], [2])
+                now += wait
+                assert passes(roomy, [rule], now)
+
+    def test_of_several_windows_all_count_or_none(self, roomy: BaseCache) -> None:
+        wide, narrow = window(3, 60, "wide"), window(1, 60, "narrow")
+        assert passes(roomy, [wide, narrow], NOW)
+        for _ in range(10):
+            assert not passes(roomy, [wide, narrow], NOW)
+
+        assert passes(roomy, [wide], NOW)
+        assert passes(roomy, [wide], NOW)
+        assert not passes(roomy, [wide], NOW)
+
+    def test_of_many_at_once_no_more_pass_than_may(self, roomy: BaseCache) -> None:
+        rules = [window(20, 3600)]
+        with ThreadPoolExecutor(16) as pool:
+            passed = sum(pool.map(lambda _: passes(roomy, rules, NOW), range(200)))
+
+        assert 0 < passed <= 20
+        # Two at once may both find it full; what they counted is given back.
+        assert passed + sum(passes(roomy, rules, NOW) for _ in range(20)) == 20
+
+    def test_a_clock_that_is_ahead_is_counted_by_one_that_is_not(self, roomy: BaseCache) -> None:
+        rule = window(1, 120)
+
+        assert passes(roomy, [rule], NOW + 10)
+        assert not passes(roomy, [rule], NOW)
+
+    def test_a_window_costs_three_calls_and_a_refusal_one_more(self) -> None:
+        calls: Counter[str] = Counter()
+
+        class Counted(LocMemCache):
+            def __getattribute__(self, name: str) -> Any:
+                if name in {"add", "incr", "decr", "get", "set", "get_many", "delete"}:
+                    calls[name] += 1
+                return super().__getattribute__(name)
+
+        watched, rule = Counted("counted", {}), window(2, 3600)
+        watched.clear()
+        for expected in ({"add": 1, "get_many": 1}, {"add": 1, "incr": 1, "get_many": 1}):
+            calls.clear()
+            assert passes(watched, [rule], NOW)
+            assert {name: calls[name] for name in expected} == expected
+        calls.clear()
+
+        assert not passes(watched, [rule], NOW)
+        assert (calls["add"], calls["get_many"], calls["decr"]) == (1, 1, 1)
+        assert calls["incr"] == 1 + calls["decr"], "LocMem's decr is an incr"
+
+
+REDIS = {
+    "Django's": "django.core.cache.backends.redis.RedisCache",
+    "django-redis": "django_redis.cache.RedisCache",
+}
+
+
+@pytest.mark.slow
+class TestRedis:
+    @pytest.fixture(params=REDIS)
+    def redis(self, request: pytest.FixtureRequest) -> Iterator[BaseCache]:
+        where = require("Redis")
+        if request.param == "django-redis":
+            pytest.importorskip("django_redis")
+        redis_script._without_scripts.clear()
+        with override_settings(CACHES={"default": {"BACKEND": REDIS[request.param], "LOCATION": where}}):
+            caches["default"].clear()
+            yield caches["default"]
+            caches["default"].clear()
+        redis_script._without_scripts.clear()
+
+    @pytest.fixture
+    def commands(self, redis: BaseCache) -> Iterator[list[str]]:
+        """What was asked of the server, one word a trip."""
+        sent: list[str] = []
+        client = redis_script._client(redis)
+        ask = client.execute_command
+
+        def execute(*words: Any, **options: Any) -> Any:
+            sent.append(str(words[0]))
+            return ask(*words, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(client), "execute_command", lambda self, *words, **options: execute(*words, **options))
+            yield sent
+
+    def test_none_of_many_requests_is_one_too_many(self, redis: BaseCache) -> None:
+        dice, rule, now, passed = random.Random(1), window(7, 60), NOW, []
+        for _ in range(5000):
+            now += dice.expovariate(0.5)
+            if passes(redis, [rule], now):
+                passed.append(now)
+
+        assert most_within(passed, 60) == 7
+        assert len(passed) >= (now - NOW) / 60 * 7 * 0.8
+
+    def test_a_request_is_one_trip_and_a_refusal_counts_nothing(self, redis: BaseCache, commands: list[str]) -> None:
+        rules = [window(2, 60, "a"), window(1, 3600, "b")]
+        assert passes(redis, rules, NOW)  # the script is loaded
+        commands.clear()
+
+        assert not passes(redis, rules, NOW)
+        assert commands == ["EVALSHA"]
+        assert passes(redis, rules[:1], NOW)
+        assert not passes(redis, rules[:1], NOW)
+
+    def test_what_a_script_counted_is_given_back_in_one_trip(self, redis: BaseCache, commands: list[str]) -> None:
+        rules = [window(1, 60, "a"), window(1, 3600, "b")]
+        counting = Counting(rules, NOW)
+        counting.count(redis)
+        counting.undo(redis)
+        assert passes(redis, rules, NOW)
+        commands.clear()
+
+        Counting(rules, NOW).undo(redis)
+        assert commands == []
+        assert not passes(redis, rules, NOW)
+
+    def test_a_bucket_does_not_outlive_its_use(self, redis: BaseCache) -> None:
+        rule = window(1, 60)
+        passes(redis, [rule], NOW)
+
+        assert 60 < redis_script._client(redis).ttl(redis.make_key(rule.current_key(NOW))) <= rule.lifetime
+
+    def test_a_server_without_scripts_is_asked_one_by_one(
+        self, redis: BaseCache, monkeypatch: pytest.MonkeyPatch, log: Any
+    ) -> None:
+        monkeypatch.setattr(redis_script, "COUNT", "return redis.call('NOSUCHCOMMAND')")
+
+        assert passes(redis, [window(1, 60)], NOW)
+        assert not passes(redis, [window(1, 60)], NOW)
+        assert not redis_script.runs_scripts(redis)
+        assert log.text.count("runs no scripts") == 1
+
+    def test_both_ways_count_together(self, redis: BaseCache) -> None:
+        rule = window(2, 60)
+        assert passes(redis, [rule], NOW)
+        redis_script._without_scripts.add(redis_script._name(redis))
+        assert passes(redis, [rule], NOW)
+        assert not passes(redis, [rule], NOW)
+        redis_script._without_scripts.clear()
+
+        assert not passes(redis, [rule], NOW)
+
+
+class TestWhoIsCounted:
+    def test_ipv6_is_counted_by_three_networks(self) -> None:
+        assert list(networks("2001:db8:1:2::9")) == [
+            ("2001:db8:1:2::/64", 1),
+            ("2001:db8:1::/56", 10),
+            ("2001:db8:1::/48", 100),
+        ]
+
+    @pytest.mark.parametrize(("apart", "allowance"), [(1, 2), (1 << 64, 20), (1 << 72, 200)])
+    def test_who_has_a_whole_network_gets_no_more_than_its_allowance(self, apart: int, allowance: int) -> None:
+        """Addresses of one network of 64, 56 and 48 bits, each as far from the others as it goes."""
+        first = int(IPv6Address("2001:db8::"))
+        with override_settings(SMSVERIFY={"IP_LIMITS": ("2/h",)}, CACHES={"default": ROOMY}):
+            caches["default"].clear()
+            asked = [str(IPv6Address(first + apart * number)) for number in range(250)]
+            passed = sum(not Charge().count(address_windows(ip)) for ip in asked)
+
+        assert passed == allowance
+
+    def test_the_shared_windows_are_those_of_the_block_and_the_site(self) -> None:
+        with override_settings(SMSVERIFY={"PREFIX_LIMITS": ("60/h", "9/m"), "GLOBAL_LIMITS": ("5/s",)}):
+            found = [(rule.scope, rule.times, rule.seconds) for rule in shared_windows(PHONE)]
+
+        assert found == [(Scope.PREFIX, 60, 3600), (Scope.PREFIX, 9, 60), (Scope.GLOBAL, 5, 1)]
+
+
+class TestGivingBackLater:
+    RULES = {"PREFIX_LIMITS": (), "GLOBAL_LIMITS": ("1/h",)}
+    BUCKET = 3600 / BUCKETS
+
+    @override_settings(SMSVERIFY=RULES)
+    def test_a_worker_gives_back_what_the_request_counted(self, time_machine: Any) -> None:
+        edge = (NOW // self.BUCKET) * self.BUCKET
+        time_machine.move_to(edge + 60, tick=False)
+        Charge().count(shared_windows(PHONE))
+
+        Charge.of(PHONE, datetime.fromtimestamp(edge + 61, UTC)).refund(Scope.GLOBAL)
+
+        assert Charge().count(shared_windows(PHONE)) == {}
+
+    @override_settings(SMSVERIFY=RULES)
+    def test_what_may_have_been_counted_in_the_bucket_before_stays_counted(self, time_machine: Any) -> None:
+        edge = (NOW // self.BUCKET) * self.BUCKET
+        time_machine.move_to(edge - 1, tick=False)
+        Charge().count(shared_windows(PHONE))
+
+        Charge.of(PHONE, datetime.fromtimestamp(edge + 1, UTC)).refund(Scope.GLOBAL)
+
+        time_machine.move_to(edge + 2, tick=False)
+        assert Charge().count(shared_windows(PHONE)) != {}
