@@ -5,71 +5,100 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiViewExtension
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 
 from .enums import MessageStatus, Scope
 from .serializers import SendingSerializer, SendSerializer, VerifySerializer
 from .views import SendStatusView, SendView, VerifyView
 
+# The names become those of components, beside the components of the site.
 
-class SendStatusSerializer(SendingSerializer):
-    status = serializers.ChoiceField(choices=[status.value for status in MessageStatus])
+
+def words_of(*words: str) -> dict[str, Any]:
+    """Inline: drf-spectacular would make components of them, and rename a site's own StatusEnum."""
+    return {"type": "string", "allOf": [{"enum": list(words)}]}
+
+
+@extend_schema_field(words_of(*MessageStatus))
+class StatusField(serializers.CharField):
+    pass
+
+
+@extend_schema_field(words_of(*Scope))
+class ScopeField(serializers.CharField):
+    pass
+
+
+class SMSVerifySendSerializer(SendSerializer):
+    pass
+
+
+class SMSVerifyVerifySerializer(VerifySerializer):
+    pass
+
+
+class SMSVerifySendingSerializer(SendingSerializer):
+    pass
+
+
+class SMSVerifySendStatusSerializer(SendingSerializer):
+    status = StatusField()
     detail = serializers.CharField(required=False, help_text="With not_sent: a sentence for a person")
     code = serializers.CharField(required=False, help_text="With not_sent: gateway_unavailable or phone_rejected")
 
 
-class VerifiedSerializer(serializers.Serializer[Any]):
+class SMSVerifyVerifiedSerializer(serializers.Serializer[Any]):
     phone = serializers.CharField(help_text="Masked: 138****8000")
     purpose = serializers.CharField()
     proof = serializers.CharField(help_text="For redeem_proof(), once")
     proof_expires_in = serializers.IntegerField(help_text="Seconds")
 
 
-class RefusalSerializer(serializers.Serializer[Any]):
+class SMSVerifyRefusalSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="A sentence for a person")
     code = serializers.CharField(help_text="A stable word")
 
 
-class InvalidSerializer(RefusalSerializer):
+class SMSVerifyInvalidSerializer(SMSVerifyRefusalSerializer):
     errors = serializers.DictField(  # type: ignore[assignment]
         required=False, help_text="With code `invalid`: field to sentences"
     )
     attempts_left = serializers.IntegerField(required=False, help_text="With code `wrong_code`")
 
 
-class ThrottledSerializer(RefusalSerializer):
-    scope = serializers.ChoiceField(choices=[scope.value for scope in Scope])
+class SMSVerifyThrottledSerializer(SMSVerifyRefusalSerializer):
+    scope = ScopeField()
     retry_after = serializers.IntegerField(help_text="Seconds; also the Retry-After header")
 
 
 def _refusals(bad_request: str, **more: tuple[Any, str]) -> dict[int, Any]:
-    described: dict[int, Any] = {400: OpenApiResponse(InvalidSerializer, description=bad_request)}
+    described: dict[int, Any] = {400: OpenApiResponse(SMSVerifyInvalidSerializer, description=bad_request)}
     for status, (serializer, words) in more.items():
         described[int(status[1:])] = OpenApiResponse(serializer, description=words)
     return described
 
 
 MALFORMED = {
-    "_405": (RefusalSerializer, "`method_not_allowed`"),
-    "_411": (RefusalSerializer, "`length_required`: a body in chunks, under a server that does not know them"),
-    "_415": (RefusalSerializer, "`unsupported_media_type`"),
+    "_405": (SMSVerifyRefusalSerializer, "`method_not_allowed`"),
+    "_411": (SMSVerifyRefusalSerializer, "`length_required`: a body in chunks, under a server that does not know them"),
+    "_415": (SMSVerifyRefusalSerializer, "`unsupported_media_type`"),
 }
-NOT_FOUND = {"_404": (RefusalSerializer, "`not_found`")}
+NOT_FOUND = {"_404": (SMSVerifyRefusalSerializer, "`not_found`")}
 
 SEND = extend_schema(
     operation_id="smsverify_send",
     description="Sends a code to a number for a purpose, or, with `verification_id` alone, the same code again.",
-    request=SendSerializer,
+    request=SMSVerifySendSerializer,
     responses={
-        202: SendingSerializer,
+        202: SMSVerifySendingSerializer,
         **_refusals(
             "`invalid`, `captcha_required`, `phone_not_supported`, `phone_rejected`, `unknown_purpose`; sending "
             "again also `expired`, `too_many_attempts`, `already_used`",
             **NOT_FOUND,
             **MALFORMED,
-            _429=(ThrottledSerializer, "`throttled`, with the Retry-After header"),
-            _503=(RefusalSerializer, "`gateway_unavailable`, `throttle_unavailable`"),
+            _429=(SMSVerifyThrottledSerializer, "`throttled`, with the Retry-After header"),
+            _503=(SMSVerifyRefusalSerializer, "`gateway_unavailable`, `throttle_unavailable`"),
         ),
     },
     examples=[
@@ -81,17 +110,18 @@ STATUS = extend_schema(
     operation_id="smsverify_send_status",
     description="What became of the last SMS of a verification; `detail` and `code` come with `not_sent` only.",
     responses={
-        200: SendStatusSerializer,
-        404: OpenApiResponse(RefusalSerializer, description="`not_found`"),
-        405: OpenApiResponse(RefusalSerializer, description="`method_not_allowed`"),
+        200: SMSVerifySendStatusSerializer,
+        404: OpenApiResponse(SMSVerifyRefusalSerializer, description="`not_found`"),
+        405: OpenApiResponse(SMSVerifyRefusalSerializer, description="`method_not_allowed`"),
+        429: OpenApiResponse(SMSVerifyThrottledSerializer, description="`throttled`: over 600 calls in a minute"),
     },
 )
 VERIFY = extend_schema(
     operation_id="smsverify_verify",
     description="Judges a code; a right one gives a proof for the site's own views.",
-    request=VerifySerializer,
+    request=SMSVerifyVerifySerializer,
     responses={
-        200: VerifiedSerializer,
+        200: SMSVerifyVerifiedSerializer,
         **_refusals(
             "`invalid`, `wrong_code` (with `attempts_left`), `expired`, `too_many_attempts`, `already_used`",
             **NOT_FOUND,

@@ -74,6 +74,16 @@ def _read(text: str) -> PhoneNumber:
         raise InvalidPhone from None
 
 
+def national(phone: str) -> str:
+    """A mainland number as most Chinese sites store it: `+8613800138000` as `13800138000`.
+
+    Raises PhoneNotSupported for a number of another region, which eleven digits would not name.
+    """
+    if not phone.startswith("+86"):
+        raise PhoneNotSupported
+    return phone.removeprefix("+86")
+
+
 def mask(phone: str) -> str:
     """`+8613800138000` as `138****8000`; other countries keep their `+` and the last four digits."""
     if phone.startswith("+86"):

@@ -6,7 +6,7 @@ import pytest
 from django.test import override_settings
 
 from django_smsverify.exceptions import InvalidPhone, PhoneNotSupported, SMSVerifyError
-from django_smsverify.phones import block, mask, parse
+from django_smsverify.phones import block, mask, national, parse
 from tests.folding import folded
 
 from .conftest import PHONE
@@ -166,6 +166,12 @@ def test_a_region_that_shares_its_country_code_is_told_apart() -> None:
 )
 def test_a_mask_shows_head_and_tail(phone: str, masked: str) -> None:
     assert mask(phone) == masked
+
+
+def test_a_mainland_number_is_eleven_digits_and_no_other_is() -> None:
+    assert national(PHONE) == PHONE[3:]
+    with pytest.raises(PhoneNotSupported):
+        national(HONG_KONG)
 
 
 def test_a_block_is_shared_by_ten_thousand_neighbours() -> None:

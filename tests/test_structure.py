@@ -82,7 +82,8 @@ def climbing(path: Path) -> list[str]:
     """What a file imports from its own floor or from above."""
     own = room_of(name_of(path))
     rooms = {room_of(dotted) for dotted in imports_of(path)} - {"", own, "__version__"}
-    return sorted(room for room in rooms if not 0 <= floor_of(room) < floor_of(own))
+    top = floor_of(own) if own else len(FLOORS)  # the package itself is the roof: it only names what stands below
+    return sorted(room for room in rooms if not 0 <= floor_of(room) < top)
 
 
 def breaches(path: Path, law: Law) -> list[str]:
