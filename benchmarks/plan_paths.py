@@ -24,7 +24,7 @@ from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider, Recipient, Template, Verification
 from django_smsverify.money.costs import today
 from django_smsverify.polling.poll import poll
-from django_smsverify.reports.storing import hear
+from django_smsverify.reports.storing import store_events
 from django_smsverify.sending import resend_code, send_code, send_message
 from django_smsverify.sending.number_list import estimate
 from django_smsverify.types import Answer, DeliveryEvent, News
@@ -85,7 +85,7 @@ def visitor_paths(phone: str) -> Iterator[tuple[str, Path]]:
     yield "send again", lambda: resend_code(verification.pk, ip="192.0.2.1")
     yield "send, HTTP", lambda: post("smsverify:send", {"phone": "+8613000000599", "purpose": "login"}, 202)
     yield "status, HTTP", partial(look, Client(), reverse("smsverify:send-status", args=[verification.pk]))
-    code = verification.code()
+    code = verification.derive_code()
     yield "verify, wrong", lambda: guess(verification.pk, str((int(code) + 1) % 10**6).zfill(6))
     yield "verify, right", lambda: verify_code(verification.pk, code)
     yield "redeem", lambda: redeem_proof(make_proof(verification), "login")
@@ -191,7 +191,7 @@ def push_many(messages: Sequence[Message]) -> int:
         DeliveryEvent(remote_id=remote_id, phone=phone, outcome=DeliveryOutcome.DELIVERED)
         for remote_id, phone in (*told, *((f"nobodys-{remote_id}", phone) for remote_id, phone in told))
     ]
-    return hear(messages[0].provider, News(events=tuple(events)), ReportSource.PUSH)
+    return store_events(messages[0].provider, News(events=tuple(events)), ReportSource.PUSH)
 
 
 def post(name: str, body: dict[str, str], status: int) -> Any:

@@ -64,8 +64,8 @@ class ReviewStatus(TextChoices):
     REJECTED = "rejected", _("rejected")
 
 
-class Filing(TextChoices):
-    """What is filed with a vendor and reviewed there."""
+class Submission(TextChoices):
+    """What is submitted to a vendor and reviewed there."""
 
     SIGNATURE = "signature", _("signature")
     TEMPLATE = "template", _("template")

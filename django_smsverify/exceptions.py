@@ -10,8 +10,8 @@ SMSVerifyError
 ├── Throttled(scope, retry_after) · ThrottleUnavailable
 ├── VerificationNotFound
 ├── InvalidCallback           (SuspiciousOperation) what a vendor's call says cannot be read
-├── TooEarly                  what a vendor's call says is about something that is only being filed
-├── FilingRefused             a move in a review that the vendor forbids, or that cannot be made now
+├── TooEarly                  what a vendor's call says is about something that is only being submitted
+├── SubmissionRefused             a move in a review that the vendor forbids, or that cannot be made now
 ├── CodeRejected
 │   └── WrongCode(attempts_left) · CodeExpired · TooManyAttempts · AlreadyUsed
 └── ProofRejected
@@ -168,14 +168,14 @@ class TooEarly(SMSVerifyError):
     """A verdict on a text whose id is not known here yet; the vendor may tell it again in a minute."""
 
     code = "too_early"
-    sentence = _("This is about something that is being filed just now. Please send it again.")
+    sentence = _("This is about something that is being submitted just now. Please send it again.")
 
 
-class FilingRefused(SMSVerifyError):
-    """What cannot be filed, changed, deleted or asked for; the vendor was not called, and `detail` says what to do."""
+class SubmissionRefused(SMSVerifyError):
+    """A submission that cannot be made, changed, deleted or asked for: the vendor was not called."""
 
-    code = "filing_refused"
-    sentence = _("This cannot be filed.")
+    code = "submission_refused"
+    sentence = _("This cannot be submitted.")
 
 
 class CodeRejected(SMSVerifyError):

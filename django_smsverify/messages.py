@@ -19,7 +19,7 @@ from .gateways.base import Outcome
 from .models import Message
 from .models.querysets import FIRST_PAUSE
 from .signals import message_settled
-from .transactions import commit
+from .transactions import run_committed
 
 logger = logging.getLogger("django_smsverify")
 
@@ -47,7 +47,7 @@ def claim_all(messages: Sequence[Message]) -> bool:
             raise _ClaimedByOthersError
 
     try:
-        commit(Message, claim_or_undo)
+        run_committed(Message, claim_or_undo)
     except _ClaimedByOthersError:
         return False
     for message in messages:
@@ -77,7 +77,7 @@ def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
     What is a fact of the handing over is kept whatever the status: a delivery report may have been faster.
     """
     rows, now, refused = Message.objects.primary(), timezone.now(), []
-    for (status, facts, news), alike in _alike(outcomes, now):
+    for (status, facts, news), alike in _group_identical(outcomes, now):
         own = rows.filter(pk__in=[message.pk for message, _ in alike])
         own.update(values={}, **_remote_ids(alike), **dict(facts))
         raised = own.filter(status__in=status.below()).update(status=status, **dict(news))
@@ -95,14 +95,14 @@ def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
     transaction.on_commit(tell, using=rows.db, robust=True)
 
 
-def _alike(outcomes: Sequence[tuple[Message, Outcome]], now: datetime) -> list[tuple[Change, list[Named]]]:
+def _group_identical(outcomes: Sequence[tuple[Message, Outcome]], now: datetime) -> list[tuple[Change, list[Named]]]:
     """The messages by what is to be written of them; a refused one by itself, as it must be known who was."""
     alike: dict[Any, list[Named]] = {}
     for message, outcome in outcomes:
-        status, news = _news(outcome, now)
+        status, news = _status_and_errors(outcome, now)
         # The cost goes with the status, in one statement, so that neither is ever without the other.
         news["cost"] = cost_of(message, status)
-        change = status, tuple(_facts(outcome, now).items()), tuple(news.items())
+        change = status, tuple(_timestamps(outcome, now).items()), tuple(news.items())
         alone = message.pk if status == MessageStatus.NOT_SENT else None
         alike.setdefault((change, alone), []).append((message, outcome.remote_id))
     return [(change, messages) for (change, _), messages in alike.items()]
@@ -137,14 +137,14 @@ def settle_as_it_is(message: Message) -> None:
         message_settled.send_robust(Message, message=message)
 
 
-def _facts(outcome: Outcome, now: datetime) -> dict[str, Any]:
+def _timestamps(outcome: Outcome, now: datetime) -> dict[str, Any]:
     """When the vendor took the message, and when to ask what became of it."""
     if isinstance(outcome, GatewayError):
         return {}
     return {"sent_at": now, "poll_at": now + FIRST_PAUSE, "error_message": ""}
 
 
-def _news(outcome: Outcome, now: datetime) -> tuple[MessageStatus, dict[str, Any]]:
+def _status_and_errors(outcome: Outcome, now: datetime) -> tuple[MessageStatus, dict[str, Any]]:
     if not isinstance(outcome, GatewayError):
         return MessageStatus.ACCEPTED, {}
     words = {"error_code": outcome.error_code, "error_message": str(outcome.detail)}

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import requests
 
-from .enums import Filing, Reason
+from .enums import Reason, Submission
 from .exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain, InvalidCallback
 from .gateways.base import Gateway, Outcome
 from .linting import Level, lint_content, lint_signature, value_problem
@@ -91,11 +91,14 @@ class GatewayContract:
     def questions(self) -> list[requests.Request]:
         """One of each kind that the vendor is said to answer."""
         gateway = self.gateway(FakeTransport())
-        asked = [gateway.build_review(filing, "234") for filing in sorted(gateway.answers_review)]
-        drafts = {filing: Draft(filing=filing, text="示例站", name="名称", remark="网站登录") for filing in Filing}
-        asked += [gateway.build_submit(drafts[filing]) for filing in sorted(gateway.submits)]
+        asked = [gateway.build_review(submission, "234") for submission in sorted(gateway.answers_review)]
+        drafts = {
+            submission: Draft(submission=submission, text="示例站", name="名称", remark="网站登录")
+            for submission in Submission
+        }
+        asked += [gateway.build_submit(drafts[submission]) for submission in sorted(gateway.submits)]
         asked += [gateway.build_resubmit(replace(drafts[f], remote_id="234")) for f in sorted(gateway.resubmits)]
-        asked += [gateway.build_delete(filing, "234") for filing in sorted(gateway.deletes)]
+        asked += [gateway.build_delete(submission, "234") for submission in sorted(gateway.deletes)]
         if gateway.answers_status:
             asked.append(gateway.build_status("42", self.phone))
         if gateway.hands_out_reports:
@@ -154,7 +157,7 @@ class GatewayContract:
     def test_what_nobody_foresaw_is_an_outcome_too(self) -> None:
         for error in (ArithmeticError, AssertionError, OSError, RuntimeError, requests.ReadTimeout):
             assert isinstance(self.send_with("parse_send", error()), GatewayUncertain), error
-            assert isinstance(self.send_with("deliver", error()), GatewayUncertain), error
+            assert isinstance(self.send_with("transmit", error()), GatewayUncertain), error
             assert isinstance(self.send_with("build_send", error()), (GatewayRejected, GatewayUnavailable)), error
 
     def test_no_secret_is_repeated(self) -> None:

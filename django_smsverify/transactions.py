@@ -23,7 +23,7 @@ ATTEMPTS, PAUSE = 50, 0.005
 """How often a change is tried, and the seconds by which the longest pause before the next attempt grows."""
 
 
-def commit(model: type[models.Model], work: Callable[[], T]) -> T:
+def run_committed(model: type[models.Model], work: Callable[[], T]) -> T:
     """What `work` returns, run in a transaction of its own on the database of `model`.
 
     It is run again when the database had to undo it because of another transaction.
@@ -38,17 +38,17 @@ def commit(model: type[models.Model], work: Callable[[], T]) -> T:
                 stack.enter_context(transaction.atomic(using=using, durable=True))
             except RuntimeError:
                 raise InsideTransaction(
-                    "send_code(), send_message(), verify_code(), poll(), check_balances() and what files a text must "
+                    "send_code(), send_message(), verify_code(), poll(), check_balances() and what submits a text must "
                     "not run inside a transaction: rolling it back would forget an SMS or a text that a vendor has, "
                     "give back a guess, or lose what a vendor said. Call them before the atomic block, or, under "
                     "ATOMIC_REQUESTS, from a view decorated with django.db.transaction.non_atomic_requests."
                 ) from None
             return work()
 
-    return unclashed(once, using)
+    return retry_on_conflict(once, using)
 
 
-def unclashed(work: Callable[[], T], using: str) -> T:
+def retry_on_conflict(work: Callable[[], T], using: str) -> T:
     """What `work` returns, run again while other transactions are in its way.
 
     Inside a transaction it runs once: what was undone began further out.

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from .enums import DeliveryOutcome, Filing, ReviewStatus
+from .enums import DeliveryOutcome, ReviewStatus, Submission
 from .masked import PerNumber, secrets_of
 
 if TYPE_CHECKING:
@@ -176,9 +176,9 @@ class ReplyEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A signature or a template as it is filed with a vendor."""
+    """A signature or a template as it is submitted to a vendor."""
 
-    filing: Filing
+    submission: Submission
     text: str
     """The sender name without brackets, or the template's text with its placeholders as `{name}`, the name being
     the vendor's where it differs from ours."""
@@ -186,14 +186,14 @@ class Draft:
     """The template's; a signature has none beside its text."""
     remark: str = ""
     remote_id: str = ""
-    """Empty before it is filed."""
+    """Empty before it is submitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewEvent:
     """The vendor's verdict on a signature or a template; raises ValueError without its id."""
 
-    filing: Filing
+    submission: Submission
     remote_id: str
     status: ReviewStatus
     reason: str = field(default="", repr=False)

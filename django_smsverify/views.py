@@ -42,7 +42,7 @@ from .serializers import SendSerializer, VerifySerializer
 from .verifying import verify_code
 from .verifying.proofs import make_proof
 
-MAX_BODY = 16 * 1024
+MAX_JSON_BODY = 16 * 1024
 STATUSES: dict[type[SMSVerifyError], int] = {
     VerificationNotFound: 404,
     LengthRequired: 411,
@@ -60,7 +60,7 @@ class SmallJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        body = read_body(stream, MAX_BODY)
+        body = read_body(stream, MAX_JSON_BODY)
         if not body:
             return {}
         try:
@@ -159,7 +159,7 @@ class SendView(FrontEndView):
             phones.parse(asked["phone"])
             ask_captcha(request, asked["purpose"])
             verification = send_code(asked["phone"], asked["purpose"], ip=ip)
-        return Response(told(verification), status=202)
+        return Response(verification_data(verification), status=202)
 
 
 class SendStatusView(FrontEndView):
@@ -169,7 +169,9 @@ class SendStatusView(FrontEndView):
         check_flood("status", client_ip(request._request))
         verification = Verification.objects.find(verification_id)
         last = Message.objects.primary().filter(verification=verification).order_by("-created_at").first()
-        return Response({"status": last.status if last else "queued", **told(verification), **why_not_sent(last)})
+        return Response(
+            {"status": last.status if last else "queued", **verification_data(verification), **why_not_sent(last)}
+        )
 
 
 class VerifyView(FrontEndView):
@@ -197,7 +199,7 @@ def read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     return dict(serializer.validated_data)
 
 
-def told(verification: Verification) -> dict[str, Any]:
+def verification_data(verification: Verification) -> dict[str, Any]:
     """What a front end needs to ask for the code."""
     now = timezone.now()
     return {

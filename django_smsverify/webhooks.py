@@ -17,12 +17,12 @@ from .http.client_address import client_ip
 from .http.request_body import BodyError, BodyTooLarge, LengthRequired, read_body
 from .limits.flood import check_flood
 from .models import Provider
-from .reports.storing import hear
+from .reports.storing import store_events
 from .types import Push
 
 logger = logging.getLogger("django_smsverify")
 
-MAX_BODY = 256 * 1024
+MAX_PUSH_BODY = 256 * 1024
 TEST = b"smsverify=test"
 """The body of the harmless push that `smsverify_webhooks --test` sends: acknowledged, and nothing else."""
 
@@ -69,7 +69,7 @@ def _answer(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
         return _text(405, "A webhook is called by POST.", Allow="GET, HEAD, POST")
     push, gateway = _push(request), _listener(provider)
     if push.body != TEST:
-        hear(provider, gateway.read_push(push), ReportSource.PUSH)
+        store_events(provider, gateway.read_push(push), ReportSource.PUSH)
     return _text(200, gateway.acknowledgement)
 
 
@@ -77,7 +77,7 @@ def _push(request: HttpRequest) -> Push:
     return Push(
         content_type=request.headers.get("Content-Type", ""),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=read_body(request, MAX_BODY),
+        body=read_body(request, MAX_PUSH_BODY),
     )
 
 
@@ -90,7 +90,7 @@ def _listener(provider: Provider) -> Gateway:
             "credentials again in the admin.",
             provider.slug,
         )
-    return provider.connect(with_keys=provider.has_keys)
+    return provider.gateway_client(with_keys=provider.has_keys)
 
 
 def _provider(slug: str, secret: str) -> Provider | None:

@@ -8,7 +8,7 @@ import requests
 
 from django_smsverify.enums import Reason
 from django_smsverify.gateways.base import PROXY, Gateway, Outcome
-from django_smsverify.gateways.parsing import full_text, json_object, word
+from django_smsverify.gateways.parsing import as_text, full_text, json_object
 from django_smsverify.types import Acceptance, Answer, Credential, Option, OutgoingSMS
 
 
@@ -28,5 +28,5 @@ class AcmeGateway(Gateway):
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         found = json_object(answer)
         if found["ok"]:
-            return dict.fromkeys(sms.recipients, Acceptance(remote_id=word(found["id"])))
+            return dict.fromkeys(sms.recipients, Acceptance(remote_id=as_text(found["id"])))
         raise self.refusal(found["error"], found.get("words"))

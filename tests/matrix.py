@@ -25,7 +25,7 @@ OWN_SERVICES = [
 READ_ALONE = [
     f"tests/test_{name}.py"
     for name in (
-        *("admin", "admin_destinations", "admin_filing", "admin_masking", "admin_sending", "billing", "checks"),
+        *("admin", "admin_destinations", "admin_submissions", "admin_masking", "admin_sending", "billing", "checks"),
         *("commands", "costs", "fields", "linting_stored", "lost_keys", "models", "send_file", "webhooks_command"),
     )
 ]

@@ -67,7 +67,7 @@ class Desk:
 
 def searched(response: Any) -> Any:
     html = response.content.decode()
-    codes = {str(verification.code()) for verification in Verification.objects.all()}
+    codes = {str(verification.derive_code()) for verification in Verification.objects.all()}
     nonces = set(Verification.objects.values_list("nonce", flat=True))
     addresses = Provider.objects.values_list("webhook_secret", "previous_webhook_secret")
     secrets = {secret for pair in addresses for secret in pair if secret}

@@ -51,8 +51,8 @@ class Desk:
         return page
 
     def confirm(self, page: str) -> Any:
-        (sealed,) = re.findall(r'name="mailing" value="([^"]+)"', page)
-        return self.client.post(self.url, {"mailing": sealed})
+        (sealed,) = re.findall(r'name="sealed" value="([^"]+)"', page)
+        return self.client.post(self.url, {"sealed": sealed})
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_file_is_read_and_bad_lines_are_named(desk: Desk) -> None:
 
     page = desk.look(file=SimpleUploadedFile("numbers.csv", content))
     assert "line 4: This is not a phone number." in page
-    assert 'name="mailing"' not in page
+    assert 'name="sealed"' not in page
     page = desk.look(file=SimpleUploadedFile("numbers.csv", content), skip_bad="on")
     assert "line 4: " in page
     desk.confirm(page)
@@ -145,8 +145,8 @@ def test_only_what_was_looked_at_can_be_confirmed(desk: Desk, notice: Template, 
     other.url = reverse("admin:smsverify_template_many", args=[twin.pk])
 
     for url, sealed in ((desk.url, "gAAAAforged"), (other.url, None)):
-        sealed = sealed or re.findall(r'name="mailing" value="([^"]+)"', desk.look(LINES))[0]
-        answer: Any = desk.client.post(url, {"mailing": sealed}, follow=True)
+        sealed = sealed or re.findall(r'name="sealed" value="([^"]+)"', desk.look(LINES))[0]
+        answer: Any = desk.client.post(url, {"sealed": sealed}, follow=True)
         assert "This list is no longer valid: give it again." in answer.content.decode()
     assert not Message.objects.exists()
 

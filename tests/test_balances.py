@@ -27,12 +27,12 @@ from django_smsverify.money import balances
 from django_smsverify.money.balances import PAUSE, check_balances, mail_alarms, note_balance, watch
 from django_smsverify.polling.poll import poll
 from django_smsverify.sending import circuits, resend_code, send_code, send_message
-from django_smsverify.sending.worker import deliver_waiting
+from django_smsverify.sending.worker import send_waiting
 from django_smsverify.signals import balance_low
 
 from .conftest import PHONE, Ear, MakeProvider, Site, add_template, addressee
-from .test_hearing import heard
 from .test_races import at_once
+from .test_storing_reports import heard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -397,7 +397,7 @@ class TestRouting:
         with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
             message = send_code(PHONE, "login").messages.get()
         say(first, 0)
-        assert deliver_waiting([message.pk]) == 1
+        assert send_waiting([message.pk]) == 1
         message.refresh_from_db()
         assert (message.provider.slug, message.status) == ("second" if others else "veesing", "accepted")
 
@@ -491,7 +491,7 @@ class TestPoll:
     def test_asks_nobody_who_told_while_the_run_was_under_way(self, provider: Provider) -> None:
         say(stored(provider), 5)
         assert provider.balance is None, "as this run knows it"
-        assert not balances.take_turn(provider, provider.connect())
+        assert not balances.take_turn(provider, provider.gateway_client())
 
     def test_of_many_runs_one_asks(self, provider: Provider, sandbox: Sandbox) -> None:
         before = asked(sandbox)
@@ -612,7 +612,7 @@ class TestForm:
             "is_active": "on",
             "priority": "1",
             "weight": "1",
-            **{f"option_{option.name}": option.default for option in provider.connect().options},
+            **{f"option_{option.name}": option.default for option in provider.gateway_client().options},
             **fields,
         }
         saved = client.post(f"/admin/smsverify/provider/{provider.pk}/change/", form)

@@ -27,13 +27,13 @@ from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.money.costs import costs, today, total
 from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import give_up_stuck, settle_silent
-from django_smsverify.reports.matching import SILENCE
+from django_smsverify.reports.matching import REPORTS_EXPIRE_AFTER
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.types import Acceptance, DeliveryEvent
 from tests.conftest import record
 
 from .conftest import NOTICE_IDS, PHONE, VENDORS, MakeProvider, Site, add_template
-from .test_hearing import push, report
+from .test_storing_reports import push, report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -145,7 +145,7 @@ def test_what_nobody_reports_on_keeps_its_cost(
     expected = ("0.0450", "0.0450" if gateway == "topthink" else "0.0000", 0)
     assert told() == expected
 
-    age = SILENCE + timedelta(minutes=1)
+    age = REPORTS_EXPIRE_AFTER + timedelta(minutes=1)
     Message.objects.update(created_at=timezone.now() - age, polls=3)
     assert list(settle_silent(10)) == ["settled"]
 

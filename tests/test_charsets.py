@@ -13,12 +13,12 @@ from django.db import connection
 from django.test import Client
 from sandbox.server import Sandbox
 
-from django_smsverify.enums import Filing, ReportSource, ReviewStatus
-from django_smsverify.exceptions import FilingRefused, GatewayRejected
+from django_smsverify.enums import ReportSource, ReviewStatus, Submission
+from django_smsverify.exceptions import GatewayRejected, SubmissionRefused
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply, ReportBatch, Signature, Template, charsets
 from django_smsverify.polling.poll import poll
-from django_smsverify.reports.storing import hear
+from django_smsverify.reports.storing import store_events
 from django_smsverify.reviews import actions
 from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.types import Acceptance, News, ReviewEvent
@@ -27,8 +27,8 @@ from tests.conftest import record
 from . import services
 from .conftest import CODE_TEXT, PHONE, MakeProvider, add_template
 from .test_admin import page
-from .test_hearing import UNDELIVERED, push, report, sending
-from .test_matching import counted
+from .test_matching_reports import counted
+from .test_storing_reports import UNDELIVERED, push, report, sending
 from .test_webhooks import FORM, ihuyi_reply, ihuyi_report, path_of
 
 IS_MYSQL = services.DATABASE.startswith("mysql")
@@ -147,10 +147,15 @@ class TestWithoutEmoji:
     def test_the_reason_of_a_verdict_is_kept(self, vendor: MakeProvider) -> None:
         template = add_template(provider := vendor("ihuyi"), "payment", CODE_TEXT, "2004", status="pending")
         verdict = ReviewEvent(
-            filing=Filing.TEMPLATE, remote_id="2004", status=ReviewStatus.REJECTED, reason=WORDS, text="", name=""
+            submission=Submission.TEMPLATE,
+            remote_id="2004",
+            status=ReviewStatus.REJECTED,
+            reason=WORDS,
+            text="",
+            name="",
         )
 
-        hear(provider, News(events=(verdict,)), ReportSource.PUSH)
+        store_events(provider, News(events=(verdict,)), ReportSource.PUSH)
 
         template.refresh_from_db()
         assert (template.status, template.reason) == ("rejected", KEPT)
@@ -197,10 +202,10 @@ class TestWithoutEmoji:
     ) -> None:
         template = add_template(vendor("topthink"), "payment", CODE_TEXT, "238", status="pending")
         words = "动态码{code}😀"
-        found = ReviewEvent(filing=Filing.TEMPLATE, remote_id="238", status=ReviewStatus.APPROVED, text=words)
+        found = ReviewEvent(submission=Submission.TEMPLATE, remote_id="238", status=ReviewStatus.APPROVED, text=words)
         monkeypatch.setattr(Gateway, "ask_review", lambda *args: found)
 
-        with pytest.raises(FilingRefused, match="cannot be stored"):
+        with pytest.raises(SubmissionRefused, match="cannot be stored"):
             actions.fetch(template)
 
         assert Template.objects.get(pk=template.pk).content == CODE_TEXT

@@ -33,7 +33,7 @@ from django_smsverify.signals import circuit_changed
 from django_smsverify.types import OutgoingSMS
 
 from .conftest import Ear, MakeProvider, add_template
-from .test_hearing import heard
+from .test_storing_reports import heard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,11 +54,11 @@ class MoodyGateway(MemoryGateway):
     mood: ClassVar[GatewayError | None] = None
     calls: ClassVar[int] = 0
 
-    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> dict[str, Outcome]:
         type(self).calls += 1
         if self.mood is not None:
             return dict.fromkeys(sms.recipients, self.mood)
-        return dict(super().deliver(sms))
+        return dict(super().transmit(sms))
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +131,7 @@ def test_a_refusal_of_a_number_is_a_sign_of_health(moody: Provider, healthy: Pro
 
 def test_failures_long_ago_no_longer_count(moody: Provider, healthy: Provider, clock: time_machine.Traveller) -> None:
     fail(times=circuits.FAILURES - 1)
-    clock.shift(circuits.RECENT + 10)
+    clock.shift(circuits.FAILURES_COUNT_FOR + 10)
     fail(times=1)
 
     assert ask()[0][0] == "moody"
@@ -180,7 +180,7 @@ def test_a_try_that_never_ends_makes_room_for_another(
     assert circuits.choose(templates) == templates[0]
     assert circuits.choose(templates) is None
 
-    clock.shift(circuits.PROBE + 1)
+    clock.shift(circuits.TRY_SECONDS + 1)
 
     assert circuits.choose(templates) == templates[0]
 

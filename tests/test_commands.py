@@ -26,7 +26,7 @@ REFUSING = {"GATEWAYS": {"refusing": f"{__name__}.RefusingGateway"}}
 class RefusingGateway(MemoryGateway):
     """Says of every number what its vendors say of a blacklisted one."""
 
-    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         raise GatewayRejected("blacklisted", reason=Reason.RECIPIENT, error_code="12")
 
 

@@ -36,7 +36,7 @@ from django_smsverify.types import Acceptance
 from tests.conftest import record
 
 from .conftest import PHONE, VENDORS, MakeProvider
-from .test_hearing import push, report
+from .test_storing_reports import push, report
 
 pytestmark = pytest.mark.django_db
 

@@ -25,14 +25,14 @@ from django_smsverify.models import Message, Provider, Template, Verification
 from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import FORGOTTEN
 from django_smsverify.sending import circuits, dispatch, resend_code, send_code, send_message, worker
-from django_smsverify.sending.attempt import deliver
-from django_smsverify.sending.worker import deliver_waiting
+from django_smsverify.sending.attempt import send_queued
+from django_smsverify.sending.worker import send_waiting
 from django_smsverify.signals import message_settled
 from django_smsverify.types import OutgoingSMS
 from django_smsverify.verifying import verify_code
 
 from .conftest import PHONE, Ear, MakeProvider, Site, add_template, last_code, refusal
-from .test_hearing import heard
+from .test_storing_reports import heard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,7 +63,7 @@ class Queue:
     def work(self) -> None:
         """A worker that does all tasks."""
         while self.tasks:
-            deliver_waiting(self.tasks.pop(0))
+            send_waiting(self.tasks.pop(0))
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def statuses() -> list[str]:
 
 
 class BuggyGateway(MemoryGateway):
-    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> dict[str, Outcome]:
         raise RuntimeError(f"a bug over {sms.recipients}")
 
 
@@ -124,8 +124,8 @@ class TestWithAQueue:
         def work(_: int) -> None:
             barrier.wait(60)
             try:
-                deliver_waiting(ids)
-                deliver_waiting(ids)
+                send_waiting(ids)
+                send_waiting(ids)
             finally:
                 connection.close()
 
@@ -152,12 +152,12 @@ class TestWithAQueue:
 
     def test_a_notice_to_many_goes_in_bundles(self, queue: Queue, vendor: MakeProvider, sandbox: Sandbox) -> None:
         template = add_template(vendor("topthink"), "notice", NOTICE, "236")
-        numbers = [f"+86139{number:08}" for number in range(dispatch.BUNDLE + 1)]
+        numbers = [f"+86139{number:08}" for number in range(dispatch.MESSAGES_A_TASK + 1)]
 
         messages = send_message(template, {number: {"name": "王"} for number in numbers})
 
         assert {message.status for message in messages} == {"queued"}
-        assert [len(ids) for ids in queue.tasks] == [dispatch.BUNDLE, 1]
+        assert [len(ids) for ids in queue.tasks] == [dispatch.MESSAGES_A_TASK, 1]
         assert Message.objects.exclude(values={}).count() == len(numbers)
         queue.work()
         assert {sms.phone for sms in sandbox.inbox.all()} == {number[3:] for number in numbers}
@@ -209,7 +209,7 @@ class TestWithoutABroker:
         """The broker took the task, and its confirmation was lost."""
 
         def publish(ids: list[str]) -> None:
-            deliver_waiting(ids)
+            send_waiting(ids)
             raise ConnectionError
 
         memory()
@@ -223,7 +223,9 @@ class TestWithoutABroker:
     def test_a_notice_to_many_waits_for_it_once(self, queue: Queue, memory: MakeProvider) -> None:
         template = add_template(memory(), "notice", NOTICE, "")
 
-        messages = send_message(template, {f"+86139{n:08}": {"name": "王"} for n in range(2 * dispatch.BUNDLE)})
+        messages = send_message(
+            template, {f"+86139{n:08}": {"name": "王"} for n in range(2 * dispatch.MESSAGES_A_TASK)}
+        )
 
         assert {message.status for message in messages} == {"not_sent"}
         assert queue.asked == 1
@@ -286,7 +288,7 @@ class TestForgotten:
     def test_is_not_sent_when_the_code_was_used(self, forget: Callable[..., None], memory: MakeProvider) -> None:
         memory()
         verification = send_code(PHONE, "login")
-        verify_code(verification.pk, verification.code())
+        verify_code(verification.pk, verification.derive_code())
         forget()
 
         poll()
@@ -372,9 +374,9 @@ class TestForgotten:
         def fail_for_logins(verification: Verification, message: Message) -> Message:
             if message.purpose == "login":
                 raise RuntimeError(f"a bug with {message.phone}")
-            return deliver(verification, message)
+            return send_queued(verification, message)
 
-        monkeypatch.setattr(worker, "deliver", fail_for_logins)
+        monkeypatch.setattr(worker, "send_queued", fail_for_logins)
         with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
             assert poll() == {"taken up": 2}
 
@@ -514,7 +516,7 @@ class SlowGateway(MemoryGateway):
 
     clock: ClassVar[time_machine.Traveller]
 
-    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> dict[str, Outcome]:
         self.clock.shift(timedelta(seconds=250))
         return dict.fromkeys(sms.recipients, GatewayUnavailable("connection refused"))
 

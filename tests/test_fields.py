@@ -261,7 +261,7 @@ def test_no_repr_shows_a_secret(looked_at: bool, provider: Provider) -> None:
     if looked_at:
         assert row.credentials == CREDENTIALS
 
-    shown = f"{row!r} {row} {Provider.objects.all()!r} {row.connect().account!r} {Provider.objects.values()!r}"
+    shown = f"{row!r} {row} {Provider.objects.all()!r} {row.gateway_client().account!r} {Provider.objects.values()!r}"
 
     assert SECRET not in shown
     assert "api_key" not in shown

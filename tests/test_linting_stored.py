@@ -242,7 +242,7 @@ class TestCommand:
             "  warning finance      »贷款«\\x07{code}。  This sounds like finance, which reviewers and carriers "
             "hold back. Say it otherwise or leave it out.",
             "  hint    origin       Browsers can fill in the code when the text ends with the line "
-            "“@example.com #{code}” (your site's host). The line is part of the text that is filed with the vendor.",
+            "“@example.com #{code}” (your site's host). The line is part of the text that is submitted to the vendor.",
         ]
 
     def test_it_lists_what_is_asked_for(self) -> None:

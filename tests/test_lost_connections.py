@@ -136,15 +136,15 @@ def test_a_commit_that_got_through_is_not_done_twice(
     vendor("topthink", priority=1)
     vendor("ihuyi", priority=2)
     sandbox.misbehave("topthink", Fault.status(401))
-    run = transactions.commit
+    run = transactions.run_committed
 
     def commit_and_lose(model: Any, work: Callable[[], Any]) -> Any:
-        monkeypatch.setattr(attempt, "commit", run)
+        monkeypatch.setattr(attempt, "run_committed", run)
         run(model, work)
         cut()
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(attempt, "commit", commit_and_lose)
+    monkeypatch.setattr(attempt, "run_committed", commit_and_lose)
 
     verification = send_code(PHONE, "login")
 

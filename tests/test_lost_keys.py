@@ -28,13 +28,13 @@ from .test_webhooks import (
     REPORTS,
     Caller,
     decide,
-    filed,
     ihuyi_reply,
     ihuyi_verdict,
     is_due,
     said,
     sent,
     status_of,
+    submitted,
     topthink_report,
     topthink_verdict,
     verdict_on,
@@ -101,7 +101,7 @@ def test_a_key_of_each_vendor_is_long_enough_to_be_seen() -> None:
 def test_a_verdict_that_cannot_be_confirmed_now_is_asked_for_when_the_key_is_back(
     vendor: MakeProvider, caller: Caller, sandbox: Sandbox, log: Ear
 ) -> None:
-    text = filed(provider := vendor("topthink"), "template")
+    text = submitted(provider := vendor("topthink"), "template")
     decide(sandbox, "template", "approved")
     asked = len(sandbox.exchanges)
 

@@ -82,4 +82,4 @@ def test_credentials_are_masked_before_they_are_stored() -> None:
 
 def test_a_derived_code_is_masked() -> None:
     verification = Verification(phone=PHONE, purpose="login", code_length=6)
-    assert repr(verification.code()) == repr(CODE)
+    assert repr(verification.derive_code()) == repr(CODE)

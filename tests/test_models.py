@@ -150,8 +150,8 @@ def test_each_provider_has_a_webhook_secret_of_its_own() -> None:
 
 @pytest.mark.parametrize("gateway", VENDORS)
 def test_a_blank_base_url_means_the_vendors_own(gateway: str) -> None:
-    own = provider_with(gateway=gateway).connect().account.base_url
-    other = provider_with(gateway=gateway, base_url="https://x.example").connect().account.base_url
+    own = provider_with(gateway=gateway).gateway_client().account.base_url
+    other = provider_with(gateway=gateway, base_url="https://x.example").gateway_client().account.base_url
 
     assert own == gateway_class(gateway).base_url != ""
     assert other == "https://x.example"
@@ -311,7 +311,7 @@ def test_no_row_shows_a_full_number_or_a_code(memory: MakeProvider) -> None:
         shown = f"{row} {row!r} {type(row).objects.all()!r}"
         assert "138****8000" in shown
         assert PHONE[3:] not in shown
-        assert str(verification.code()) not in shown
+        assert str(verification.derive_code()) not in shown
         assert verification.nonce not in shown
 
 
@@ -333,28 +333,28 @@ def test_rows_say_what_they_are(memory: MakeProvider) -> None:
 
 def test_a_code_is_the_verifications_own(memory: MakeProvider) -> None:
     _, verification, *_ = rows_of(memory())
-    own = verification.code()
+    own = verification.derive_code()
 
     assert len(own) == 6
-    assert Verification.objects.get().code() == own
+    assert Verification.objects.get().derive_code() == own
     for name, value in {"pk": UUID(int=2), "nonce": "0" * 32, "phone": "+8613900139000", "purpose": "payment"}.items():
         other = Verification.objects.get()
         setattr(other, name, value)
-        assert other.code() != own
+        assert other.derive_code() != own
 
 
 def test_a_code_is_gone_with_its_key(memory: MakeProvider) -> None:
     _, verification, *_ = rows_of(memory())
 
     with override_settings(SECRET_KEY="all new"), pytest.raises(LookupError, match="SECRET_KEY_FALLBACKS"):
-        verification.code()
+        verification.derive_code()
 
 
 def test_no_column_of_a_verification_holds_its_code(memory: MakeProvider) -> None:
     _, verification, *_ = rows_of(memory())
     columns = [str(value) for value in Verification.objects.values_list().get()]
 
-    assert not any(verification.code() in column for column in columns if "-" not in column)
+    assert not any(verification.derive_code() in column for column in columns if "-" not in column)
 
 
 @pytest.mark.parametrize(("seconds", "left"), [(300, 300), (0.1, 1), (0, 0), (-5, 0)])
@@ -445,6 +445,6 @@ def test_a_site_may_allow_not_even_loopback() -> None:
 
 def test_a_gateway_is_told_of_the_network_what_the_settings_say() -> None:
     with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": False, "CA_BUNDLE": "/etc/ssl/company.pem"}):
-        account = provider_with().connect().account
+        account = provider_with().gateway_client().account
 
     assert (account.private_hosts, account.ca_bundle) == (False, "/etc/ssl/company.pem")

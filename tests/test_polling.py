@@ -30,14 +30,14 @@ from django_smsverify.models import DeliveryReport, Message, Provider, ReportBat
 from django_smsverify.polling import poll as polling
 from django_smsverify.polling import recovery
 from django_smsverify.polling.poll import poll
-from django_smsverify.reports.matching import SILENCE
+from django_smsverify.reports.matching import REPORTS_EXPIRE_AFTER
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.signals import delivery_reported, message_settled, review_changed
 from django_smsverify.types import Acceptance, Answer
 from tests.conftest import record
 
 from .conftest import NOTICE_IDS, PHONE, Ear, MakeProvider, add_template
-from .test_hearing import heard, sending
+from .test_storing_reports import heard, sending
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -354,7 +354,7 @@ class TestFetchedReports:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
-            patched.setattr(polling, "hear", die)
+            patched.setattr(polling, "store_events", die)
             poll()
         assert statuses() == {"accepted": 5}
         assert ReportBatch.objects.count() == 1
@@ -387,7 +387,7 @@ class TestFetchedReports:
         monkeypatch.setattr(APISpaceGateway, "pull_reports", lambda gateway: answer)
         clock.shift(timedelta(hours=1))
 
-        assert poll() == {"fetched": polling.PATIENCE, "nothing new": 1}
+        assert poll() == {"fetched": polling.MAX_VENDOR_FAILURES, "nothing new": 1}
         assert statuses() == {"delivered": 1}
 
     @pytest.mark.parametrize("body", ["<html>", "", "[]", '{"code": "0", "data": 7}'])
@@ -462,7 +462,7 @@ class TestEndings:
         Provider.objects.update(base_url="http://127.0.0.1:9")
         clock.shift(timedelta(hours=80))
 
-        for _run in range(polling.PATIENCE):
+        for _run in range(polling.MAX_VENDOR_FAILURES):
             poll()
             clock.shift(timedelta(hours=7))
 
@@ -473,7 +473,7 @@ class TestEndings:
     ) -> None:
         provider = memory()
         dead, alive = (sending(provider, values={"name": "王"}, claimed_at=NOW) for _ in range(2))
-        Message.objects.filter(pk=dead.pk).update(claimed_at=NOW - recovery.STUCK - timedelta(seconds=1))
+        Message.objects.filter(pk=dead.pk).update(claimed_at=NOW - recovery.STUCK_AFTER - timedelta(seconds=1))
 
         assert poll() == {"stuck": 1}
 
@@ -487,7 +487,7 @@ class TestEndings:
         self, memory: MakeProvider, clock: time_machine.Traveller, status: MessageStatus
     ) -> None:
         message = sending(memory(), status=status)
-        clock.shift(SILENCE)
+        clock.shift(REPORTS_EXPIRE_AFTER)
         assert poll() == {}
         clock.shift(timedelta(seconds=1))
 
@@ -507,7 +507,7 @@ class TestEndings:
         DeliveryReport.objects.create(remote_id="unknown", fingerprint="2", **fields)
 
         with heard(delivery_reported, "report") as reported:
-            assert poll() == {"adopted": 1}
+            assert poll() == {"matched": 1}
 
         message.refresh_from_db()
         assert (message.status, reported) == (MessageStatus.DELIVERED, [report])

@@ -128,7 +128,7 @@ def test_the_endpoints_table_names_every_refusal() -> None:
         "proof_rejected",
         "invalid_callback",
         "too_early",
-        "filing_refused",
+        "submission_refused",
     }
     for code in ours | {"method_not_allowed", "unsupported_media_type"}:
         assert f"``{code}``" in table, code
@@ -163,7 +163,7 @@ def test_the_table_of_what_a_gateway_can_do_names_what_there_is() -> None:
     table = section("Adding a gateway")
     words = re.findall(r"^``([a-z_]+)``  ", table, re.MULTILINE)
     methods = re.findall(r"``((?:build|parse)_[a-z]+)``", table)
-    can = {name for name, kind in Dialect.__annotations__.items() if "ClassVar[bool]" in kind or "Filing" in kind}
+    can = {name for name, kind in Dialect.__annotations__.items() if "ClassVar[bool]" in kind or "Submission" in kind}
     assert set(words) == can - {"same_text", "local"}
     every = {name for name in vars(Dialect) if name.startswith(("build_", "parse_"))}
     assert set(methods) == every - {"build_send", "parse_send"}
@@ -217,7 +217,7 @@ def test_the_filing_of_the_readme_is_done(vendor: MakeProvider, sandbox: Sandbox
             sandbox.judge("topthink", "sign", signature.remote_id, False, "缺公章")
 
     assert (signature.status, signature.remote_id) == ("draft", "")
-    assert sandbox.filed("topthink", "template")[-1][2] == IN_REVIEW
+    assert sandbox.submitted("topthink", "template")[-1][2] == IN_REVIEW
 
 
 def test_the_test_class_of_the_readme_is_a_contract(monkeypatch: pytest.MonkeyPatch) -> None:

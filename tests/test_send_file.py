@@ -219,7 +219,7 @@ def test_a_mended_list_is_not_taken_for_a_new_mailing(desk: Desk, notice: Templa
     batch = str(Message.objects.values_list("batch", flat=True)[0])
 
     desk.send(LINES + "13800138003,陈\n", notice)
-    assert f"2 of these numbers got this template within a day, in another mailing: {batch} (2)" in desk.error
+    assert f"2 of these numbers got this template within a day, in another batch: {batch} (2)" in desk.error
     assert len(texts()) == 2
 
     desk.send(LINES + "13800138003,陈\n", notice, batch=batch)
@@ -291,10 +291,10 @@ def test_a_file_or_a_provider_that_is_not_there_is_said(desk: Desk, notice: Temp
 class InterruptedGateway(MemoryGateway):
     """The operator presses Ctrl-C during the first call."""
 
-    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         if not self.outbox:
             os.kill(os.getpid(), signal.SIGINT)
-        return super().deliver(sms)
+        return super().transmit(sms)
 
 
 @override_settings(SMSVERIFY={"GATEWAYS": {"interrupted": f"{__name__}.InterruptedGateway"}})

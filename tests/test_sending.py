@@ -37,7 +37,7 @@ from django_smsverify.messages import claim
 from django_smsverify.models import Message, Provider, Template, Verification
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.sending.routing import routes, shuffled
-from django_smsverify.sending.vendor_call import hand_over
+from django_smsverify.sending.vendor_call import send_to_vendor
 from django_smsverify.types import Acceptance, Answer, OutgoingSMS
 from django_smsverify.verifying import verify_code
 from tests.conftest import record
@@ -52,14 +52,14 @@ class WitnessGateway(MemoryGateway):
 
     seen: list[tuple[str, int]] = []
 
-    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> dict[str, Outcome]:
         assert not connection.in_atomic_block
         self.seen.extend(Message.objects.values_list("status", "segments"))
-        return dict(super().deliver(sms))
+        return dict(super().transmit(sms))
 
 
 class BrokenGateway(MemoryGateway):
-    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> dict[str, Outcome]:
         raise RuntimeError("a bug in a gateway")
 
 
@@ -264,7 +264,7 @@ def test_an_sms_of_another_request_meanwhile_ends_the_failover(
 class SlowRefusal(MemoryGateway):
     """Refuses after the pause is over and another request has sent."""
 
-    def deliver(self, sms: OutgoingSMS) -> dict[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> dict[str, Outcome]:
         Message.objects.update(created_at=timezone.now() - timedelta(seconds=60))
         send_code(PHONE, "payment")
         raise GatewayUnavailable("slow DNS")
@@ -414,7 +414,7 @@ def test_a_message_is_handed_over_once(memory: MakeProvider) -> None:
     message = verification.messages.get()
 
     assert not claim(message)
-    assert hand_over([message], {PHONE: {"code": "000000", "minutes": "5"}}) == []
+    assert send_to_vendor([message], {PHONE: {"code": "000000", "minutes": "5"}}) == []
 
     assert len(MemoryGateway.outbox) == 1
 

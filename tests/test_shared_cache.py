@@ -25,7 +25,7 @@ from django_smsverify.signals import circuit_changed
 
 from .caches import HangingCache
 from .conftest import PHONE, MakeProvider, Site, refusal
-from .test_hearing import heard
+from .test_storing_reports import heard
 
 SHORT = 0.5
 QUICK = SHORT + 3
@@ -248,13 +248,13 @@ class TestRequests:
         self, hanging: type[HangingCache], memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         memory()
-        deliver = MemoryGateway.deliver
+        transmit = MemoryGateway.transmit
 
         def then_silence(*args: Any) -> Any:
             hanging.answers.clear()
-            return deliver(*args)
+            return transmit(*args)
 
-        monkeypatch.setattr(MemoryGateway, "deliver", then_silence)
+        monkeypatch.setattr(MemoryGateway, "transmit", then_silence)
         started = time.monotonic()
 
         verification = send_code(PHONE, "login")

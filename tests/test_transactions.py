@@ -10,7 +10,7 @@ from django.db import OperationalError, transaction
 from django_smsverify import transactions
 from django_smsverify.exceptions import InsideTransaction
 from django_smsverify.models import Recipient
-from django_smsverify.transactions import commit, unclashed
+from django_smsverify.transactions import retry_on_conflict, run_committed
 
 from .conftest import PHONE
 
@@ -58,7 +58,7 @@ def clashing(error: OperationalError, times: int) -> Callable[[], int]:
 
 @pytest.mark.parametrize("error", CLASHES, ids=repr)
 def test_a_clash_is_tried_again_from_the_beginning(error: OperationalError) -> None:
-    assert commit(Recipient, clashing(error, times=3)) == 4
+    assert run_committed(Recipient, clashing(error, times=3)) == 4
 
     assert Recipient.objects.count() == 1
 
@@ -68,7 +68,7 @@ def test_another_failure_is_told_at_once(error: OperationalError) -> None:
     work = clashing(error, times=1)
 
     with pytest.raises(OperationalError):
-        commit(Recipient, work)
+        run_committed(Recipient, work)
 
     assert Recipient.objects.count() == 0
     assert work() == 2
@@ -78,7 +78,7 @@ def test_a_clash_without_end_is_told_in_the_end() -> None:
     work = clashing(CLASHES[0], times=transactions.ATTEMPTS)
 
     with pytest.raises(OperationalError):
-        commit(Recipient, work)
+        run_committed(Recipient, work)
 
     assert work() == transactions.ATTEMPTS + 1
 
@@ -87,11 +87,11 @@ def test_a_part_of_a_transaction_is_not_tried_again_without_the_rest() -> None:
     work = clashing(CLASHES[0], times=1)
 
     with pytest.raises(OperationalError), transaction.atomic():
-        unclashed(work, "default")
+        retry_on_conflict(work, "default")
 
     assert work() == 2
 
 
 def test_a_callers_transaction_is_refused() -> None:
     with transaction.atomic(), pytest.raises(InsideTransaction):
-        commit(Recipient, lambda: None)
+        run_committed(Recipient, lambda: None)

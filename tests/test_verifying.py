@@ -34,12 +34,12 @@ def verified(memory: MakeProvider) -> Verification:
 def heard() -> Iterator[list[Verification]]:
     verifications: list[Verification] = []
 
-    def hear(sender: object, verification: Verification, **kwargs: Any) -> None:
+    def store_events(sender: object, verification: Verification, **kwargs: Any) -> None:
         verifications.append(verification)
 
-    phone_verified.connect(hear)
+    phone_verified.connect(store_events)
     yield verifications
-    phone_verified.disconnect(hear)
+    phone_verified.disconnect(store_events)
 
 
 def test_a_proof_is_redeemed_once(verified: Verification) -> None:

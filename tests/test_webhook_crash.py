@@ -29,7 +29,7 @@ SECRET = "A-SECRET-of-this-test-alone"
 DEATHS = (
     "before the row",
     "before the commit",
-    "before the adoption",
+    "before the match",
     "before the status",
     "before the link",
     "before the answer",
@@ -70,7 +70,7 @@ def arm():
             pre_save.connect(die, sender=model)
         if death == "before the commit":
             post_save.connect(die, sender=model)
-    if death == "before the adoption":
+    if death == "before the match":
         storing.match_reports = die
     if death == "before the status":
         matching._settle = die
@@ -184,11 +184,11 @@ def test_a_report_that_was_not_acknowledged_is_pushed_again_and_heals(death: str
     assert_healed()
 
 
-@pytest.mark.parametrize("death", ["before the adoption", "before the status", "before the link"])
+@pytest.mark.parametrize("death", ["before the match", "before the status", "before the link"])
 def test_a_report_that_was_stored_heals_without_another_push(death: str, errors: Path) -> None:
     push_and_see_it_die(errors, death, ihuyi_report())
 
-    assert poll(errors) == "adopted 1"
+    assert poll(errors) == "matched 1"
 
     assert_healed()
     assert poll(errors) == "nothing to ask"

@@ -30,7 +30,7 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify import signals
-from django_smsverify.enums import Filing, MessageStatus, ReportSource, ReviewStatus
+from django_smsverify.enums import MessageStatus, ReportSource, ReviewStatus, Submission
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply, Signature, Template
 from django_smsverify.models.querysets import RowQuerySet
 from django_smsverify.polling.poll import poll
@@ -107,8 +107,8 @@ def topthink_report(**changes: Any) -> bytes:
 
 
 def topthink_verdict(kind: str, status: int = 1, **changes: Any) -> bytes:
-    filed = {"id": FILED[kind][1], "user_id": "1", "name": "顶想云", "status": status, "error": None, **changes}
-    return json.dumps({"action": kind, "sign": filed}).encode()
+    submitted = {"id": FILED[kind][1], "user_id": "1", "name": "顶想云", "status": status, "error": None, **changes}
+    return json.dumps({"action": kind, "sign": submitted}).encode()
 
 
 REPORTS: dict[str, Callable[..., bytes]] = {
@@ -185,7 +185,7 @@ def sent(provider: Provider, remote_id: str = "", **fields: Any) -> Message:
     return Message.objects.create(provider=provider, template=template, remote_id=remote_id, **fields)
 
 
-def filed(provider: Provider, kind: str, status: str = "pending", reason: str = "") -> Signature | Template:
+def submitted(provider: Provider, kind: str, status: str = "pending", reason: str = "") -> Signature | Template:
     """What is in review at the vendor, and what we know of it."""
     model, remote_id = FILED[kind]
     if model is Template:
@@ -621,7 +621,7 @@ WHY = {"pending": "", "approved": "", "rejected": "请提供网址或公众号"}
 def test_of_a_verdict_only_the_vendors_answer_is_believed(
     pushed: int, truth: str, kind: str, vendor: MakeProvider, caller: Caller, office: Sandbox, ears: Told
 ) -> None:
-    text = filed(provider := vendor("topthink"), kind)
+    text = submitted(provider := vendor("topthink"), kind)
     decide(office, kind, truth)
 
     caller.taken(provider, *[topthink_verdict(kind, pushed, error="forged")] * 2)
@@ -634,7 +634,7 @@ def test_of_a_verdict_only_the_vendors_answer_is_believed(
 def test_a_forged_approval_does_not_revive_what_was_rejected(
     kind: str, vendor: MakeProvider, caller: Caller, office: Sandbox, ears: Told
 ) -> None:
-    text = filed(provider := vendor("topthink"), kind, "rejected", WHY["rejected"])
+    text = submitted(provider := vendor("topthink"), kind, "rejected", WHY["rejected"])
     decide(office, kind, "rejected")
 
     caller.taken(provider, topthink_verdict(kind, 1))
@@ -663,7 +663,7 @@ FAULTS = {"500": Fault.status(500), "403": Fault.status(403), "garbage": Fault.g
 def test_a_vendor_that_cannot_be_asked_now_is_asked_later(
     before: str, fault: str, vendor: MakeProvider, caller: Caller, office: Sandbox, ears: Told
 ) -> None:
-    text = filed(provider := vendor("topthink"), "template", before)
+    text = submitted(provider := vendor("topthink"), "template", before)
     decide(office, "template", "rejected")
     office.misbehave("topthink", FAULTS[fault])
 
@@ -681,7 +681,7 @@ def test_a_vendor_that_cannot_be_asked_now_is_asked_later(
 
 
 def test_a_verdict_is_asked_for_once(vendor: MakeProvider, caller: Caller, office: Sandbox) -> None:
-    text = filed(provider := vendor("topthink"), "template")
+    text = submitted(provider := vendor("topthink"), "template")
     decide(office, "template", "approved")
     asked = len(office.exchanges)
 
@@ -693,14 +693,16 @@ def test_a_verdict_is_asked_for_once(vendor: MakeProvider, caller: Caller, offic
 
 
 def test_verdicts_on_one_text_that_come_together_are_asked_for_once(vendor: MakeProvider, office: Sandbox) -> None:
-    text = filed(provider := vendor("topthink"), "template")
+    text = submitted(provider := vendor("topthink"), "template")
     verdicts = [
-        ReviewEvent(filing=Filing.TEMPLATE, remote_id=text.remote_id, status=status, reason="", text="", name="")
+        ReviewEvent(
+            submission=Submission.TEMPLATE, remote_id=text.remote_id, status=status, reason="", text="", name=""
+        )
         for status in (ReviewStatus.REJECTED, ReviewStatus.APPROVED, ReviewStatus.REJECTED)
     ]
     asked = len(office.exchanges)
 
-    storing.hear(provider, News(events=tuple(verdicts)), ReportSource.PUSH)
+    storing.store_events(provider, News(events=tuple(verdicts)), ReportSource.PUSH)
 
     assert len(office.exchanges) == asked + 1
 
@@ -711,7 +713,7 @@ def test_a_verdict_on_what_is_not_ours_changes_nothing(
 ) -> None:
     provider, other = vendor("topthink"), vendor("topthink", slug="other")
     for each in FILED:
-        filed(other, each)
+        submitted(other, each)
         decide(office, each, "approved")
     before, asked = everything(), len(office.exchanges)
 
@@ -725,7 +727,7 @@ def test_a_verdict_on_what_is_not_ours_changes_nothing(
 def test_a_verdict_on_a_signature_is_not_one_on_the_template_with_its_id(
     vendor: MakeProvider, caller: Caller, office: Sandbox
 ) -> None:
-    signature = filed(provider := vendor("topthink"), "sign")
+    signature = submitted(provider := vendor("topthink"), "sign")
     template = add_template(provider, "payment", CODE_TEXT, "79", status="pending")
     decide(office, "sign", "approved")
 

@@ -1,4 +1,4 @@
-"""The messages of one mailing in the admin."""
+"""The messages of one batch in the admin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_smsverify.models import Message
 
 
 class BatchFilter(admin.SimpleListFilter):
-    """One mailing, where a link leads to it: there may be any number of them."""
+    """One batch, where a link leads to it: there may be any number of them."""
 
     title = _("batch")
     parameter_name = "batch"
@@ -28,7 +28,7 @@ class BatchFilter(admin.SimpleListFilter):
 
 
 def counted(batch: str) -> str:
-    """How a mailing stands."""
+    """How a batch stands."""
     messages = Message.objects.filter(batch=batch).order_by()
     counts = dict(messages.values_list("status").annotate(Count("pk")))
     return ", ".join(f"{status.label} {counts[status]}" for status in MessageStatus if status in counts)

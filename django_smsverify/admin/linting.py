@@ -51,13 +51,13 @@ class LintedAdmin(admin.ModelAdmin):
         return fields if obj is None else [*fields, "lint"]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        # Not what the operator left alone: the row may have been filed, or judged, since it was loaded.
+        # Not what the operator left alone: the row may have been submitted, or judged, since it was loaded.
         obj.save(update_fields=form.changed_data if change else None)
         if not change or WEIGH & set(form.changed_data):
             approved = obj.status == ReviewStatus.APPROVED
             for finding in obj.lint():
                 if approved and finding.level is Level.HINT:
-                    continue  # what is filed is not written anew for a hint
+                    continue  # what is submitted is not written anew for a hint
                 said = shown(getattr(obj, TEXT[type(obj)]), finding)
                 if finding.level is Level.ERROR:
                     said = format_html("{} {}", gettext("Saved, because the vendor has approved it; yet:"), said)

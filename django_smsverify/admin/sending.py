@@ -46,7 +46,7 @@ class ListForm(forms.Form):
     )
     lines = forms.CharField(label=_("or lines"), required=False, widget=forms.Textarea(attrs={"rows": 10}))
     skip_bad = forms.BooleanField(label=_("Leave out lines that cannot be sent to"), required=False)
-    again = forms.BooleanField(label=_("A new mailing, also to those who got the same before"), required=False)
+    again = forms.BooleanField(label=_("A new batch, also to those who got the same before"), required=False)
 
     def __init__(self, template: Template, *args: Any) -> None:
         super().__init__(*args)
@@ -98,7 +98,7 @@ class SendsToMany(admin.ModelAdmin):
             why = gettext("%s has a code, or it, its signature or its provider is not approved and active.") % template
             self.message_user(request, why, messages.ERROR)
             return HttpResponseRedirect(self._url("smsverify_template_changelist"))
-        if request.POST.get("mailing"):
+        if request.POST.get("sealed"):
             return self._queue(request, template)
         form = ListForm(template, request.POST or None, request.FILES or None)
         shown = _preview(template, form) if form.is_valid() else {}
@@ -119,7 +119,7 @@ class SendsToMany(admin.ModelAdmin):
     def _queue(self, request: HttpRequest, template: Template) -> HttpResponse:
         """However often it is called for one preview, each number gets one message."""
         try:
-            batch, numbers = _opened(request.POST["mailing"], template)
+            batch, numbers = _opened(request.POST["sealed"], template)
             queue_up(template, numbers, batch)
         except (ValueError, SMSVerifyError, ImproperlyConfigured) as error:
             self.message_user(request, str(error), messages.ERROR)
@@ -141,7 +141,7 @@ def _preview(template: Template, form: ListForm) -> dict[str, Any]:
         "batch": batch,
         "expected": expected,
         "lately": expected.lately.most_common(5),
-        "mailing": _sealed(template, numbers, batch) if numbers else "",
+        "sealed": _sealed(template, numbers, batch) if numbers else "",
     }
 
 

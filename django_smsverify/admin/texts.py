@@ -10,14 +10,14 @@ from django.http import HttpRequest
 from django_smsverify.models import Signature, Template
 
 from .deleting import KeptByRecords
-from .filing import FiledAdmin
-from .filing_forms import AdoptTemplateForm, SignatureField
 from .masking import masked_column
 from .sending import SendsToMany
+from .submission import SubmissionAdmin
+from .submission_forms import ImportTemplateForm, SignatureField
 
 
 @admin.register(Signature)
-class SignatureAdmin(FiledAdmin):
+class SignatureAdmin(SubmissionAdmin):
     list_display = ("__str__", "provider", "remote_id", "status", masked_column(Signature, "reason"))
     list_filter = ("provider", "status")
     list_select_related = ("provider",)
@@ -25,9 +25,9 @@ class SignatureAdmin(FiledAdmin):
 
 
 @admin.register(Template)
-class TemplateAdmin(SendsToMany, FiledAdmin, KeptByRecords):
-    adopt_form = AdoptTemplateForm
-    actions = (*FiledAdmin.actions, "send_to_many")
+class TemplateAdmin(SendsToMany, SubmissionAdmin, KeptByRecords):
+    import_form = ImportTemplateForm
+    actions = (*SubmissionAdmin.actions, "send_to_many")
     kept_by = ("messages",)
     list_display = (
         "name",

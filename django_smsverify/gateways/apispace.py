@@ -29,7 +29,7 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .parsing import china_time, e164, each, json_object, kept, ordered_values, stated, word
+from .parsing import as_text, china_time, e164, json_object, ordered_values, parse_rows, payload_without, required_code
 
 REPORTS = 50
 """Delivery reports in one answer; a few hundred bytes each, well below the longest answer that is read."""
@@ -97,7 +97,7 @@ class APISpaceGateway(Gateway):
         data = found.get("data")
         inner: JSONObject = data if isinstance(data, dict) else {}
         remote_id = _first(found, inner, "msgId", "msgid")
-        codes = [stated(level["code"]) for level in (found, inner) if "code" in level]
+        codes = [required_code(level["code"]) for level in (found, inner) if "code" in level]
         failed = [code for code in codes if code not in self._success()]
         if not codes or (failed and remote_id):
             raise GatewayUncertain(
@@ -115,21 +115,21 @@ class APISpaceGateway(Gateway):
 
     def parse_reports(self, answer: Answer) -> News:
         found = json_object(answer)
-        code = stated(found["code"])
+        code = required_code(found["code"])
         # Which codes mean success is not documented: reports that came are read whatever the code is.
         if not found.get("data") and code not in self._success() | {"000"}:
             raise self.refusal(code, _first(found, {}, "errorMsg", "msg", "message", "desc"))
         rows = found["data"] or []
         if not isinstance(rows, list):
             raise TypeError("data is no list")
-        return each(rows, _report)
+        return parse_rows(rows, _report)
 
     def _success(self) -> set[str]:
-        return {word(code) for code in self.option("success_codes").split(",")}
+        return {as_text(code) for code in self.option("success_codes").split(",")}
 
     def _counted(self, found: Mapping[str, Any], remote_id: str, code: str) -> Outcome:
         """A success whose counters speak of failures: of all numbers, or of some that it does not name."""
-        refused, taken = word(found.get("failNum")), word(found.get("successNum"))
+        refused, taken = as_text(found.get("failNum")), as_text(found.get("successNum"))
         if refused in {"", "0"}:
             return Acceptance(remote_id=remote_id)
         if taken in {"", "0"}:
@@ -138,18 +138,18 @@ class APISpaceGateway(Gateway):
 
 
 def _report(row: JSONObject) -> DeliveryEvent:
-    status = stated(row["status"])
+    status = required_code(row["status"])
     return DeliveryEvent(
-        remote_id=word(row["msgId"]),
+        remote_id=as_text(row["msgId"]),
         phone=e164(row["mobile"]),
         outcome=DeliveryOutcome.DELIVERED if status == "DELIVRD" else DeliveryOutcome.UNDELIVERED,
         code=status,
-        detail=word(row.get("statusDesc")),
+        detail=as_text(row.get("statusDesc")),
         occurred_at=china_time(row.get("reportTime")),
-        payload=kept(row, "content", "msg", "params"),
+        payload=payload_without(row, "content", "msg", "params"),
     )
 
 
 def _first(found: JSONObject, inner: JSONObject, *names: str) -> str:
     """The first of these fields that says something, each in the envelope and then inside it."""
-    return next((word(level[n]) for n in names for level in (found, inner) if word(level.get(n))), "")
+    return next((as_text(level[n]) for n in names for level in (found, inner) if as_text(level.get(n))), "")

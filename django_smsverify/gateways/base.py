@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import requests
 
-from django_smsverify.enums import Filing, Reason
+from django_smsverify.enums import Reason, Submission
 from django_smsverify.exceptions import (
     GatewayError,
     GatewayRejected,
@@ -38,7 +38,7 @@ from .dialect import PACE as PACE
 from .dialect import PROXY as PROXY
 from .dialect import Dialect
 from .dialect import Outcome as Outcome
-from .parsing import SHAPE_ERRORS, amount, amount_if_any, excerpt, ordered_values, word
+from .parsing import SHAPE_ERRORS, amount, amount_if_any, as_text, excerpt, ordered_values
 from .redaction import (
     LONGEST_DETAIL,
     LONGEST_WORD,
@@ -61,7 +61,7 @@ HTTP_REASONS = {401: Reason.ACCOUNT, 402: Reason.ACCOUNT, 403: Reason.ACCOUNT, 4
 class Gateway(Dialect):
     """A dialect that is spoken: how a call goes, whoever the vendor is."""
 
-    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         """One call to the vendor; overridden by a gateway that speaks no HTTP.
 
         What it raises and is no GatewayError leaves the outcome uncertain.
@@ -89,10 +89,10 @@ class Gateway(Dialect):
         return PerNumber((phone, freed[id(found[phone])]) for phone in sms.recipients)
 
     def _delivered(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
-        """What became of each number; a bug in `deliver` leaves that uncertain, as the SMS may have left."""
+        """What became of each number; a bug in `transmit` leaves that uncertain, as the SMS may have left."""
         failure = GatewayUncertain("the gateway failed while it was sending: see the log", error_code="bug")
         try:
-            return self._guarded(lambda: PerNumber(self.deliver(sms)), "fails while it is sending", failure)
+            return self._guarded(lambda: PerNumber(self.transmit(sms)), "fails while it is sending", failure)
         except GatewayError as error:
             return PerNumber(dict.fromkeys(sms.recipients, error))
 
@@ -147,16 +147,16 @@ class Gateway(Dialect):
         """What pulled reports say; raises a GatewayError when they are none."""
         return self._read(lambda: self._cleaned(self._parsed(lambda: self.parse_reports(answer), answer)))
 
-    def ask_review(self, filing: Filing, remote_id: str) -> ReviewEvent:
+    def ask_review(self, submission: Submission, remote_id: str) -> ReviewEvent:
         """How a review stands; raises a GatewayError."""
 
         def read(answer: Answer) -> ReviewEvent:
-            event = self.parse_review(answer, filing, remote_id)
-            if (event.filing, event.remote_id) != (filing, remote_id):
+            event = self.parse_review(answer, submission, remote_id)
+            if (event.submission, event.remote_id) != (submission, remote_id):
                 raise GatewayUncertain("the answer is about another text")
             return clean_review(event, self._keys())
 
-        return self._asked(lambda: self.build_review(filing, remote_id), read)
+        return self._asked(lambda: self.build_review(submission, remote_id), read)
 
     def submit(self, draft: Draft) -> str:
         """Files it and returns the vendor's id for it; raises a GatewayError."""
@@ -173,11 +173,11 @@ class Gateway(Dialect):
         """Files it again as it is now; raises a GatewayError."""
         self._asked(lambda: self.build_resubmit(draft), lambda answer: self.parse_resubmit(answer, draft))
 
-    def delete(self, filing: Filing, remote_id: str) -> None:
+    def delete(self, submission: Submission, remote_id: str) -> None:
         """Deletes it at the vendor; raises a GatewayError."""
         self._asked(
-            lambda: self.build_delete(filing, remote_id),
-            lambda answer: self.parse_delete(answer, filing, remote_id),
+            lambda: self.build_delete(submission, remote_id),
+            lambda answer: self.parse_delete(answer, submission, remote_id),
         )
 
     def ask_balance(self) -> Decimal:
@@ -252,7 +252,7 @@ class Gateway(Dialect):
 
     def _told(self, outcome: Outcome, sms: OutgoingSMS) -> Outcome:
         """The outcome with the vendor's words freed of numbers, values and keys, which vendors like to repeat."""
-        remote_id = storable(word(outcome.remote_id), LONGEST_WORD)
+        remote_id = storable(as_text(outcome.remote_id), LONGEST_WORD)
         if isinstance(outcome, Acceptance):
             return replace(outcome, remote_id=remote_id, balance=amount_if_any(outcome.balance))
         secrets = [secret for secret in self._secrets(sms) if len(secret) > 1]
@@ -260,7 +260,7 @@ class Gateway(Dialect):
         outcome.detail = storable(scrub(str(outcome.detail), secrets), LONGEST_DETAIL)
         outcome.args = (outcome.detail,)
         # Codes are short, and so are some values: "10" is a reason more often than it is ten minutes.
-        code = scrub(word(outcome.error_code), [secret for secret in secrets if len(secret) > 3])
+        code = scrub(as_text(outcome.error_code), [secret for secret in secrets if len(secret) > 3])
         outcome.error_code = storable(code, LONGEST_WORD)
         outcome.remote_id = remote_id
         if isinstance(outcome, GatewayRejected) and outcome.reason not in Reason.values:

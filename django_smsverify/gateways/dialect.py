@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import requests
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify.enums import Billing, Filing, Reason
+from django_smsverify.enums import Billing, Reason, Submission
 from django_smsverify.exceptions import GatewayError, GatewayRejected, InvalidCallback
 from django_smsverify.linting import TextRules
 from django_smsverify.masked import Secret
@@ -27,7 +27,7 @@ from django_smsverify.types import (
     ReviewEvent,
 )
 
-from .parsing import word
+from .parsing import as_text
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -80,13 +80,13 @@ class Dialect:
     """Whether the vendor can be asked what became of one message: `build_status`, `parse_status`."""
     hands_out_reports: ClassVar[bool] = False
     """Whether the vendor hands out its delivery reports, each once: `build_reports`, `parse_reports`."""
-    answers_review: ClassVar[frozenset[Filing]] = frozenset()
+    answers_review: ClassVar[frozenset[Submission]] = frozenset()
     """Of what the vendor can be asked how its review stands: `build_review`, `parse_review`."""
-    submits: ClassVar[frozenset[Filing]] = frozenset()
-    """What can be filed with the vendor for review: `build_submit`, `parse_submit`."""
-    resubmits: ClassVar[frozenset[Filing]] = frozenset()
-    """What can be changed there and filed again once it was rejected: `build_resubmit`, `parse_resubmit`."""
-    deletes: ClassVar[frozenset[Filing]] = frozenset()
+    submits: ClassVar[frozenset[Submission]] = frozenset()
+    """What can be submitted to the vendor for review: `build_submit`, `parse_submit`."""
+    resubmits: ClassVar[frozenset[Submission]] = frozenset()
+    """What can be changed there and submitted again once it was rejected: `build_resubmit`, `parse_resubmit`."""
+    deletes: ClassVar[frozenset[Submission]] = frozenset()
     """What can be deleted there: `build_delete`, `parse_delete`."""
     text_rules: ClassVar[TextRules] = TextRules()
     """What the vendor takes in sender names, texts and values; known before it is asked."""
@@ -120,9 +120,9 @@ class Dialect:
 
     def refusal(self, code: object, message: object) -> GatewayRejected:
         """The vendor's explicit no, with the reason that its code (or its words, by a vendor's own rule) stands for."""
-        known = word(code)
+        known = as_text(code)
         reason = self.reasons.get(known, Reason.OTHER)
-        return GatewayRejected(word(message), reason=reason, error_code=known)
+        return GatewayRejected(as_text(message), reason=reason, error_code=known)
 
     def parse_push(self, push: Push) -> News:
         """What one call of our webhook says; raises InvalidCallback when nothing of it can be read."""
@@ -142,17 +142,17 @@ class Dialect:
         """Neither events nor problems when there are no more."""
         raise NotImplementedError
 
-    def build_review(self, filing: Filing, remote_id: str) -> requests.Request:
+    def build_review(self, submission: Submission, remote_id: str) -> requests.Request:
         raise NotImplementedError
 
-    def parse_review(self, answer: Answer, filing: Filing, remote_id: str) -> ReviewEvent:
+    def parse_review(self, answer: Answer, submission: Submission, remote_id: str) -> ReviewEvent:
         raise NotImplementedError
 
     def build_submit(self, draft: Draft) -> requests.Request:
         raise NotImplementedError
 
     def parse_submit(self, answer: Answer, draft: Draft) -> str:
-        """The vendor's id for what was filed."""
+        """The vendor's id for what was submitted."""
         raise NotImplementedError
 
     def build_resubmit(self, draft: Draft) -> requests.Request:
@@ -162,10 +162,10 @@ class Dialect:
         """Raises GatewayRejected when the vendor did not take it."""
         raise NotImplementedError
 
-    def build_delete(self, filing: Filing, remote_id: str) -> requests.Request:
+    def build_delete(self, submission: Submission, remote_id: str) -> requests.Request:
         raise NotImplementedError
 
-    def parse_delete(self, answer: Answer, filing: Filing, remote_id: str) -> None:
+    def parse_delete(self, answer: Answer, submission: Submission, remote_id: str) -> None:
         """Raises GatewayRejected when the vendor did not delete it."""
 
     def build_balance(self) -> requests.Request:

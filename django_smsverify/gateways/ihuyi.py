@@ -13,7 +13,7 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import Billing, DeliveryOutcome, Filing, Reason, ReviewStatus
+from django_smsverify.enums import Billing, DeliveryOutcome, Reason, ReviewStatus, Submission
 from django_smsverify.exceptions import GatewayUncertain
 from django_smsverify.linting import TextRules
 from django_smsverify.types import (
@@ -35,24 +35,24 @@ from django_smsverify.types import (
 from .base import PACE, PROXY, Gateway, Outcome
 from .parsing import (
     amount,
+    as_text,
     china_time,
     e164,
-    each,
     form_row,
     full_text,
     json_object,
-    kept,
-    one_of,
+    lookup,
     ordered_values,
-    stated,
-    word,
+    parse_rows,
+    payload_without,
+    required_code,
 )
 
 REVIEWS = {"2": ReviewStatus.APPROVED, "0": ReviewStatus.REJECTED}
 
 
 class IhuyiGateway(Gateway):
-    """Full text that matches a filed one, or a template id with values; success is code 2 and nothing else."""
+    """Full text that matches a submitted one, or a template id with values; success is code 2 and nothing else."""
 
     label = "ihuyi 互亿无线"
     base_url = "https://106.ihuyi.com"
@@ -71,7 +71,9 @@ class IhuyiGateway(Gateway):
             name="mode",
             label=_("What is sent"),
             choices=("content", "template"),
-            help_text=_("“content”: the full text, equal to the filed one to the letter; “template”: id and values."),
+            help_text=_(
+                "“content”: the full text, equal to the submitted one to the letter; “template”: id and values."
+            ),
         ),
         Option(name="format", label=_("Answer format"), choices=("json", "xml")),
         Option(
@@ -95,7 +97,7 @@ class IhuyiGateway(Gateway):
     billing = Billing.SUBMITTED
     pushes = True
     answers_balance = True
-    submits = frozenset({Filing.TEMPLATE})
+    submits = frozenset({Submission.TEMPLATE})
     text_rules = TextRules(
         signature_length=(2, 30),  # user guide of 2018, with the next
         signature_refuses="()（）{}<>《》〈〉「」『』",  # no brackets
@@ -144,7 +146,7 @@ class IhuyiGateway(Gateway):
         )
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
-        return dict.fromkeys(sms.recipients, Acceptance(remote_id=word(self.successful(answer).get("smsid"))))
+        return dict.fromkeys(sms.recipients, Acceptance(remote_id=as_text(self.successful(answer).get("smsid"))))
 
     def build_balance(self) -> requests.Request:
         return self.request("GetNum", self.authorized("", "", {}))
@@ -155,7 +157,7 @@ class IhuyiGateway(Gateway):
     def successful(self, answer: Answer) -> JSONObject:
         """The answer's fields when the vendor says that it did what was asked; raises a GatewayError."""
         found = flat_object(answer)
-        code = stated(found["code"])
+        code = required_code(found["code"])
         if code != "2":
             raise self.refusal(code, found.get("msg"))
         return found
@@ -171,35 +173,35 @@ class IhuyiGateway(Gateway):
         return self.request("AddTemplate", {"account": account, "password": password, "content": content})
 
     def parse_submit(self, answer: Answer, draft: Draft) -> str:
-        return word(self.successful(answer)["templateid"])
+        return as_text(self.successful(answer)["templateid"])
 
     def parse_push(self, push: Push) -> News:
-        return each([form_row(push)], _event)
+        return parse_rows([form_row(push)], _event)
 
 
 def _event(row: Mapping[str, str]) -> Event:
     """Reports, replies and verdicts come to one address where the operator binds them so."""
     if "templateid" in row:
-        status = one_of(REVIEWS, row["code"])
-        remote_id = word(row["templateid"])
-        reason = "" if status == ReviewStatus.APPROVED else word(row.get("msg"))
-        return ReviewEvent(filing=Filing.TEMPLATE, remote_id=remote_id, status=status, reason=reason)
+        status = lookup(REVIEWS, row["code"])
+        remote_id = as_text(row["templateid"])
+        reason = "" if status == ReviewStatus.APPROVED else as_text(row.get("msg"))
+        return ReviewEvent(submission=Submission.TEMPLATE, remote_id=remote_id, status=status, reason=reason)
     if "reply_time" in row:
         return ReplyEvent(
-            remote_id=word(row.get("smsid")),
+            remote_id=as_text(row.get("smsid")),
             phone=e164(row["mobilephone"]),
             content=row["content"],
             occurred_at=china_time(row["reply_time"]),
-            payload=kept(row, "content"),
+            payload=payload_without(row, "content"),
         )
     return DeliveryEvent(
-        remote_id=word(row["smsid"]),
+        remote_id=as_text(row["smsid"]),
         phone=e164(row["mobilephone"]),
-        outcome=DeliveryOutcome.DELIVERED if stated(row["code"]) == "2" else DeliveryOutcome.UNDELIVERED,
-        code=word(row["code"]),
-        detail=word(row.get("msg")),
+        outcome=DeliveryOutcome.DELIVERED if required_code(row["code"]) == "2" else DeliveryOutcome.UNDELIVERED,
+        code=as_text(row["code"]),
+        detail=as_text(row.get("msg")),
         occurred_at=china_time(row["report_time"]),
-        payload=kept(row, "content"),
+        payload=payload_without(row, "content"),
     )
 
 

@@ -27,7 +27,7 @@ class ConsoleGateway(Gateway):
     max_recipients = 200
     local = True
 
-    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         for phone in sms.recipients:
             line = f"SMS to {phone}: {texts.signed(sms.signature, full_text(sms, phone))}\n"
             sys.stdout.write(as_shown(line, sys.stdout))
@@ -51,7 +51,7 @@ class MemoryGateway(Gateway):
     local = True
     outbox: ClassVar[deque[KeptSMS]] = deque(maxlen=1000)
 
-    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         for phone in sms.recipients:
             self.outbox.append(KeptSMS(phone=phone, text=texts.signed(sms.signature, full_text(sms, phone))))
         return {phone: Acceptance(remote_id=uuid4().hex) for phone in sms.recipients}

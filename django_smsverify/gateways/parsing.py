@@ -29,16 +29,16 @@ SHAPE_ERRORS = (AttributeError, LookupError, TypeError, ValueError, RecursionErr
 """What a parser stumbles with over something of another shape than the vendor's."""
 
 
-def word(value: object) -> str:
+def as_text(value: object) -> str:
     """A vendor's code or id as text: `1`, `"1"` and `"1 "` are one, None is none."""
     return "" if value is None else str(value).strip()
 
 
-def stated(code: object) -> str:
+def required_code(code: object) -> str:
     """The code that decides, as text; raises ValueError where the vendor gives none, which says neither yes nor no."""
-    if not word(code):
+    if not as_text(code):
         raise ValueError("no code")
-    return word(code)
+    return as_text(code)
 
 
 def json_object(answer: Answer) -> JSONObject:
@@ -93,7 +93,7 @@ def form_row(push: Push) -> dict[str, str]:
     raise InvalidCallback("the body is not a form")
 
 
-def each(rows: Iterable[Any], read: Callable[[Any], Event | None]) -> News:
+def parse_rows(rows: Iterable[Any], read: Callable[[Any], Event | None]) -> News:
     """What `read` makes of each row; None is no news, and an error is this row's alone."""
     events, problems = [], []
     for place, row in enumerate(rows, 1):
@@ -107,9 +107,9 @@ def each(rows: Iterable[Any], read: Callable[[Any], Event | None]) -> News:
     return News(events=tuple(events), problems=tuple(problems))
 
 
-def one_of(names: Mapping[str, Any], value: object) -> Any:
+def lookup(names: Mapping[str, Any], value: object) -> Any:
     """What a vendor's word stands for; raises ValueError for a word that it is not known to use."""
-    known = word(value)
+    known = as_text(value)
     if known not in names:
         # Not cut short: half a secret would not be found again.
         shown = known if len(known) <= SHORT else "a long word"
@@ -119,7 +119,7 @@ def one_of(names: Mapping[str, Any], value: object) -> Any:
 
 def china_time(written: object) -> datetime | None:
     """A vendor's time, read as China's where it names no zone; None for what is none, which loses nothing else."""
-    text = word(written)
+    text = as_text(written)
     try:
         compact = COMPACT.get(len(text)) if text.isdecimal() else None
         moment = datetime.strptime(text, compact) if compact else datetime.fromisoformat(text)
@@ -132,7 +132,7 @@ def china_time(written: object) -> datetime | None:
 
 def e164(mobile: object) -> str:
     """A mainland number as vendors write it, as E.164; raises ValueError for anything else."""
-    match = re.fullmatch(r"(?:(?:\+|00)?86)?(1[0-9]{10})", word(mobile), re.ASCII)
+    match = re.fullmatch(r"(?:(?:\+|00)?86)?(1[0-9]{10})", as_text(mobile), re.ASCII)
     if match is None:
         raise ValueError("no mainland mobile number")
     return f"+86{match[1]}"
@@ -143,7 +143,7 @@ def amount(written: object) -> Decimal:
 
     Raises ValueError for anything else, such as NaN, an exponent or a currency.
     """
-    match = re.fullmatch(r"-?[0-9]{1,10}(\.[0-9]{1,4})?", word(written), re.ASCII)
+    match = re.fullmatch(r"-?[0-9]{1,10}(\.[0-9]{1,4})?", as_text(written), re.ASCII)
     if match is None:
         raise ValueError("no amount")
     return Decimal(match[0])
@@ -157,10 +157,10 @@ def amount_if_any(written: object) -> Decimal | None:
         return None
 
 
-def kept(row: Mapping[str, Any], *without: str) -> dict[str, str]:
+def payload_without(row: Mapping[str, Any], *without: str) -> dict[str, str]:
     """A row as it is stored: flat, as text, and without the text of an SMS."""
     return {
-        name: word(value)
+        name: as_text(value)
         for name, value in row.items()
         if name.lower() not in without and not isinstance(value, _NESTED)
     }

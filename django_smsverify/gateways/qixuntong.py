@@ -20,7 +20,7 @@ from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.types import Acceptance, Answer, Credential, OutgoingSMS
 
 from .base import Gateway, Outcome
-from .parsing import full_text, json_object, stated, word
+from .parsing import as_text, full_text, json_object, required_code
 
 ITEM_REASONS = {
     "10": Reason.ACCOUNT,
@@ -74,17 +74,17 @@ class QixuntongGateway(Gateway):
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         found = json_object(answer)
-        status = stated(found["status"])
+        status = required_code(found["status"])
         if status != "0":
             raise self.refusal(status, f"status {status}")  # the vendor gives no words
-        items = {word(item["mobile"]): item for item in found["list"]}
+        items = {as_text(item["mobile"]): item for item in found["list"]}
         named = {phone: items.get(self.mobile(phone)) for phone in sms.recipients}
         return {phone: self._item(item) for phone, item in named.items() if item is not None}
 
     def _item(self, item: Mapping[str, Any]) -> Outcome:
-        result = word(item.get("result"))
+        result = as_text(item.get("result"))
         if result == "0":
-            return Acceptance(remote_id=word(item.get("mid")))
+            return Acceptance(remote_id=as_text(item.get("mid")))
         if not result:
             return GatewayUncertain("the answer gives no result for this number")
         reason = ITEM_REASONS.get(result, Reason.OTHER)

@@ -18,7 +18,7 @@ LONGEST_WORD = 64
 """Characters of a vendor's code or id, as the columns hold."""
 LONGEST_NAME = 100
 LONGEST_REMARK = 255
-"""Characters of a filed text's name and remark, as the columns hold."""
+"""Characters of a submitted text's name and remark, as the columns hold."""
 LONGEST_TEXT = 2000
 MOST_FIELDS = 50
 MOST_PROBLEMS = 10

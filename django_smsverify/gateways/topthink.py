@@ -11,7 +11,7 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import Billing, DeliveryOutcome, Filing, Reason, ReviewStatus
+from django_smsverify.enums import Billing, DeliveryOutcome, Reason, ReviewStatus, Submission
 from django_smsverify.exceptions import GatewayRejected, InvalidCallback
 from django_smsverify.linting import TextRules
 from django_smsverify.linting.topics import CARRIERS, LISTED
@@ -31,7 +31,18 @@ from django_smsverify.types import (
 )
 
 from .base import PACE, PROXY, Gateway, Outcome
-from .parsing import china_time, e164, each, json_object, json_rows, kept, named_values, one_of, stated, word
+from .parsing import (
+    as_text,
+    china_time,
+    e164,
+    json_object,
+    json_rows,
+    lookup,
+    named_values,
+    parse_rows,
+    payload_without,
+    required_code,
+)
 
 OUTCOMES = {"0": None, "1": DeliveryOutcome.DELIVERED, "-1": DeliveryOutcome.UNDELIVERED}
 """`status` of a message; 0 is under way."""
@@ -41,13 +52,13 @@ REVIEWS = {
     "2": ReviewStatus.REJECTED,
     "-1": ReviewStatus.REJECTED,  # as a third-party plugin over the SDK reads it
 }
-KINDS = {Filing.SIGNATURE: "sign", Filing.TEMPLATE: "template"}
+KINDS = {Submission.SIGNATURE: "sign", Submission.TEMPLATE: "template"}
 """What the vendor calls them in its paths."""
 VARIABLE = re.compile(r"\$\{([A-Za-z_]+)\}")
 
 
 class TopThinkGateway(Gateway):
-    """Filed signature and template by id, values as JSON; success is code 0, no list of other codes is public.
+    """Submitted signature and template by id, values as JSON; success is code 0, no list of other codes is public.
 
     Reports and verdicts are pushed once only, and can be asked for ever after.
     """
@@ -116,13 +127,13 @@ class TopThinkGateway(Gateway):
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         data = self._data(answer)
-        remote_id = word(data.get("id")) if isinstance(data, dict) else ""
+        remote_id = as_text(data.get("id")) if isinstance(data, dict) else ""
         return dict.fromkeys(sms.recipients, Acceptance(remote_id=remote_id))
 
     def parse_push(self, push: Push) -> News:
         if push.headers.get("x-thinkphp-event", "sms").strip().lower() != "sms":
             raise InvalidCallback("the header X-ThinkPHP-Event is not sms")
-        return each(json_rows(push), _event)
+        return parse_rows(json_rows(push), _event)
 
     def build_status(self, remote_id: str, phone: str) -> requests.Request:
         return self.request("/sms/query_status", {"id": remote_id})
@@ -130,89 +141,89 @@ class TopThinkGateway(Gateway):
     def parse_status(self, answer: Answer, remote_id: str, phone: str) -> DeliveryEvent | None:
         return _delivery(self._data(answer))
 
-    def build_review(self, filing: Filing, remote_id: str) -> requests.Request:
-        return self._about("query", filing, {"id": remote_id})
+    def build_review(self, submission: Submission, remote_id: str) -> requests.Request:
+        return self._about("query", submission, {"id": remote_id})
 
-    def parse_review(self, answer: Answer, filing: Filing, remote_id: str) -> ReviewEvent:
-        return _review(filing, self._data(answer))
+    def parse_review(self, answer: Answer, submission: Submission, remote_id: str) -> ReviewEvent:
+        return _review(submission, self._data(answer))
 
     def build_submit(self, draft: Draft) -> requests.Request:
-        return self._about("add", draft.filing, _filed(draft))
+        return self._about("add", draft.submission, _submitted(draft))
 
     def parse_submit(self, answer: Answer, draft: Draft) -> str:
-        return word(self._data(answer)["id"])
+        return as_text(self._data(answer)["id"])
 
     def build_resubmit(self, draft: Draft) -> requests.Request:
         # The page's table leaves the content of a template out, its sample has it.
-        return self._about("modify", draft.filing, {"id": draft.remote_id, **_filed(draft)})
+        return self._about("modify", draft.submission, {"id": draft.remote_id, **_submitted(draft)})
 
     def parse_resubmit(self, answer: Answer, draft: Draft) -> None:
         self._data(answer)
 
-    def build_delete(self, filing: Filing, remote_id: str) -> requests.Request:
-        return self._about("delete", filing, {"id": remote_id})
+    def build_delete(self, submission: Submission, remote_id: str) -> requests.Request:
+        return self._about("delete", submission, {"id": remote_id})
 
-    def parse_delete(self, answer: Answer, filing: Filing, remote_id: str) -> None:
+    def parse_delete(self, answer: Answer, submission: Submission, remote_id: str) -> None:
         self._data(answer)
 
-    def _about(self, verb: str, filing: Filing, fields: Mapping[str, str]) -> requests.Request:
-        return self.request(f"/sms/{verb}_{KINDS[filing]}", fields)
+    def _about(self, verb: str, submission: Submission, fields: Mapping[str, str]) -> requests.Request:
+        return self.request(f"/sms/{verb}_{KINDS[submission]}", fields)
 
     def _data(self, answer: Answer) -> Any:
         """What the envelope holds; raises GatewayRejected where it holds a refusal."""
         found = json_object(answer)
-        code = stated(found["code"])
+        code = required_code(found["code"])
         if code != "0":
             raise self.refusal(code, found.get("message"))
         return found.get("data")
 
 
 def _event(row: JSONObject) -> Event | None:
-    match word(row["action"]):
+    match as_text(row["action"]):
         case "report":
             return _delivery(row["sms"])
         case "sign":
-            return _review(Filing.SIGNATURE, row["sign"])
+            return _review(Submission.SIGNATURE, row["sign"])
         case "template":
             # The vendor's page prints the template under "sign".
-            return _review(Filing.TEMPLATE, row.get("template") or row["sign"])
+            return _review(Submission.TEMPLATE, row.get("template") or row["sign"])
     raise ValueError("unknown action")
 
 
 def _delivery(sms: JSONObject) -> DeliveryEvent | None:
-    outcome = one_of(OUTCOMES, sms["status"])
+    outcome = lookup(OUTCOMES, sms["status"])
     return outcome and DeliveryEvent(
-        remote_id=word(sms["id"]),
+        remote_id=as_text(sms["id"]),
         phone=e164(sms["phone"]),
         outcome=outcome,
-        code=word(sms["status"]),
-        detail=word(sms.get("message")),
+        code=as_text(sms["status"]),
+        detail=as_text(sms.get("message")),
         # The push spells it right, the query does not.
         occurred_at=china_time(sms.get("receiveDate") or sms.get("reveiveDate")),
-        payload=kept(sms, "content"),
+        payload=payload_without(sms, "content"),
     )
 
 
-def _review(filing: Filing, text: JSONObject) -> ReviewEvent:
-    name = word(text.get("name"))
-    is_template = filing == Filing.TEMPLATE
+def _review(submission: Submission, text: JSONObject) -> ReviewEvent:
+    name = as_text(text.get("name"))
+    is_template = submission == Submission.TEMPLATE
     return ReviewEvent(
-        filing=filing,
-        remote_id=word(text["id"]),
-        status=one_of(REVIEWS, text["status"]),
-        reason=word(text.get("error")),
-        text=VARIABLE.sub(r"{\1}", word(text.get("content"))) if is_template else name,
+        submission=submission,
+        remote_id=as_text(text["id"]),
+        status=lookup(REVIEWS, text["status"]),
+        reason=as_text(text.get("error")),
+        text=VARIABLE.sub(r"{\1}", as_text(text.get("content"))) if is_template else name,
         name=name if is_template else "",
-        remark=word(text.get("remark")),
+        remark=as_text(text.get("remark")),
     )
 
 
-def _filed(draft: Draft) -> dict[str, str]:
+def _submitted(draft: Draft) -> dict[str, str]:
     """A draft in the vendor's fields; those that only the SDK knows are left out, as nothing says what they mean."""
     if not draft.remark:
         why = "this vendor wants a remark: what the text is used for, with the site's address"
         raise GatewayRejected(why, reason=Reason.CONTENT, error_code="remark")
-    if draft.filing == Filing.SIGNATURE:
+    if draft.submission == Submission.SIGNATURE:
         return {"name": draft.text, "remark": draft.remark}
     content = texts.translate(draft.text, lambda name: f"${{{name}}}")
     return {"name": draft.name, "content": content, "remark": draft.remark}

@@ -31,22 +31,22 @@ from .base import PACE, PROXY, Gateway, Outcome
 from .parsing import (
     amount,
     amount_if_any,
+    as_text,
     china_time,
     e164,
-    each,
     form_row,
     json_object,
-    kept,
-    one_of,
+    lookup,
     ordered_values,
-    word,
+    parse_rows,
+    payload_without,
 )
 
 OUTCOMES = {"1": DeliveryOutcome.DELIVERED, "0": DeliveryOutcome.UNDELIVERED}
 
 
 class VeeSingGateway(Gateway):
-    """One filed template whose single variable is the code; every refusal is status 0 and differs in its words."""
+    """One submitted template whose single variable is the code; every refusal is status 0 and differs in its words."""
 
     label = "10658 中昱维信 (VeeSing)"
     base_url = "https://cloud.10658.com.cn"
@@ -111,7 +111,7 @@ class VeeSingGateway(Gateway):
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         found = self.successful(answer)
-        acceptance = Acceptance(remote_id=word(found.get("taskId")), balance=amount_if_any(found.get("remainPoint")))
+        acceptance = Acceptance(remote_id=as_text(found.get("taskId")), balance=amount_if_any(found.get("remainPoint")))
         return dict.fromkeys(sms.recipients, acceptance)
 
     def build_balance(self) -> requests.Request:
@@ -126,21 +126,21 @@ class VeeSingGateway(Gateway):
     def successful(self, answer: Answer) -> JSONObject:
         """The answer's fields when the vendor says that it did what was asked; raises a GatewayError."""
         found = json_object(answer)
-        status = word(found["returnStatus"])  # "1 " in the vendor's samples
+        status = as_text(found["returnStatus"])  # "1 " in the vendor's samples
         if status == "1":
             return found
         if status == "0":
             raise self.refusal(status, found.get("message"))
         # An older edition said "2000" for success (veesing, 2018).
-        raise GatewayUncertain(f"unknown returnStatus, message: {word(found.get('message'))}", error_code=status)
+        raise GatewayUncertain(f"unknown returnStatus, message: {as_text(found.get('message'))}", error_code=status)
 
     def refusal(self, code: object, message: object) -> GatewayRejected:
-        plain = unicodedata.normalize("NFKC", word(message))
+        plain = unicodedata.normalize("NFKC", as_text(message))
         reason = next((reason for part, reason in self.reasons.items() if part in plain), Reason.OTHER)
-        return GatewayRejected(word(message), reason=reason, error_code=word(code))
+        return GatewayRejected(as_text(message), reason=reason, error_code=as_text(code))
 
     def parse_push(self, push: Push) -> News:
-        return each([form_row(push)], _event)
+        return parse_rows([form_row(push)], _event)
 
 
 def _event(row: Mapping[str, str]) -> Event:
@@ -149,17 +149,17 @@ def _event(row: Mapping[str, str]) -> Event:
     phone, occurred_at = e164(fields["mobile"]), china_time(fields.get("receivetime"))
     if "status" not in fields:
         return ReplyEvent(
-            remote_id=word(fields.get("taskid")),
+            remote_id=as_text(fields.get("taskid")),
             phone=phone,
             content=fields["content"],
             occurred_at=occurred_at,
-            payload=kept(fields, "content"),
+            payload=payload_without(fields, "content"),
         )
     return DeliveryEvent(
-        remote_id=word(fields["taskid"]),
+        remote_id=as_text(fields["taskid"]),
         phone=phone,
-        outcome=one_of(OUTCOMES, fields["status"]),
-        code=word(fields["status"]),
+        outcome=lookup(OUTCOMES, fields["status"]),
+        code=as_text(fields["status"]),
         occurred_at=occurred_at,
-        payload=kept(fields, "content"),
+        payload=payload_without(fields, "content"),
     )

@@ -15,7 +15,7 @@ from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.models.querysets import MAX_CLOCK_SKEW, MessageQuerySet
 
 
-def hold(recipient: Recipient) -> None:
+def lock_number(recipient: Recipient) -> None:
     """Takes the number's row for the rest of the transaction.
 
     A write comes first: SQLite refuses to turn a reader into a writer under load.

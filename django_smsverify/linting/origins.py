@@ -42,11 +42,12 @@ def _advice(once: bool) -> str:
     if once:
         return _(
             "Browsers can fill in the code when the text ends with the line “@example.com #{code}” (your site's host). "
-            "At this vendor {code} can stand once only, so it would have to stand there alone. The line is filed, too."
+            "At this vendor {code} can stand once only, so it would have to stand there alone. The line is submitted "
+            "as well."
         )
     return _(
         "Browsers can fill in the code when the text ends with the line “@example.com #{code}” (your site's host). "
-        "The line is part of the text that is filed with the vendor."
+        "The line is part of the text that is submitted to the vendor."
     )
 
 

@@ -14,8 +14,8 @@ from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import Template
 from django_smsverify.phones import mask
 from django_smsverify.sending import number_list
-from django_smsverify.sending.bulk import mail
-from django_smsverify.sending.bulk_run import Mailing
+from django_smsverify.sending.bulk import send_bulk
+from django_smsverify.sending.bulk_run import BulkResult
 from django_smsverify.sending.number_list import (
     Estimate,
     NumberList,
@@ -48,10 +48,10 @@ def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
         _refuse_repetition(expected)
     try:
         with stoppable() as stopped, progress_bar("number") as progress:
-            mailing = mail(template, found.recipients, batch=batch, stopped=stopped, progress=progress)
+            result = send_bulk(template, found.recipients, batch=batch, stopped=stopped, progress=progress)
     except (ValueError, SMSVerifyError, ImproperlyConfigured) as error:
         raise CommandError(str(error)) from None
-    _report(out, mailing, batch)
+    _report(out, result, batch)
 
 
 def _template(named: str) -> Template:
@@ -101,26 +101,26 @@ def _refuse_repetition(expected: Estimate) -> None:
         return
     others = ", ".join(f"{batch} ({count})" for batch, count in expected.lately.most_common(5))
     raise CommandError(
-        f"{expected.lately.total()} of these numbers got this template within a day, in another mailing: {others}. If "
-        "this is that mailing with its list mended, go on with it by --batch NAME: nobody gets a second SMS. If it is "
+        f"{expected.lately.total()} of these numbers got this template within a day, in another batch: {others}. If "
+        "this is that batch with its list mended, go on with it by --batch NAME: nobody gets a second SMS. If it is "
         "a new one, say --again."
     )
 
 
-def _report(out: OutputWrapper, mailing: Mailing, batch: str) -> None:
-    for message in mailing.troubles:
+def _report(out: OutputWrapper, result: BulkResult, batch: str) -> None:
+    for message in result.troubles:
         words = " ".join(filter(None, (message.error_code, message.error_message)))
         out.write(f"{mask(message.phone)}: {message.status} {words}".rstrip())
-    counts = ", ".join(f"{status} {count}" for status, count in sorted(mailing.counts.items()))
+    counts = ", ".join(f"{status} {count}" for status, count in sorted(result.counts.items()))
     out.write(counts or "nothing to send")
-    left = mailing.total - len(mailing.messages)
-    if mailing.why_over:
+    left = result.total - len(result.messages)
+    if result.why_over:
         raise CommandError(
-            f"Ended early: {mailing.why_over}. {left} numbers have not been come to; what is queued is sent by "
+            f"Ended early: {result.why_over}. {left} numbers have not been come to; what is queued is sent by "
             f"smsverify_poll. Go on with the same command and --batch {batch}"
         )
-    if mailing.troubles:
+    if result.troubles:
         raise CommandError(
-            f"{len(mailing.troubles)} of {mailing.total} numbers have not got it for sure. Those that were not sent "
+            f"{len(result.troubles)} of {result.total} numbers have not got it for sure. Those that were not sent "
             f"can be tried again with --unsent-of {batch}; an unknown one may arrive yet."
         )

@@ -181,7 +181,7 @@ class Provider(models.Model):
         except UndecryptableValue:
             return False
 
-    def connect(self, *, with_keys: bool = True) -> Gateway:
+    def gateway_client(self, *, with_keys: bool = True) -> Gateway:
         """The gateway with this account; raises InvalidGateway or UndecryptableValue.
 
         Without the keys it can read what the vendor says, and neither send nor ask.

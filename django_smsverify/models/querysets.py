@@ -13,7 +13,7 @@ from django.db.models import F, Q
 
 from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.exceptions import VerificationNotFound
-from django_smsverify.transactions import unclashed
+from django_smsverify.transactions import retry_on_conflict
 
 if TYPE_CHECKING:
     from . import Message, Template, Verification  # noqa: F401 - named in quotes below
@@ -32,10 +32,10 @@ class RowQuerySet(models.QuerySet[M]):
         return self.using(router.db_for_write(self.model))
 
     def update(self, **values: Any) -> int:
-        return unclashed(lambda: super(RowQuerySet, self).update(**values), self.db)
+        return retry_on_conflict(lambda: super(RowQuerySet, self).update(**values), self.db)
 
     def get_or_create(self, defaults: Mapping[str, Any] | None = None, **values: Any) -> tuple[M, bool]:
-        return unclashed(lambda: super(RowQuerySet, self).get_or_create(defaults, **values), self.db)
+        return retry_on_conflict(lambda: super(RowQuerySet, self).get_or_create(defaults, **values), self.db)
 
 
 class PolledQuerySet(RowQuerySet[M]):

@@ -71,7 +71,7 @@ class Verification(models.Model):
     def __str__(self) -> str:
         return f"{phones.mask(self.phone)} · {self.purpose}"
 
-    def code(self) -> Secret:
+    def derive_code(self) -> Secret:
         """The code, derived anew; raises LookupError when the key it came from is no longer configured."""
         message = Secret(f"{self.pk}:{self.phone}:{self.purpose}:{self.nonce}")
         return codes.derive(self.key_id, message, self.code_length)

@@ -1,4 +1,4 @@
-"""Sender names and texts, filed with vendors and approved by them."""
+"""Sender names and texts, submitted to vendors and approved by them."""
 
 from __future__ import annotations
 

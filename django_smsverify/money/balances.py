@@ -29,7 +29,7 @@ from django_smsverify.limits.cache import call_cache
 from django_smsverify.models import Provider
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.signals import balance_low
-from django_smsverify.transactions import commit
+from django_smsverify.transactions import run_committed
 from django_smsverify.types import Acceptance
 
 logger = logging.getLogger("django_smsverify")
@@ -110,7 +110,7 @@ def forget_balance(provider: Provider) -> None:
 
 def ask_balance(provider: Provider) -> None:
     """Asks the vendor what is left and stores it; raises a GatewayError or ImproperlyConfigured."""
-    gateway, asked_at = provider.connect(), timezone.now()
+    gateway, asked_at = provider.gateway_client(), timezone.now()
     note_balance(provider, gateway.ask_balance(), asked_at)
 
 
@@ -147,7 +147,7 @@ def check_balances(
     `stopped` is asked between two questions; `progress` is told how many are done, of how many. Raises
     InsideTransaction, as none may be held over the network.
     """
-    commit(Provider, lambda: None)
+    run_committed(Provider, lambda: None)
     chosen = list(Provider.objects.primary().filter(is_active=True) if providers is None else providers)
     return list(_checks(chosen, stopped, progress))
 
@@ -164,7 +164,7 @@ def _checks(
 
 def _check(provider: Provider) -> BalanceCheck:
     try:
-        if not provider.connect().answers_balance:
+        if not provider.gateway_client().answers_balance:
             return BalanceCheck(provider=provider, state=BalanceState.UNASKABLE)
         ask_balance(provider)
     except GatewayError as error:

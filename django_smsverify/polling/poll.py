@@ -18,23 +18,23 @@ from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.models.querysets import MessageQuerySet
 from django_smsverify.money import balances
-from django_smsverify.reports.storing import hear
+from django_smsverify.reports.storing import store_events
 from django_smsverify.reviews.verdicts import Text, ask_review, due_reviews, take_review_turn
-from django_smsverify.transactions import commit, retry_on_lost_connection
+from django_smsverify.transactions import retry_on_lost_connection, run_committed
 from django_smsverify.types import Answer, News
 
-from .recovery import adopt_orphans, deliver_forgotten, give_up_stuck, settle_silent
+from .recovery import give_up_stuck, match_orphans, send_forgotten, settle_silent
 
 logger = logging.getLogger("django_smsverify")
 
 LIMIT = 1000
 """Questions in one run."""
-PATIENCE = 3
+MAX_VENDOR_FAILURES = 3
 """Failures in a row after which a vendor is left alone for the rest of the run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Question:
     """One question to one vendor; `run` returns the word under which it is counted."""
 
     provider: Provider
@@ -58,12 +58,12 @@ def poll(
 
     Raises InsideTransaction, as a rollback would forget reports that the vendor has forgotten, too.
     """
-    commit(Message, lambda: None)
+    run_committed(Message, lambda: None)
     tally: Counter[str] = Counter()
-    _mend(deliver_forgotten(limit), tally, stopped)  # codes do not live long
-    _run(deque(islice(_errands(limit), limit)), limit, tally, stopped, progress)
+    _mend(send_forgotten(limit), tally, stopped)  # codes do not live long
+    _run(deque(islice(_questions(limit), limit)), limit, tally, stopped, progress)
     _mend(
-        chain(give_up_stuck(limit), adopt_orphans(limit), settle_silent(limit), balances.mail_alarms()), tally, stopped
+        chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit), balances.mail_alarms()), tally, stopped
     )
     return tally
 
@@ -74,7 +74,7 @@ def _mend(words: Iterator[str], tally: Counter[str], stopped: Callable[[], bool]
 
 
 def _run(
-    errands: deque[Errand],
+    questions: deque[Question],
     limit: int,
     tally: Counter[str],
     stopped: Callable[[], bool],
@@ -82,66 +82,66 @@ def _run(
 ) -> None:
     failures: Counter[int] = Counter()
     done = 0
-    while errands and done < limit and not stopped():
-        errand = errands.popleft()
-        provider = errand.provider
-        if failures[provider.pk] < PATIENCE:
-            word = _try(errand)
+    while questions and done < limit and not stopped():
+        question = questions.popleft()
+        provider = question.provider
+        if failures[provider.pk] < MAX_VENDOR_FAILURES:
+            word = _try(question)
             tally[word] += 1
             failures[provider.pk] = failures[provider.pk] + 1 if word == "failed" else 0
-            if errand.goes_on and word == "fetched":
-                errands.append(errand)
+            if question.goes_on and word == "fetched":
+                questions.append(question)
         else:
             tally["passed over"] += 1
         done += 1
-        progress(done, min(limit, done + len(errands)))
+        progress(done, min(limit, done + len(questions)))
 
 
-def _try(errand: Errand) -> str:
+def _try(question: Question) -> str:
     try:
-        return errand.run()
+        return question.run()
     except GatewayError as error:
-        logger.warning("%s does not answer a question: %s %s", errand.provider.slug, error.error_code, error)
+        logger.warning("%s does not answer a question: %s %s", question.provider.slug, error.error_code, error)
         # It did answer, only this question it cannot: the next may fare better.
         refused = isinstance(error, GatewayRejected) and error.reason not in (Reason.ACCOUNT, Reason.RATE)
         return "refused" if refused else "failed"
     except Exception as error:
         bug = describe(error)  # one of a gateway, say, which keeps nobody else
-    logger.error("A question to %s failed with %s", errand.provider.slug, bug)
+    logger.error("A question to %s failed with %s", question.provider.slug, bug)
     return "failed"
 
 
-def _errands(limit: int) -> Iterator[Errand]:
+def _questions(limit: int) -> Iterator[Question]:
     """The questions that are due, of each vendor in turn, so that none waits for the backlog of another."""
-    by_provider: list[Iterator[Errand]] = []
+    by_provider: list[Iterator[Question]] = []
     for provider in Provider.objects.primary():
         try:
-            gateway = provider.connect()
+            gateway = provider.gateway_client()
         except ImproperlyConfigured as error:
             logger.error("%s cannot be asked for anything: %s", provider.slug, error)
             by_provider += [_stored_batches(provider)] if isinstance(error, UndecryptableValue) else []
             continue
-        by_provider.append(islice(_errands_of(provider, gateway, limit), limit))
+        by_provider.append(islice(_questions_of(provider, gateway, limit), limit))
     return filter(None, chain.from_iterable(zip_longest(*by_provider)))
 
 
-def _errands_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Errand]:
+def _questions_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Question]:
     if balances.is_due(provider, gateway):
-        yield Errand(provider, _about_balance(provider, gateway))
+        yield Question(provider, _about_balance(provider, gateway))
     due = Message.objects.primary().silent().filter(provider=provider).due(timezone.now())
     if gateway.hands_out_reports and due.exists():
-        yield Errand(provider, _fetching(provider, gateway, due), goes_on=True)
+        yield Question(provider, _fetching(provider, gateway, due), goes_on=True)
     yield from _stored_batches(provider)
     for text in due_reviews(provider, gateway):
-        yield Errand(provider, _about_review(gateway, text))
+        yield Question(provider, _about_review(gateway, text))
     for message in due.named()[:limit] if gateway.answers_status else ():
-        yield Errand(provider, _about_message(provider, gateway, message))
+        yield Question(provider, _about_message(provider, gateway, message))
 
 
-def _stored_batches(provider: Provider) -> Iterator[Errand]:
+def _stored_batches(provider: Provider) -> Iterator[Question]:
     """What was fetched and not read yet needs no key: only a gateway that reads it."""
     for batch in ReportBatch.objects.primary().filter(provider=provider, problems="").select_related("provider"):
-        yield Errand(provider, _about_batch(batch))
+        yield Question(provider, _about_batch(batch))
 
 
 def _about_balance(provider: Provider, gateway: Gateway) -> Callable[[], str]:
@@ -161,7 +161,7 @@ def _about_message(provider: Provider, gateway: Gateway, message: Message) -> Ca
         event = gateway.ask_status(message.remote_id, message.phone)
         if event is None:
             return "under way"
-        hear(provider, News(events=(event,)), ReportSource.POLL)
+        store_events(provider, News(events=(event,)), ReportSource.POLL)
         return "reported"
 
     return ask
@@ -187,10 +187,10 @@ def _fetching(provider: Provider, gateway: Gateway, due: MessageQuerySet) -> Cal
 
     When the vendor breaks off in between, the next run goes on at once: it keeps its reports for 72 hours only.
     """
-    brought, barren = False, 0
+    brought, empty_batches = False, 0
 
     def fetch() -> str:
-        nonlocal brought, barren
+        nonlocal brought, empty_batches
         try:
             # Stored as it came before anything else is done with it.
             body = gateway.pull_reports().text.replace("\0", " ")
@@ -202,8 +202,8 @@ def _fetching(provider: Provider, gateway: Gateway, due: MessageQuerySet) -> Cal
             if not brought:
                 due.take_turns(timezone.now())
             raise
-        brought, barren = True, 0 if found.new else barren + 1
-        if found.rows and barren < PATIENCE:
+        brought, empty_batches = True, 0 if found.new else empty_batches + 1
+        if found.rows and empty_batches < MAX_VENDOR_FAILURES:
             return "fetched"
         due.take_turns(timezone.now())
         return "nothing new"
@@ -224,7 +224,7 @@ def _read(batch: ReportBatch) -> Found:
     What cannot be read stays in the batch, for a person to look at.
     """
     rows = ReportBatch.objects.primary().filter(pk=batch.pk)
-    gateway = batch.provider.connect(with_keys=batch.provider.has_keys)
+    gateway = batch.provider.gateway_client(with_keys=batch.provider.has_keys)
     try:
         news = gateway.read_reports(Answer(200, batch.body.encode()))
     except GatewayRejected:
@@ -233,7 +233,7 @@ def _read(batch: ReportBatch) -> Found:
     except GatewayError as error:
         rows.update(problems=str(error))
         raise
-    new = hear(batch.provider, news, ReportSource.POLL)
+    new = store_events(batch.provider, news, ReportSource.POLL)
     if news.problems:
         rows.update(problems="\n".join(news.problems))
     else:

@@ -15,30 +15,30 @@ from django.utils import timezone
 from django_smsverify.enums import MessageStatus
 from django_smsverify.messages import settle_as_it_is
 from django_smsverify.models import DeliveryReport, Message, Provider
-from django_smsverify.reports.matching import SILENCE, match_reports
+from django_smsverify.reports.matching import REPORTS_EXPIRE_AFTER, match_reports
 from django_smsverify.sending import circuits
-from django_smsverify.sending.worker import deliver_waiting
+from django_smsverify.sending.worker import send_waiting
 
 FORGOTTEN = timedelta(seconds=60)
 """Who queued a message hands it over at once, or has a worker do it; after this one may have died."""
-STUCK = timedelta(minutes=15)
+STUCK_AFTER = timedelta(minutes=15)
 """No hand-over lasts so long: the process that was at it has died."""
 ORPHANED = timedelta(days=7)
 """How long a report is kept in mind for a message that a crash may have kept it from."""
-PATIENCE = 3
+QUESTIONS_BEFORE_SETTLING = 3
 """Questions after which a vendor will not answer any more."""
-BUNDLE = 20
+TEXTS_AT_ONCE = 20
 """Messages that are delivered before somebody who asks the run to stop is heard."""
 
 
-def deliver_forgotten(limit: int) -> Iterator[str]:
+def send_forgotten(limit: int) -> Iterator[str]:
     """Delivers messages whose process or worker died before it claimed them, or has a long queue; codes first."""
     queued = Message.objects.primary().filter(status=MessageStatus.QUEUED, created_at__lt=timezone.now() - FORGOTTEN)
     texts = queued.filter(verification=None).exclude(provider__in=_resting())
-    for kind, bundle in ((queued.exclude(verification=None), 1), (texts, BUNDLE)):
+    for kind, at_once in ((queued.exclude(verification=None), 1), (texts, TEXTS_AT_ONCE)):
         ids = list(kind.order_by("created_at").values_list("pk", flat=True)[:limit])
-        for start in range(0, len(ids), bundle):
-            for _ in range(deliver_waiting(ids[start : start + bundle])):
+        for start in range(0, len(ids), at_once):
+            for _ in range(send_waiting(ids[start : start + at_once])):
                 yield "taken up"
 
 
@@ -52,12 +52,12 @@ def give_up_stuck(limit: int) -> Iterator[str]:
     """The process that handed a message over has died: it may have been sent, and is not sent again."""
     rows = Message.objects.primary().filter(status=MessageStatus.SENDING)
     why = "the process that handed it over ended before the vendor's answer was stored"
-    for pk in list(rows.filter(claimed_at__lt=timezone.now() - STUCK).values_list("pk", flat=True)[:limit]):
+    for pk in list(rows.filter(claimed_at__lt=timezone.now() - STUCK_AFTER).values_list("pk", flat=True)[:limit]):
         rows.filter(pk=pk).update(status=MessageStatus.UNKNOWN, values={}, error_message=why)
         yield "stuck"
 
 
-def adopt_orphans(limit: int) -> Iterator[str]:
+def match_orphans(limit: int) -> Iterator[str]:
     """Gives reports to messages that are there, but which a crash kept from them."""
     ours = Message.objects.filter(provider=OuterRef("provider"), phone=OuterRef("phone"))
     named = ours.filter(remote_id=OuterRef("remote_id"))
@@ -69,15 +69,17 @@ def adopt_orphans(limit: int) -> Iterator[str]:
     for provider in Provider.objects.primary().filter(pk__in={report.provider_id for report in found}):
         own = [report for report in found if report.provider_id == provider.pk]
         unclear = len(match_reports(provider, own))
-        yield from ["adopted"] * (len(own) - unclear) + ["unclear"] * unclear
+        yield from ["matched"] * (len(own) - unclear) + ["unclear"] * unclear
 
 
 def settle_silent(limit: int) -> Iterator[str]:
     """Settles old messages as they are; not those of a vendor that can be asked and has not been, as after an
     outage of either side."""
-    old = Message.objects.primary().silent().filter(created_at__lt=timezone.now() - SILENCE)
+    old = Message.objects.primary().silent().filter(created_at__lt=timezone.now() - REPORTS_EXPIRE_AFTER)
     # In the order of the index, as the newest first would be looked for among all that are settled.
-    due = old.exclude(~Q(remote_id=""), provider__in=_askable(), polls__lt=PATIENCE).order_by("settled_at", "poll_at")
+    due = old.exclude(~Q(remote_id=""), provider__in=_askable(), polls__lt=QUESTIONS_BEFORE_SETTLING).order_by(
+        "settled_at", "poll_at"
+    )
     for message in due[:limit]:
         settle_as_it_is(message)
         yield "unknown for good" if message.status == MessageStatus.UNKNOWN else "settled"
@@ -89,7 +91,7 @@ def _askable() -> list[Provider]:
 
 def _can_be_asked(provider: Provider) -> bool:
     try:
-        gateway = provider.connect()
+        gateway = provider.gateway_client()
     except ImproperlyConfigured:
         return False
     return gateway.answers_status or gateway.hands_out_reports

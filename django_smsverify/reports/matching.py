@@ -20,9 +20,9 @@ from django_smsverify.enums import MessageStatus
 from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.signals import delivery_reported, message_settled
-from django_smsverify.transactions import unclashed
+from django_smsverify.transactions import retry_on_conflict
 
-SILENCE = timedelta(hours=72)
+REPORTS_EXPIRE_AFTER = timedelta(hours=72)
 """After this no vendor reports any more: it is as long as they keep their reports."""
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How much a vendor's clock may be behind ours; nobody answers an SMS that is sent later."""
@@ -110,7 +110,7 @@ def _named_by(provider: Provider, report: DeliveryReport) -> Message | None:
     """The message whose id the vendor told in an answer that was lost, when it can be only one."""
     by_then = (report.occurred_at or report.received_at) + CLOCKS_DIFFER
     about = Message.objects.primary().filter(provider=provider, phone=report.phone)
-    nameless = about.filter(remote_id="", created_at__range=(by_then - SILENCE, by_then))
+    nameless = about.filter(remote_id="", created_at__range=(by_then - REPORTS_EXPIRE_AFTER, by_then))
     # One that is under way is about to get an id of its own, which may be this one.
     rivals = nameless.filter(status__in=UNDER_WAY)[:2]
     unknown = [message for message in rivals if message.status == MessageStatus.UNKNOWN]
@@ -198,7 +198,7 @@ def _is_changed_whole(rows: Sequence[T], change: Callable[[Sequence[T]], int]) -
                 raise _ChangedByOthersError
 
     try:
-        unclashed(change_or_undo, using)
+        retry_on_conflict(change_or_undo, using)
     except _ChangedByOthersError:
         return False
     return True

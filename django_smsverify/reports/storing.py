@@ -20,7 +20,7 @@ from django_smsverify.gateways.redaction import hide_tokens
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply
 from django_smsverify.reviews.verdicts import hear_review
 from django_smsverify.signals import reply_received
-from django_smsverify.transactions import unclashed
+from django_smsverify.transactions import retry_on_conflict
 from django_smsverify.types import DeliveryEvent, News, ReplyEvent, ReviewEvent
 
 from .matching import CLOCKS_DIFFER, chunks, match_reports
@@ -33,7 +33,7 @@ MOST_NAMED = 10
 """Ids in one line of the log."""
 
 
-def hear(provider: Provider, news: News, source: ReportSource) -> int:
+def store_events(provider: Provider, news: News, source: ReportSource) -> int:
     """Stores a vendor's news and returns how many reports and replies of it were new.
 
     When it returns all is committed; interrupted, it can be done again as a whole.
@@ -47,7 +47,7 @@ def hear(provider: Provider, news: News, source: ReportSource) -> int:
             case ReplyEvent():
                 new += _hear_reply(provider, event)
             case ReviewEvent():
-                verdicts[event.filing, event.remote_id] = event
+                verdicts[event.submission, event.remote_id] = event
     for verdict in verdicts.values():  # each may be a question to the vendor
         hear_review(provider, verdict)
     for problem in news.problems:
@@ -112,7 +112,7 @@ def _insert(reports: Sequence[DeliveryReport]) -> None:
             rows.bulk_create(reports)
 
     if reports:
-        unclashed(insert, rows.db)
+        retry_on_conflict(insert, rows.db)
 
 
 def _hear_reply(provider: Provider, event: ReplyEvent) -> bool:

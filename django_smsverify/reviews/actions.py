@@ -1,7 +1,7 @@
-"""The operator's moves in a vendor's review: file, change and file again, delete, and fetch what is there.
+"""The operator's moves in a vendor's review: submit, change and submit again, delete, and fetch what is there.
 
-Each takes the row by a conditional update before the vendor is called, so that nothing is filed twice whoever else is
-at it and whenever a process dies. A refusal leaves the row as it was.
+Each takes the row by a conditional update before the vendor is called, so that nothing is submitted twice, whoever else
+is at it and whenever a process dies. A refusal leaves the row as it was.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from django.utils.translation import gettext
 
 from django_smsverify import texts
 from django_smsverify.enums import Reason, ReviewStatus
-from django_smsverify.exceptions import FilingRefused, GatewayError, GatewayRejected, GatewayUncertain
+from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain, SubmissionRefused
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.linting import Level, marked
 from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.models.querysets import FIRST_PAUSE
-from django_smsverify.transactions import commit
+from django_smsverify.transactions import run_committed
 from django_smsverify.types import ReviewEvent
 
-from .verdicts import Text, ask_review, draft_of, filing_of, rows_of, store_answer
+from .verdicts import Text, ask_review, draft_of, rows_of, store_answer, submission_of
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Text)
 
 
 def submit(text: Text) -> None:
-    """Files a draft with its vendor for review; its status is then `pending`.
+    """Submits a draft to its vendor for review; its status is then `pending`.
 
-    Raises FilingRefused when it cannot be filed, GatewayRejected or GatewayUnavailable when the vendor has certainly
-    not taken it, GatewayUncertain when the answer was lost: it then stays `pending` without an id and is not filed
-    again. And InsideTransaction.
+    Raises SubmissionRefused when it cannot be submitted, GatewayRejected or GatewayUnavailable when the vendor has
+    certainly not taken it, GatewayUncertain when the answer was lost: it then stays `pending` without an id and is not
+    submitted again. And InsideTransaction.
     """
-    commit(Provider, lambda: None)
+    run_committed(Provider, lambda: None)
     gateway = _gateway(text)
-    if filing_of(text) not in gateway.submits:
-        raise FilingRefused(_no_such_way(gateway, text))
+    if submission_of(text) not in gateway.submits:
+        raise SubmissionRefused(_no_such_way(gateway, text))
     if text.status != ReviewStatus.DRAFT or text.remote_id:
-        raise FilingRefused(_why_not_submitted(gateway, text))
+        raise SubmissionRefused(_why_not_submitted(gateway, text))
     _require_clean(text)
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
     try:
@@ -61,12 +61,12 @@ def resubmit(text: Text) -> None:
 
     Raises what `submit` raises. After GatewayUncertain `smsverify_poll` asks whether the vendor has taken it.
     """
-    commit(Provider, lambda: None)
+    run_committed(Provider, lambda: None)
     gateway = _gateway(text)
-    if filing_of(text) not in gateway.resubmits:
-        raise FilingRefused(_no_such_way(gateway, text))
+    if submission_of(text) not in gateway.resubmits:
+        raise SubmissionRefused(_no_such_way(gateway, text))
     if text.status != ReviewStatus.REJECTED or not text.remote_id:
-        raise FilingRefused(_why_not_resubmitted(text))
+        raise SubmissionRefused(_why_not_resubmitted(text))
     _require_clean(text)
     _require_alone(text)
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
@@ -82,16 +82,16 @@ def delete(text: Text) -> None:
     Raises what `submit` raises. After a lost answer the vendor is asked whether it is gone; GatewayUncertain when that
     is not known either: the row is then a draft with its id.
     """
-    commit(Provider, lambda: None)
-    gateway, filing = _gateway(text), filing_of(text)
-    if filing not in gateway.deletes:
-        raise FilingRefused(_no_such_way(gateway, text))
+    run_committed(Provider, lambda: None)
+    gateway, submission = _gateway(text), submission_of(text)
+    if submission not in gateway.deletes:
+        raise SubmissionRefused(_no_such_way(gateway, text))
     if not text.remote_id:
-        raise FilingRefused(gettext("It has no id at the vendor: there is nothing to delete."))
+        raise SubmissionRefused(gettext("It has no id at the vendor: there is nothing to delete."))
     _require_alone(text)
     before = _claim(text, status=ReviewStatus.DRAFT, poll_at=None)
     try:
-        _called(text, before, lambda: gateway.delete(filing, text.remote_id))
+        _called(text, before, lambda: gateway.delete(submission, text.remote_id))
     except GatewayUncertain:
         if not _is_gone(gateway, text, before):
             raise
@@ -104,16 +104,16 @@ def delete(text: Text) -> None:
 def fetch(text: Row) -> Row:
     """Asks the vendor for the text behind `remote_id` and stores all that it tells; a row that is not stored yet is.
 
-    Placeholders get our names where `variables` has them. Raises FilingRefused and GatewayError.
+    Placeholders get our names where `variables` has them. Raises SubmissionRefused and GatewayError.
     """
     gateway = _gateway(text)
-    if filing_of(text) not in gateway.answers_review:
+    if submission_of(text) not in gateway.answers_review:
         words = gettext("%(vendor)s cannot be asked for its %(kind)s: enter what its console shows.")
-        raise FilingRefused(words % _names(gateway, text))
+        raise SubmissionRefused(words % _names(gateway, text))
     if not text.remote_id:
-        raise FilingRefused(gettext("Enter the id that it has at the vendor; then its state can be fetched."))
+        raise SubmissionRefused(gettext("Enter the id that it has at the vendor; then its state can be fetched."))
     if text._state.adding:
-        event = gateway.ask_review(filing_of(text), text.remote_id)
+        event = gateway.ask_review(submission_of(text), text.remote_id)
         text.status, text.reason = event.status, event.reason
     else:
         event = ask_review(gateway, text)
@@ -136,19 +136,19 @@ def copy_as_draft(text: Row) -> Row:
 
 
 def make_draft(text: Text) -> None:
-    """Says of a text whose id was lost that the vendor does not have it, so that it may be filed again."""
+    """Says of a text whose id was lost that the vendor does not have it, so that it may be submitted again."""
     if text.status != ReviewStatus.PENDING or text.remote_id:
-        raise FilingRefused(gettext("Only what was filed and has no id can be made a draft again."))
+        raise SubmissionRefused(gettext("Only what was submitted and has no id can be made a draft again."))
     if not what_was_lost(text):
-        raise FilingRefused(gettext("It is being filed just now: look again in a minute."))
+        raise SubmissionRefused(gettext("It is being submitted just now: look again in a minute."))
     _claim(text, status=ReviewStatus.DRAFT, poll_at=None)
 
 
 def _gateway(text: Text) -> Gateway:
     try:
-        return text.provider.connect()
+        return text.provider.gateway_client()
     except ImproperlyConfigured as error:
-        raise FilingRefused(str(error)) from None
+        raise SubmissionRefused(str(error)) from None
 
 
 def _words(text: Text) -> tuple[str, ...]:
@@ -158,12 +158,12 @@ def _words(text: Text) -> tuple[str, ...]:
 def _claim(text: Text, **news: Any) -> dict[str, Any]:
     """Takes the row for one move if it still is as it was read, and returns what changes back.
 
-    Raises FilingRefused when somebody else has changed it, or is at it.
+    Raises SubmissionRefused when somebody else has changed it, or is at it.
     """
     before = {name: getattr(text, name) for name in ("status", "reason", "poll_at", "polls")}
     same = {name: getattr(text, name) for name in ("remote_id", *_words(text)) if name != "variables"}
     if not rows_of(text).filter(**before, **same).update(reason="", polls=0, **news):
-        raise FilingRefused(gettext("Somebody else has changed it meanwhile, or is at it. Look at it again."))
+        raise SubmissionRefused(gettext("Somebody else has changed it meanwhile, or is at it. Look at it again."))
     text.refresh_from_db(using=rows_of(text).db)
     return before
 
@@ -187,7 +187,7 @@ def _put_back(text: Text, before: dict[str, Any]) -> None:
 def _is_gone(gateway: Gateway, text: Text, before: dict[str, Any]) -> bool:
     """Whether the vendor no longer knows a text; one that it does know is put back."""
     try:
-        gateway.ask_review(filing_of(text), text.remote_id)
+        gateway.ask_review(submission_of(text), text.remote_id)
     except GatewayRejected as error:
         return error.reason not in (Reason.ACCOUNT, Reason.RATE)
     except GatewayError:
@@ -197,7 +197,7 @@ def _is_gone(gateway: Gateway, text: Text, before: dict[str, Any]) -> bool:
 
 
 def _adopt(text: Text, event: ReviewEvent) -> None:
-    """Writes the vendor's words onto the row, unsaved; raises FilingRefused when it cannot hold them."""
+    """Writes the vendor's words onto the row, unsaved; raises SubmissionRefused when it cannot hold them."""
     text.remark = event.remark or text.remark
     if isinstance(text, Signature):
         text.text = event.text or text.text
@@ -208,7 +208,7 @@ def _adopt(text: Text, event: ReviewEvent) -> None:
         text.full_clean(exclude={"reason"})
     except ValidationError as error:
         words = gettext("The vendor's text cannot be stored: %(text)s — %(why)s")
-        raise FilingRefused(words % {"text": event.text, "why": " ".join(error.messages)}) from None
+        raise SubmissionRefused(words % {"text": event.text, "why": " ".join(error.messages)}) from None
 
 
 def _adopt_content(text: Template, content: str) -> None:
@@ -224,14 +224,14 @@ def _require_clean(text: Text) -> None:
     if grave:
         content = text.text if isinstance(text, Signature) else text.content
         told = (f"{marked(content, finding)} — {finding.message}".removeprefix(" — ") for finding in grave)
-        raise FilingRefused(gettext("The vendor would refuse this: %s") % " ".join(told))
+        raise SubmissionRefused(gettext("The vendor would refuse this: %s") % " ".join(told))
 
 
 def _require_alone(text: Text) -> None:
     others = type(text).objects.primary().filter(provider=text.provider, remote_id=text.remote_id).exclude(pk=text.pk)
     if other := others.first():
         words = gettext("%s has the same id at the vendor: what is done to the one is done to the other, too.")
-        raise FilingRefused(words % other)
+        raise SubmissionRefused(words % other)
 
 
 def _names(gateway: Gateway, text: Text) -> dict[str, str]:
@@ -253,8 +253,8 @@ def what_was_lost(text: Text) -> str:
     if text.status != ReviewStatus.PENDING or text.remote_id or under_way:
         return ""
     return gettext(
-        "It was filed, and the vendor's answer was lost. Look in its console: if it is there, enter its id; if not, "
-        "make it a draft again."
+        "It was submitted, and the vendor's answer was lost. Look in its console: if it is there, enter its id; if "
+        "not, make it a draft again."
     )
 
 
@@ -262,7 +262,7 @@ def _why_not_submitted(gateway: Gateway, text: Text) -> str:
     match text.status, text.remote_id:
         case ReviewStatus.APPROVED, _:
             return _final()
-        case ReviewStatus.REJECTED, _ if filing_of(text) in gateway.resubmits:
+        case ReviewStatus.REJECTED, _ if submission_of(text) in gateway.resubmits:
             return gettext("It was rejected: change it, then file it again after the rejection.")
         case ReviewStatus.REJECTED, _:
             return gettext("It was rejected: copy it as a new draft, change that and file it.")
@@ -279,5 +279,5 @@ def _why_not_resubmitted(text: Text) -> str:
         case ReviewStatus.PENDING:
             return gettext("It is in review: wait for the verdict.")
         case ReviewStatus.DRAFT:
-            return gettext("It was not filed yet: file it first.")
+            return gettext("It was not submitted yet: submit it first.")
     return gettext("It has no id at the vendor: copy it as a new draft and file that.")

@@ -15,19 +15,19 @@ from django_smsverify.exceptions import (
     UnknownPurpose,
 )
 from django_smsverify.gateways.base import Outcome
-from django_smsverify.limits.per_number import check_number, hold
+from django_smsverify.limits.per_number import check_number, lock_number
 from django_smsverify.masked import PerNumber
 from django_smsverify.messages import withdraw
 from django_smsverify.models import Message, Template, Verification
-from django_smsverify.transactions import commit, retry_on_lost_connection
+from django_smsverify.transactions import retry_on_lost_connection, run_committed
 
 from . import circuits, routing
 from .content import code_values, least_life, segments_of_code
-from .vendor_call import hand_over, note_health, record_outcomes
+from .vendor_call import note_health, record_outcomes, send_to_vendor
 
 
 def queue(template: Template, verification: Verification, attempt: int = 1) -> Message:
-    """One attempt to send a code, for `deliver`; the caller holds the number's row."""
+    """One attempt to send a code, for `send_queued`; the caller holds the number's row."""
     return Message.objects.primary().create(
         verification=verification,
         provider=template.provider,
@@ -40,7 +40,7 @@ def queue(template: Template, verification: Verification, attempt: int = 1) -> M
     )
 
 
-def deliver(verification: Verification, message: Message) -> Message:
+def send_queued(verification: Verification, message: Message) -> Message:
     """Hands a queued code to one provider after the other until an SMS has left or may have left.
 
     Returns the last attempt, which is `not_sent` when none has. What somebody else has claimed is left to him.
@@ -48,10 +48,10 @@ def deliver(verification: Verification, message: Message) -> Message:
     last, following = message, message  # type: Message, Message | None
     while following is not None:
         last = following
-        handed_over = hand_over([last], PerNumber({last.phone: code_values(verification, verification.code())}))
-        if not handed_over:
+        sent = send_to_vendor([last], PerNumber({last.phone: code_values(verification, verification.derive_code())}))
+        if not sent:
             break
-        outcome = handed_over[0][1]
+        outcome = sent[0][1]
         following = retry_on_lost_connection(Message, partial(_following, verification, last, outcome))
         note_health(last, [outcome])
     return last
@@ -59,7 +59,7 @@ def deliver(verification: Verification, message: Message) -> Message:
 
 def _following(verification: Verification, message: Message, outcome: Outcome) -> Message | None:
     template = _next_route(verification, message) if _may_go_on(outcome) else None
-    return commit(Message, partial(_conclude, verification, message, outcome, template))
+    return run_committed(Message, partial(_conclude, verification, message, outcome, template))
 
 
 def _may_go_on(outcome: Outcome) -> bool:
@@ -88,7 +88,7 @@ def _conclude(
 ) -> Message | None:
     """Records an attempt and returns the next one, queued together with the refusal of the last, so that no
     other request finds the number free between them; None when there is to be none."""
-    hold(verification.recipient)
+    lock_number(verification.recipient)
     record_outcomes([(message, outcome)])
     if message.status != MessageStatus.NOT_SENT:
         return None
@@ -131,10 +131,10 @@ def cancel(message: Message, why: str) -> bool:
 
     def end() -> bool:
         if verification is not None:
-            hold(verification.recipient)
+            lock_number(verification.recipient)
         withdrawn = withdraw(message, why)
         if verification is not None:
             _end_unsent(verification)
         return withdrawn
 
-    return commit(Message, end)
+    return run_committed(Message, end)

@@ -13,17 +13,17 @@ from django_smsverify.gateways.base import Outcome
 from django_smsverify.masked import PerNumber
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.models.gateway_classes import gateway_class
-from django_smsverify.transactions import commit, retry_on_lost_connection
+from django_smsverify.transactions import retry_on_lost_connection, run_committed
 
-from .vendor_call import hand_over, note_health, record_outcomes
+from .vendor_call import note_health, record_outcomes, send_to_vendor
 
 
-def deliver_batch(batch: Sequence[Message]) -> list[Outcome]:
+def send_batch(batch: Sequence[Message]) -> list[Outcome]:
     """Hands messages without a code, as `batches` makes them, to their gateway in one call and returns what became
     of those that nobody else hands over."""
-    outcomes = hand_over(batch, PerNumber((message.phone, message.values) for message in batch))
+    outcomes = send_to_vendor(batch, PerNumber((message.phone, message.values) for message in batch))
     if outcomes:
-        retry_on_lost_connection(Message, lambda: commit(Message, partial(record_outcomes, outcomes)))
+        retry_on_lost_connection(Message, lambda: run_committed(Message, partial(record_outcomes, outcomes)))
         note_health(outcomes[0][0], [outcome for _, outcome in outcomes])
     return [outcome for _, outcome in outcomes]
 
@@ -33,7 +33,7 @@ def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
     be so, and no number twice."""
     open_batches: dict[object, PerNumber[Message]] = {}
     for message in messages:
-        most, same_text = _manners(message.provider)
+        most, same_text = _batch_limits(message.provider)
         same = tuple(sorted(message.values.items())) if same_text else None
         batch = open_batches.setdefault((message.template_id, same), PerNumber())
         if message.phone in batch:
@@ -48,11 +48,11 @@ def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
 
 def calls_for_one(template: Template) -> bool:
     """Whether each number is likely to be a call of its own."""
-    most, same_text = _manners(template.provider)
+    most, same_text = _batch_limits(template.provider)
     return most == 1 or (same_text and bool(texts.placeholders(template.content)))
 
 
-def _manners(provider: Provider) -> tuple[int, bool]:
+def _batch_limits(provider: Provider) -> tuple[int, bool]:
     """How many numbers a gateway takes in one call, and whether all must get the same text."""
     try:
         kind = gateway_class(provider.gateway)

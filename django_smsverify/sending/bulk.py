@@ -13,10 +13,10 @@ from django_smsverify.masked import PerNumber, secrets_of
 from django_smsverify.messages import refresh
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.models.gateway_classes import gateway_class
-from django_smsverify.transactions import commit
+from django_smsverify.transactions import run_committed
 
 from . import circuits
-from .bulk_run import CHUNK, Mailing, Progress, Run
+from .bulk_run import CHUNK, BulkResult, Progress, Run
 from .content import segments
 from .dispatch import enqueue_many
 
@@ -40,7 +40,7 @@ def send_message(
     it: no allowance is asked or spent. Returns a message for each number, in order; what became of it is
     its `status`. `progress` is told how many numbers are done, of how many.
 
-    `batch` names the mailing, in at most 64 characters: under one name a number gets one message at most,
+    `batch` names the batch, in at most 64 characters: under one name a number gets one message at most,
     whoever asks how often. Called again after a crash, it sends to whom nothing was sent, touches nothing
     else (the values that came first stay) and returns what is. Only with a name may `stopped` end it between
     chunks of at most 1000 numbers; then, and when the provider fails 5 calls in a row or refuses the account,
@@ -51,45 +51,45 @@ def send_message(
     and InsideTransaction. Then nothing was sent.
     """
     recipients = PerNumber(recipients)  # shows no number from here on
-    return mail(template, recipients, batch=batch, progress=progress, stopped=stopped).messages
+    return send_bulk(template, recipients, batch=batch, progress=progress, stopped=stopped).messages
 
 
-def mail(
+def send_bulk(
     template: Template,
     recipients: Values,
     *,
     batch: str | None = None,
     progress: Progress | None = None,
     stopped: Stopped | None = None,
-) -> Mailing:
+) -> BulkResult:
     """As `send_message`, and also tells why it ended early."""
     gateway_class(template.provider.gateway)  # raises when there is none
     values = _checked(template, recipients)
-    commit(Message, lambda: None)
+    run_committed(Message, lambda: None)
     _check_name(batch, template, stopped)
-    run = Run(template, Mailing(len(values)), progress or (lambda done, total: None))
+    run = Run(template, BulkResult(len(values)), progress or (lambda done, total: None))
     if batch is not None:
         run.end(_rest_of(template.provider))
     rest, is_stopped = iter(values.items()), False
-    with run.hands() as take:
-        while not run.mailing.why_over and (chunk := PerNumber(islice(rest, run.chunk(batch)))):
+    with run.hands() as submit:
+        while not run.result.why_over and (chunk := PerNumber(islice(rest, run.chunk(batch)))):
             if is_stopped := stopped is not None and stopped():
                 break
-            run.go_through(_rows(template, chunk, batch), take, batch)
+            run.go_through(_rows(template, chunk, batch), submit, batch)
     if is_stopped:
         run.end("it was stopped")  # not before what was begun is handed over: else the poll would do it
-    _look_again(run.mailing.messages)
-    return run.mailing
+    _look_again(run.result.messages)
+    return run.result
 
 
 def queue_up(template: Template, recipients: Values, batch: str) -> None:
-    """Makes the messages of a mailing and leaves them to the workers, and where there are none to the poll.
+    """Makes the messages of a batch and leaves them to the workers, and where there are none to the poll.
 
     Raises what `send_message` raises.
     """
     gateway_class(template.provider.gateway)
     values = _checked(template, recipients)
-    commit(Message, lambda: None)
+    run_committed(Message, lambda: None)
     _check_name(batch, template, None)
     rest = iter(values.items())
     while chunk := PerNumber(islice(rest, CHUNK)):
@@ -118,13 +118,13 @@ def _checked(template: Template, recipients: Values) -> Values:
 def _check_name(batch: str | None, template: Template, stopped: Stopped | None) -> None:
     if batch is None:
         if stopped is not None:
-            raise ValueError("Give the mailing a name with batch=…: without it nobody could go on where it stopped.")
+            raise ValueError("Give the batch a name with batch=…: without it nobody could go on where it stopped.")
         return
     if not 0 < len(batch) <= LONGEST_NAME:
         raise ValueError(f"The name of a batch has 1 to {LONGEST_NAME} characters, not {len(batch)}.")
     others = Message.objects.primary().filter(batch=batch).exclude(template=template.pk)
     if other := others.select_related("template").first():
-        raise ValueError(f"The batch {batch} is of the template {other.template}: give this mailing another name.")
+        raise ValueError(f"The batch {batch} is of the template {other.template}: give this batch another name.")
 
 
 def _rest_of(provider: Provider) -> str:
@@ -154,7 +154,7 @@ def _rows(template: Template, values: Values, batch: str | None) -> list[Message
     rows = Message.objects.primary()
     create = partial(rows.bulk_create, fresh, batch_size=CHUNK, ignore_conflicts=batch is not None)
     if fresh:
-        commit(Message, create)
+        run_committed(Message, create)
     # Another process may have been faster with the same batch: the rows decide.
     if batch is None:
         return fresh

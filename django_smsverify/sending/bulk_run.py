@@ -19,9 +19,9 @@ from django_smsverify.models import Message, Template
 from django_smsverify.models.gateway_classes import gateway_class
 
 from . import circuits
-from .batching import batches, calls_for_one, deliver_batch
+from .batching import batches, calls_for_one, send_batch
 from .dispatch import enqueue_many
-from .pacing import Crew, Pace
+from .pacing import Pace, WorkerPool
 from .worker import is_void
 
 CHUNK = 1000
@@ -29,14 +29,14 @@ CHUNK = 1000
 CHUNK_OF_CALLS = 50
 """The same where each number is a call of its own."""
 THREADS = 8
-FEW = 20
+CALLS_WITHOUT_THREADS = 20
 """So many calls are made one after the other, without threads."""
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
-class Mailing:
+class BulkResult:
     """What a run has come to."""
 
     total: int
@@ -60,8 +60,8 @@ class Mailing:
 class Run:
     """One run over many numbers, which ends early when the provider fails again and again or refuses the account."""
 
-    def __init__(self, template: Template, mailing: Mailing, progress: Progress) -> None:
-        self.mailing = mailing
+    def __init__(self, template: Template, result: BulkResult, progress: Progress) -> None:
+        self.result = result
         self._provider, self._progress = template.provider, progress
         self._calls_for_one = calls_for_one(template)
         self._pace = Pace(int(template.provider.options.get(PACE.name) or PACE.initial))
@@ -72,7 +72,7 @@ class Run:
     def chunk(self, batch: str | None) -> int:
         """How many numbers get their rows at once; all when nobody could go on without them."""
         if batch is None:
-            return self.mailing.total
+            return self.result.total
         return CHUNK_OF_CALLS if self._calls_for_one else CHUNK
 
     @contextmanager
@@ -81,15 +81,21 @@ class Run:
         local = gateway_class(self._provider.gateway).local
         # Inside a transaction, which is that of a test, other threads would see nothing.
         seen = not transaction.get_connection(Message.objects.primary().db).in_atomic_block
-        if self._calls_for_one and self.mailing.total > FEW and seen and not local and conf.DISPATCH == "inline":
-            with Crew(THREADS, self._deliver_in_turn) as crew:
-                yield crew.take
+        if (
+            self._calls_for_one
+            and self.result.total > CALLS_WITHOUT_THREADS
+            and seen
+            and not local
+            and conf.DISPATCH == "inline"
+        ):
+            with WorkerPool(THREADS, self._deliver_in_turn) as pool:
+                yield pool.submit
         else:
             yield self._deliver
 
-    def go_through(self, messages: list[Message], take: Callable[[list[Message]], object], batch: str | None) -> None:
+    def go_through(self, messages: list[Message], submit: Callable[[list[Message]], object], batch: str | None) -> None:
         """Delivers those of a chunk that still are queued, or has workers deliver them."""
-        self.mailing.messages += messages
+        self.result.messages += messages
         queued = [message for message in messages if message.status == MessageStatus.QUEUED and self._is_due(message)]
         self._advance(len(messages) - len(queued))
         if conf.DISPATCH != "inline":
@@ -98,14 +104,14 @@ class Run:
             self._advance(len(queued))
             return
         for some in batches(queued):
-            if self.mailing.why_over:
+            if self.result.why_over:
                 break
-            take(some)
+            submit(some)
             self._advance(len(some))
 
     def end(self, why: str) -> None:
         """Hands nothing more over; what is queued by then is left to the next run, or to the poll."""
-        self.mailing.why_over = self.mailing.why_over or why
+        self.result.why_over = self.result.why_over or why
 
     def _is_due(self, message: Message) -> bool:
         """Whether it is as it should be; a row of a run before may have become too old or unusable."""
@@ -113,18 +119,18 @@ class Run:
 
     def _advance(self, count: int) -> None:
         self._done += count
-        self._progress(self._done, self.mailing.total)
+        self._progress(self._done, self.result.total)
 
     def _deliver_in_turn(self, batch: list[Message]) -> None:
-        if not self.mailing.why_over:
+        if not self.result.why_over:
             self._pace.wait()
             self._deliver(batch)
 
     def _deliver(self, batch: list[Message]) -> None:
-        if not self.mailing.why_over:
-            self._heed(deliver_batch(batch))
+        if not self.result.why_over:
+            self._stop_if_failing(send_batch(batch))
 
-    def _heed(self, outcomes: list[Outcome]) -> None:
+    def _stop_if_failing(self, outcomes: list[Outcome]) -> None:
         """Draws the conclusions for the rest."""
         reasons = {outcome.reason: outcome for outcome in outcomes if isinstance(outcome, GatewayRejected)}
         healths = {circuits.is_healthy(outcome): outcome for outcome in outcomes}

@@ -26,13 +26,13 @@ logger = logging.getLogger("django_smsverify")
 
 FAILURES = 5
 """This many in a row open a circuit."""
-RECENT = 600
+FAILURES_COUNT_FOR = 600
 """Seconds after which the first of them no longer counts."""
 FIRST_PAUSE, LONGEST_PAUSE = 30, 600
 """Seconds until an open circuit is tried again; each time it fails the pause is twice as long as before."""
-PROBE = 60
+TRY_SECONDS = 60
 """Seconds that a try has before the next request may make one."""
-KEPT = 3600
+CLOSED_AFTER = 3600
 """Seconds without any try after which a circuit is closed again."""
 
 
@@ -124,10 +124,10 @@ def _count_failure(cache: BaseCache, provider: int, why: str) -> Circuit | None:
     state = cache.get(_key(provider))
     if state is not None:
         return _extend(cache, provider, Circuit(*state), why)
-    if increment(cache, _key(provider, "failures"), RECENT) < FAILURES:
+    if increment(cache, _key(provider, "failures"), FAILURES_COUNT_FOR) < FAILURES:
         return None
     circuit = Circuit(time.time() + FIRST_PAUSE, 1, why)
-    if not cache.add(_key(provider), tuple(circuit), FIRST_PAUSE + KEPT):
+    if not cache.add(_key(provider), tuple(circuit), FIRST_PAUSE + CLOSED_AFTER):
         return None
     cache.delete(_key(provider, "failures"))
     return circuit
@@ -139,7 +139,7 @@ def _extend(cache: BaseCache, provider: int, circuit: Circuit, why: str) -> Circ
         return None
     trips = circuit.trips + 1
     longer = Circuit(time.time() + _pause(trips), trips, why)
-    cache.set(_key(provider), tuple(longer), _pause(trips) + KEPT)
+    cache.set(_key(provider), tuple(longer), _pause(trips) + CLOSED_AFTER)
     cache.delete(_key(provider, "try"))
     return longer
 
@@ -160,7 +160,7 @@ def is_healthy(outcome: Outcome) -> bool | None:
 
 def _may_try(provider: int) -> bool:
     """Whether this caller, and no other, may try a provider whose pause is over."""
-    return _asked(lambda cache: cache.add(_key(provider, "try"), 1, PROBE), False)
+    return _asked(lambda cache: cache.add(_key(provider, "try"), 1, TRY_SECONDS), False)
 
 
 def _key(provider: int, what: str = "open") -> str:

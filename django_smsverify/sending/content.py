@@ -17,7 +17,7 @@ LEAST_LIFE = timedelta(seconds=60)
 """A code that is about to expire is not worth an SMS."""
 
 
-WAY = 5
+SECONDS_ON_THE_WAY = 5
 """Seconds that an SMS may be under way before its text counts a minute less."""
 
 
@@ -39,7 +39,7 @@ def segments(template: Template, values: Mapping[str, str]) -> int:
 def code_values(verification: Verification, code: Secret) -> dict[str, str]:
     left = (verification.expires_at - timezone.now()).total_seconds()
     # The seconds that the way here took do not cost a minute.
-    return {"code": code, "minutes": str(max(1, int(left + WAY) // 60))}
+    return {"code": code, "minutes": str(max(1, int(left + SECONDS_ON_THE_WAY) // 60))}
 
 
 def outgoing(template: Template, values: Mapping[str, Mapping[str, str]]) -> OutgoingSMS:

@@ -9,18 +9,18 @@ from itertools import islice
 from django_smsverify.conf import conf
 from django_smsverify.models import Message, Verification
 
-from .attempt import cancel, deliver
+from .attempt import cancel, send_queued
 
 logger = logging.getLogger("django_smsverify")
 
-BUNDLE = 100
+MESSAGES_A_TASK = 100
 """Messages of which a worker takes care in one task."""
 
 
 def dispatch_code(verification: Verification, message: Message) -> Message:
     """Has a code delivered, and returns its last attempt so far, `not_sent` when the queue cannot be reached."""
     if conf.DISPATCH == "inline":
-        return deliver(verification, message)
+        return send_queued(verification, message)
     _enqueue_or_cancel([message])
     return message
 
@@ -31,10 +31,10 @@ def enqueue_many(messages: Iterable[Message], *, keep: bool) -> bool:
     If not, those that no worker was told of stay queued, for the poll, or are withdrawn, as `keep` says.
     """
     rest = iter(messages)
-    while bundle := list(islice(rest, BUNDLE)):
-        if not _try_to_enqueue(bundle):
+    while some := list(islice(rest, MESSAGES_A_TASK)):
+        if not _try_to_enqueue(some):
             if not keep:
-                _cancel_all([*bundle, *rest])
+                _cancel_all([*some, *rest])
             return False  # the others would wait for the same
     return True
 

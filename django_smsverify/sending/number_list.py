@@ -60,7 +60,7 @@ class NumberList:
 
 
 class Estimate(NamedTuple):
-    """What a mailing would come to."""
+    """What a batch would come to."""
 
     numbers: int
     segments: int
@@ -82,7 +82,7 @@ def read(text: Secret, template: Template) -> NumberList:
 
     Raises UnreadableList, and InvalidGateway or UndecryptableValue for a provider that is not set up.
     """
-    gateway, found, lines = template.provider.connect(), NumberList(), PerNumber[int]()
+    gateway, found, lines = template.provider.gateway_client(), NumberList(), PerNumber[int]()
     for line, row in _rows(text, set(texts.placeholders(template.content))):
         try:
             phone, values = _recipient(row, template, gateway)
@@ -97,14 +97,14 @@ def read(text: Secret, template: Template) -> NumberList:
 
 
 def batch_name(template: Template, recipients: Recipients, *, again: bool = False) -> str:
-    """A name for a mailing: the same whenever the same is to be sent to the same numbers, but for `again`."""
+    """A name for a batch: the same whenever the same is to be sent to the same numbers, but for `again`."""
     told = hashlib.sha256(json.dumps(dict(recipients), sort_keys=True).encode())
     name = f"{template.pk}-{told.hexdigest()[:24]}"
     return f"{name}-{timezone.now():%y%m%d%H%M%S%f}" if again else name
 
 
 def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate:
-    """What a mailing would come to, before anything is sent."""
+    """What a batch would come to, before anything is sent."""
     signature = template.signature.text if template.signature else ""
     billed, price = sum(segments(template, values) for values in recipients.values()), template.provider.price
     return Estimate(
@@ -121,7 +121,7 @@ def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate
 
 
 def unsent(recipients: Recipients, batch: str) -> PerNumber[Mapping[str, str]]:
-    """Those of the numbers to which a mailing was certainly not sent, though it came to them."""
+    """Those of the numbers to which a batch was certainly not sent, though it came to them."""
     refused = Message.objects.primary().filter(batch=batch, status=MessageStatus.NOT_SENT)
     phones_of = set(refused.values_list("phone", flat=True))
     return PerNumber((phone, values) for phone, values in recipients.items() if phone in phones_of)

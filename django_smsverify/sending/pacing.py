@@ -41,7 +41,7 @@ class Pace:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
 
-class Crew(Generic[T]):
+class WorkerPool(Generic[T]):
     """Threads that do one piece of work after the other, each with database connections of its own.
 
     When one piece fails the others are left undone, and the error is raised where the crew is used.
@@ -69,22 +69,22 @@ class Crew(Generic[T]):
         if error is None and self._failure is not None:
             raise self._failure
 
-    def take(self, order: T) -> None:
+    def submit(self, job: T) -> None:
         """Has it done by the next who is free, and waits while there are enough others; raises what has failed."""
         if self._failure is not None:
             raise self._failure
-        self._orders.put(order)
+        self._orders.put(job)
 
     def _run(self) -> None:
         try:
-            while (order := self._orders.get()) is not None:
-                self._do(order)
+            while (job := self._orders.get()) is not None:
+                self._do(job)
         finally:
             connections.close_all()
 
-    def _do(self, order: T) -> None:
+    def _do(self, job: T) -> None:
         if self._failure is None:
             try:
-                self._work(order)
+                self._work(job)
             except BaseException as error:
                 self._failure = error

@@ -14,10 +14,10 @@ from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.exceptions import CodeExpired, NoRoute, PhoneRejected
 from django_smsverify.limits.admission import admission
 from django_smsverify.limits.cache import time_limit
-from django_smsverify.limits.per_number import allowed_guesses, check_number, hold
+from django_smsverify.limits.per_number import allowed_guesses, check_number, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import Message, Recipient, Template, Verification
-from django_smsverify.transactions import commit
+from django_smsverify.transactions import run_committed
 
 from . import circuits, routing
 from .attempt import queue
@@ -40,7 +40,7 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
         with admission(phone, ip) as charge:
             recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
             template = circuits.choose(templates) or circuits.least_bad(templates)
-            verification, first = commit(Message, partial(_ask, recipient, purpose, template))
+            verification, first = run_committed(Message, partial(_ask, recipient, purpose, template))
         _send(verification, first, charge)
     return verification
 
@@ -56,7 +56,7 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
     with time_limit():
         with admission(verification.phone, ip) as charge:
             template = circuits.choose(templates) or circuits.least_bad(templates)
-            first = commit(Message, partial(_ask_again, verification, template))
+            first = run_committed(Message, partial(_ask_again, verification, template))
         _send(verification, first, charge)
     return verification
 
@@ -74,7 +74,7 @@ def _send(verification: Verification, message: Message, charge: Charge) -> None:
 
 def _claim(recipient: Recipient) -> None:
     """Takes the number's row and looks at the number's history again, alone now; raises Throttled."""
-    hold(recipient)
+    lock_number(recipient)
     check_number(recipient.phone, timezone.now())
 
 

@@ -26,7 +26,9 @@ from .content import outgoing
 logger = logging.getLogger("django_smsverify")
 
 
-def hand_over(messages: Sequence[Message], values: Mapping[str, Mapping[str, str]]) -> list[tuple[Message, Outcome]]:
+def send_to_vendor(
+    messages: Sequence[Message], values: Mapping[str, Mapping[str, str]]
+) -> list[tuple[Message, Outcome]]:
     """Gives queued messages of one template to its gateway in one call and returns what became of each.
 
     Leaves out those that somebody else hands over. What it returns must be recorded by the caller.
@@ -58,7 +60,7 @@ def _gateway(provider: Provider) -> Gateway:
     """Raises GatewayRejected for one that cannot send, whatever is wrong with it."""
     bug = ""
     try:
-        return _complete(provider.connect())
+        return _complete(provider.gateway_client())
     except ImproperlyConfigured as error:
         why = str(error)
     except Exception as error:

@@ -13,24 +13,24 @@ from django.utils import timezone
 from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.exceptions import CodeRejected, Throttled, UndecryptableValue, describe
 from django_smsverify.limits.cache import time_limit
-from django_smsverify.limits.per_number import check_number, hold
+from django_smsverify.limits.per_number import check_number, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.messages import withdraw
 from django_smsverify.models import Message, Template, Verification
-from django_smsverify.transactions import commit
+from django_smsverify.transactions import run_committed
 
 from . import circuits, routing
-from .attempt import cancel, deliver, untried
-from .batching import batches, deliver_batch
+from .attempt import cancel, send_queued, untried
+from .batching import batches, send_batch
 from .content import least_life, segments_of_code
 
 logger = logging.getLogger("django_smsverify")
 
-STALE = timedelta(hours=24)
+NOTICES_EXPIRE_AFTER = timedelta(hours=24)
 """A text without a code that has waited for so long is no news any more."""
 
 
-def deliver_waiting(ids: Iterable[UUID | str]) -> int:
+def send_waiting(ids: Iterable[UUID | str]) -> int:
     """Takes care of messages that still are queued and returns of how many; the others are left to whoever has them.
 
     One that fails for a bug keeps no other, and is not tried again. A text whose provider's circuit is open stays
@@ -58,7 +58,7 @@ def deliver_waiting(ids: Iterable[UUID | str]) -> int:
 def is_void(message: Message) -> bool:
     """Whether a text without a code can or should not be sent any more; it is then withdrawn."""
     why = ""
-    if timezone.now() - message.created_at > STALE:
+    if timezone.now() - message.created_at > NOTICES_EXPIRE_AFTER:
         why = "it was queued for too long"
     elif not _is_usable(message):
         why = "while it was queued its template could no longer be used"
@@ -83,7 +83,7 @@ def _deliver(batch: Sequence[Message]) -> bool:
     if verification is None:
         if circuits.choose([message.template]) is None:
             return False
-        deliver_batch(batch)
+        send_batch(batch)
         return True
     charge = Charge.of(message.phone, message.created_at)
     if _ends_unsent(verification, message):
@@ -99,16 +99,16 @@ def _ends_unsent(verification: Verification, message: Message) -> bool:
     if not ways:
         return cancel(message, "while it was queued all templates for it became unusable")
     template = circuits.choose(ways) or ways[0]
-    withdrawn = commit(Message, partial(_decide, verification, message, template))
+    withdrawn = run_committed(Message, partial(_decide, verification, message, template))
     if withdrawn is not None:
         return withdrawn
-    last = deliver(verification, message)
+    last = send_queued(verification, message)
     return last.status == MessageStatus.NOT_SENT and last.error_reason != Reason.RECIPIENT
 
 
 def _decide(verification: Verification, message: Message, template: Template) -> bool | None:
     """None when a code is to be sent now; else whether it was withdrawn here. Its life goes on: it can be resent."""
-    hold(verification.recipient)
+    lock_number(verification.recipient)
     verification.refresh_from_db(fields=["attempts", "expires_at", "verified_at"])
     if why := _pointless(verification, message):
         return withdraw(message, why)

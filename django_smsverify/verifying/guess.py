@@ -12,7 +12,7 @@ from django_smsverify.exceptions import WrongCode
 from django_smsverify.masked import Secret
 from django_smsverify.models import Verification
 from django_smsverify.signals import phone_verified
-from django_smsverify.transactions import commit
+from django_smsverify.transactions import run_committed
 
 
 def verify_code(verification_id: UUID, code: str) -> Verification:
@@ -27,7 +27,7 @@ def verify_code(verification_id: UUID, code: str) -> Verification:
     while True:
         verification = Verification.objects.find(verification_id)
         verification.require_live(timezone.now())
-        right = codes.matches(verification.code(), code)
+        right = codes.matches(verification.derive_code(), code)
         if _count(verification, right=right):
             break
     if not right:
@@ -45,7 +45,7 @@ def _count(verification: Verification, *, right: bool) -> bool:
         news["verified_at"] = now
     seen = Verification.objects.primary().filter(pk=verification.pk, attempts=verification.attempts)
     live = seen.filter(verified_at__isnull=True, expires_at__gt=now)
-    won = commit(Verification, lambda: live.update(**news)) == 1
+    won = run_committed(Verification, lambda: live.update(**news)) == 1
     for name, value in news.items():
         setattr(verification, name, value)
     return won

@@ -1,4 +1,4 @@
-"""What the sandbox vendors know: accounts, signatures and filed templates, as plain data."""
+"""What the sandbox vendors know: accounts, signatures and submitted templates, as plain data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REMARK: Final = "用于示例站短信通知和验证码"
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A signature filed with a vendor that numbers its signatures."""
+    """A signature submitted with a vendor that numbers its signatures."""
 
     id: str
     name: str
@@ -22,7 +22,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A filed text in the placeholder syntax of its vendor; id is empty where there are none."""
+    """A submitted text in the placeholder syntax of its vendor; id is empty where there are none."""
 
     id: str
     text: str

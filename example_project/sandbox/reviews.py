@@ -1,4 +1,4 @@
-"""What is filed with a vendor, and what its reviewers have decided on it."""
+"""What is submitted with a vendor, and what its reviewers have decided on it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Generic, Literal, TypeVar
 
 from sandbox.catalogue import FILED_AT, Sign, Template
 
-Filing = Literal["sign", "template"]
-Filed = TypeVar("Filed", bound=Sign | Template)
+Submission = Literal["sign", "template"]
+Submitted = TypeVar("Submitted", bound=Sign | Template)
 
 IN_REVIEW, APPROVED, REJECTED = 0, 1, 2
 
@@ -28,38 +28,38 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Record(Generic[Filed]):
-    """One thing that is filed, and its verdict at the same moment."""
+class Record(Generic[Submitted]):
+    """One thing that is submitted, and its verdict at the same moment."""
 
-    filed: Filed
+    submitted: Submitted
     filed_at: datetime
     verdict: Verdict
 
 
-class Reviews(Generic[Filed]):
+class Reviews(Generic[Submitted]):
     """The signatures or the templates of one vendor, by their ids; each method is one step for all threads."""
 
-    def __init__(self, filed: Sequence[Filed]) -> None:
+    def __init__(self, submitted: Sequence[Submitted]) -> None:
         self._lock = Lock()
         self._first = {
-            item.id: Record(item, FILED_AT, Verdict(APPROVED if item.approved else IN_REVIEW)) for item in filed
+            item.id: Record(item, FILED_AT, Verdict(APPROVED if item.approved else IN_REVIEW)) for item in submitted
         }
         self._records = dict(self._first)
         # Ids must stay fresh when a demo restarts with its old database.
         self._ids = count(int(time.time()))
 
-    def all(self) -> tuple[Record[Filed], ...]:
+    def all(self) -> tuple[Record[Submitted], ...]:
         with self._lock:
             return tuple(self._records.values())
 
-    def approved(self) -> list[Filed]:
-        return [record.filed for record in self.all() if record.verdict.status == APPROVED]
+    def approved(self) -> list[Submitted]:
+        return [record.submitted for record in self.all() if record.verdict.status == APPROVED]
 
-    def find(self, remote_id: str) -> Record[Filed] | None:
+    def find(self, remote_id: str) -> Record[Submitted] | None:
         with self._lock:
             return self._records.get(remote_id)
 
-    def add(self, make: Callable[[str], Filed]) -> Record[Filed]:
+    def add(self, make: Callable[[str], Submitted]) -> Record[Submitted]:
         """Files what is made for an id that was never given before."""
         now = datetime.now(UTC)
         with self._lock:
@@ -67,12 +67,12 @@ class Reviews(Generic[Filed]):
             record = self._records[item.id] = Record(item, now, Verdict(IN_REVIEW, at=now))
             return record
 
-    def judge(self, remote_id: str, verdict: Verdict) -> Record[Filed]:
-        """Raises KeyError for what is not filed."""
+    def judge(self, remote_id: str, verdict: Verdict) -> Record[Submitted]:
+        """Raises KeyError for what is not submitted."""
         with self._lock:
             return self._put(self._records[remote_id], verdict)
 
-    def resubmit(self, remote_id: str, make: Callable[[str], Filed]) -> tuple[int, Record[Filed]]:
+    def resubmit(self, remote_id: str, make: Callable[[str], Submitted]) -> tuple[int, Record[Submitted]]:
         """The status it had; only what was rejected is made anew and reviewed again. Raises KeyError."""
         with self._lock:
             record = self._records[remote_id]
@@ -83,15 +83,15 @@ class Reviews(Generic[Filed]):
             return before, record
 
     def delete(self, remote_id: str) -> None:
-        """Raises KeyError for what is not filed."""
+        """Raises KeyError for what is not submitted."""
         with self._lock:
             del self._records[remote_id]
 
     def clear(self) -> None:
-        """What was filed at first, judged as at first."""
+        """What was submitted at first, judged as at first."""
         with self._lock:
             self._records = dict(self._first)
 
-    def _put(self, record: Record[Filed], verdict: Verdict) -> Record[Filed]:
-        put = self._records[record.filed.id] = Record(record.filed, record.filed_at, verdict)
+    def _put(self, record: Record[Submitted], verdict: Verdict) -> Record[Submitted]:
+        put = self._records[record.submitted.id] = Record(record.submitted, record.filed_at, verdict)
         return put

@@ -14,7 +14,7 @@ from sandbox.inbox import SMS, Inbox
 from sandbox.listener import Listener
 from sandbox.pushing import Pushed, Pusher
 from sandbox.quirks import Quirks
-from sandbox.reviews import Filing
+from sandbox.reviews import Submission
 from sandbox.switchboard import Switchboard
 from sandbox.travel import Travel
 from sandbox.vendors import VENDORS
@@ -113,15 +113,15 @@ class Sandbox(Quirks):
             self._courier.leave(push.vendor, lambda travel: push)
         return push is not None
 
-    def judge(self, vendor: str, kind: Filing, remote_id: str, approved: bool, reason: str = "") -> None:
-        """The vendor's reviewers decide on what is filed there; raises KeyError for what is not."""
+    def judge(self, vendor: str, kind: Submission, remote_id: str, approved: bool, reason: str = "") -> None:
+        """The vendor's reviewers decide on what is submitted there; raises KeyError for what is not."""
         push = self._vendors[vendor].judge(kind, remote_id, approved, reason)
         self._courier.leave(vendor, lambda travel: push)
 
-    def filed(self, vendor: str, kind: Filing) -> list[tuple[str, str, int]]:
-        """What is filed there, oldest first: id, name of a sign or text of a template, and the status (0, 1, 2)."""
+    def submitted(self, vendor: str, kind: Submission) -> list[tuple[str, str, int]]:
+        """What is submitted there, oldest first: id, name of a sign or text of a template, and the status (0, 1, 2)."""
         records = self._vendors[vendor].reviews(kind).all()
-        return [(record.filed.id, _words(record.filed), record.verdict.status) for record in records]
+        return [(record.submitted.id, _words(record.submitted), record.verdict.status) for record in records]
 
     def credits(self, vendor: str) -> int:
         """How many SMS the account at the vendor can still pay for; raises KeyError where the vendor tells nobody."""
@@ -145,5 +145,5 @@ class Sandbox(Quirks):
         self._pusher.clear()
 
 
-def _words(filed: Sign | Template) -> str:
-    return filed.name if isinstance(filed, Sign) else filed.text
+def _words(submitted: Sign | Template) -> str:
+    return submitted.name if isinstance(submitted, Sign) else submitted.text

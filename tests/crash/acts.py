@@ -14,7 +14,7 @@ from django.urls import reverse
 from sandbox.catalogue import CREDENTIALS, PLAIN_TEXT
 
 from django_smsverify import phones
-from django_smsverify.exceptions import FilingRefused, SMSVerifyError
+from django_smsverify.exceptions import SMSVerifyError, SubmissionRefused
 from django_smsverify.models import (
     DeliveryReport,
     Message,
@@ -26,7 +26,7 @@ from django_smsverify.models import (
 )
 from django_smsverify.reviews import actions
 from django_smsverify.sending import resend_code, send_code
-from django_smsverify.sending.worker import deliver_waiting
+from django_smsverify.sending.worker import send_waiting
 from django_smsverify.verifying import verify_code
 from tests.conftest import CODE_TEXT, PLAIN_IDS, REMOTE_IDS, add_template
 
@@ -89,7 +89,7 @@ def resend(phone: str) -> None:
 
 
 def worker(phone: str) -> None:
-    deliver_waiting(list(Message.objects.filter(phone=phone).values_list("pk", flat=True)))
+    send_waiting(list(Message.objects.filter(phone=phone).values_list("pk", flat=True)))
 
 
 def webhook(phone: str) -> None:
@@ -103,7 +103,7 @@ def webhook(phone: str) -> None:
 
 
 def draft(text: str) -> int:
-    """A signature that nobody has filed yet."""
+    """A signature that nobody has submitted yet."""
     provider = Provider.objects.get(slug="topthink")
     return Signature.objects.create(provider=provider, text=text, remark="用于示例站登录").pk
 
@@ -112,9 +112,9 @@ def submit(pk: int) -> str:
     """Files a signature; the reason where that is refused."""
     try:
         actions.submit(Signature.objects.get(pk=pk))
-    except FilingRefused as error:
+    except SubmissionRefused as error:
         return str(error)
-    return "filed"
+    return "submitted"
 
 
 def filings() -> dict[str, tuple[str, str]]:

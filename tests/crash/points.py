@@ -12,7 +12,7 @@ BYTES = "http.client.HTTPConnection.send"
 ANSWER = "urllib3.connection.HTTPConnection.getresponse"
 RECORD = "django_smsverify.sending.attempt.record_outcomes"
 FOLLOW_UP = "django_smsverify.reports.matching.match_messages"
-ADOPTION = "django_smsverify.reports.storing.match_reports"
+MATCH = "django_smsverify.reports.storing.match_reports"
 VERIFICATION = "django_smsverify.models.Verification.save"
 MESSAGE = "django_smsverify.models.Message.save"
 REPORT = "django_smsverify.models.DeliveryReport.save"
@@ -77,7 +77,7 @@ TABLE = (
     Point("worker", "after the acceptance's COMMIT", before(FOLLOW_UP), "accepted", 1, "delivered", 1),
 
     Point("webhook", "after the report's row, before COMMIT", after(REPORT), "accepted", 1, "delivered", 1),
-    Point("webhook", "after COMMIT, before the message has it", before(ADOPTION), "accepted", 1, "delivered", 1, 1),
+    Point("webhook", "after COMMIT, before the message has it", before(MATCH), "accepted", 1, "delivered", 1, 1),
 )
 # fmt: on
 POINTS = {point.name: point for point in TABLE}

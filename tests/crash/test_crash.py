@@ -185,20 +185,22 @@ def test_the_poll_too_may_be_killed_anywhere(scene: Scene) -> None:
 
 
 def test_a_text_that_is_filed_by_a_process_that_dies_is_not_filed_twice(scene: Scene) -> None:
-    """Wherever it died: what the vendor may have is not a draft any more, and only a draft is filed."""
+    """Wherever it died: what the vendor may have is not a draft any more, and only a draft is submitted."""
     drafts = {}
     for event in count(1):
         drafts[f"站{event}"] = pk = scene.site.do("draft", f"站{event}", at=scene.now)
         if scene.site.survives("submit", pk, at=scene.now, event=event):
             break
     left = scene.site.do("filings", at=scene.now)
-    at_vendor = Counter(words for _, words, _ in scene.vendors.filed("topthink", "sign"))
+    at_vendor = Counter(words for _, words, _ in scene.vendors.submitted("topthink", "sign"))
 
     for text, pk in drafts.items():
-        filed_now = scene.site.do("submit", pk, at=scene.now) == "filed"
+        filed_now = scene.site.do("submit", pk, at=scene.now) == "submitted"
         assert filed_now == (left[text] == ["draft", ""])
-    filed = Counter(words for _, words, _ in scene.vendors.filed("topthink", "sign"))
+    submitted = Counter(words for _, words, _ in scene.vendors.submitted("topthink", "sign"))
 
     assert event > 3
-    assert {text: filed[text] for text in drafts if at_vendor[text]} == dict.fromkeys(set(drafts) & set(at_vendor), 1)
-    assert max(filed.values()) == 1
+    assert {text: submitted[text] for text in drafts if at_vendor[text]} == dict.fromkeys(
+        set(drafts) & set(at_vendor), 1
+    )
+    assert max(submitted.values()) == 1

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
+from django_smsverify.enums import DeliveryOutcome, ReviewStatus, Submission
 from django_smsverify.types import DeliveryEvent, Event, Push, ReplyEvent, ReviewEvent
 from tests.folding import folded
 
@@ -113,7 +113,7 @@ TOPTHINK_SIGN = Call(
     inside="sign",
     needed=frozenset({"id", "status"}),
     event=ReviewEvent(
-        filing=Filing.SIGNATURE,
+        submission=Submission.SIGNATURE,
         remote_id="471",
         status=ReviewStatus.REJECTED,
         reason="请提供网址或公众号",
@@ -133,7 +133,7 @@ TOPTHINK_TEMPLATE = Call(
     inside="sign",
     needed=frozenset({"id", "status"}),
     event=ReviewEvent(
-        filing=Filing.TEMPLATE,
+        submission=Submission.TEMPLATE,
         remote_id="278",
         status=ReviewStatus.APPROVED,
         text="你有一个新的{name}订单,请及时处理!",
@@ -222,7 +222,9 @@ IHUYI_AUDIT = Call(
     kind="audit",
     body="code=0&msg=%E5%90%AB%E6%95%8F%E6%84%9F%E8%AF%8D&templateid=2001",
     needed=frozenset({"code", "templateid"}),
-    event=ReviewEvent(filing=Filing.TEMPLATE, remote_id="2001", status=ReviewStatus.REJECTED, reason="含敏感词"),
+    event=ReviewEvent(
+        submission=Submission.TEMPLATE, remote_id="2001", status=ReviewStatus.REJECTED, reason="含敏感词"
+    ),
 )
 CALLS = [
     TOPTHINK_REPORT,

@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import replace
 from datetime import timedelta
 
-from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
+from django_smsverify.enums import DeliveryOutcome, ReviewStatus, Submission
 from django_smsverify.types import DeliveryEvent, Event, News, ReplyEvent, ReviewEvent
 
 
@@ -42,7 +42,7 @@ def _assert_event(event: Event) -> None:
         case ReplyEvent():
             assert_text(event.content, 2000, lines=True)
         case ReviewEvent():
-            assert (type(event.filing), type(event.status)) == (Filing, ReviewStatus)
+            assert (type(event.submission), type(event.status)) == (Submission, ReviewStatus)
             assert_text(event.reason, 500)
             assert_text(event.text, 2000, lines=True)
             assert_text(event.name, 100)

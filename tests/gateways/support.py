@@ -56,7 +56,7 @@ def sms(content: str, *phones: str, **values: str) -> OutgoingSMS:
     return OutgoingSMS(content=content, signature="示例站", signature_id="78", template_id="234", recipients=recipients)
 
 
-def filed(vendor: str, phone: str = PHONE, code: str = CODE) -> OutgoingSMS:
+def submitted(vendor: str, phone: str = PHONE, code: str = CODE) -> OutgoingSMS:
     """A text that the sandbox vendor has on file."""
     content = "您的验证码是{code}，5分钟内有效。" if vendor == "veesing" else CODE_TEXT
     return replace(sms(content, phone, code=code, minutes="5"), template_id=REMOTE_IDS.get(vendor, ""))

@@ -10,7 +10,7 @@ from django_smsverify.types import Answer
 from tests.conftest import PHONE
 from tests.folding import folded
 
-from .support import Vendor, at, filed, offline, verdict
+from .support import Vendor, at, offline, submitted, verdict
 
 WORDS = "余额不足，请充值"
 REFUSALS = {
@@ -34,7 +34,7 @@ REFUSALS = {
 def test_a_vendors_words_are_read_in_utf_8_and_in_gbk(kind: str, encoding: str, charset: str) -> None:
     vendor = kind.split()[0]
     with Vendor(REFUSALS[kind].encode(encoding), ("Content-Type", f"application/json{charset}")) as server:
-        error = at(vendor, server.url).send(filed(vendor))[PHONE]
+        error = at(vendor, server.url).send(submitted(vendor))[PHONE]
 
     assert isinstance(error, GatewayRejected)
     assert error.detail == WORDS
@@ -44,7 +44,7 @@ def test_a_vendors_words_are_read_in_utf_8_and_in_gbk(kind: str, encoding: str, 
 @pytest.mark.parametrize("status", [400, 500])
 def test_the_words_of_a_refusal_by_http_may_be_gbk_too(status: int) -> None:
     with Vendor(REFUSALS["topthink"].encode("gbk"), status=status) as server:
-        assert WORDS in str(at("topthink", server.url).send(filed("topthink"))[PHONE])
+        assert WORDS in str(at("topthink", server.url).send(submitted("topthink"))[PHONE])
 
 
 def test_a_declared_gbk_decides_where_the_bytes_may_be_either() -> None:
@@ -89,7 +89,7 @@ def test_of_a_page_that_is_no_vendors_answer_nothing_is_shown(
 ) -> None:
     gateway, _ = offline("topthink", Answer(status, body.encode(), content_type))
 
-    error = gateway.send(filed("topthink"))[PHONE]
+    error = gateway.send(submitted("topthink"))[PHONE]
 
     assert isinstance(error, GatewayError)
     assert str(error) == f"HTTP {status}: {len(body.encode())} bytes of {shown}, not shown"
@@ -107,7 +107,7 @@ def test_of_a_page_that_is_no_vendors_answer_nothing_is_shown(
 def test_a_vendors_own_words_are_shown(body: str) -> None:
     for status, expected in ((403, "rejected"), (500, "uncertain")):
         gateway, _ = offline("ihuyi", Answer(status, body.encode()))
-        error = gateway.send(filed("ihuyi"))[PHONE]
+        error = gateway.send(submitted("ihuyi"))[PHONE]
 
         assert verdict(error)[0] == expected
         assert "is not on the list" in str(error)

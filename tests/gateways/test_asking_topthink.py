@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from requests import PreparedRequest
 
-from django_smsverify.enums import DeliveryOutcome, Filing, Reason, ReviewStatus
+from django_smsverify.enums import DeliveryOutcome, Reason, ReviewStatus, Submission
 from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain
 from django_smsverify.types import Answer, DeliveryEvent, ReviewEvent
 from tests.folding import folded
@@ -103,8 +103,8 @@ def status(answer: bytes | Answer | GatewayError) -> DeliveryEvent | None:
     return offline("topthink", answer)[0].ask_status(ID, PHONE)
 
 
-def review(filing: Filing, answer: bytes | Answer | GatewayError) -> ReviewEvent:
-    return offline("topthink", answer)[0].ask_review(filing, "471")
+def review(submission: Submission, answer: bytes | Answer | GatewayError) -> ReviewEvent:
+    return offline("topthink", answer)[0].ask_review(submission, "471")
 
 
 def assert_asked(request: PreparedRequest, path: str, method: str, query: str, body: str, header: str | None) -> None:
@@ -126,19 +126,27 @@ def test_a_message_is_asked_for_in_the_operators_way(
 
 
 @WAYS
-@pytest.mark.parametrize(("filing", "path"), [(Filing.SIGNATURE, "query_sign"), (Filing.TEMPLATE, "query_template")])
+@pytest.mark.parametrize(
+    ("submission", "path"), [(Submission.SIGNATURE, "query_sign"), (Submission.TEMPLATE, "query_template")]
+)
 def test_a_review_is_asked_for_in_the_operators_way(
-    filing: Filing, path: str, options: dict[str, str], method: str, query: str, body: str, authorization: str | None
+    submission: Submission,
+    path: str,
+    options: dict[str, str],
+    method: str,
+    query: str,
+    body: str,
+    authorization: str | None,
 ) -> None:
     gateway, requests = offline("topthink", envelope({**SIGN, "content": "订单${no}已发货"}), **options)
 
-    event = gateway.ask_review(filing, "471")
+    event = gateway.ask_review(submission, "471")
 
     (request,) = requests
     assert_asked(request, path, method, query.format("471"), body.format("471"), authorization)
-    words = {"text": "订单{no}已发货", "name": "顶想云"} if filing == Filing.TEMPLATE else {"text": "顶想云"}
+    words = {"text": "订单{no}已发货", "name": "顶想云"} if submission == Submission.TEMPLATE else {"text": "顶想云"}
     assert event == ReviewEvent(
-        filing=filing,
+        submission=submission,
         remote_id="471",
         status=ReviewStatus.REJECTED,
         reason="请提供网址或公众号",
@@ -187,14 +195,14 @@ def test_the_time_of_arrival_may_be_missing_or_spelled_right(fields: dict[str, A
 @pytest.mark.parametrize("code", [0, "0", " 0 "])
 def test_code_0_is_an_answer_however_it_is_typed(code: object) -> None:
     assert status(envelope(MESSAGE, code)) == DELIVERED
-    assert review(Filing.SIGNATURE, envelope(SIGN, code)).status == ReviewStatus.REJECTED
+    assert review(Submission.SIGNATURE, envelope(SIGN, code)).status == ReviewStatus.REJECTED
 
 
 @pytest.mark.parametrize("code", [1, "1", -1, "40001"])
 def test_any_other_code_is_a_refusal(code: object) -> None:
     answer = json.dumps({"code": code, "message": "任务不存在", "data": MESSAGE}).encode()
 
-    for ask in (lambda: status(answer), lambda: review(Filing.TEMPLATE, answer)):
+    for ask in (lambda: status(answer), lambda: review(Submission.TEMPLATE, answer)):
         with pytest.raises(GatewayRejected) as raised:
             ask()
         assert (str(raised.value), raised.value.error_code, raised.value.reason) == (
@@ -223,25 +231,25 @@ def test_an_answer_about_another_message_is_not_taken(fields: dict[str, Any]) ->
         status(message(**fields))
 
 
-@pytest.mark.parametrize("filing", Filing)
+@pytest.mark.parametrize("submission", Submission)
 @pytest.mark.parametrize("remote_id", ["472", "47", "", None])
-def test_an_answer_about_another_text_is_not_taken(filing: Filing, remote_id: object) -> None:
+def test_an_answer_about_another_text_is_not_taken(submission: Submission, remote_id: object) -> None:
     with pytest.raises(GatewayUncertain):
-        review(filing, envelope({**SIGN, "id": remote_id}))
+        review(submission, envelope({**SIGN, "id": remote_id}))
 
 
 @pytest.mark.parametrize("remote_id", [471, " 471 "])
 def test_an_answer_may_name_the_id_as_a_number(remote_id: object) -> None:
-    assert review(Filing.SIGNATURE, envelope({**SIGN, "id": remote_id})).remote_id == "471"
+    assert review(Submission.SIGNATURE, envelope({**SIGN, "id": remote_id})).remote_id == "471"
 
 
 @folded("answer", GARBAGE, ids=lambda answer: repr(answer[:20]))
 def test_what_cannot_be_read_says_nothing(answer: bytes) -> None:
     with pytest.raises(GatewayUncertain):
         status(answer)
-    for filing in Filing:
+    for submission in Submission:
         with pytest.raises(GatewayUncertain):
-            review(filing, answer)
+            review(submission, answer)
 
 
 @pytest.mark.parametrize("unknown", [2, 3, "", None, True, "ok", []])
@@ -253,7 +261,7 @@ def test_an_unknown_status_of_a_message_says_nothing(unknown: object) -> None:
 @pytest.mark.parametrize("unknown", [3, "", None, True, "ok", []])
 def test_an_unknown_status_of_a_review_says_nothing(unknown: object) -> None:
     with pytest.raises(GatewayUncertain):
-        review(Filing.SIGNATURE, envelope({**SIGN, "status": unknown}))
+        review(Submission.SIGNATURE, envelope({**SIGN, "status": unknown}))
 
 
 @pytest.mark.parametrize("missing", ["id", "phone", "status"])
@@ -262,7 +270,7 @@ def test_an_answer_without_a_needed_field_says_nothing(missing: str) -> None:
         status(envelope({name: value for name, value in MESSAGE.items() if name != missing}))
 
 
-@folded("filing", Filing)
+@folded("submission", Submission)
 @folded(
     "number, expected",
     [
@@ -275,16 +283,16 @@ def test_an_answer_without_a_needed_field_says_nothing(missing: str) -> None:
 )
 @folded("error, reason", [(None, ""), ("", ""), (" 缺公章 ", "缺公章")])
 def test_a_review_stands_somewhere(
-    filing: Filing, number: object, expected: ReviewStatus, error: str | None, reason: str
+    submission: Submission, number: object, expected: ReviewStatus, error: str | None, reason: str
 ) -> None:
-    event = review(filing, envelope({**SIGN, "status": number, "error": error}))
+    event = review(submission, envelope({**SIGN, "status": number, "error": error}))
 
-    assert (event.filing, event.remote_id, event.status, event.reason) == (filing, "471", expected, reason)
+    assert (event.submission, event.remote_id, event.status, event.reason) == (submission, "471", expected, reason)
 
 
 @pytest.mark.parametrize(("answer", "kind"), NETWORK, ids=str)
 def test_the_networks_errors_keep_their_meaning(answer: Answer | GatewayError, kind: type[GatewayError]) -> None:
-    for ask in (lambda: status(answer), lambda: review(Filing.SIGNATURE, answer)):
+    for ask in (lambda: status(answer), lambda: review(Submission.SIGNATURE, answer)):
         with pytest.raises(GatewayError) as raised:
             ask()
         assert type(raised.value) is kind
@@ -346,7 +354,7 @@ def test_long_words_of_a_refusal_are_cut() -> None:
 
 def test_the_words_of_an_event_say_neither_secret_nor_number() -> None:
     event = status(message(status=-1, message="key SECRET-app_code, 13509898765 空号"))
-    verdict = review(Filing.SIGNATURE, envelope({**SIGN, "error": "key SECRET-app_code"}))
+    verdict = review(Submission.SIGNATURE, envelope({**SIGN, "error": "key SECRET-app_code"}))
 
     assert event is not None
     assert event.detail == "key ***, *** 空号"

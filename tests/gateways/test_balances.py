@@ -17,7 +17,7 @@ from django_smsverify.types import Acceptance, Account, OutgoingSMS
 from tests.acme_sms import AcmeGateway
 from tests.folding import folded
 
-from .support import ACCEPTED, GATEWAYS, body_of, filed, offline
+from .support import ACCEPTED, GATEWAYS, body_of, offline, submitted
 
 TOLD = {
     "veesing": '{"returnStatus":"1 ","message":"成功","remainPoint":"241","taskId":null,"successCounts":null}',
@@ -172,7 +172,7 @@ def test_what_is_none_is_told_apart(written: object) -> None:
 
 
 def accepted(vendor: str, answer: str) -> Acceptance:
-    (outcome,) = offline(vendor, answer.encode())[0].send(filed(vendor)).values()
+    (outcome,) = offline(vendor, answer.encode())[0].send(submitted(vendor)).values()
     assert isinstance(outcome, Acceptance)
     return outcome
 
@@ -198,7 +198,7 @@ class SloppyGateway(AcmeGateway):
 def test_nor_does_one_that_a_gateway_of_others_did_not_look_at() -> None:
     account = Account(base_url="https://sms.acme.example", credentials={"key": "k"})
 
-    (outcome,) = SloppyGateway(account, FakeTransport(b"{}")).send(filed("topthink")).values()
+    (outcome,) = SloppyGateway(account, FakeTransport(b"{}")).send(submitted("topthink")).values()
 
     assert outcome == Acceptance(remote_id="42")
 

@@ -9,7 +9,7 @@ from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUn
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE
 
-from .support import ACCEPTED, filed, offline
+from .support import ACCEPTED, offline, submitted
 
 
 def outcome_when(method: str, error: GatewayError) -> GatewayError:
@@ -20,7 +20,7 @@ def outcome_when(method: str, error: GatewayError) -> GatewayError:
         raise error
 
     setattr(gateway, method, fail)
-    outcome = gateway.send(filed("topthink"))[PHONE]
+    outcome = gateway.send(submitted("topthink"))[PHONE]
     assert isinstance(outcome, GatewayError)
     return outcome
 
@@ -47,13 +47,13 @@ def test_a_reason_that_does_not_exist_is_none() -> None:
 def test_an_outcome_that_is_none_is_uncertain() -> None:
     gateway, _ = offline("topthink", ACCEPTED["topthink"].encode())
     setattr(gateway, "parse_send", lambda answer, sms: dict.fromkeys(sms.recipients, "accepted"))  # noqa: B010
-    assert isinstance(gateway.send(filed("topthink"))[PHONE], GatewayUncertain)
+    assert isinstance(gateway.send(submitted("topthink"))[PHONE], GatewayUncertain)
 
 
 def test_ids_and_codes_that_are_no_text_are_read_as_text() -> None:
     gateway, _ = offline("topthink", ACCEPTED["topthink"].encode())
     taken = Acceptance(remote_id=cast("str", 42))
     setattr(gateway, "parse_send", lambda answer, sms: dict.fromkeys(sms.recipients, taken))  # noqa: B010
-    outcome = gateway.send(filed("topthink"))[PHONE]
+    outcome = gateway.send(submitted("topthink"))[PHONE]
     assert isinstance(outcome, Acceptance)
     assert outcome.remote_id == "42"

@@ -16,7 +16,7 @@ from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS, Ear
 
 from .certificates import Authority
-from .support import ACCEPTED, Vendor, at, filed
+from .support import ACCEPTED, Vendor, at, submitted
 
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
 
@@ -42,7 +42,7 @@ def test_a_server_is_trusted_by_an_authority_of_ones_own(vendor: str, company: A
     with Vendor(ACCEPTED[vendor], tls=company.context("127.0.0.1")) as server:
         gateway = at(vendor, server.url, private_hosts=True, ca_bundle=str(company.path))
         for _ in range(2):
-            assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+            assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
 
     assert len(server.heard) == 2
     assert len({heard.port for heard in server.heard}) == 1
@@ -53,7 +53,7 @@ def test_without_it_or_with_another_it_is_not(trusts: str, company: Authority, s
     bundle = str(stranger.path) if trusts == "stranger" else None
     with Vendor(ACCEPTED["topthink"], tls=company.context("127.0.0.1")) as server:
         gateway = at("topthink", server.url, private_hosts=True, ca_bundle=bundle)
-        error = gateway.send(filed("topthink"))[PHONE]
+        error = gateway.send(submitted("topthink"))[PHONE]
 
     assert isinstance(error, GatewayUnavailable)
     assert "SSLError" in str(error)
@@ -63,7 +63,7 @@ def test_without_it_or_with_another_it_is_not(trusts: str, company: Authority, s
 def test_a_name_that_is_not_on_the_certificate_is_not_trusted_either(company: Authority) -> None:
     with Vendor(ACCEPTED["topthink"], tls=company.context("vendor.example")) as server:
         gateway = at("topthink", server.url, private_hosts=True, ca_bundle=str(company.path))
-        error = gateway.send(filed("topthink"))[PHONE]
+        error = gateway.send(submitted("topthink"))[PHONE]
 
     assert isinstance(error, GatewayUnavailable)
     assert server.heard == []
@@ -77,7 +77,7 @@ def test_the_usual_authorities_are_trusted_beside_it(
     with Vendor(ACCEPTED["topthink"], tls=stranger.context("127.0.0.1")) as server:
         gateway = at("topthink", server.url, private_hosts=True, ca_bundle=str(company.path))
 
-        assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
+        assert isinstance(gateway.send(submitted("topthink"))[PHONE], Acceptance)
 
 
 def test_the_usual_authorities_are_there_whatever_requests_does(company: Authority) -> None:
@@ -92,7 +92,7 @@ def test_the_usual_authorities_are_there_whatever_requests_does(company: Authori
 def test_a_proxy_that_opens_tls_is_passed(vendor: str, company: Authority) -> None:
     with Vendor(ACCEPTED[vendor], opens=company.context) as proxy:
         gateway = at(vendor, "https://vendor.example", options={"proxy": proxy.url}, ca_bundle=str(company.path))
-        assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+        assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
 
     assert proxy.heard[0].line.startswith("CONNECT vendor.example:443 ")
     assert proxy.heard[1].line.split()[1].startswith("/")
@@ -101,14 +101,14 @@ def test_a_proxy_that_opens_tls_is_passed(vendor: str, company: Authority) -> No
 def test_a_proxy_that_opens_tls_unasked_gets_nothing(inspector: Vendor) -> None:
     gateway = at("topthink", "https://vendor.example", options={"proxy": inspector.url})
 
-    assert isinstance(gateway.send(filed("topthink"))[PHONE], GatewayUnavailable)
+    assert isinstance(gateway.send(submitted("topthink"))[PHONE], GatewayUnavailable)
     assert [heard.line.split()[0] for heard in inspector.heard] == ["CONNECT"]
 
 
 def test_a_proxy_may_be_spoken_to_by_https_itself(company: Authority) -> None:
     with Vendor(ACCEPTED["topthink"], tls=company.context("127.0.0.1"), status=403) as proxy:
         gateway = at("topthink", "https://vendor.example", options={"proxy": proxy.url}, ca_bundle=str(company.path))
-        assert isinstance(gateway.send(filed("topthink"))[PHONE], GatewayUnavailable)
+        assert isinstance(gateway.send(submitted("topthink"))[PHONE], GatewayUnavailable)
 
     assert [heard.line.split()[0] for heard in proxy.heard] == ["CONNECT"]
 
@@ -118,7 +118,7 @@ def test_an_idle_tunnel_is_opened_anew(inspector: Vendor, company: Authority, mo
     gateway = at("topthink", "https://vendor.example", options=options, ca_bundle=str(company.path))
     for idle in (connections.MAX_IDLE, -1.0, connections.MAX_IDLE):
         monkeypatch.setattr(connections, "MAX_IDLE", idle)
-        assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
+        assert isinstance(gateway.send(submitted("topthink"))[PHONE], Acceptance)
 
     verbs = [heard.line.split()[0] for heard in inspector.heard]
     assert verbs == ["CONNECT", "POST", "CONNECT", "POST", "POST"]
@@ -133,6 +133,6 @@ def test_a_bundle_that_cannot_be_read_leaves_the_usual_authorities(
         path.write_text(content)
     with Vendor(ACCEPTED["topthink"]) as server:
         gateway = at("topthink", server.url, ca_bundle=str(path))
-        assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
+        assert isinstance(gateway.send(submitted("topthink"))[PHONE], Acceptance)
 
     assert f"The CA bundle {path} cannot be read" in log.text

@@ -15,11 +15,11 @@ import requests
 
 from django_smsverify.exceptions import GatewayUnavailable
 from django_smsverify.gateways.transport import connections, resolving
-from django_smsverify.gateways.transport.exchange import Flight
+from django_smsverify.gateways.transport.exchange import Exchange
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS
 
-from .support import ACCEPTED, Vendor, at, filed
+from .support import ACCEPTED, Vendor, at, submitted
 
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
 
@@ -98,7 +98,7 @@ def test_a_connection_that_died_in_silence_is_not_sent_on(vendor: str, clock: Ca
     with Firewall(ACCEPTED[vendor]).serving() as firewall:
         gateway = at(vendor, firewall.url, timeout=(2, 2, 4))
         for _ in range(3):
-            assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+            assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
             firewall.forget()
             clock(10)
 
@@ -109,7 +109,7 @@ def test_a_connection_that_died_in_silence_is_not_sent_on(vendor: str, clock: Ca
 def test_a_connection_of_a_moment_ago_is_used_again(vendor: str, clock: Callable[[float], None]) -> None:
     with Vendor(ACCEPTED[vendor]) as server:
         for _ in range(3):
-            assert isinstance(at(vendor, server.url).send(filed(vendor))[PHONE], Acceptance)
+            assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
             clock(1)
 
     assert len({heard.port for heard in server.heard}) == 1
@@ -121,7 +121,7 @@ def test_of_several_connections_the_old_ones_are_not_used_either(clock: Callable
 
         def send() -> None:
             together.wait()
-            assert isinstance(gateway.send(filed("topthink"))[PHONE], Acceptance)
+            assert isinstance(gateway.send(submitted("topthink"))[PHONE], Acceptance)
 
         for _ in range(2):
             with ThreadPoolExecutor(4) as pool:
@@ -135,9 +135,9 @@ def test_of_several_connections_the_old_ones_are_not_used_either(clock: Callable
 @pytest.mark.parametrize("total", [0.5, 10.0])
 def test_the_system_is_told_to_notice_a_dead_peer(total: float, monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, int] = {}
-    take_off = Flight.take_off
+    mark_sent = Exchange.mark_sent
 
-    def look(flight: Flight, connected: socket.socket) -> None:
+    def look(exchange: Exchange, connected: socket.socket) -> None:
         for name in (
             "TCP_NODELAY",
             "TCP_KEEPIDLE",
@@ -149,11 +149,11 @@ def test_the_system_is_told_to_notice_a_dead_peer(total: float, monkeypatch: pyt
             if hasattr(socket, name):
                 found[name] = connected.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
         found["SO_KEEPALIVE"] = connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        take_off(flight, connected)
+        mark_sent(exchange, connected)
 
-    monkeypatch.setattr(Flight, "take_off", look)
+    monkeypatch.setattr(Exchange, "mark_sent", look)
     with Vendor(ACCEPTED["topthink"]) as server:
-        at("topthink", server.url, timeout=(2, 2, total)).send(filed("topthink"))
+        at("topthink", server.url, timeout=(2, 2, total)).send(submitted("topthink"))
 
     assert found["SO_KEEPALIVE"]
     assert found["TCP_NODELAY"]
@@ -166,7 +166,7 @@ def test_the_system_is_told_to_notice_a_dead_peer(total: float, monkeypatch: pyt
 def test_a_system_that_refuses_an_option_sends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_liveness", lambda total: [(socket.IPPROTO_TCP, 9999, 1)])
     with Vendor(ACCEPTED["topthink"]) as server:
-        assert isinstance(at("topthink", server.url).send(filed("topthink"))[PHONE], Acceptance)
+        assert isinstance(at("topthink", server.url).send(submitted("topthink"))[PHONE], Acceptance)
 
 
 # ------------------------------------------------------------------------ names
@@ -204,7 +204,7 @@ def test_a_name_that_is_resolved_too_late_was_never_sent_to(
     options = {"proxy": "http://proxy.example:3128"} if by_proxy else {}
     begun = time.monotonic()
 
-    error = at(vendor, "https://slow.example", timeout=timeout, options=options).send(filed(vendor))[PHONE]
+    error = at(vendor, "https://slow.example", timeout=timeout, options=options).send(submitted(vendor))[PHONE]
 
     assert time.monotonic() - begun < 5
     assert isinstance(error, GatewayUnavailable)
@@ -228,7 +228,7 @@ def test_what_looking_up_took_is_taken_from_connecting(
     begun = time.monotonic()
     url = f"http://127.0.0.1:{full_listener.getsockname()[1]}"
 
-    error = at("topthink", url, timeout=(20, 20, 40)).send(filed("topthink"))[PHONE]
+    error = at("topthink", url, timeout=(20, 20, 40)).send(submitted("topthink"))[PHONE]
 
     assert isinstance(error, GatewayUnavailable)
     assert time.monotonic() - begun < 10
@@ -238,14 +238,14 @@ def test_a_resolver_that_hangs_for_ever_uses_up_no_threads(stuck_resolver: threa
     gateway = at("topthink", "https://slow.example", timeout=(0.05, 1, 1))
 
     for _ in range(10):
-        assert isinstance(gateway.send(filed("topthink"))[PHONE], GatewayUnavailable)
+        assert isinstance(gateway.send(submitted("topthink"))[PHONE], GatewayUnavailable)
 
     assert len(lookups()) == 3
 
 
 def test_a_resolver_that_answers_again_is_asked_again(stuck_resolver: threading.Event) -> None:
     for _ in range(4):
-        at("topthink", "https://slow.example", timeout=(0.05, 1, 1)).send(filed("topthink"))
+        at("topthink", "https://slow.example", timeout=(0.05, 1, 1)).send(submitted("topthink"))
     stuck_resolver.set()
     for thread in lookups():
         thread.join(10)
@@ -270,7 +270,7 @@ def test_an_address_is_not_looked_up(stuck_resolver: threading.Event) -> None:
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".example", "a..example", "nonexistent.invalid"])
 def test_a_name_that_cannot_be_resolved_was_never_sent_to(host: str) -> None:
-    assert isinstance(at("topthink", f"https://{host}").send(filed("topthink"))[PHONE], GatewayUnavailable)
+    assert isinstance(at("topthink", f"https://{host}").send(submitted("topthink"))[PHONE], GatewayUnavailable)
 
 
 def test_without_a_thread_to_spare_nothing_leaves_and_the_place_is_free_again(
@@ -292,7 +292,7 @@ def test_without_a_thread_to_spare_nothing_leaves_and_the_place_is_free_again(
 
 def test_a_forked_process_has_all_its_places(stuck_resolver: threading.Event) -> None:
     for _ in range(4):
-        at("topthink", "https://slow.example", timeout=(0.02, 1, 1)).send(filed("topthink"))
+        at("topthink", "https://slow.example", timeout=(0.02, 1, 1)).send(submitted("topthink"))
     assert not resolving._places.acquire(blocking=False)
 
     resolving.forget_lookups()

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from django_smsverify.enums import DeliveryOutcome, Filing
+from django_smsverify.enums import DeliveryOutcome, Submission
 from django_smsverify.exceptions import InvalidCallback
-from django_smsverify.gateways.parsing import each, form_row, json_rows
+from django_smsverify.gateways.parsing import form_row, json_rows, parse_rows
 from django_smsverify.testing import GatewayContract
 from django_smsverify.types import DeliveryEvent, News, Push
 from tests.acme_sms import AcmeGateway
@@ -32,11 +32,11 @@ class PushingGateway(AcmeGateway):
     pushes = True
     answers_status = True
     hands_out_reports = True
-    answers_review = frozenset(Filing)
+    answers_review = frozenset(Submission)
     answers_balance = True
 
     def parse_push(self, push: Push) -> News:
-        return each([form_row(push)], event)
+        return parse_rows([form_row(push)], event)
 
     def build_status(self, remote_id: str, phone: str) -> requests.Request:
         return requests.Request("GET", self.url(f"/messages/{remote_id}"))
@@ -44,8 +44,8 @@ class PushingGateway(AcmeGateway):
     def build_reports(self) -> requests.Request:
         return requests.Request("GET", self.url("/reports"))
 
-    def build_review(self, filing: Filing, remote_id: str) -> requests.Request:
-        return requests.Request("GET", self.url(f"/{filing}/{remote_id}"))
+    def build_review(self, submission: Submission, remote_id: str) -> requests.Request:
+        return requests.Request("GET", self.url(f"/{submission}/{remote_id}"))
 
     def build_balance(self) -> requests.Request:
         return requests.Request("GET", self.url("/balance"))
@@ -90,7 +90,7 @@ def nothing(self: object, *args: object) -> None:
         contract(PushingGateway, PUSH, parse_push=raising(InvalidCallback())),
         contract(PushingGateway, MUTE),
         contract(PushingGateway, PUSH, MUTE),
-        contract(PushingGateway, PUSH, parse_push=lambda self, push: each(json_rows(push), event)),
+        contract(PushingGateway, PUSH, parse_push=lambda self, push: parse_rows(json_rows(push), event)),
     ],
     ids=["no call", "undeclared", "declared no more", "no event", "refused", "unread", "one unread", "wrong format"],
 )
@@ -109,7 +109,10 @@ def test_a_push_that_is_not_read_is_found(broken: GatewayContract) -> None:
         ),
         (raising(ZeroDivisionError()), ZeroDivisionError),
         (raising(AssertionError()), AssertionError),
-        (lambda self, push: each([dict(pair.split(b"=") for pair in push.body.split(b"&"))], nothing), AssertionError),
+        (
+            lambda self, push: parse_rows([dict(pair.split(b"=") for pair in push.body.split(b"&"))], nothing),
+            AssertionError,
+        ),
     ],
     ids=["silence", "an event of nothing", "a crash", "an assertion", "silence about a row"],
 )
@@ -149,7 +152,7 @@ def test_a_question_that_is_no_request_is_found(name: str, method: object) -> No
     [
         {"answers_status": True},
         {"hands_out_reports": True},
-        {"answers_review": frozenset({Filing.TEMPLATE})},
+        {"answers_review": frozenset({Submission.TEMPLATE})},
         {"answers_balance": True},
     ],
 )

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from django_smsverify.enums import Filing
+from django_smsverify.enums import Submission
 from django_smsverify.exceptions import GatewayError, InvalidCallback
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.types import Answer, DeliveryEvent, News, Push, ReviewEvent
@@ -45,7 +45,7 @@ def status(gateway: Gateway) -> News:
 
 
 def review(gateway: Gateway) -> News:
-    return News(events=(gateway.ask_review(Filing.SIGNATURE, "471"),))
+    return News(events=(gateway.ask_review(Submission.SIGNATURE, "471"),))
 
 
 def reports(gateway: Gateway) -> News:
@@ -104,6 +104,6 @@ def test_whatever_is_answered_is_stored_or_an_error(
 
 
 def wordless(news: News) -> News:
-    """A vendor's words about a filed text know no phone; here they are made of one."""
+    """A vendor's words about a submitted text know no phone; here they are made of one."""
     events = (replace(event, reason="") if isinstance(event, ReviewEvent) else event for event in news.events)
     return replace(news, events=tuple(events))

@@ -18,7 +18,7 @@ from django_smsverify.gateways.transport import HTTPTransport
 from django_smsverify.types import Acceptance, Account
 from tests.conftest import PHONE
 
-from .support import ACCEPTED, CODE, Vendor, at, filed
+from .support import ACCEPTED, CODE, Vendor, at, submitted
 
 IN_QUERY = {"topthink": {"http_method": "GET", "auth": "query"}, "qixuntong": {}}
 """The vendors, with their options, that get what is secret in a query."""
@@ -58,7 +58,7 @@ def test_the_vendor_gets_the_query_and_nobody_on_the_way_sees_it(
     gateway = at(vendor, sandbox.base_urls[vendor], options=IN_QUERY[vendor])
 
     for _ in range(2):  # on a connection of its own, and on one that is open
-        assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+        assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
 
     first = sandbox.inbox.of(PHONE[3:])[0]
     assert CODE in first.text
@@ -81,7 +81,7 @@ def test_the_request_line_is_what_was_built_and_what_comes_back_names_no_query(
     monkeypatch.setattr(requests.Session, "send", send)
     with Vendor(ACCEPTED[vendor], ("Location", "/elsewhere"), status=status) as server:
         gateway = at(vendor, server.url, options=IN_QUERY[vendor])
-        gateway.send(filed(vendor))
+        gateway.send(submitted(vendor))
 
     (heard,), (answer,) = server.heard, answers
     method, target, version = heard.line.split()
@@ -107,7 +107,7 @@ def test_an_error_on_the_way_names_no_query(
             raise
 
     monkeypatch.setattr(requests.Session, "send", send)
-    at(vendor, f"http://127.0.0.1:{closed_port}", options=IN_QUERY[vendor]).send(filed(vendor))
+    at(vendor, f"http://127.0.0.1:{closed_port}", options=IN_QUERY[vendor]).send(submitted(vendor))
 
     (error,) = errors
     assert error.request is not None
@@ -121,7 +121,7 @@ def test_http_clients_own_way_of_debugging_prints_nothing(
 ) -> None:
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     with Vendor(ACCEPTED[vendor]) as server:
-        assert isinstance(at(vendor, server.url, options=IN_QUERY[vendor]).send(filed(vendor))[PHONE], Acceptance)
+        assert isinstance(at(vendor, server.url, options=IN_QUERY[vendor]).send(submitted(vendor))[PHONE], Acceptance)
 
     assert capsys.readouterr().out == ""
 
@@ -135,7 +135,7 @@ def test_where_python_writes_requests_in_another_way_nothing_leaves(
         lambda self, request: request.encode("ascii"),
     )
     with Vendor(ACCEPTED[vendor]) as server:
-        found = at(vendor, server.url, options=IN_QUERY[vendor]).send(filed(vendor))[PHONE]
+        found = at(vendor, server.url, options=IN_QUERY[vendor]).send(submitted(vendor))[PHONE]
 
     assert isinstance(found, GatewayUnavailable)
     assert "this version of Python writes requests in a way that is not known here" in str(found)

@@ -18,7 +18,7 @@ from tests.conftest import PHONE
 from tests.folding import folded
 
 from .certificates import Authority
-from .support import ACCEPTED, Vendor, at, filed
+from .support import ACCEPTED, Vendor, at, submitted
 
 PRIVATE = [
     "0.0.0.0",
@@ -118,7 +118,7 @@ def refusal(url: str, private_hosts: PrivateHosts = "loopback", proxy: str = "")
     """Why nothing left for an address; empty when something was tried."""
     options = {"proxy": proxy} if proxy else {}
     gateway = at("topthink", url, private_hosts=private_hosts, options=options, timeout=(2, 2, 4))
-    error = gateway.send(filed("topthink"))[PHONE]
+    error = gateway.send(submitted("topthink"))[PHONE]
     assert isinstance(error, GatewayUnavailable), error
     return str(error).partition("(")[2].rstrip(")") if "Error" not in str(error) else ""
 
@@ -184,7 +184,7 @@ def test_the_default_leaves_loopback_as_it_is_written_over_http(host: str) -> No
     with Vendor(ACCEPTED["topthink"]) as server:
         url = server.url.replace("127.0.0.1", host)
 
-        assert isinstance(at("topthink", url).send(filed("topthink"))[PHONE], Acceptance)
+        assert isinstance(at("topthink", url).send(submitted("topthink"))[PHONE], Acceptance)
         assert refusal(url, False) == NO
     assert len(server.heard) == 1
 
@@ -257,7 +257,7 @@ def test_a_connection_is_not_used_under_stricter_rules(resolver: Resolver, tmp_p
         rules = ((True, Acceptance), ("loopback", GatewayUnavailable), (False, GatewayUnavailable))
         for private_hosts, kind in rules:
             gateway = at("topthink", url, private_hosts=private_hosts, ca_bundle=str(company.path))
-            assert isinstance(gateway.send(filed("topthink"))[PHONE], kind)
+            assert isinstance(gateway.send(submitted("topthink"))[PHONE], kind)
 
     assert len(server.heard) == 1
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
+from django_smsverify.enums import DeliveryOutcome, ReviewStatus, Submission
 from django_smsverify.exceptions import InvalidCallback
 from django_smsverify.types import DeliveryEvent, Event, News, ReplyEvent, ReviewEvent
 from tests.folding import folded
@@ -222,7 +222,7 @@ class TestTopThinkReviews:
     def test_a_template_stands_under_either_name(self, named: dict[str, Any], remote_id: str) -> None:
         event = only(told("topthink", json.dumps({"action": "template", **named})))
 
-        assert event == ReviewEvent(filing=Filing.TEMPLATE, remote_id=remote_id, status=APPROVED)
+        assert event == ReviewEvent(submission=Submission.TEMPLATE, remote_id=remote_id, status=APPROVED)
 
     def test_a_signature_stands_under_its_own_name_alone(self) -> None:
         body = TOPTHINK_SIGN.body.replace('"sign":{', '"template":{')
@@ -390,7 +390,7 @@ class TestIhuyi:
     def test_a_template_is_approved_or_rejected(self, code: str, msg: str, status: ReviewStatus, reason: str) -> None:
         event = review(IHUYI_AUDIT, code=code, msg=msg)
 
-        assert event == ReviewEvent(filing=Filing.TEMPLATE, remote_id="2001", status=status, reason=reason)
+        assert event == ReviewEvent(submission=Submission.TEMPLATE, remote_id="2001", status=status, reason=reason)
 
     @pytest.mark.parametrize("code", ["1", "-1", "", "20", "4071"])
     def test_another_verdict_is_not_guessed_at(self, code: str) -> None:
@@ -399,7 +399,7 @@ class TestIhuyi:
     def test_a_verdict_without_words_is_one(self) -> None:
         event = only(told("ihuyi", IHUYI_AUDIT.without("msg")))
 
-        assert event == ReviewEvent(filing=Filing.TEMPLATE, remote_id="2001", status=REJECTED)
+        assert event == ReviewEvent(submission=Submission.TEMPLATE, remote_id="2001", status=REJECTED)
 
 
 @folded(

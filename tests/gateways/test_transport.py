@@ -35,7 +35,7 @@ from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS, Ear
 from tests.folding import folded
 
-from .support import ACCEPTED, CODE, GATEWAYS, Vendor, at, body_of, dripping_proxy, filed, verdict
+from .support import ACCEPTED, CODE, GATEWAYS, Vendor, at, body_of, dripping_proxy, submitted, verdict
 
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
 
@@ -51,7 +51,7 @@ def served(sandbox: Sandbox) -> int:
 
 def outcome_of(gateway: Any, vendor: str) -> GatewayError:
     """The error for the only number, which names neither a secret nor a URL."""
-    found = gateway.send(filed(vendor))[PHONE]
+    found = gateway.send(submitted(vendor))[PHONE]
     assert isinstance(found, GatewayError), found
     assert_discreet(found, vendor)
     return found
@@ -155,7 +155,7 @@ def test_a_credential_that_no_header_can_carry_never_left(
     ],
 )
 def test_a_broken_base_url_never_left(base_url: str) -> None:
-    assert isinstance(at("veesing", base_url).send(filed("veesing"))[PHONE], GatewayUnavailable)
+    assert isinstance(at("veesing", base_url).send(submitted("veesing"))[PHONE], GatewayUnavailable)
 
 
 # ------------------------------------------------------------------------ a certificate
@@ -270,7 +270,7 @@ def test_an_answer_that_breaks_off_may_have_been_sent(vendor: str) -> None:
 @pytest.mark.parametrize(("size", "expected"), [(1024 * 1024, "accepted"), (1024 * 1024 + 1, "uncertain")])
 def test_an_answer_may_have_1_mib_and_not_a_byte_more(size: int, expected: str) -> None:
     with Vendor('{"code":0}'.ljust(size)) as server:
-        assert verdict(at("topthink", server.url).send(filed("topthink"))[PHONE])[0] == expected
+        assert verdict(at("topthink", server.url).send(submitted("topthink"))[PHONE])[0] == expected
 
 
 @every_vendor
@@ -287,7 +287,7 @@ def test_a_compressed_answer_is_not_unpacked(vendor: str, coding: str) -> None:
 @every_vendor
 def test_an_answer_may_say_that_it_is_not_compressed(vendor: str) -> None:
     with Vendor(ACCEPTED[vendor], ("Content-Encoding", "Identity ")) as server:
-        assert isinstance(at(vendor, server.url).send(filed(vendor))[PHONE], Acceptance)
+        assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
 
 
 @pytest.mark.slow
@@ -350,7 +350,7 @@ def test_a_redirect_is_a_refusal_and_not_followed(vendor: str, sandbox: Sandbox)
 
 @every_vendor
 def test_the_sandbox_vendor_takes_it(vendor: str, sandbox: Sandbox) -> None:
-    found = at(vendor, sandbox.base_urls[vendor]).send(filed(vendor))[PHONE]
+    found = at(vendor, sandbox.base_urls[vendor]).send(submitted(vendor))[PHONE]
 
     (received,) = sandbox.inbox.of(PHONE[3:])
     assert isinstance(found, Acceptance)
@@ -363,8 +363,8 @@ def test_what_was_built_arrives_with_nothing_of_the_environment(vendor: str) -> 
     with Vendor(ACCEPTED[vendor]) as server:
         gateway = at(vendor, server.url)
         with time_machine.travel(datetime(2026, 11, 21, tzinfo=UTC), tick=False):
-            built = gateway.build_send(filed(vendor)).prepare()
-            assert isinstance(gateway.send(filed(vendor))[PHONE], Acceptance)
+            built = gateway.build_send(submitted(vendor)).prepare()
+            assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
 
     (heard,) = server.heard
     assert heard.line == f"{built.method} {built.path_url} HTTP/1.1"
@@ -378,7 +378,7 @@ def test_what_was_built_arrives_with_nothing_of_the_environment(vendor: str) -> 
 def test_one_connection_serves_many_sends(vendor: str) -> None:
     with Vendor(ACCEPTED[vendor]) as server:
         for _ in range(3):
-            assert isinstance(at(vendor, server.url).send(filed(vendor))[PHONE], Acceptance)
+            assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
 
     assert len(server.heard) == 3
     assert len({heard.port for heard in server.heard}) == 1
@@ -388,7 +388,7 @@ def test_one_connection_serves_many_sends(vendor: str) -> None:
 def test_a_connection_that_the_vendor_closed_meanwhile_is_replaced(vendor: str) -> None:
     with Vendor(ACCEPTED[vendor], hang_up=True) as server:
         for _ in range(2):
-            assert isinstance(at(vendor, server.url).send(filed(vendor))[PHONE], Acceptance)
+            assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
             assert server.closed.acquire(timeout=10)
 
     assert len({heard.port for heard in server.heard}) == 2
@@ -403,7 +403,7 @@ def test_proxies_of_the_environment_are_ignored(closed_port: int, monkeypatch: p
         with pytest.raises(requests.exceptions.ProxyError):
             requests.get(server.url, timeout=5)
 
-        assert isinstance(at("topthink", server.url).send(filed("topthink"))[PHONE], Acceptance)
+        assert isinstance(at("topthink", server.url).send(submitted("topthink"))[PHONE], Acceptance)
 
 
 def test_netrc_does_not_replace_the_authorization(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,8 +413,8 @@ def test_netrc_does_not_replace_the_authorization(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("NETRC", str(netrc))
     with Vendor(ACCEPTED["topthink"]) as server:
         requests.get(server.url, timeout=5)
-        at("topthink", server.url, options={"auth": "header"}).send(filed("topthink"))
-        at("veesing", server.url).send(filed("veesing"))
+        at("topthink", server.url, options={"auth": "header"}).send(submitted("topthink"))
+        at("veesing", server.url).send(submitted("veesing"))
 
     by_hand, topthink, veesing = (heard.headers.get("Authorization") for heard in server.heard)
     assert by_hand is not None
@@ -426,7 +426,7 @@ def test_netrc_does_not_replace_the_authorization(tmp_path: Path, monkeypatch: p
 def test_cookies_are_not_kept() -> None:
     with Vendor(ACCEPTED["topthink"], ("Set-Cookie", "session=1; Path=/")) as server:
         for _ in range(2):
-            at("topthink", server.url).send(filed("topthink"))
+            at("topthink", server.url).send(submitted("topthink"))
 
     assert [heard.headers.get("Cookie") for heard in server.heard] == [None, None]
 
@@ -468,7 +468,7 @@ def test_urllib3_says_nothing_while_a_send_is_under_way(
     if fault is not None:
         sandbox.misbehave(vendor, fault)
 
-    at(vendor, sandbox.base_urls[vendor]).send(filed(vendor))
+    at(vendor, sandbox.base_urls[vendor]).send(submitted(vendor))
 
     assert "urllib3" not in log.text
     assert CODE not in log.text
@@ -506,7 +506,7 @@ def test_of_a_long_page_only_the_beginning_is_kept() -> None:
 def test_a_gateway_and_its_account_show_no_secret() -> None:
     for vendor, kind in GATEWAYS.items():
         gateway = at(vendor, kind.base_url)
-        for shown in (repr(gateway.account), str(gateway.account), repr(filed(vendor)), repr(gateway)):
+        for shown in (repr(gateway.account), str(gateway.account), repr(submitted(vendor)), repr(gateway)):
             for secret in (*CREDENTIALS[vendor].values(), PHONE, CODE):
                 assert secret not in shown
 
@@ -520,7 +520,7 @@ def test_fifty_threads_share_one_gateway(vendor: str, sandbox: Sandbox) -> None:
     orders = [(f"+86138001380{n:02}", f"4711{n:02}") for n in range(50)]
 
     with ThreadPoolExecutor(50) as pool:
-        outcomes = list(pool.map(lambda order: gateway.send(filed(vendor, *order)), orders))
+        outcomes = list(pool.map(lambda order: gateway.send(submitted(vendor, *order)), orders))
 
     for (phone, code), outcome in zip(orders, outcomes, strict=True):
         (received,) = sandbox.inbox.of(phone[3:])
@@ -570,7 +570,7 @@ def test_what_nobody_foresaw_is_told_by_whether_it_left(
 
     monkeypatch.setattr(connections.ObservedConnection, broken, fail)
     with Vendor(ACCEPTED["ihuyi"]) as server:
-        outcome = at("ihuyi", server.url).send(filed("ihuyi"))[PHONE]
+        outcome = at("ihuyi", server.url).send(submitted("ihuyi"))[PHONE]
 
     assert isinstance(outcome, expected)
     assert "The call of a vendor broke off with AssertionError" in log.text

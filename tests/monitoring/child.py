@@ -135,7 +135,7 @@ def last_id() -> str:
 def last_code() -> str:
     from django_smsverify.models import Verification
 
-    return str(Verification.objects.latest("created_at").code())
+    return str(Verification.objects.latest("created_at").derive_code())
 
 
 def post(path: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
@@ -229,7 +229,7 @@ def cases(desk: Desk, silent: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "right code", desk.right_code
     yield "used code", desk.right_code
     yield "timeout", lambda: at_address(desk, silent)
-    for where in ("check_recipient", "build_send", "parse_send", "transport", "deliver"):
+    for where in ("check_recipient", "build_send", "parse_send", "transport", "transmit"):
         yield f"bug in {where}", partial(with_bug, desk, where)
     yield "database fails in send", lambda: at_each_statement(desk.send)
     desk.send()

@@ -31,7 +31,7 @@ CASES = (
     "bug in build_send",
     "bug in parse_send",
     "bug in transport",
-    "bug in deliver",
+    "bug in transmit",
     "database fails in send",
     "database fails in wrong code",
     "database fails in right code",

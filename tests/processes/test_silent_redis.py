@@ -80,13 +80,13 @@ class TestSilence:
         self, redis: Redis, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         memory()
-        deliver = MemoryGateway.deliver
+        transmit = MemoryGateway.transmit
 
         def then_silence(*args: Any) -> Any:
             redis.pause()
-            return deliver(*args)
+            return transmit(*args)
 
-        monkeypatch.setattr(MemoryGateway, "deliver", then_silence)
+        monkeypatch.setattr(MemoryGateway, "transmit", then_silence)
         try:
             started = time.monotonic()
             verification = send_code(PHONE, "login")

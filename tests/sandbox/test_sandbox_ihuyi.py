@@ -11,8 +11,8 @@ import requests
 from sandbox import catalogue
 from sandbox.catalogue import CREDENTIALS, IHUYI_CREDITS, SIGNED
 from sandbox.faults import Fault
-from sandbox.filing import segments
 from sandbox.server import Sandbox
+from sandbox.submission import segments
 from sandbox.vendors.ihuyi import dynamic_password
 
 ACCOUNT, API_KEY = CREDENTIALS["ihuyi"]["account"], CREDENTIALS["ihuyi"]["api_key"]
@@ -219,7 +219,7 @@ def test_the_other_methods_have_roots_of_their_own(sandbox: Sandbox, bom: bool) 
     assert {content.startswith(b"\xef\xbb\xbf<?xml" if bom else b"<?xml") for content in contents} == {True}
     roots = [ElementTree.fromstring(content) for content in contents]
     assert [root.tag for root in roots] == ["{106.ihuyi.com}GetNumResult", "{106.ihuyi.com}AddTemplateResult"]
-    new_id = sandbox.filed("ihuyi", "template")[-1][0]
+    new_id = sandbox.submitted("ihuyi", "template")[-1][0]
     assert [(child.tag[15:], child.text) for root in roots for child in root] == [
         ("code", "2"),
         ("msg", "查询成功"),
@@ -257,11 +257,11 @@ def test_the_other_methods_have_roots_of_their_own(sandbox: Sandbox, bom: bool) 
 def test_the_other_methods_refuse_by_code(
     sandbox: Sandbox, method: str, name: str, changes: dict[str, str], expected: int, nothing: dict[str, object]
 ) -> None:
-    before = sandbox.filed("ihuyi", "template")
+    before = sandbox.submitted("ihuyi", "template")
     given = answer(sandbox, name, METHODS[name] | changes, method)
     assert given.pop("msg")
     assert given == {"code": expected} | nothing
-    assert sandbox.filed("ihuyi", "template") == before
+    assert sandbox.submitted("ihuyi", "template") == before
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -277,7 +277,7 @@ def test_the_other_methods_read_their_fields_strictly(sandbox: Sandbox, name: st
     ]
     assert all("提交失败".encode() in response.content for response in wrong)
     assert requests.put(f"{address}?method={name}", fields, timeout=5).status_code == 501
-    assert len(sandbox.filed("ihuyi", "template")) == len(catalogue.IHUYI_TEMPLATES)
+    assert len(sandbox.submitted("ihuyi", "template")) == len(catalogue.IHUYI_TEMPLATES)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -291,7 +291,7 @@ def test_a_filed_template_sends_once_it_is_approved(sandbox: Sandbox, password: 
     given = answer(sandbox, "AddTemplate", LOGIN | {"password": password, "content": FILED})
     new_id = str(given["templateid"])
     assert given == {"code": 2, "msg": "添加成功", "templateid": int(new_id)}
-    assert sandbox.filed("ihuyi", "template")[-1] == (new_id, FILED, 0)
+    assert sandbox.submitted("ihuyi", "template")[-1] == (new_id, FILED, 0)
     values = FIELDS | {"content": "1234|5", "templateid": new_id}
     full = FIELDS | {"content": "您的动态码是1234，5分钟内有效。"}
     assert [code(sandbox, values), code(sandbox, full)] == [4072, 4072]
@@ -299,7 +299,7 @@ def test_a_filed_template_sends_once_it_is_approved(sandbox: Sandbox, password: 
     assert [code(sandbox, values), code(sandbox, full)] == [2, 2]
     assert [sms.text for sms in sandbox.inbox.all()] == [f"{SIGNED}您的动态码是1234，5分钟内有效。"] * 2
     sandbox.forget()
-    assert [row[0] for row in sandbox.filed("ihuyi", "template")] == [item.id for item in catalogue.IHUYI_TEMPLATES]
+    assert [row[0] for row in sandbox.submitted("ihuyi", "template")] == [item.id for item in catalogue.IHUYI_TEMPLATES]
     assert answer(sandbox, "AddTemplate", METHODS["AddTemplate"])["templateid"] > int(new_id)
 
 
@@ -308,7 +308,7 @@ def test_templates_filed_at_once_have_ids_of_their_own(sandbox: Sandbox) -> None
         answers = list(pool.map(lambda _: answer(sandbox, "AddTemplate", METHODS["AddTemplate"]), range(40)))
     ids = {str(given["templateid"]) for given in answers}
     assert len(ids) == 40
-    assert {row[0] for row in sandbox.filed("ihuyi", "template") if row[1] == FILED} == ids
+    assert {row[0] for row in sandbox.submitted("ihuyi", "template") if row[1] == FILED} == ids
 
 
 @pytest.mark.parametrize(
@@ -321,10 +321,10 @@ def test_long_texts_are_billed_in_segments(length: int, count: int) -> None:
 
 def test_a_send_costs_its_segments_while_there_are_any(sandbox: Sandbox) -> None:
     text = "【变量】" + "字" * (70 - len(SIGNED) - 1)
-    filed = str(answer(sandbox, "AddTemplate", LOGIN | {"content": text})["templateid"])
-    sandbox.judge("ihuyi", "template", filed, approved=True)
+    submitted = str(answer(sandbox, "AddTemplate", LOGIN | {"content": text})["templateid"])
+    sandbox.judge("ihuyi", "template", submitted, approved=True)
     sandbox.set_credits("ihuyi", 4)
-    sends = [FIELDS | {"templateid": filed, "content": value} for value in ("1", "12", "12", "1", "1")]
+    sends = [FIELDS | {"templateid": submitted, "content": value} for value in ("1", "12", "12", "1", "1")]
     assert [answer(sandbox, "Submit", fields)["code"] for fields in sends] == [2, 2, 4051, 2, 4051]
     assert answer(sandbox, "GetNum", LOGIN)["num"] == "0"
     assert [len(sms.text) for sms in sandbox.inbox.all()] == [70, 71, 70]
@@ -337,4 +337,4 @@ def test_a_send_costs_its_segments_while_there_are_any(sandbox: Sandbox) -> None
 def test_the_answer_to_a_filing_can_be_lost(sandbox: Sandbox, fault: Fault, done: int) -> None:
     sandbox.misbehave("ihuyi", fault, times=1)
     assert call(sandbox, "AddTemplate", METHODS["AddTemplate"]).status_code == 502
-    assert len(sandbox.filed("ihuyi", "template")) == len(catalogue.IHUYI_TEMPLATES) + done
+    assert len(sandbox.submitted("ihuyi", "template")) == len(catalogue.IHUYI_TEMPLATES) + done

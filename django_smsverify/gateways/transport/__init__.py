@@ -18,7 +18,7 @@ from django_smsverify.exceptions import GatewayError, GatewayUncertain, describe
 from django_smsverify.types import Account, Answer
 
 from .connections import Adapter
-from .exchange import Flight, is_under_way
+from .exchange import Exchange, is_under_way
 from .resolving import forget_lookups
 
 MAX_ANSWER = 1024 * 1024
@@ -38,17 +38,17 @@ class HTTPTransport:
     def send(self, request: requests.Request, account: Account) -> Answer:
         connect, read, _total = account.timeout
         session = _session(account)
-        flight, bug = Flight(account), ""
+        exchange, bug = Exchange(account), ""
         try:
-            return self._fly(session, request, flight, (connect, read))
+            return self._fly(session, request, exchange, (connect, read))
         except GatewayError:
             raise
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            failure = flight.failure(_host(request.url), type(error).__name__)
+            failure = exchange.failure(_host(request.url), type(error).__name__)
         except Exception as error:
-            failure, bug = flight.failure(_host(request.url), type(error).__name__), describe(error)
+            failure, bug = exchange.failure(_host(request.url), type(error).__name__), describe(error)
         finally:
-            flight.land()
+            exchange.close()
         if bug:
             logger.error("The call of a vendor broke off with %s", bug)
         # Raised out here, so that it carries no context: requests puts whole URLs into its exceptions.
@@ -58,11 +58,11 @@ class HTTPTransport:
         self,
         session: requests.Session,
         request: requests.Request,
-        flight: Flight,
+        exchange: Exchange,
         timeout: tuple[float, float],
     ) -> Answer:
         prepared = session.prepare_request(request)
-        flight.board(prepared, proxied=bool(session.proxies))
+        exchange.board(prepared, proxied=bool(session.proxies))
         with session.send(prepared, stream=True, timeout=timeout, allow_redirects=False) as response:
             return _read(response)
 

@@ -14,7 +14,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError
 
-from .exchange import current_flight
+from .exchange import current_exchange
 from .hosts import Objection
 from .resolving import Addresses, addresses_of
 
@@ -48,46 +48,46 @@ class ObservedConnection(HTTPConnection):
 
     def _addresses(self, until: float) -> Addresses:
         """The host's addresses to which a connection may be opened; of a proxy, which the site chose, all."""
-        flight = current_flight()
-        seconds = min(until - monotonic(), flight.time_left())
+        exchange = current_exchange()
+        seconds = min(until - monotonic(), exchange.time_left())
         try:
             found = addresses_of(self._dns_host, self.port, seconds)
         except TimeoutError:
-            flight.why = "its name was not resolved in time"
-            raise ConnectTimeoutError(self, flight.why) from None
-        allowed = [one for one in found if self.proxy is not None or flight.may_connect(one[4][0])]
+            exchange.why = "its name was not resolved in time"
+            raise ConnectTimeoutError(self, exchange.why) from None
+        allowed = [one for one in found if self.proxy is not None or exchange.may_connect(one[4][0])]
         if found and not allowed:
-            flight.refuse(Objection.PRIVATE.value)
+            exchange.refuse(Objection.PRIVATE.value)
         return allowed
 
     def _connect(self, fresh: socket.socket, address: Any, seconds: float) -> None:
         for option in self.socket_options or ():
             fresh.setsockopt(*option)
-        for option in _liveness(current_flight().total):
+        for option in _liveness(current_exchange().total):
             with suppress(OSError):  # a kernel older than the headers
                 fresh.setsockopt(*option)
-        fresh.settimeout(min(seconds, current_flight().time_left()))
+        fresh.settimeout(min(seconds, current_exchange().time_left()))
         fresh.connect(address)
-        current_flight().watch(fresh)
+        current_exchange().watch(fresh)
 
     def _tunnel(self) -> None:
         super()._tunnel()
         # http.client takes the end of a connection that was cut for the end of the proxy's answer.
-        current_flight().watch(self.sock)
+        current_exchange().watch(self.sock)
 
     def _encode_request(self, request: str) -> bytes:
         # Here alone the query is written: see Flight.board. Called by http.client.putrequest with the request line.
         method, target, version = request.split(" ")
-        line = f"{method} {current_flight().with_query(target)} {version}"
+        line = f"{method} {current_exchange().with_query(target)} {version}"
         if not (line.isascii() and line.isprintable() and line.count(" ") == 2):
-            current_flight().refuse("the query cannot be written in a request line")
+            current_exchange().refuse("the query cannot be written in a request line")
         return line.encode("ascii")
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
         # The first byte of a request is written here, and a proxy's CONNECT is not.
         if self.sock is None:
             self.connect()
-        current_flight().take_off(self.sock)
+        current_exchange().mark_sent(self.sock)
         super().endheaders(*args, **kwargs)
 
 

@@ -18,7 +18,7 @@ from django_smsverify.types import Account
 from .hosts import may_connect, objection
 
 
-class Flight:
+class Exchange:
     """One request under way: whether it has begun to leave, and when it must be over.
 
     urllib3 bounds only the time between two bytes, so a vendor that drips would hold us for ever; at the
@@ -86,14 +86,14 @@ class Flight:
             if self._over:
                 self._end()
 
-    def take_off(self, connected: socket.socket) -> None:
+    def mark_sent(self, connected: socket.socket) -> None:
         """Called when the connection stands and before the first byte of the request is written."""
         if self._query:
             self.refuse("this version of Python writes requests in a way that is not known here")
         self.watch(connected)
         self.left = True
 
-    def land(self) -> None:
+    def close(self) -> None:
         self._timer.cancel()
         with self._lock:
             self._socket = None
@@ -117,7 +117,7 @@ class Flight:
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-_current: ContextVar[Flight | None] = ContextVar("django_smsverify_flight", default=None)
+_current: ContextVar[Exchange | None] = ContextVar("django_smsverify_flight", default=None)
 
 
 def is_under_way() -> bool:
@@ -125,8 +125,8 @@ def is_under_way() -> bool:
     return _current.get() is not None
 
 
-def current_flight() -> Flight:
-    flight = _current.get()
-    if flight is None:
+def current_exchange() -> Exchange:
+    exchange = _current.get()
+    if exchange is None:
         raise RuntimeError("these connections are opened by HTTPTransport only")
-    return flight
+    return exchange

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django_smsverify.management.terminal import TerminalCommand, progress_bar, stoppable
 from django_smsverify.models import DeliveryReport, ReportBatch
 from django_smsverify.polling.poll import LIMIT, poll
-from django_smsverify.reviews.verdicts import lost_filings
+from django_smsverify.reviews.verdicts import lost_submissions
 
 MANY = 1000
 """Counted no further: this runs every minute, and there may be millions where an account is shared."""
@@ -39,7 +39,7 @@ class Command(TerminalCommand):
         if count := unknown[: MANY + 1].count():
             words = f"over {MANY}" if count > MANY else count
             self.stdout.write(f"{words} delivery reports are about messages that are not known here")
-        if lost := lost_filings():
-            self.stdout.write(f"{lost} texts were filed and the vendor's answer was lost: see the admin")
+        if lost := lost_submissions():
+            self.stdout.write(f"{lost} texts were submitted and the vendor's answer was lost: see the admin")
         if unread := ReportBatch.objects.exclude(problems="").count():
             self.stdout.write(f"{unread} fetched batches have parts that cannot be read: see the admin")

@@ -26,9 +26,9 @@ class Command(TerminalCommand):
         parser.add_argument("--purpose", help="of the code, such as login")
         parser.add_argument("--file", help="CSV: a column phone, and one for each placeholder of the template")
         parser.add_argument("--template", help="its id or name")
-        parser.add_argument("--batch", help="the mailing's name; default: made of the template and what is in the file")
-        parser.add_argument("--again", action="store_true", help="a new mailing, also to those who got the same before")
-        parser.add_argument("--unsent-of", metavar="BATCH", help="only to those whom that mailing was not sent to")
+        parser.add_argument("--batch", help="the batch's name; default: made of the template and what is in the file")
+        parser.add_argument("--again", action="store_true", help="a new batch, also to those who got the same before")
+        parser.add_argument("--unsent-of", metavar="BATCH", help="only to those whom that batch was not sent to")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be sent")
         parser.add_argument("--skip-bad", action="store_true", help="leave out lines that cannot be sent to")
 

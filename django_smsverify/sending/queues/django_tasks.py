@@ -17,4 +17,4 @@ else:
 @task()
 def deliver(ids: list[str]) -> int:
     """Delivers those of these messages that still are queued; returns how many were."""
-    return worker.deliver_waiting(ids)
+    return worker.send_waiting(ids)

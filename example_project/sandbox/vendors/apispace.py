@@ -1,4 +1,4 @@
-"""APISpace: the caller's own filed text with positional values, many recipients in one request."""
+"""APISpace: the caller's own submitted text with positional values, many recipients in one request."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from sandbox.catalogue import APISPACE_TEMPLATES, CREDENTIALS, SIGNED
 from sandbox.clock import stamp
 from sandbox.courier import Courier
-from sandbox.filing import Syntax
 from sandbox.inbox import Inbox
 from sandbox.quirks import Quirks
+from sandbox.submission import Syntax
 from sandbox.travel import Journey
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, only

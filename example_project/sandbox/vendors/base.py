@@ -15,7 +15,7 @@ from sandbox.credits import Credits
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Push
 from sandbox.quirks import Quirks
-from sandbox.reviews import APPROVED, REJECTED, Filing, Record, Reviews, Verdict
+from sandbox.reviews import APPROVED, REJECTED, Record, Reviews, Submission, Verdict
 from sandbox.travel import Journey
 from sandbox.wire import MalformedError, Reply, Request
 
@@ -97,15 +97,15 @@ class Vendor(ABC):
         """What is pushed when the phone's owner has answered an SMS; None where replies are not passed on."""
         return None
 
-    def announce(self, kind: Filing, record: Record[Sign] | Record[Template]) -> Push | None:
+    def announce(self, kind: Submission, record: Record[Sign] | Record[Template]) -> Push | None:
         """What is pushed when the reviewers have decided."""
         return None
 
-    def judge(self, kind: Filing, remote_id: str, approved: bool, reason: str) -> Push | None:
+    def judge(self, kind: Submission, remote_id: str, approved: bool, reason: str) -> Push | None:
         verdict = Verdict(APPROVED if approved else REJECTED, reason, datetime.now(UTC))
         return self.announce(kind, self.reviews(kind).judge(remote_id, verdict))
 
-    def reviews(self, kind: Filing) -> Reviews[Any]:
+    def reviews(self, kind: Submission) -> Reviews[Any]:
         return self.signs if kind == "sign" else self.templates
 
     def forget(self) -> None:

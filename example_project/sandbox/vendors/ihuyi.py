@@ -22,10 +22,10 @@ from sandbox.catalogue import (
     Template,
 )
 from sandbox.clock import stamp
-from sandbox.filing import Syntax, segments
 from sandbox.inbox import SMS
 from sandbox.pushing import Kind, Push
-from sandbox.reviews import APPROVED, Filing, Record
+from sandbox.reviews import APPROVED, Record, Submission
+from sandbox.submission import Syntax, segments
 from sandbox.travel import Journey
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, only
@@ -125,10 +125,10 @@ class Ihuyi(Vendor):
         fields = {"mobilephone": sms.phone, "content": content, "smsid": sms.remote_id}
         return self._push("reply", fields | {"reply_time": stamp(datetime.now(UTC))})
 
-    def announce(self, kind: Filing, record: Record[Sign] | Record[Template]) -> Push:
+    def announce(self, kind: Submission, record: Record[Sign] | Record[Template]) -> Push:
         verdict = record.verdict
         code, message = ("2", "审核通过") if verdict.status == APPROVED else ("0", verdict.reason or "审核不通过")
-        return self._push(kind, {"code": code, "msg": message, "templateid": record.filed.id})
+        return self._push(kind, {"code": code, "msg": message, "templateid": record.submitted.id})
 
     def _push(self, kind: Kind, fields: Mapping[str, str]) -> Push:
         return Push.form(self.name, kind, fields, wanted="success")
@@ -161,7 +161,7 @@ class Ihuyi(Vendor):
             raise RefusedError("407")
         if set("【】").intersection(_SYNTAX.fill(content, [""] * len(_SYNTAX.placeholders(content)))):
             raise MalformedError("brackets")
-        return self.templates.add(lambda new_id: Template(new_id, content, approved=False)).filed.id
+        return self.templates.add(lambda new_id: Template(new_id, content, approved=False)).submitted.id
 
     def _submit(self, fields: Mapping[str, str]) -> str:
         _authorize(fields)
@@ -264,11 +264,11 @@ def _text(content: str, template_id: str | None, approved: Sequence[Template]) -
         if not any(_SYNTAX.matches(template.text, content) for template in approved):
             raise RefusedError("4072")
         return content
-    filed = next((template.text for template in approved if template.id == template_id), "")
+    submitted = next((template.text for template in approved if template.id == template_id), "")
     values = content.split("|")
-    if len(values) != len(_SYNTAX.placeholders(filed)) or not all(map(_SYNTAX.accepts, values)):
+    if len(values) != len(_SYNTAX.placeholders(submitted)) or not all(map(_SYNTAX.accepts, values)):
         raise RefusedError("4072")
-    return _SYNTAX.fill(filed, values)
+    return _SYNTAX.fill(submitted, values)
 
 
 def _json_value(method: _Method, result: str) -> str | int:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
 from sandbox.catalogue import CREDENTIALS, QIXUNTONG_TEMPLATES, SIGNED
-from sandbox.filing import Syntax
+from sandbox.submission import Syntax
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, only
 

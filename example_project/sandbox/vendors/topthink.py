@@ -10,11 +10,11 @@ from typing import Any
 from sandbox.catalogue import CREDENTIALS, TOPTHINK_SIGNS, TOPTHINK_TEMPLATES, Sign, Template
 from sandbox.clock import stamp
 from sandbox.courier import Courier
-from sandbox.filing import Syntax
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Kind, Push
 from sandbox.quirks import Quirks
-from sandbox.reviews import APPROVED, REJECTED, Filing, Record
+from sandbox.reviews import APPROVED, REJECTED, Record, Submission
+from sandbox.submission import Syntax
 from sandbox.travel import Journey, Journeys
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, json_object, only
@@ -46,7 +46,10 @@ _MESSAGES = {
     PENDING: "审核中，不允许修改",
 }
 _HTTP_STATUSES = {MALFORMED: 400, UNAUTHORIZED: 401}
-_FILED_WITH: Mapping[Filing, tuple[str, ...]] = {"sign": ("name", "remark"), "template": ("name", "content", "remark")}
+_FILED_WITH: Mapping[Submission, tuple[str, ...]] = {
+    "sign": ("name", "remark"),
+    "template": ("name", "content", "remark"),
+}
 _LONGEST_VALUE = 50
 _MOST_VARIABLES = 8
 _RESERVED = frozenset({"id", "email", "mobile", "nick", "site"})
@@ -88,7 +91,7 @@ class TopThink(Vendor):
         self._journeys.note(journey)
         return self._push("report", "sms", _task(journey, journey.sms.phone, "receiveDate"))
 
-    def announce(self, kind: Filing, record: Record[Sign] | Record[Template]) -> Push:
+    def announce(self, kind: Submission, record: Record[Sign] | Record[Template]) -> Push:
         # Whatever was reviewed, the vendor calls it a sign.
         return self._push(kind, "sign", _reviewed(record))
 
@@ -125,17 +128,17 @@ class TopThink(Vendor):
         # The number as a number and the spelling of the date are the vendor's.
         return _done("查询成功", data=_task(journey, int(journey.sms.phone), "reveiveDate"))
 
-    def _add(self, kind: Filing, request: Request) -> Reply:
+    def _add(self, kind: Submission, request: Request) -> Reply:
         fields = _asked(request, *_FILED_WITH[kind])
         return _done("添加成功", data=_submitted(self.reviews(kind).add(_maker(kind, fields))))
 
-    def _query(self, kind: Filing, request: Request) -> Reply:
+    def _query(self, kind: Submission, request: Request) -> Reply:
         record = self.reviews(kind).find(_asked(request, "id")["id"])
         if record is None:
             raise RefusedError(NOT_FOUND)
         return _done("查询成功", data=_reviewed(record))
 
-    def _modify(self, kind: Filing, request: Request) -> Reply:
+    def _modify(self, kind: Submission, request: Request) -> Reply:
         fields = _asked(request, "id", *_FILED_WITH[kind])
         make = _maker(kind, fields)
         try:
@@ -146,7 +149,7 @@ class TopThink(Vendor):
             raise RefusedError(UNCHANGEABLE if before == APPROVED else PENDING)
         return _done("修改成功", data=_submitted(record))
 
-    def _delete(self, kind: Filing, request: Request) -> Reply:
+    def _delete(self, kind: Submission, request: Request) -> Reply:
         try:
             self.reviews(kind).delete(_asked(request, "id")["id"])
         except KeyError:
@@ -202,7 +205,7 @@ def _asked(request: Request, *names: str) -> dict[str, str]:
     return fields
 
 
-def _maker(kind: Filing, fields: Mapping[str, str]) -> Callable[[str], Sign | Template]:
+def _maker(kind: Submission, fields: Mapping[str, str]) -> Callable[[str], Sign | Template]:
     """What makes the signature or the template for its id, once it obeys the rules."""
     name, remark = fields["name"], fields["remark"]
     if kind == "sign":
@@ -240,27 +243,27 @@ def _task(journey: Journey, phone: str | int, end: str) -> dict[str, object]:
 
 def _submitted(record: Record[Any]) -> dict[str, object]:
     """A signature or a template as the vendor shows it to who files it: the user a number, no status."""
-    filed = record.filed
+    submitted = record.submitted
     return {
-        "name": filed.name,
-        **({"content": filed.text} if isinstance(filed, Template) else {}),
-        "remark": filed.remark,
+        "name": submitted.name,
+        **({"content": submitted.text} if isinstance(submitted, Template) else {}),
+        "remark": submitted.remark,
         "user_id": 1,
         "create_time": stamp(record.filed_at),
         "update_time": stamp(record.verdict.at),
-        "id": filed.id,
+        "id": submitted.id,
     }
 
 
 def _reviewed(record: Record[Any]) -> dict[str, object]:
     """A signature or a template as the vendor shows it to who asks and of its own accord, the ids as strings."""
-    filed, verdict = record.filed, record.verdict
+    submitted, verdict = record.submitted, record.verdict
     return {
-        "id": filed.id,
+        "id": submitted.id,
         "user_id": "1",
-        "name": filed.name,
-        **({"content": filed.text} if isinstance(filed, Template) else {}),
-        "remark": filed.remark,
+        "name": submitted.name,
+        **({"content": submitted.text} if isinstance(submitted, Template) else {}),
+        "remark": submitted.remark,
         "status": verdict.status,
         "error": verdict.reason if verdict.status == REJECTED else None,
         "create_time": stamp(record.filed_at),

@@ -11,10 +11,10 @@ from itertools import count
 from sandbox.catalogue import CREDENTIALS, SIGNED, VEESING_POINTS, VEESING_TEMPLATES, Template
 from sandbox.clock import stamp
 from sandbox.courier import Courier
-from sandbox.filing import Syntax
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Kind, Push
 from sandbox.quirks import Quirks
+from sandbox.submission import Syntax
 from sandbox.travel import Journey
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import Reply, Request, only

@@ -21,7 +21,7 @@ from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.gateways.parsing import CHINA
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply
 from django_smsverify.polling.poll import poll
-from django_smsverify.reports.storing import hear
+from django_smsverify.reports.storing import store_events
 from django_smsverify.signals import delivery_reported, message_settled, reply_received
 from django_smsverify.types import Acceptance, DeliveryEvent, Event, News, ReplyEvent
 from tests.conftest import record
@@ -49,7 +49,7 @@ def reply(content: str = "退订", **fields: Any) -> ReplyEvent:
 
 
 def push(provider: Provider, *events: Event) -> None:
-    hear(provider, News(events=events), ReportSource.PUSH)
+    store_events(provider, News(events=events), ReportSource.PUSH)
 
 
 @contextmanager
@@ -405,7 +405,7 @@ class TestAnIdThatWasLost:
         push(provider, report("4711"))
         Message.objects.update(claimed_at=timezone.now() - timedelta(minutes=16))
 
-        assert poll() == {"stuck": 1, "adopted": 1}
+        assert poll() == {"stuck": 1, "matched": 1}
 
         message.refresh_from_db()
         assert message.status == "delivered"

@@ -1,4 +1,4 @@
-"""The forms of what vendors review: what may be written on a row, and which texts are adopted."""
+"""The forms of what vendors review: what may be written on a row, and which texts are imported."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify.enums import Filing, ReviewStatus
+from django_smsverify.enums import ReviewStatus, Submission
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.models.texts import purpose_validator
-from django_smsverify.reviews.verdicts import Text, filing_of
+from django_smsverify.reviews.verdicts import Text, submission_of
 
 from .linting import LintedForm
 
 MOST_IDS = 100
-"""Texts that are adopted in one go; each is a question to the vendor."""
+"""Texts that are imported in one go; each is a question to the vendor."""
 FINAL = (ReviewStatus.PENDING, ReviewStatus.APPROVED)
 
 
@@ -36,17 +36,17 @@ class FiledForm(LintedForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        filing, kind = filing_of(self.instance), kind_of(cleaned.get("provider"))
+        submission, kind = submission_of(self.instance), kind_of(cleaned.get("provider"))
         verdict = cleaned.get("status", self.instance.status)
-        if filing in kind.answers_review and verdict != self.instance.status:
+        if submission in kind.answers_review and verdict != self.instance.status:
             self.add_error("status", _("This vendor decides that: enter the id, or file the text for review."))
         if "provider" in self.changed_data and self.instance.remote_id and "remote_id" not in self.changed_data:
             self.add_error("remote_id", _("This is its id at the other provider: clear it, or enter the one here."))
-        if self._forgets(cleaned) and filing in kind.submits:
+        if self._forgets(cleaned) and submission in kind.submits:
             self.add_error("remote_id", _("The vendor has it under this id: keep it, or enter another one."))
-        if filing in kind.submits and self.instance.status in FINAL and not self.errors and self._differs(cleaned):
+        if submission in kind.submits and self.instance.status in FINAL and not self.errors and self._differs(cleaned):
             self.add_error(
-                "text" if filing == Filing.SIGNATURE else "content",
+                "text" if submission == Submission.SIGNATURE else "content",
                 _(
                     "It is in review or approved, and this vendor lets nobody change that: copy it as a new draft. "
                     "Only its placeholders can get other names here, with the variables saying the vendor's."
@@ -56,8 +56,8 @@ class FiledForm(LintedForm):
 
     def _forgets(self, cleaned: dict[str, Any]) -> bool:
         """Whether a page that was opened before the filing would erase the id; the text would look lost."""
-        filed = self.instance.status != ReviewStatus.DRAFT and self.instance.remote_id
-        return bool(filed) and not cleaned.get("remote_id", filed)
+        submitted = self.instance.status != ReviewStatus.DRAFT and self.instance.remote_id
+        return bool(submitted) and not cleaned.get("remote_id", submitted)
 
     def _differs(self, cleaned: dict[str, Any]) -> bool:
         """Whether the vendor would see another text, or another vendor would see it."""
@@ -73,8 +73,8 @@ class SignatureField(forms.ModelChoiceField):
         return f"{obj} · {obj.provider}"
 
 
-class AdoptForm(forms.Form):
-    """Which signatures of a vendor are adopted."""
+class ImportForm(forms.Form):
+    """Which signatures of a vendor are imported."""
 
     provider = forms.ModelChoiceField(Provider.objects.none(), label=_("Provider"))
     ids = forms.CharField(
@@ -82,11 +82,11 @@ class AdoptForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4, "cols": 40}),
         help_text=_("As its console shows them, separated by spaces, commas or lines."),
     )
-    filing = Filing.SIGNATURE
+    submission = Submission.SIGNATURE
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        askable = [p.pk for p in Provider.objects.all() if self.filing in kind_of(p).answers_review]
+        askable = [p.pk for p in Provider.objects.all() if self.submission in kind_of(p).answers_review]
         self.fields["provider"].queryset = Provider.objects.filter(pk__in=askable)  # type: ignore[attr-defined]
 
     def clean_ids(self) -> list[str]:
@@ -104,8 +104,8 @@ class AdoptForm(forms.Form):
         return Signature.objects.primary().filter(**own).first() or Signature(**own)
 
 
-class AdoptTemplateForm(AdoptForm):
-    """Which templates of a vendor are adopted, and what for."""
+class ImportTemplateForm(ImportForm):
+    """Which templates of a vendor are imported, and what for."""
 
     purpose = forms.CharField(label=_("Purpose"), max_length=64, validators=[purpose_validator])
     signature = SignatureField(Signature.objects.select_related("provider"), required=False, label=_("Signature"))
@@ -115,7 +115,7 @@ class AdoptTemplateForm(AdoptForm):
         label=_("Placeholder of the code"),
         help_text=_("The vendor's name for it, such as yzm; blank where it is code."),
     )
-    filing = Filing.TEMPLATE
+    submission = Submission.TEMPLATE
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

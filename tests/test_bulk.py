@@ -25,11 +25,11 @@ from django_smsverify.models import Message, Provider, Template
 from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import FORGOTTEN
 from django_smsverify.sending import batching, bulk_run, circuits, dispatch, send_message
-from django_smsverify.sending.bulk import mail
+from django_smsverify.sending.bulk import send_bulk
 from django_smsverify.sending.bulk_run import CHUNK, CHUNK_OF_CALLS
-from django_smsverify.sending.pacing import LONGEST_PAUSE, Crew, Pace
+from django_smsverify.sending.pacing import LONGEST_PAUSE, Pace, WorkerPool
 from django_smsverify.sending.vendor_call import record_outcomes
-from django_smsverify.sending.worker import STALE, deliver_waiting
+from django_smsverify.sending.worker import NOTICES_EXPIRE_AFTER, send_waiting
 from django_smsverify.types import Acceptance, OutgoingSMS
 
 from .conftest import NOTICE_IDS, PLAIN_IDS, Ear, MakeProvider, add_template
@@ -51,7 +51,7 @@ class OneByOneGateway(MemoryGateway):
     threads: ClassVar[set[int]] = set()
     lock: ClassVar[threading.Lock] = threading.Lock()
 
-    def deliver(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+    def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         with self.lock:
             self.calls.append(list(sms.recipients))
             error = self.moods.get(len(self.calls))
@@ -128,7 +128,7 @@ def test_another_name_is_another_mailing(memory: MakeProvider) -> None:
         ("", {}, "1 to 64 characters"),
         ("x" * 65, {}, "1 to 64 characters, not 65"),
         ("taken", {}, "The batch taken is of the template memory other"),
-        (None, {"stopped": lambda: False}, "Give the mailing a name"),
+        (None, {"stopped": lambda: False}, "Give the batch a name"),
     ],
 )
 def test_a_name_that_will_not_do_is_said_before_anything_is_sent(
@@ -162,7 +162,7 @@ def test_what_a_dead_process_left_queued_is_sent_and_what_it_had_in_hand_is_not(
 def test_what_was_queued_a_day_ago_is_no_news_any_more(memory: MakeProvider) -> None:
     template = add_template(memory(), "notice", "您好。", "")
     send_message(template, numbers(1), batch="b")
-    Message.objects.update(status="queued", created_at=timezone.now() - STALE * 1.01)
+    Message.objects.update(status="queued", created_at=timezone.now() - NOTICES_EXPIRE_AFTER * 1.01)
     MemoryGateway.outbox.clear()
 
     (message,) = send_message(template, numbers(1), batch="b")
@@ -205,7 +205,7 @@ def test_a_call_costs_a_few_statements_however_many_numbers_it_has(vendor: MakeP
 def test_stopped_it_has_no_rows_but_those_it_came_to_and_goes_on(text: Callable[[str], Template]) -> None:
     template, total, seen = text("one"), 2 * CHUNK_OF_CALLS + 1, []
 
-    first = mail(
+    first = send_bulk(
         template,
         numbers(total),
         batch="b",
@@ -216,7 +216,7 @@ def test_stopped_it_has_no_rows_but_those_it_came_to_and_goes_on(text: Callable[
     assert (len(first.messages), first.why_over) == (CHUNK_OF_CALLS, "it was stopped")
     assert (seen[0], seen[-1]) == ((0, total), (CHUNK_OF_CALLS, total))
     assert statuses() == first.counts == {"accepted": CHUNK_OF_CALLS}
-    second = mail(template, numbers(total), batch="b")
+    second = send_bulk(template, numbers(total), batch="b")
     assert (second.counts, second.why_over) == ({"accepted": total}, "")
     assert sorted(called()) == sorted(numbers(total))
 
@@ -227,11 +227,11 @@ def test_a_refused_account_ends_the_run_and_the_rest_is_sent_when_it_is_paid(tex
     template = text("many")
     OneByOneGateway.moods[2] = GatewayRejected("余额不足", reason=Reason.ACCOUNT)
 
-    first = mail(template, numbers(CHUNK + 10), batch="b")
+    first = send_bulk(template, numbers(CHUNK + 10), batch="b")
 
     assert first.why_over == "many refuses the account: 余额不足"
     assert first.counts == {"accepted": 10, "not_sent": 10, "queued": CHUNK - 20}
-    second = mail(template, numbers(CHUNK + 10), batch="b")
+    second = send_bulk(template, numbers(CHUNK + 10), batch="b")
     assert second.counts == {"accepted": CHUNK, "not_sent": 10}
     assert [message.status for message in second.troubles] == ["not_sent"] * 10
     assert max(Counter(called()).values()) == 1
@@ -243,7 +243,7 @@ def test_a_vendor_that_fails_again_and_again_gets_no_more(gateway: str, text: Ca
     template = text(gateway)
     OneByOneGateway.moods.update({number: GatewayUnavailable("no answer") for number in range(4, 3000)})
 
-    ended = mail(template, numbers(2 * CHUNK), batch="b")
+    ended = send_bulk(template, numbers(2 * CHUNK), batch="b")
 
     calls = len(OneByOneGateway.calls)
     # Threads that have succeeded may be late to say so.
@@ -258,7 +258,7 @@ def test_a_named_mailing_waits_while_the_circuit_is_open(text: Callable[[str], T
     for _ in range(circuits.FAILURES):
         circuits.note(template.provider, [GatewayUnavailable("no answer")])
 
-    waits = mail(template, numbers(10), batch="b")
+    waits = send_bulk(template, numbers(10), batch="b")
 
     assert waits.why_over.startswith("the circuit of many is open, close it in the admin")
     assert not Message.objects.exists()
@@ -275,7 +275,7 @@ def test_the_poll_leaves_texts_alone_while_the_circuit_is_open(text: Callable[[s
         circuits.note(template.provider, [GatewayUnavailable("no answer")])
 
     assert not poll()["taken up"]
-    assert deliver_waiting(ids) == 0
+    assert send_waiting(ids) == 0
     assert (OneByOneGateway.calls, statuses()) == ([], {"queued": 50})
     circuits.close(template.provider)
     assert poll()["taken up"] == 50
@@ -288,7 +288,7 @@ def test_a_run_whose_answers_are_lost_leaves_these_unknown_and_goes_on(vendor: M
     send_message(template, numbers(500), batch="b")
     sandbox.misbehave("apispace", Fault.deliver_then_status(502), times=1)
 
-    found = mail(template, numbers(2000), batch="b")
+    found = send_bulk(template, numbers(2000), batch="b")
 
     assert found.counts == {"accepted": 1500, "unknown": 500}
     assert {message.phone for message in found.troubles} == set(numbers(500, start=500))
@@ -332,12 +332,12 @@ def test_a_broker_that_cannot_be_reached_leaves_a_named_mailing_to_be_gone_on_wi
 
     monkeypatch.setattr(dispatch, "_enqueue", enqueue)
     with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
-        ended = mail(template, numbers(2 * CHUNK), batch="b")
+        ended = send_bulk(template, numbers(2 * CHUNK), batch="b")
         assert (ended.why_over, ended.counts) == ("the task queue could not be reached", {"queued": CHUNK})
         monkeypatch.setattr(dispatch, "_enqueue", told.append)
-        assert not mail(template, numbers(2 * CHUNK), batch="b").why_over
+        assert not send_bulk(template, numbers(2 * CHUNK), batch="b").why_over
     for ids in told:
-        deliver_waiting(ids)
+        send_waiting(ids)
 
     assert statuses() == {"accepted": 2 * CHUNK}
     assert Counter(sms.phone for sms in MemoryGateway.outbox).most_common(1)[0][1] == 1
@@ -359,7 +359,7 @@ def test_numbers_that_are_a_call_each_are_shared_among_threads(text: Callable[[s
 
 @override_settings(SMSVERIFY=SITE)
 def test_a_few_need_no_threads(text: Callable[[str], Template]) -> None:
-    send_message(text("one"), numbers(bulk_run.FEW))
+    send_message(text("one"), numbers(bulk_run.CALLS_WITHOUT_THREADS))
     assert OneByOneGateway.threads == {threading.get_ident()}
 
 
@@ -457,7 +457,7 @@ def test_the_operators_pace_is_taken_and_halved_at_a_refusal_for_rate(
     monkeypatch.setattr(bulk_run, "Pace", Watched)
     OneByOneGateway.moods[3] = GatewayRejected("太快", reason=Reason.RATE)
 
-    found = mail(text("one"), numbers(30))
+    found = send_bulk(text("one"), numbers(30))
 
     assert (found.counts, Watched.halved) == ({"accepted": 29, "not_sent": 1}, 1)
     assert [pace.rate for pace in paces] == [999]  # type: ignore[attr-defined]
@@ -465,9 +465,9 @@ def test_the_operators_pace_is_taken_and_halved_at_a_refusal_for_rate(
 
 def test_a_crew_does_all_and_stops_at_an_error() -> None:
     done: list[int] = []
-    with Crew(3, done.append) as crew:
+    with WorkerPool(3, done.append) as crew:
         for number in range(50):
-            crew.take(number)
+            crew.submit(number)
     assert sorted(done) == list(range(50))
 
     def fail(number: int) -> None:
@@ -476,8 +476,8 @@ def test_a_crew_does_all_and_stops_at_an_error() -> None:
         done.append(number)
 
     done.clear()
-    with pytest.raises(KeyError), Crew(1, fail) as crew:
-        list(map(crew.take, range(50)))
+    with pytest.raises(KeyError), WorkerPool(1, fail) as crew:
+        list(map(crew.submit, range(50)))
     assert done == list(range(10))
 
 

@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from django_smsverify.exceptions import InvalidCallback
-from django_smsverify.gateways.parsing import china_time, e164, each, form_row, json_rows, kept, one_of, stated, word
+from django_smsverify.gateways.parsing import (
+    as_text,
+    china_time,
+    e164,
+    form_row,
+    json_rows,
+    lookup,
+    parse_rows,
+    payload_without,
+    required_code,
+)
 from django_smsverify.types import Event, News, Push, ReplyEvent
 from tests.folding import folded
 
@@ -34,17 +44,17 @@ def push(body: str | bytes, content_type: str = "") -> Push:
     ],
 )
 def test_a_word_is_text_without_space_around(value: object, text: str) -> None:
-    assert word(value) == text
+    assert as_text(value) == text
 
 
 @pytest.mark.parametrize("code", [None, "", " ", "\r\n"])
 def test_no_code_decides_nothing(code: object) -> None:
     with pytest.raises(ValueError, match=r"^no code$"):
-        stated(code)
+        required_code(code)
 
 
 def test_a_code_that_is_stated_is_text() -> None:
-    assert [stated(code) for code in (0, " 0", "2 ")] == ["0", "0", "2"]
+    assert [required_code(code) for code in (0, " 0", "2 ")] == ["0", "0", "2"]
 
 
 @folded(
@@ -238,7 +248,7 @@ def test_each_row_is_an_event_or_nothing_or_a_problem() -> None:
         return ReplyEvent(phone="+8613800138000", content=str(row))
 
     rows = ["a", KeyError("id"), "quiet", ValueError("no id"), RecursionError("too deep"), "b", TypeError("of type")]
-    news = each([*rows, AttributeError("no such"), IndexError("range")], read)
+    news = parse_rows([*rows, AttributeError("no such"), IndexError("range")], read)
 
     assert [event.content for event in news.events if isinstance(event, ReplyEvent)] == ["a", "b"]
     assert news.problems == (
@@ -252,7 +262,7 @@ def test_each_row_is_an_event_or_nothing_or_a_problem() -> None:
 
 
 def test_no_rows_are_no_news() -> None:
-    assert each([], lambda row: row) == News()
+    assert parse_rows([], lambda row: row) == News()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, ZeroDivisionError, NotImplementedError])
@@ -261,7 +271,7 @@ def test_an_error_of_ours_is_not_the_rows(error: type[BaseException]) -> None:
         raise error
 
     with pytest.raises(error):
-        each(["a"], read)
+        parse_rows(["a"], read)
 
 
 def test_a_row_is_kept_flat_as_text_and_without_what_is_not_to_be_kept() -> None:
@@ -276,16 +286,16 @@ def test_a_row_is_kept_flat_as_text_and_without_what_is_not_to_be_kept() -> None
         "b": "b",
     }
 
-    assert kept(row, "content", "b", "absent") == {"id": "7", "no": "", "yes": "True", "text": "a"}
+    assert payload_without(row, "content", "b", "absent") == {"id": "7", "no": "", "yes": "True", "text": "a"}
 
 
 @pytest.mark.parametrize("value", ["1", " 1\n", 1])
 def test_a_known_word_stands_for_something(value: object) -> None:
-    assert one_of({"0": None, "1": "one"}, value) == "one"
+    assert lookup({"0": None, "1": "one"}, value) == "one"
 
 
 def test_a_known_word_may_stand_for_nothing() -> None:
-    assert one_of({"0": None, "1": "one"}, 0) is None
+    assert lookup({"0": None, "1": "one"}, 0) is None
 
 
 @pytest.mark.parametrize(
@@ -293,13 +303,13 @@ def test_a_known_word_may_stand_for_nothing() -> None:
 )
 def test_an_unknown_word_is_named(value: object, shown: str) -> None:
     with pytest.raises(ValueError, match="is none of") as raised:
-        one_of({"0": None, "1": "one"}, value)
+        lookup({"0": None, "1": "one"}, value)
 
     assert str(raised.value) == f"{shown} is none of: 0, 1"
 
 
 def test_a_long_unknown_word_is_not_repeated_whole() -> None:
     with pytest.raises(ValueError, match=r"is none of: 0, 1$") as raised:
-        one_of({"0": None, "1": "one"}, "x" * 100_000)
+        lookup({"0": None, "1": "one"}, "x" * 100_000)
 
     assert len(str(raised.value)) < 100

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from django_smsverify.enums import DeliveryOutcome, Filing, ReviewStatus
+from django_smsverify.enums import DeliveryOutcome, ReviewStatus, Submission
 from django_smsverify.gateways.redaction import clean, loggable, scrub, storable
 from django_smsverify.types import DeliveryEvent, Event, ReplyEvent, ReviewEvent
 from tests.folding import folded
@@ -14,7 +14,7 @@ from tests.folding import folded
 PHONE = "+8613800138000"
 DELIVERY = DeliveryEvent(remote_id="17", phone=PHONE, outcome=DeliveryOutcome.DELIVERED)
 REPLY = ReplyEvent(phone=PHONE, content="好")
-REVIEW = ReviewEvent(filing=Filing.TEMPLATE, remote_id="17", status=ReviewStatus.APPROVED)
+REVIEW = ReviewEvent(submission=Submission.TEMPLATE, remote_id="17", status=ReviewStatus.APPROVED)
 SECRET = 's3cr&t/密钥"'
 SPELLINGS = [
     SECRET,

@@ -1,4 +1,4 @@
-"""The operator's moves in a vendor's review, over real HTTP: what is filed, and how often."""
+"""The operator's moves in a vendor's review, over real HTTP: what is submitted, and how often."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sandbox import catalogue
 from sandbox.reviews import IN_REVIEW
 from sandbox.server import Fault, Sandbox
 
-from django_smsverify.enums import Filing, ReviewStatus
+from django_smsverify.enums import ReviewStatus, Submission
 from django_smsverify.exceptions import (
-    FilingRefused,
     GatewayRejected,
     GatewayUnavailable,
     GatewayUncertain,
     InsideTransaction,
+    SubmissionRefused,
 )
 from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.polling.poll import poll
@@ -75,9 +75,9 @@ def row(text: Text) -> Any:
 
 
 def own(sandbox: Sandbox, kind: Any, vendor: str = "topthink") -> list[tuple[str, str, int]]:
-    """What was filed there beyond what the vendor knew from the start."""
+    """What was submitted there beyond what the vendor knew from the start."""
     first = {sign.id for sign in (*catalogue.TOPTHINK_SIGNS, *catalogue.TOPTHINK_TEMPLATES, *catalogue.IHUYI_TEMPLATES)}
-    return [entry for entry in sandbox.filed(vendor, kind) if entry[0] not in first]
+    return [entry for entry in sandbox.submitted(vendor, kind) if entry[0] not in first]
 
 
 def judge(sandbox: Sandbox, kind: Any, remote_id: str, approved: bool, reason: str = "") -> None:
@@ -139,7 +139,7 @@ def test_what_was_filed_sends_once_it_is_approved(topthink: Provider, sandbox: S
     assert poll()["reviewed"] == 2
     verification = send_code(PHONE, "payment")
 
-    assert sandbox.inbox.of(PHONE[3:])[-1].text == f"【新站】验证码{verification.code()}"
+    assert sandbox.inbox.of(PHONE[3:])[-1].text == f"【新站】验证码{verification.derive_code()}"
 
 
 def test_the_state_follows_the_pushes(
@@ -169,7 +169,7 @@ def test_pushes_in_any_order_end_in_the_vendors_truth(
     resubmit_as_vendor_sees(text, sandbox)
     judge(sandbox, "template", text.remote_id, True)
     told = [
-        ReviewEvent(filing=Filing.TEMPLATE, remote_id=text.remote_id, status=status, reason=reason)
+        ReviewEvent(submission=Submission.TEMPLATE, remote_id=text.remote_id, status=status, reason=reason)
         for status, reason in ((PENDING, ""), (ReviewStatus.REJECTED, "一"), (ReviewStatus.APPROVED, ""))
     ]
 
@@ -184,7 +184,7 @@ def resubmit_as_vendor_sees(text: Text, sandbox: Sandbox) -> None:
     resubmit(text)
 
 
-# ----------------------------------------------------------------------------- nothing filed twice
+# ----------------------------------------------------------------------------- nothing submitted twice
 
 
 @kinds
@@ -201,13 +201,13 @@ def test_what_is_filed_while_the_answer_is_lost_is_not_filed_again(
 
     assert now(text) == (PENDING, "", "")
     assert "make it a draft again" in what_was_lost(text)
-    with pytest.raises(FilingRefused, match="answer was lost"):
+    with pytest.raises(SubmissionRefused, match="answer was lost"):
         submit(text)
-    with pytest.raises(FilingRefused):
+    with pytest.raises(SubmissionRefused):
         resubmit(text)
     said = StringIO()
     call_command("smsverify_poll", stdout=said)
-    assert "1 texts were filed and the vendor's answer was lost: see the admin" in said.getvalue()
+    assert "1 texts were submitted and the vendor's answer was lost: see the admin" in said.getvalue()
     assert len(own(sandbox, kind)) == 1
     assert now(text) == (PENDING, "", "")
 
@@ -232,7 +232,9 @@ def test_a_push_brings_the_id_that_was_lost(kind: Any, topthink: Provider, sandb
 def pushed(sandbox: Sandbox, kind: Any, remote_id: str) -> ReviewEvent:
     """What the vendor tells of its own accord, as our gateway reads it."""
     provider = Provider.objects.get(gateway="topthink")
-    return provider.connect().ask_review(Filing.SIGNATURE if kind == "sign" else Filing.TEMPLATE, remote_id)
+    return provider.gateway_client().ask_review(
+        Submission.SIGNATURE if kind == "sign" else Submission.TEMPLATE, remote_id
+    )
 
 
 @pytest.mark.parametrize("twins", [2, 3])
@@ -253,7 +255,9 @@ def test_a_forged_push_names_nothing(topthink: Provider, sandbox: Sandbox) -> No
     text = signature(topthink, status=PENDING)
 
     for remote_id in (catalogue.TOPTHINK_UNAPPROVED_SIGN.id, "99999"):
-        event = ReviewEvent(filing=Filing.SIGNATURE, remote_id=remote_id, status=ReviewStatus.APPROVED, text="新站")
+        event = ReviewEvent(
+            submission=Submission.SIGNATURE, remote_id=remote_id, status=ReviewStatus.APPROVED, text="新站"
+        )
         hear_review(topthink, event)
 
     assert now(text) == (PENDING, "", "")
@@ -274,7 +278,7 @@ def test_a_lost_one_that_is_not_there_is_filed_again_once_somebody_has_looked(
     submit(text)
 
     assert len(own(sandbox, kind)) == 1
-    with pytest.raises(FilingRefused):
+    with pytest.raises(SubmissionRefused):
         make_draft(text)
 
 
@@ -284,13 +288,13 @@ def test_what_is_being_filed_is_not_lost_yet(
 ) -> None:
     """Who makes it a draft again while the vendor is at it would file it twice."""
     text = MAKE[kind](topthink)
-    gateway = type(topthink.connect())
+    gateway = type(topthink.gateway_client())
     file = gateway.submit
 
     def meanwhile(self: Any, draft: Any) -> str:
         seen = type(text).objects.get(pk=text.pk)
         assert what_was_lost(seen) == ""
-        with pytest.raises(FilingRefused, match="in a minute"):
+        with pytest.raises(SubmissionRefused, match="in a minute"):
             make_draft(seen)
         return file(self, draft)
 
@@ -305,7 +309,7 @@ def test_what_another_has_taken_is_not_filed_by_a_second(topthink: Provider, san
     twin = Signature.objects.get(pk=text.pk)
 
     submit(text)
-    with pytest.raises(FilingRefused, match="Somebody else"):
+    with pytest.raises(SubmissionRefused, match="Somebody else"):
         submit(twin)
 
     assert len(own(sandbox, "sign")) == 1
@@ -315,7 +319,7 @@ def test_what_was_changed_meanwhile_is_not_filed_as_it_was(topthink: Provider, s
     text = signature(topthink)
     Signature.objects.update(text="改名站")
 
-    with pytest.raises(FilingRefused, match="Somebody else"):
+    with pytest.raises(SubmissionRefused, match="Somebody else"):
         submit(text)
 
     assert own(sandbox, "sign") == []
@@ -363,9 +367,9 @@ def rejected(provider: Provider, sandbox: Sandbox) -> Template:
 def test_what_the_vendor_said_before_a_change_does_not_count_after_it(
     topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that was on its way while the text was filed again."""
+    """An answer that was on its way while the text was submitted again."""
     text = rejected(topthink, sandbox)
-    gateway = topthink.connect()
+    gateway = topthink.gateway_client()
     ask = gateway.ask_review
 
     def overtaken(*question: Any) -> ReviewEvent:
@@ -384,7 +388,7 @@ def test_what_the_vendor_says_before_it_takes_a_change_is_asked_for_again(
 ) -> None:
     """The old verdict, told between our claim and the vendor's answer."""
     text = rejected(topthink, sandbox)
-    gateway = type(topthink.connect())
+    gateway = type(topthink.gateway_client())
     change = gateway.resubmit
 
     def overtaken(self: Any, draft: Any) -> None:
@@ -409,15 +413,15 @@ def test_a_verdict_that_comes_during_the_deletion_is_forgotten_with_the_text(
     submit(text)
     judge(sandbox, kind, text.remote_id, True)
     fetch(text)
-    gateway = type(topthink.connect())
+    gateway = type(topthink.gateway_client())
     erase = gateway.delete
 
-    def overtaken(self: Any, filing: Filing, remote_id: str) -> None:
-        event = ReviewEvent(filing=filing, remote_id=remote_id, status=ReviewStatus.APPROVED)
+    def overtaken(self: Any, submission: Submission, remote_id: str) -> None:
+        event = ReviewEvent(submission=submission, remote_id=remote_id, status=ReviewStatus.APPROVED)
         hear_review(topthink, event)
         if fault is not None:
             sandbox.misbehave("topthink", LOST[fault], times=1)
-        erase(self, filing, remote_id)
+        erase(self, submission, remote_id)
 
     monkeypatch.setattr(gateway, "delete", overtaken)
     delete(text)
@@ -466,7 +470,7 @@ def test_a_deletion_nobody_can_tell_of_leaves_what_is_not_used_and_has_its_id(
 
     status, remote_id, _ = now(text)
     assert (status, bool(remote_id)) == (DRAFT, True)
-    with pytest.raises(FilingRefused, match=remote_id):
+    with pytest.raises(SubmissionRefused, match=remote_id):
         submit(text)
     with pytest.raises(GatewayRejected, match="记录不存在"):
         fetch(text)
@@ -523,11 +527,11 @@ def test_a_vendor_that_cannot_be_reached_leaves_the_row_as_it_was(
         ("pending", "78", resubmit, "in review"),
         ("rejected", "78", submit, "file it again"),
         ("rejected", "", resubmit, "copy it as a new draft"),
-        ("draft", "", resubmit, "not filed yet"),
+        ("draft", "", resubmit, "not submitted yet"),
         ("draft", "78", submit, "has the id 78"),
         ("draft", "", delete, "nothing to delete"),
         ("draft", "", fetch, "Enter the id"),
-        ("draft", "", make_draft, "Only what was filed"),
+        ("draft", "", make_draft, "Only what was submitted"),
     ],
 )
 @kinds
@@ -544,7 +548,7 @@ def test_what_the_vendor_forbids_is_refused_here(
     text = MAKE[kind](topthink, status=status, remote_id=remote_id)
     before, exchanges = row(text), len(sandbox.exchanges)
 
-    with pytest.raises(FilingRefused, match=why):
+    with pytest.raises(SubmissionRefused, match=why):
         move(text)
 
     assert row(text) == before
@@ -557,7 +561,7 @@ def test_what_two_rows_share_is_not_changed_for_one(move: Any, topthink: Provide
     copy_as_draft(text)
     Template.objects.filter(remote_id="").update(remote_id=text.remote_id, name="登录")
 
-    with pytest.raises(FilingRefused, match="登录 has the same id"):
+    with pytest.raises(SubmissionRefused, match="登录 has the same id"):
         move(text)
 
 
@@ -579,7 +583,7 @@ def test_where_the_vendor_has_no_such_way_the_console_is_named(
 ) -> None:
     text = MAKE[kind](vendor(gateway), remote_id="1")
 
-    with pytest.raises(FilingRefused, match="console"):
+    with pytest.raises(SubmissionRefused, match="console"):
         move(text)
 
 
@@ -603,11 +607,11 @@ def test_what_the_vendor_would_refuse_for_certain_is_not_filed(
 ) -> None:
     text, exchanges = make(topthink, **words), len(sandbox.exchanges)
 
-    with pytest.raises(FilingRefused, match=f"would refuse.*{place}"):
+    with pytest.raises(SubmissionRefused, match=f"would refuse.*{place}"):
         submit(text)
     type(text).objects.filter(pk=text.pk).update(status="rejected", remote_id="9")
     text.refresh_from_db()
-    with pytest.raises(FilingRefused, match=f"would refuse.*{place}"):
+    with pytest.raises(SubmissionRefused, match=f"would refuse.*{place}"):
         resubmit(text)
 
     assert len(sandbox.exchanges) == exchanges
@@ -616,24 +620,24 @@ def test_what_the_vendor_would_refuse_for_certain_is_not_filed(
 def test_a_provider_whose_gateway_is_gone_files_nothing(topthink: Provider) -> None:
     Provider.objects.update(gateway="gone")
 
-    with pytest.raises(FilingRefused, match="gone"):
+    with pytest.raises(SubmissionRefused, match="gone"):
         submit(Signature.objects.get())
 
 
-# ------------------------------------------------------------------------------------------- adopt
+# ------------------------------------------------------------------------------------------- import
 
 
-def test_what_is_there_already_is_adopted_by_its_id(topthink: Provider) -> None:
-    filed = catalogue.TOPTHINK_NOTICE
+def test_what_is_there_already_is_imported_by_its_id(topthink: Provider) -> None:
+    submitted = catalogue.TOPTHINK_NOTICE
 
-    text = fetch(Template(provider=topthink, purpose="news", remote_id=filed.id))
+    text = fetch(Template(provider=topthink, purpose="news", remote_id=submitted.id))
 
     assert (text.name, text.content, text.status) == ("发货通知", "{name}，您的订单已发货，请注意查收。", "approved")
     assert text.remark == catalogue.REMARK
     assert Template.objects.filter(pk=text.pk, variables={}).exists()
 
 
-def test_an_adopted_code_gets_our_name(topthink: Provider, sandbox: Sandbox) -> None:
+def test_an_imported_code_gets_our_name(topthink: Provider, sandbox: Sandbox) -> None:
     Template.objects.all().delete()
     name = fetch(Signature(provider=topthink, remote_id=catalogue.TOPTHINK_SIGN.id))
     text = Template(provider=topthink, purpose="login", remote_id="235", variables={"code": "yzm"}, signature=name)
@@ -654,19 +658,19 @@ def test_fetching_keeps_our_names_and_takes_the_vendors_words(topthink: Provider
     assert (text.content, text.variables, text.name) == ("验证码{code}，请勿泄露。", {"code": "yzm"}, "登录验证")
 
 
-def test_what_nobody_knows_is_not_adopted(topthink: Provider) -> None:
+def test_what_nobody_knows_is_not_imported(topthink: Provider) -> None:
     with pytest.raises(GatewayRejected, match="记录不存在"):
         fetch(Signature(provider=topthink, remote_id="no-such"))
 
     assert not Signature.objects.filter(remote_id="no-such").exists()
 
 
-def test_what_cannot_be_stored_is_shown_and_not_adopted(topthink: Provider, sandbox: Sandbox) -> None:
+def test_what_cannot_be_stored_is_shown_and_not_imported(topthink: Provider, sandbox: Sandbox) -> None:
     """A code beside a variable that nothing fills in."""
     other = template(topthink, content="{code}，{name}")
     submit(other)
 
-    with pytest.raises(FilingRefused, match=r"\{code\}，\{name\}"):
+    with pytest.raises(SubmissionRefused, match=r"\{code\}，\{name\}"):
         fetch(Template(provider=topthink, purpose="login", remote_id=other.remote_id))
 
     assert Template.objects.filter(remote_id=other.remote_id).count() == 1
@@ -692,7 +696,7 @@ def test_a_copy_is_a_draft_that_can_be_filed(topthink: Provider, sandbox: Sandbo
 
 @pytest.mark.parametrize("options", [{}, {"password": "plain"}, {"format": "xml"}], ids=str)
 @pytest.mark.parametrize(
-    ("content", "filed"),
+    ("content", "submitted"),
     [
         ("您的验证码是：{code}。请勿泄露。", "您的验证码是：【变量】。请勿泄露。"),
         (CODE, "您的验证码是【变量1】，【变量2】分钟内有效。"),
@@ -700,7 +704,7 @@ def test_a_copy_is_a_draft_that_can_be_filed(topthink: Provider, sandbox: Sandbo
     ],
 )
 def test_ihuyi_takes_templates(
-    content: str, filed: str, options: dict[str, str], vendor: MakeProvider, sandbox: Sandbox
+    content: str, submitted: str, options: dict[str, str], vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     text = template(vendor("ihuyi", options=options), content=content)
 
@@ -708,7 +712,7 @@ def test_ihuyi_takes_templates(
 
     ((remote_id, words, _),) = own(sandbox, "template", "ihuyi")
     assert now(text) == (PENDING, remote_id, "")
-    assert words == filed
+    assert words == submitted
 
 
 def test_ihuyis_verdict_comes_by_push_alone(
@@ -738,7 +742,7 @@ def test_a_verdict_before_the_answer_with_the_id_is_asked_for_again(
 ) -> None:
     provider = vendor("ihuyi")
     url = f"{site.url}/sms/webhooks/ihuyi/{provider.webhook_secret}/"
-    text, gateway = template(provider), type(provider.connect())
+    text, gateway = template(provider), type(provider.gateway_client())
     parse, answers = gateway.parse_submit, []
 
     def judge_at_once(self: Any, *answer: Any) -> str:
@@ -759,7 +763,7 @@ def test_a_verdict_on_what_was_lost_long_ago_is_not_waited_for(vendor: MakeProvi
     provider = vendor("ihuyi")
     text = template(provider, status=PENDING, poll_at=timezone.now() - timedelta(seconds=1))
 
-    hear_review(provider, ReviewEvent(filing=Filing.TEMPLATE, remote_id="2009", status=ReviewStatus.APPROVED))
+    hear_review(provider, ReviewEvent(submission=Submission.TEMPLATE, remote_id="2009", status=ReviewStatus.APPROVED))
 
     assert now(text)[0] == PENDING
 
@@ -778,15 +782,15 @@ def test_ihuyis_rejected_template_is_copied(vendor: MakeProvider) -> None:
     text = template(vendor("ihuyi"), status="rejected", remote_id="2009")
 
     for move in (submit, resubmit):
-        with pytest.raises(FilingRefused, match=r"copy it|console"):
+        with pytest.raises(SubmissionRefused, match=r"copy it|console"):
             move(text)
 
 
 @kinds
 def test_no_move_is_decided_by_a_replica(kind: str, topthink: Provider, sandbox: Sandbox) -> None:
-    """One that lags shows a draft where one is filed, and nothing would be put back after a refusal."""
+    """One that lags shows a draft where one is submitted, and nothing would be put back after a refusal."""
     text = MAKE[kind](topthink)
-    with override_settings(DATABASE_ROUTERS=["tests.test_filing.ReplicaIsAway"]):
+    with override_settings(DATABASE_ROUTERS=["tests.test_submissions.ReplicaIsAway"]):
         sandbox.misbehave("topthink", Fault.refuse("10002"), times=1)
         with pytest.raises(GatewayRejected):
             submit(text)

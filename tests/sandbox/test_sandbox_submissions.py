@@ -1,4 +1,4 @@
-"""Signatures and templates at TopThink: filed, judged, changed, deleted."""
+"""Signatures and templates at TopThink: submitted, judged, changed, deleted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time_machine
 from sandbox import catalogue
 from sandbox.catalogue import CREDENTIALS
 from sandbox.faults import Fault
-from sandbox.reviews import Filing
+from sandbox.reviews import Submission
 from sandbox.server import Sandbox
 
 from .conftest import App
@@ -21,13 +21,13 @@ from .conftest import App
 APP_CODE = CREDENTIALS["topthink"]["app_code"]
 HEADER = {"Authorization": f"AppCode {APP_CODE}"}
 PHONE = "15687902345"
-FILINGS: dict[Filing, dict[str, str]] = {
+FILINGS: dict[Submission, dict[str, str]] = {
     "sign": {"name": "顶想云", "remark": "用于顶想云服务短信通知和验证码"},
     "template": {"name": "订单通知", "content": "你有一个新的${name}订单,请及时处理!", "remark": "用于顶想云订单通知"},
 }
-FIRST: dict[Filing, int] = {"sign": len(catalogue.TOPTHINK_SIGNS), "template": len(catalogue.TOPTHINK_TEMPLATES)}
-KNOWN: dict[Filing, str] = {"sign": catalogue.TOPTHINK_SIGN.id, "template": catalogue.TOPTHINK_CODE.id}
-UNAPPROVED: dict[Filing, str] = {
+FIRST: dict[Submission, int] = {"sign": len(catalogue.TOPTHINK_SIGNS), "template": len(catalogue.TOPTHINK_TEMPLATES)}
+KNOWN: dict[Submission, str] = {"sign": catalogue.TOPTHINK_SIGN.id, "template": catalogue.TOPTHINK_CODE.id}
+UNAPPROVED: dict[Submission, str] = {
     "sign": catalogue.TOPTHINK_UNAPPROVED_SIGN.id,
     "template": catalogue.TOPTHINK_UNAPPROVED.id,
 }
@@ -45,22 +45,22 @@ def ask(sandbox: Sandbox, path: str, fields: dict[str, str], method: str = "POST
     return call(sandbox, path, fields, method).json()  # type: ignore[no-any-return]
 
 
-def add(sandbox: Sandbox, kind: Filing) -> str:
+def add(sandbox: Sandbox, kind: Submission) -> str:
     return str(ask(sandbox, f"add_{kind}", FILINGS[kind])["data"]["id"])
 
 
-def query(sandbox: Sandbox, kind: Filing, remote_id: str) -> dict[str, Any]:
+def query(sandbox: Sandbox, kind: Submission, remote_id: str) -> dict[str, Any]:
     return ask(sandbox, f"query_{kind}", {"id": remote_id})
 
 
-def rejected(sandbox: Sandbox, kind: Filing) -> str:
+def rejected(sandbox: Sandbox, kind: Submission) -> str:
     remote_id = add(sandbox, kind)
     sandbox.judge("topthink", kind, remote_id, approved=False, reason="请提供网址或公众号")
     return remote_id
 
 
-def added(sandbox: Sandbox, kind: Filing) -> list[str]:
-    return [remote_id for remote_id, _, _ in sandbox.filed("topthink", kind)[FIRST[kind] :]]
+def added(sandbox: Sandbox, kind: Submission) -> list[str]:
+    return [remote_id for remote_id, _, _ in sandbox.submitted("topthink", kind)[FIRST[kind] :]]
 
 
 def send(sandbox: Sandbox, **ids: str) -> int:
@@ -70,7 +70,7 @@ def send(sandbox: Sandbox, **ids: str) -> int:
 
 @kinds
 @methods
-def test_files_and_tells_what_was_filed(sandbox: Sandbox, kind: Filing, method: str) -> None:
+def test_files_and_tells_what_was_filed(sandbox: Sandbox, kind: Submission, method: str) -> None:
     with time_machine.travel(datetime(2022, 2, 13, 14, 28, 4, tzinfo=UTC), tick=False):
         answer = ask(sandbox, f"add_{kind}", FILINGS[kind], method)
     new_id, at = answer["data"]["id"], "2022-02-13 22:28:04"
@@ -81,12 +81,12 @@ def test_files_and_tells_what_was_filed(sandbox: Sandbox, kind: Filing, method: 
     found = query(sandbox, kind, new_id)
     assert found == {"code": 0, "message": "查询成功", "data": data | {"user_id": "1", "status": 0, "error": None}}
     words = FILINGS[kind].get("content", FILINGS[kind]["name"])
-    assert sandbox.filed("topthink", kind)[FIRST[kind] :] == [(new_id, words, 0)]
+    assert sandbox.submitted("topthink", kind)[FIRST[kind] :] == [(new_id, words, 0)]
 
 
 @kinds
 @methods
-def test_what_was_rejected_can_be_filed_again_under_its_id(sandbox: Sandbox, kind: Filing, method: str) -> None:
+def test_what_was_rejected_can_be_filed_again_under_its_id(sandbox: Sandbox, kind: Submission, method: str) -> None:
     with time_machine.travel(datetime(2022, 2, 13, 14, 28, 4, tzinfo=UTC), tick=False):
         remote_id = rejected(sandbox, kind)
         before = query(sandbox, kind, remote_id)["data"]
@@ -103,8 +103,8 @@ def test_what_was_rejected_can_be_filed_again_under_its_id(sandbox: Sandbox, kin
 
 
 @kinds
-def test_only_what_was_rejected_can_be_changed(sandbox: Sandbox, kind: Filing) -> None:
-    before = sandbox.filed("topthink", kind)
+def test_only_what_was_rejected_can_be_changed(sandbox: Sandbox, kind: Submission) -> None:
+    before = sandbox.submitted("topthink", kind)
     answers = [
         ask(sandbox, f"modify_{kind}", FILINGS[kind] | {"id": remote_id})
         for remote_id in (KNOWN[kind], UNAPPROVED[kind], "1")
@@ -112,14 +112,14 @@ def test_only_what_was_rejected_can_be_changed(sandbox: Sandbox, kind: Filing) -
     assert [(answer["code"], answer["data"]) for answer in answers] == [(10008, None), (10009, None), (10005, None)]
     assert answers[0]["message"] == "已通过审核的不允许修改，只能删除后重新申请"
     assert answers[1]["message"] == "审核中，不允许修改"
-    assert sandbox.filed("topthink", kind) == before
+    assert sandbox.submitted("topthink", kind) == before
 
 
 @kinds
 @methods
 @pytest.mark.parametrize("verdict", [None, True, False])
 def test_whatever_its_verdict_it_can_be_deleted_once(
-    sandbox: Sandbox, kind: Filing, method: str, verdict: bool | None
+    sandbox: Sandbox, kind: Submission, method: str, verdict: bool | None
 ) -> None:
     remote_id = add(sandbox, kind)
     if verdict is not None:
@@ -136,7 +136,7 @@ def test_whatever_its_verdict_it_can_be_deleted_once(
 
 
 @kinds
-def test_an_id_is_never_given_again(sandbox: Sandbox, kind: Filing) -> None:
+def test_an_id_is_never_given_again(sandbox: Sandbox, kind: Submission) -> None:
     first = add(sandbox, kind)
     ask(sandbox, f"delete_{kind}", {"id": first})
     second = add(sandbox, kind)
@@ -147,14 +147,14 @@ def test_an_id_is_never_given_again(sandbox: Sandbox, kind: Filing) -> None:
 
 
 @kinds
-def test_the_same_words_may_be_filed_twice(sandbox: Sandbox, kind: Filing) -> None:
+def test_the_same_words_may_be_filed_twice(sandbox: Sandbox, kind: Submission) -> None:
     ids = [add(sandbox, kind), add(sandbox, kind)]
     assert added(sandbox, kind) == ids
     assert len(set(ids)) == 2
 
 
 @kinds
-def test_what_is_filed_at_once_has_ids_of_its_own(sandbox: Sandbox, kind: Filing) -> None:
+def test_what_is_filed_at_once_has_ids_of_its_own(sandbox: Sandbox, kind: Submission) -> None:
     with ThreadPoolExecutor(20) as pool:
         ids = list(pool.map(lambda _: add(sandbox, kind), range(40)))
         assert sorted(added(sandbox, kind)) == sorted(set(ids))
@@ -164,7 +164,7 @@ def test_what_is_filed_at_once_has_ids_of_its_own(sandbox: Sandbox, kind: Filing
 
 
 @kinds
-def test_of_two_changes_at_once_one_is_made(sandbox: Sandbox, kind: Filing) -> None:
+def test_of_two_changes_at_once_one_is_made(sandbox: Sandbox, kind: Submission) -> None:
     remote_id = rejected(sandbox, kind)
     names = [f"顶想云{number}" for number in range(10)]
     with ThreadPoolExecutor(10) as pool:
@@ -176,7 +176,7 @@ def test_of_two_changes_at_once_one_is_made(sandbox: Sandbox, kind: Filing) -> N
 
 
 @kinds
-def test_sends_only_between_its_approval_and_its_end(sandbox: Sandbox, site: App, kind: Filing) -> None:
+def test_sends_only_between_its_approval_and_its_end(sandbox: Sandbox, site: App, kind: Submission) -> None:
     text = {"content": "系统维护通知。"} if kind == "template" else {}
     remote_id = str(ask(sandbox, f"add_{kind}", FILINGS[kind] | text)["data"]["id"])
     using = {f"{kind}Id": remote_id}
@@ -194,15 +194,15 @@ def test_sends_only_between_its_approval_and_its_end(sandbox: Sandbox, site: App
 
 
 @kinds
-def test_forgets_what_was_filed_changed_and_deleted(sandbox: Sandbox, kind: Filing) -> None:
-    before = sandbox.filed("topthink", kind)
+def test_forgets_what_was_filed_changed_and_deleted(sandbox: Sandbox, kind: Submission) -> None:
+    before = sandbox.submitted("topthink", kind)
     add(sandbox, kind)
     ask(sandbox, f"delete_{kind}", {"id": KNOWN[kind]})
     sandbox.judge("topthink", kind, UNAPPROVED[kind], approved=False)
     ask(sandbox, f"modify_{kind}", FILINGS[kind] | {"id": UNAPPROVED[kind]})
-    assert sandbox.filed("topthink", kind) != before
+    assert sandbox.submitted("topthink", kind) != before
     sandbox.forget()
-    assert sandbox.filed("topthink", kind) == before
+    assert sandbox.submitted("topthink", kind) == before
 
 
 @pytest.mark.parametrize("name", ["【顶想云】", "顶想云]", "[顶想云", "顶想 云", "顶想云!", "顶想测试", "a_b"])
@@ -254,9 +254,9 @@ OPERATIONS = [
 @pytest.mark.parametrize(("kind", "operation", "fields", "whole"), OPERATIONS)
 @methods
 def test_reads_its_parameters_strictly(
-    sandbox: Sandbox, kind: Filing, operation: str, fields: dict[str, str], whole: bool, method: str
+    sandbox: Sandbox, kind: Submission, operation: str, fields: dict[str, str], whole: bool, method: str
 ) -> None:
-    before = sandbox.filed("topthink", kind)
+    before = sandbox.submitted("topthink", kind)
     path, fields = f"{operation}_{kind}", fields | (FILINGS[kind] if whole else {})
     wrong: list[Any] = [{name: value for name, value in fields.items() if name != one} for one in fields]
     wrong += [fields | {one: ""} for one in fields]
@@ -264,14 +264,14 @@ def test_reads_its_parameters_strictly(
     wrong += [[*fields.items(), next(iter(fields.items()))]]
     responses = [call(sandbox, path, given, method) for given in wrong]
     assert [(response.status_code, response.json()["code"]) for response in responses] == [(400, 400)] * len(wrong)
-    assert sandbox.filed("topthink", kind) == before
+    assert sandbox.submitted("topthink", kind) == before
 
 
 @pytest.mark.parametrize(("kind", "operation", "fields", "whole"), OPERATIONS)
 def test_wants_the_authorization_and_each_parameter_in_its_place(
-    sandbox: Sandbox, kind: Filing, operation: str, fields: dict[str, str], whole: bool
+    sandbox: Sandbox, kind: Submission, operation: str, fields: dict[str, str], whole: bool
 ) -> None:
-    before = sandbox.filed("topthink", kind)
+    before = sandbox.submitted("topthink", kind)
     path, fields = f"{operation}_{kind}", fields | (FILINGS[kind] if whole else {})
     responses = [
         call(sandbox, path, fields, headers={}),
@@ -286,13 +286,15 @@ def test_wants_the_authorization_and_each_parameter_in_its_place(
         call(sandbox, path, fields, "DELETE"),
     ]
     assert [response.status_code for response in responses] == [401] * 4 + [400] * 4 + [501] * 2
-    assert sandbox.filed("topthink", kind) == before
+    assert sandbox.submitted("topthink", kind) == before
 
 
 @kinds
 @pytest.mark.parametrize("twice", [False, True])
 @methods
-def test_the_authorization_may_be_a_parameter_or_both(sandbox: Sandbox, kind: Filing, twice: bool, method: str) -> None:
+def test_the_authorization_may_be_a_parameter_or_both(
+    sandbox: Sandbox, kind: Submission, twice: bool, method: str
+) -> None:
     fields = FILINGS[kind] | {"appCode": APP_CODE}
     answer = call(sandbox, f"add_{kind}", fields, method, headers=HEADER if twice else {}).json()
     assert answer["code"] == 0
@@ -321,7 +323,7 @@ def lose(sandbox: Sandbox, fault: Fault, path: str, fields: dict[str, str]) -> N
     ],
 )
 def test_the_answer_can_be_lost_when_it_is_done_and_before(
-    sandbox: Sandbox, kind: Filing, fault: Fault, done: bool
+    sandbox: Sandbox, kind: Submission, fault: Fault, done: bool
 ) -> None:
     lose(sandbox, fault, f"add_{kind}", FILINGS[kind])
     assert len(added(sandbox, kind)) == done
@@ -333,14 +335,14 @@ def test_the_answer_can_be_lost_when_it_is_done_and_before(
 
 
 @kinds
-def test_what_a_fault_meets_must_be_valid_to_be_done(sandbox: Sandbox, kind: Filing) -> None:
+def test_what_a_fault_meets_must_be_valid_to_be_done(sandbox: Sandbox, kind: Submission) -> None:
     lose(sandbox, Fault.deliver_then_status(502), f"add_{kind}", FILINGS[kind] | {"unknown": "1"})
     assert added(sandbox, kind) == []
 
 
 def test_only_known_vendors_have_filings(sandbox: Sandbox) -> None:
-    assert sandbox.filed("topthink", "sign") == [("78", "示例站", 1), ("79", "待审站", 0)]
-    assert sandbox.filed("topthink", "template")[0] == ("234", catalogue.TOPTHINK_CODE.text, 1)
-    assert sandbox.filed("ihuyi", "sign") == []
+    assert sandbox.submitted("topthink", "sign") == [("78", "示例站", 1), ("79", "待审站", 0)]
+    assert sandbox.submitted("topthink", "template")[0] == ("234", catalogue.TOPTHINK_CODE.text, 1)
+    assert sandbox.submitted("ihuyi", "sign") == []
     with pytest.raises(KeyError):
-        sandbox.filed("nobody", "sign")
+        sandbox.submitted("nobody", "sign")

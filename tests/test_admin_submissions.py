@@ -1,4 +1,4 @@
-"""Signatures and templates in the admin, as an operator files, adopts and deletes them at the sandbox vendors."""
+"""Signatures and templates in the admin, as an operator files, imports and deletes them at the sandbox vendors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from sandbox import catalogue
 from sandbox.server import Fault, Sandbox
 
-from django_smsverify.admin.filing_forms import AdoptForm, AdoptTemplateForm
+from django_smsverify.admin.submission_forms import ImportForm, ImportTemplateForm
 from django_smsverify.models import Provider, Signature, Template
 
 from .conftest import CODE_TEXT, MakeProvider, add_template
@@ -91,7 +91,7 @@ def state(text: Any) -> tuple[str, str]:
 def test_an_operator_files_changes_and_deletes(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
     text = draft(topthink)
 
-    assert act(client, "submit", text) == ["success: 登录: filed; the vendor reviews it now (in review)"]
+    assert act(client, "submit", text) == ["success: 登录: submitted; the vendor reviews it now (in review)"]
     text.refresh_from_db()
     sandbox.judge("topthink", "template", text.remote_id, False, "缺公章")
     assert act(client, "fetch", text) == ["success: 登录: fetched (rejected)"]
@@ -100,8 +100,8 @@ def test_an_operator_files_changes_and_deletes(client: Client, topthink: Provide
     changed = form(text, content="动态码{code}，请勿转发。")
     client.post(url("change", "template", text.pk), changed)
     client.get(url("changelist"))
-    assert act(client, "resubmit", text) == ["success: 登录: filed again; the vendor reviews it now (in review)"]
-    assert sandbox.filed("topthink", "template")[-1][1] == "动态码${code}，请勿转发。"
+    assert act(client, "resubmit", text) == ["success: 登录: submitted again; the vendor reviews it now (in review)"]
+    assert sandbox.submitted("topthink", "template")[-1][1] == "动态码${code}，请勿转发。"
 
     assert act(client, "delete_at_vendor", text) == []
     assert state(text)[0] == "pending", "nothing happens before it is confirmed"
@@ -118,7 +118,7 @@ def test_each_of_many_is_told_of_by_itself(client: Client, topthink: Provider, s
 
     assert sorted(words) == [
         "error: 坏: It is approved, and the vendor lets nobody change that: copy it as a new draft and file that.",
-        "success: 登录: filed; the vendor reviews it now (in review)",
+        "success: 登录: submitted; the vendor reviews it now (in review)",
     ]
 
 
@@ -167,7 +167,7 @@ def test_a_lost_answer_is_explained_where_it_happened_and_on_the_page(
     assert told.startswith("warning: 登录: the vendor says: 502")
     assert "Look in its console" in told
     assert "Look in its console" in client.get(url("change", "template", text.pk)).content.decode()
-    remote_id = sandbox.filed("topthink", "template")[-1][0]
+    remote_id = sandbox.submitted("topthink", "template")[-1][0]
     entered = client.post(url("change", "template", text.pk), form(text, remote_id=remote_id))
     assert "success: 登录: fetched (in review)" in said(entered)
     assert (state(text)[0], text.remote_id) == ("pending", remote_id)
@@ -244,24 +244,24 @@ def test_an_id_that_is_entered_is_asked_about(client: Client, topthink: Provider
     assert any("记录不存在" in words for words in said(wrong))
 
 
-def test_what_is_at_the_vendor_is_adopted_by_its_ids(client: Client, topthink: Provider, vendor: MakeProvider) -> None:
+def test_what_is_at_the_vendor_is_imported_by_its_ids(client: Client, topthink: Provider, vendor: MakeProvider) -> None:
     vendor("apispace")
-    page = client.get(url("adopt", "signature"))
+    page = client.get(url("import", "signature"))
     assert [str(provider) for provider in page.context["form"].fields["provider"].queryset] == ["topthink"]
-    assert url("adopt", "signature") in client.get(url("changelist", "signature")).content.decode()
+    assert url("import", "signature") in client.get(url("changelist", "signature")).content.decode()
 
-    adopted = client.post(url("adopt", "signature"), {"provider": topthink.pk, "ids": "78, 79\n7777"})
+    imported = client.post(url("import", "signature"), {"provider": topthink.pk, "ids": "78, 79\n7777"})
 
-    assert said(adopted) == [
-        "success: 【示例站】: adopted (approved)",
-        "success: 【待审站】: adopted (in review)",
+    assert said(imported) == [
+        "success: 【示例站】: imported (approved)",
+        "success: 【待审站】: imported (in review)",
         "error: 7777: the vendor says: 10005 记录不存在 — Mend what it names, and try again. Nothing was changed.",
     ]
-    client.post(url("adopt", "signature"), {"provider": topthink.pk, "ids": "78"})
+    client.post(url("import", "signature"), {"provider": topthink.pk, "ids": "78"})
     assert Signature.objects.filter(provider=topthink).count() == 2
     signature = Signature.objects.get(provider=topthink, remote_id="78")
     words = {"provider": topthink.pk, "ids": "235", "purpose": "login", "signature": signature.pk, "code": "yzm"}
-    client.post(url("adopt"), words)
+    client.post(url("import"), words)
     text = Template.objects.routable().get(provider=topthink)
     assert (text.content, text.variables) == ("验证码{code}，请勿泄露。", {"code": "yzm"})
     assert text.remark == catalogue.REMARK
@@ -280,13 +280,13 @@ def test_what_is_at_the_vendor_is_adopted_by_its_ids(client: Client, topthink: P
         ({"signature": "other"}, "signature"),
     ],
 )
-def test_what_cannot_be_adopted_is_explained(
+def test_what_cannot_be_imported_is_explained(
     fields: dict[str, str], wrong: str, client: Client, topthink: Provider, vendor: MakeProvider
 ) -> None:
     if fields.get("signature"):
         fields = {"signature": str(vendor("apispace").signatures.get().pk)}
 
-    answer = client.post(url("adopt"), {"provider": topthink.pk, "ids": "234", "purpose": "login", **fields})
+    answer = client.post(url("import"), {"provider": topthink.pk, "ids": "234", "purpose": "login", **fields})
 
     assert list(answer.context["form"].errors) == [wrong]
 
@@ -301,7 +301,7 @@ def test_who_may_only_look_does_nothing(action: str, client: Client, topthink: P
 
     client.post(url("changelist"), {"action": action, "_selected_action": [text.pk], "confirmed": "yes"})
 
-    assert client.get(url("adopt")).status_code == 403
+    assert client.get(url("import")).status_code == 403
     assert Template.objects.count() == 1
     assert state(text) == ("draft", "")
     assert len(sandbox.exchanges) == asked
@@ -321,7 +321,7 @@ def test_signatures_of_one_name_are_told_apart_by_their_provider(client: Client,
 def test_a_page_from_before_the_filing_does_not_forget_the_id(
     status: str, client: Client, topthink: Provider, sandbox: Sandbox
 ) -> None:
-    """Two operators: what one opened as a draft, the other has filed. Without its id it would be filed twice."""
+    """Two operators: what one opened as a draft, the other has submitted. Without its id it would be so twice."""
     text = draft(topthink)
     opened = form(text, purpose="register")
     act(client, "submit", text)
@@ -338,7 +338,7 @@ def test_a_page_from_before_the_filing_does_not_forget_the_id(
 def test_saving_writes_what_the_operator_changed_and_nothing_else(
     client: Client, topthink: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is filed between the loading and the saving of the row is not made a draft again."""
+    """What is submitted between the loading and the saving of the row is not made a draft again."""
     text = draft(topthink)
     clean = Template.clean
 
@@ -364,11 +364,11 @@ def test_what_is_shown_with_thousands_apart_can_still_be_deleted(
 
 
 def test_another_admin_site_keeps_to_itself(client: Client, topthink: Provider, settings: Any) -> None:
-    settings.ROOT_URLCONF = "tests.test_admin_filing"
+    settings.ROOT_URLCONF = "tests.test_admin_submissions"
     text = draft(topthink)
     notice = add_template(topthink, "news", "您的订单已发货。", "237")
     pages = [
-        client.get("/ops/smsverify/template/adopt/"),
+        client.get("/ops/smsverify/template/import/"),
         client.get("/ops/smsverify/message/costs/"),
         client.get("/ops/smsverify/provider/add/"),
         client.get(f"/ops/smsverify/template/{notice.pk}/many/"),
@@ -378,7 +378,7 @@ def test_another_admin_site_keeps_to_itself(client: Client, topthink: Provider, 
         assert "/ops/smsverify/" in page.content.decode()
         assert '"/admin/' not in page.content.decode()
     form = {"provider": topthink.pk, "ids": catalogue.TOPTHINK_CODE.id, "purpose": "login"}
-    assert client.post("/ops/smsverify/template/adopt/", form)["Location"] == "/ops/smsverify/template/"
+    assert client.post("/ops/smsverify/template/import/", form)["Location"] == "/ops/smsverify/template/"
 
 
 def test_who_may_only_add_changes_nothing_that_is_here(
@@ -390,7 +390,7 @@ def test_who_may_only_add_changes_nothing_that_is_here(
     client.force_login(adder)
     asked = {"provider": topthink.pk, "purpose": "login", "ids": f"{text.remote_id} {catalogue.TOPTHINK_NOTICE.id}"}
 
-    words = said(client.post(url("adopt"), asked))
+    words = said(client.post(url("import"), asked))
 
     assert (text.name, text.status) == ("登录", "draft")
     assert state(text) == ("draft", "")
@@ -419,12 +419,12 @@ def test_the_vendor_is_asked_after_the_commit_in_the_database_of_the_texts(
 
 @pytest.mark.parametrize("model", ["signature", "template"])
 def test_whether_a_text_is_here_already_is_not_asked_of_a_replica(model: str, topthink: Provider) -> None:
-    """One that lags does not have it yet, and it would be adopted twice."""
-    form = {"signature": AdoptForm, "template": AdoptTemplateForm}[model](
+    """One that lags does not have it yet, and it would be imported twice."""
+    form = {"signature": ImportForm, "template": ImportTemplateForm}[model](
         {"provider": topthink.pk, "ids": "234", "purpose": "login"}
     )
     assert form.is_valid()
-    with override_settings(DATABASE_ROUTERS=["tests.test_filing.ReplicaIsAway"]):
+    with override_settings(DATABASE_ROUTERS=["tests.test_submissions.ReplicaIsAway"]):
         assert [text.remote_id for text in form.texts()] == ["234"]
 
 
@@ -443,7 +443,7 @@ def test_an_id_does_not_move_to_another_provider(client: Client, topthink: Provi
 def test_what_is_deleted_while_it_is_filed_is_told_of(
     client: Client, topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text, gateway = draft(topthink), type(topthink.connect())
+    text, gateway = draft(topthink), type(topthink.gateway_client())
     parse = gateway.parse_submit
 
     def delete_first(self: Any, *answer: Any) -> str:

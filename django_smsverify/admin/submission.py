@@ -1,4 +1,4 @@
-"""Signatures and templates in their vendor's review, in the admin: filed, asked for, deleted there and adopted."""
+"""Signatures and templates in their vendor's review, in the admin: submitted, asked for, deleted there and imported."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import (
-    FilingRefused,
     GatewayError,
     GatewayRejected,
     GatewayUncertain,
+    SubmissionRefused,
 )
 from django_smsverify.reviews import actions
-from django_smsverify.reviews.verdicts import Text, filing_of, rows_of
+from django_smsverify.reviews.verdicts import Text, rows_of, submission_of
 
-from .filing_forms import AdoptForm, FiledForm, kind_of
 from .linting import LintedAdmin
 from .lookups import SearchesWhatIsStored
 from .masking import masked
+from .submission_forms import FiledForm, ImportForm, kind_of
 
 
-class FiledAdmin(LintedAdmin, SearchesWhatIsStored):
+class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
     """What vendors review: where they can be asked, their word counts, and elsewhere the operator's."""
 
     form = FiledForm
-    adopt_form: type[AdoptForm] = AdoptForm
-    change_list_template = "admin/smsverify/filed_change_list.html"
+    import_form: type[ImportForm] = ImportForm
+    change_list_template = "admin/smsverify/submission_change_list.html"
     actions: tuple[str, ...] = ("submit", "resubmit", "fetch", "delete_at_vendor", "copy_as_draft", "make_draft")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Text | None = None) -> Any:
-        asked = obj is not None and filing_of(obj) in kind_of(obj.provider).answers_review
+        asked = obj is not None and submission_of(obj) in kind_of(obj.provider).answers_review
         lost = ("lost",) if obj is not None and actions.what_was_lost(obj) else ()
         return (*super().get_readonly_fields(request, obj), *lost, *(("status", "reason") if asked else ()))
 
@@ -63,52 +63,52 @@ class FiledAdmin(LintedAdmin, SearchesWhatIsStored):
         if (
             obj.remote_id
             and "remote_id" in form.changed_data
-            and filing_of(obj) in kind_of(obj.provider).answers_review
+            and submission_of(obj) in kind_of(obj.provider).answers_review
         ):
             # After the commit: no transaction waits for a vendor.
             asks = partial(self._each, request, [obj], actions.fetch, _("fetched"))
             transaction.on_commit(asks, using=rows_of(obj).db, robust=True)
 
-    # A site may wrap its requests in transactions; what is filed must be known here whatever fails afterwards.
+    # A site may wrap its requests in transactions; what is submitted must be known here whatever fails afterwards.
     @method_decorator(transaction.non_atomic_requests)
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, extra_context)
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.adopt_view)
-        return [path("adopt/", view, name=f"smsverify_{self.opts.model_name}_adopt"), *super().get_urls()]
+        view = self.admin_site.admin_view(self.import_view)
+        return [path("import/", view, name=f"smsverify_{self.opts.model_name}_import"), *super().get_urls()]
 
     @method_decorator(transaction.non_atomic_requests)
-    def adopt_view(self, request: HttpRequest) -> HttpResponse:
+    def import_view(self, request: HttpRequest) -> HttpResponse:
         """Takes over what is at a vendor already, by its ids."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = self.adopt_form(request.POST or None)
+        form = self.import_form(request.POST or None)
         if form.is_valid():
-            self._each(request, form.texts(), partial(self._adopt, request), _("adopted"))
+            self._each(request, form.texts(), partial(self._import_existing, request), _("imported"))
             changelist = f"admin:smsverify_{self.opts.model_name}_changelist"
             return HttpResponseRedirect(reverse(changelist, current_app=self.admin_site.name))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": _("Adopt what is at a vendor already"),
+            "title": _("Import what the vendor has already"),
             "form": form,
         }
         request.current_app = self.admin_site.name  # which of the admins of a site
-        return TemplateResponse(request, "admin/smsverify/adopt.html", context)
+        return TemplateResponse(request, "admin/smsverify/import.html", context)
 
-    def _adopt(self, request: HttpRequest, text: Text) -> None:
+    def _import_existing(self, request: HttpRequest, text: Text) -> None:
         if text.pk and not self.has_change_permission(request, text):
-            raise FilingRefused(gettext("It is here already, and you may not change it."))
+            raise SubmissionRefused(gettext("It is here already, and you may not change it."))
         actions.fetch(text)
 
     @admin.action(description=_("File with the vendor for review"), permissions=["change"])
     def submit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, actions.submit, _("filed; the vendor reviews it now"))
+        self._each(request, rows, actions.submit, _("submitted; the vendor reviews it now"))
 
     @admin.action(description=_("File again after a rejection"), permissions=["change"])
     def resubmit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, actions.resubmit, _("filed again; the vendor reviews it now"))
+        self._each(request, rows, actions.resubmit, _("submitted again; the vendor reviews it now"))
 
     @admin.action(description=_("Fetch state and text from the vendor"), permissions=["change"])
     def fetch(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
@@ -145,7 +145,7 @@ class FiledAdmin(LintedAdmin, SearchesWhatIsStored):
             except ObjectDoesNotExist:
                 words = gettext("%s was deleted here meanwhile; the vendor may have it all the same.")
                 self.message_user(request, words % _named(text), messages.WARNING)
-            except (FilingRefused, GatewayError, ImproperlyConfigured) as error:
+            except (SubmissionRefused, GatewayError, ImproperlyConfigured) as error:
                 level = messages.WARNING if isinstance(error, GatewayUncertain) else messages.ERROR
                 words = " — ".join(filter(None, [_told(error), _to_do(error, text)]))
                 self.message_user(request, f"{_named(text)}: {masked(words)}", level)
@@ -156,7 +156,7 @@ class FiledAdmin(LintedAdmin, SearchesWhatIsStored):
 
 
 def _named(text: Text) -> str:
-    """One that could not be adopted has no words yet."""
+    """One that could not be imported has no words yet."""
     return str(text) if text.pk else text.remote_id
 
 

@@ -1,4 +1,4 @@
-"""How a filed text is read: placeholders found, filled in, matched against a full text; and what a text costs."""
+"""How a submitted text is read: placeholders found, filled in, matched against a full text; and what a text costs."""
 
 from __future__ import annotations
 

@@ -22,14 +22,14 @@ from django_smsverify.enums import MessageStatus, ReportSource
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports import matching, storing
-from django_smsverify.reports.storing import hear
+from django_smsverify.reports.storing import store_events
 from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.types import Acceptance, DeliveryEvent, Event, News
 
 from .conftest import Ear, MakeProvider
-from .test_hearing import DELIVERED, UNDELIVERED, heard, in_parallel, push, report, sending
 from .test_polling import notify
+from .test_storing_reports import DELIVERED, UNDELIVERED, heard, in_parallel, push, report, sending
 from .test_webhooks import path_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -153,7 +153,7 @@ def test_reports_that_a_crash_kept_from_their_messages_are_matched_together(
         accepted(provider, range(100))
 
     with counted() as statements:
-        assert poll() == {"adopted": 200}
+        assert poll() == {"matched": 200}
 
     assert len(statements) < 50
     assert statuses() == {"delivered": 200}
@@ -256,7 +256,7 @@ def test_the_same_reports_at_once_are_stored_and_told_once(memory: MakeProvider)
     new: list[int] = []
 
     def store(some: list[DeliveryEvent]) -> Callable[[], None]:
-        return lambda: new.append(hear(provider, News(events=tuple(some)), ReportSource.PUSH))
+        return lambda: new.append(store_events(provider, News(events=tuple(some)), ReportSource.PUSH))
 
     with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
         in_parallel(
