@@ -39,6 +39,7 @@ class Limit(NamedTuple):
     seconds: int
 
 
+UNCHANGING = (int, str, tuple)
 CaptchaCheck = Callable[[Any, Mapping[str, Any]], bool]
 T = TypeVar("T")
 
@@ -167,6 +168,7 @@ class Key(Generic[T]):
         self.per_purpose = per_purpose
         self._fallback = read(default)
         self._broken = self._fallback if broken is None else broken
+        self._last: tuple[object, T] = (default, self._fallback)
 
     def __set_name__(self, owner: type[Settings], name: str) -> None:
         self.name = name
@@ -174,11 +176,20 @@ class Key(Generic[T]):
     def __get__(self, instance: Settings, owner: type[Settings]) -> T:
         for source in instance.sources(self):
             if self.name in source:
-                try:
-                    return self.read(source[self.name])
-                except ValueError:
-                    return self._broken
+                return self._checked(source[self.name])
         return self._fallback
+
+    def _checked(self, value: object) -> T:
+        """What a value means; that which was read last, and cannot have changed since, is not checked again."""
+        last, found = self._last
+        if value is last and isinstance(value, UNCHANGING):
+            return found
+        try:
+            found = self.read(value)
+        except ValueError:
+            return self._broken
+        self._last = value, found
+        return found
 
 
 class Settings:

@@ -37,7 +37,8 @@ from .http.request_body import BodyCompressed, LengthRequired, content_length, r
 from .limits.flood import check_flood
 from .limits.per_number import resend_wait
 from .models import Message, Verification
-from .sending import resend_code, send_code
+from .sending import resend_code
+from .sending.single import send_code_to
 from .serializers import SendSerializer, VerifySerializer
 from .verifying import verify_code
 from .verifying.proofs import make_proof
@@ -156,9 +157,9 @@ class SendView(FrontEndView):
             ask_captcha(request, verification.purpose)
             verification = resend_code(verification.pk, ip=ip)
         else:
-            phones.parse(asked["phone"])
+            phone = phones.parse(asked["phone"])
             ask_captcha(request, asked["purpose"])
-            verification = send_code(asked["phone"], asked["purpose"], ip=ip)
+            verification = send_code_to(phone, asked["purpose"], ip=ip)
         return Response(verification_data(verification), status=202)
 
 
@@ -169,6 +170,8 @@ class SendStatusView(FrontEndView):
         check_flood("status", client_ip(request._request))
         verification = Verification.objects.find(verification_id)
         last = Message.objects.primary().filter(verification=verification).order_by("-created_at").first()
+        if last is not None and last.status != MessageStatus.NOT_SENT:
+            verification.last_sent_at = last.created_at
         return Response(
             {"status": last.status if last else "queued", **verification_data(verification), **why_not_sent(last)}
         )

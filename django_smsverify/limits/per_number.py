@@ -68,6 +68,8 @@ def resend_wait(verification: Verification, now: datetime) -> int:
     if not verification.is_live(now):
         return 0
     pause = Limit(1, conf.RESEND_INTERVAL)
+    if verification.last_sent_at is not None:
+        return _wait([verification.last_sent_at], pause, now)
     own = Message.objects.primary().filter(verification=verification)
     return _wait(own.charged(verification.phone, now - timedelta(seconds=pause.seconds)), pause, now)
 

@@ -56,6 +56,9 @@ class Verification(models.Model):
     verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
     redeemed_at = models.DateTimeField(_("proof redeemed at"), null=True, blank=True)
 
+    last_sent_at: datetime | None = None
+    """When its last SMS was sent, known where that was done just now; no column."""
+
     objects = VerificationQuerySet.as_manager()
 
     class Meta:

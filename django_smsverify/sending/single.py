@@ -17,6 +17,7 @@ from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import allowed_guesses, check_number, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import Message, Recipient, Template, Verification
+from django_smsverify.phones import E164
 from django_smsverify.transactions import run_committed
 
 from . import circuits, routing
@@ -34,7 +35,12 @@ def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verificatio
     Raises InvalidPhone, PhoneNotSupported, UnknownPurpose, Throttled, ThrottleUnavailable, PhoneRejected,
     NoRoute (nothing was sent), and InsideTransaction.
     """
-    phone = phones.parse(phone)  # shows itself masked from here on
+    phone = phones.parse(phone)  # shows itself masked from here on, in an error report too
+    return send_code_to(phone, purpose, ip=ip)
+
+
+def send_code_to(phone: E164, purpose: str, *, ip: str | None) -> Verification:
+    """What `send_code` does, for a number that was read already."""
     templates = routing.routes(purpose)
     with time_limit():
         with admission(phone, ip) as charge:
@@ -65,6 +71,7 @@ def _send(verification: Verification, message: Message, charge: Charge) -> None:
     """Raises PhoneRejected when the fault is the number's, NoRoute when nobody took it."""
     last = dispatch_code(verification, message)
     if last.status != MessageStatus.NOT_SENT:
+        verification.last_sent_at = last.created_at
         return
     if last.error_reason == Reason.RECIPIENT:
         raise PhoneRejected
