@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import textwrap
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,15 @@ class Paper:
     def cells(self) -> list[list[str]]:
         """The rows of its tables."""
         return [[cell.astext() for cell in row.findall(nodes.entry)] for row in self.tree.findall(nodes.row)]
+
+
+def snippet_of_docs(start: str) -> str:
+    """The one Python snippet of the documentation with a line that starts so."""
+    block = re.compile(r"^( *)\.\. code-block:: python\n\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
+    pages = [page.read_text("utf-8") for page in sorted((ROOT / "docs").glob("*.rst"))]
+    snippets = [textwrap.dedent(body).strip() + "\n" for page in pages for _, body in block.findall(page)]
+    (found,) = [code for code in snippets if re.search(f"^{re.escape(start)}", code, re.MULTILINE)]
+    return found
 
 
 def depth(node: Any) -> int:

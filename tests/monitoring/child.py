@@ -51,7 +51,7 @@ class Kept(Transport):
 
 
 def set_up(database: str, traced: bool, scrub: str) -> None:
-    """`scrub` is the README's advice on what remains for a site to leave out."""
+    """`scrub` is the documentation's advice on what remains for a site to leave out."""
     from tests import settings as suite
 
     own = {name: getattr(suite, name) for name in dir(suite) if name.isupper()}

@@ -18,7 +18,7 @@ from sandbox.server import Sandbox
 
 from tests.conftest import PHONE, PLAIN_IDS, REMOTE_IDS, SECRETS, VENDORS, codes_of
 from tests.monitoring.child import WEBHOOK_SECRET
-from tests.test_readme import snippet
+from tests.papers import snippet_of_docs
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = (
@@ -82,7 +82,7 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             traced=traced,
             database=str(folder / "db.sqlite3"),
             found=str(folder / "found.json"),
-            scrub=snippet("def scrub_sms"),
+            scrub=snippet_of_docs("def scrub_sms"),
             silent=f"http://127.0.0.1:{silent.getsockname()[1]}",
         )
         found = map(json.loads, (folder / "found.json").read_text().splitlines())
