@@ -1,4 +1,4 @@
-"""The admin pages; Django looks for them here."""
+"""The admin pages, registered here for Django's autodiscovery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The balance of a provider in the admin: what is left, since when that is known, and a way to ask."""
+"""The balance of a provider in the admin: its amount, its time, and an action that queries it."""
 
 from __future__ import annotations
 
@@ -30,34 +30,35 @@ LEVELS = {
 
 
 class TellsBalance(admin.ModelAdmin):
-    """Needs no query of its own: all stands in the provider's row."""
+    """Shows the balance; needs no extra query, because it is stored in the provider's row."""
 
     @transaction.non_atomic_requests
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Outside ATOMIC_REQUESTS, as no transaction may be held while a vendor is asked."""
+        """Outside ATOMIC_REQUESTS, because no transaction may be open while a vendor is called."""
         return super().changelist_view(request, extra_context)
 
     @admin.display(description=_("balance"), ordering="balance")
     def left(self, row: Provider) -> str:
-        """What is left and when the vendor said so, marked where it is little."""
+        """The balance and its time, marked when it is low."""
         if row.balance is None:
             return gettext("not told yet") if is_told(row) else gettext("never told by this vendor")
-        told = f"{balances.plain(row.balance)} {balances.unit_of(row)}"
+        shown = f"{balances.plain(row.balance)} {balances.unit_of(row)}"
         if row.balance_checked_at is not None:
-            told += f" ({balances.local(row.balance_checked_at):%Y-%m-%d %H:%M:%S})"
+            shown += f" ({balances.local(row.balance_checked_at):%Y-%m-%d %H:%M:%S})"
         if row.balance <= 0:
-            return format_html("{} <strong>⚠ {}</strong>", told, gettext("nothing left"))
-        return format_html("{} <strong>⚠ {}</strong>", told, gettext("low")) if row.is_low else told
+            return format_html("{} <strong>⚠ {}</strong>", shown, gettext("nothing left"))
+        return format_html("{} <strong>⚠ {}</strong>", shown, gettext("low")) if row.is_low else shown
 
     @admin.action(description=_("Ask the vendor for the balance now"), permissions=["change"])
     def ask_balance(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        """Queries the balances of the selected providers."""
         for check in balances.check_balances(rows):
-            said = masked(check.error) or self.left(check.provider)
-            self.message_user(request, format_html("{}: {}", check.provider, said), LEVELS[check.state])
+            result = masked(check.error) or self.left(check.provider)
+            self.message_user(request, format_html("{}: {}", check.provider, result), LEVELS[check.state])
 
 
 def is_told(provider: Provider) -> bool:
-    """Whether the provider's vendor can be asked for the balance."""
+    """Whether the provider's vendor has a query for the balance."""
     try:
         return gateway_class(provider.gateway).answers_balance
     except InvalidGateway:

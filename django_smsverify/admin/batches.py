@@ -1,4 +1,4 @@
-"""The messages of one batch in the admin."""
+"""Filters messages by batch in the admin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_smsverify.models import Message
 
 
 class BatchFilter(admin.SimpleListFilter):
-    """One batch, where a link leads to it: there may be any number of them."""
+    """One batch, given by a link's URL; other batches are not listed, because there may be very many."""
 
     title = _("batch")
     parameter_name = "batch"
@@ -28,7 +28,7 @@ class BatchFilter(admin.SimpleListFilter):
 
 
 def counted(batch: str) -> str:
-    """How a batch stands."""
+    """The number of messages in a batch by status, as text."""
     messages = Message.objects.filter(batch=batch).order_by()
     counts = dict(messages.values_list("status").annotate(Count("pk")))
     return ", ".join(f"{status.label} {counts[status]}" for status in MessageStatus if status in counts)

@@ -1,4 +1,4 @@
-"""What the messages of a period cost, as a page and for a spreadsheet."""
+"""The costs of a period in the admin, as a page and as CSV."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ LABELS = {
 }
 
 Cell = tuple[Any, bool]
-"""What is shown, and whether it is a number."""
+"""A value, and whether it is a number."""
 
 
 class PeriodField(forms.DateField):
-    """A day that can be asked for, picked in the browser's calendar."""
+    """A day in the supported range, with the browser's date picker."""
 
     def __init__(self, label: Any) -> None:
         bounds = {"type": "date", "min": str(FIRST_DAY), "max": str(LAST_DAY)}
@@ -55,6 +55,8 @@ class PeriodField(forms.DateField):
 
 
 class CostsForm(forms.Form):
+    """The period and the grouping of the costs."""
+
     start = PeriodField(_("From"))
     end = PeriodField(_("to"))
     by = forms.MultipleChoiceField(
@@ -77,7 +79,7 @@ class CostsForm(forms.Form):
 
 
 class CostsPage:
-    """For the admin of messages: the same numbers as `smsverify_costs`, for whoever may see messages."""
+    """Adds the costs page to the admin of messages, for users who may view messages."""
 
     admin_site: Any
     opts: Any
@@ -88,6 +90,7 @@ class CostsPage:
         return [path("costs/", view, name="smsverify_message_costs"), *urls]
 
     def costs_view(self, request: HttpRequest) -> HttpResponse:
+        """Shows the same costs as `smsverify_costs`, or returns them as CSV."""
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
         now = today()
@@ -101,12 +104,12 @@ class CostsPage:
                 headers = {"Content-Disposition": f'attachment; filename="sms-costs-{start}-{end}.csv"'}
                 return HttpResponse(as_csv(rows, by), content_type="text/csv; charset=utf-8", headers=headers)
             context |= _tables(rows, by)
-        request.current_app = self.admin_site.name  # which of the admins of a site
+        request.current_app = self.admin_site.name  # a site may have several admins
         return TemplateResponse(request, "admin/smsverify/message/costs.html", context)
 
 
 def _tables(rows: Any, by: list[str]) -> dict[str, Any]:
-    """Rows and sum, exact as they are, and the sum as it is paid."""
+    """The exact rows and total, and the total rounded as it is paid."""
     names, whole = columns(by), total(rows)
     last = {**dict.fromkeys(names, ""), **record_of(whole, FIGURES)}
     if by:

@@ -1,4 +1,4 @@
-"""What cannot be deleted because records lean on it."""
+"""Rows that cannot be deleted because records refer to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 
 class KeptByRecords(admin.ModelAdmin):
-    """Says of each object that has records that these keep it; Django would load and list them all, millions."""
+    """Reports only which kinds of records protect an object; Django would load and list millions of them."""
 
     kept_by: tuple[str, ...] = ()
     """The relations to the records."""

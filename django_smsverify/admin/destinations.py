@@ -1,4 +1,4 @@
-"""Where the SMS of a provider go, and who may change that: whoever reads what arrives there reads every code."""
+"""Where the SMS of a provider are sent, and who may change it: the receiver can read every code."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ logger = logging.getLogger("django_smsverify")
 PERMISSION = "smsverify.change_destination"
 
 Destination = dict[str, str]
-"""What decides where SMS go, by name: the gateway's alias, and URLs."""
+"""What decides where SMS are sent: the gateway's alias and URLs, by name."""
 
 
 def may_change_destination(request: HttpRequest) -> bool:
+    """Whether the user has the permission to change where SMS are sent."""
     return request.user.has_perm(PERMISSION)
 
 
 def destination_of(provider: Provider) -> Destination:
-    """Where the SMS of a provider go, a blank base URL being the vendor's own."""
+    """Where the SMS of a provider are sent; for a blank base URL, the vendor's own."""
     found = {"gateway": provider.gateway, "base URL": provider.base_url}
     try:
         kind = gateway_class(provider.gateway)
@@ -43,17 +44,17 @@ def destination_of(provider: Provider) -> Destination:
 
 
 def tell_of_change(request: HttpRequest, provider: Provider, before: Destination) -> None:
-    """Logs, and mails to ADMINS, that SMS go elsewhere than `before`, once that is committed; empty: a new provider.
+    """Logs and mails to ADMINS, after the commit, that SMS are sent elsewhere than `before`.
 
-    Of a new one only what is not its vendor's own.
+    For a new provider `before` is empty: only differences from the vendor's own addresses are reported.
     """
     before = before or destination_of(Provider(gateway=provider.gateway))
     after = destination_of(provider)
     ways = [way for way in {**before, **after} if before.get(way, "") != after.get(way, "")]
     if ways:
         changes = [_change(way, before.get(way, ""), after.get(way, "")) for way in ways]
-        told = partial(_tell, _who(request), provider, changes)
-        transaction.on_commit(told, using=provider._state.db, robust=True)
+        report = partial(_log_and_mail, _user_label(request), provider, changes)
+        transaction.on_commit(report, using=provider._state.db, robust=True)
 
 
 def _change(way: str, before: str, after: str) -> str:
@@ -64,22 +65,22 @@ def _change(way: str, before: str, after: str) -> str:
 
 
 def _host(url: str) -> str:
-    """Host and port alone."""
+    """Host and port only."""
     return urlsplit(url).netloc or "none"
 
 
-def _who(request: HttpRequest) -> str:
-    # Some sites' user names are phone numbers.
+def _user_label(request: HttpRequest) -> str:
+    # User names may be phone numbers, which are masked.
     return f"{loggable(request.user.get_username(), ())} (id {request.user.pk})"
 
 
-def _tell(who: str, provider: Provider, changes: list[str]) -> None:
+def _log_and_mail(who: str, provider: Provider, changes: list[str]) -> None:
     logger.warning("%s changed where SMS of provider %s go: %s.", who, provider.slug, "; ".join(changes))
     try:
         with translation.override(settings.LANGUAGE_CODE):
             mail_admins(*_mail_text(who, provider, changes))
     except Exception as error:
-        # Without its words, which may hold the mail server's login.
+        # Without its message, which may hold the mail server's login.
         name = type(error).__name__
         logger.error("The mail that SMS of provider %s go elsewhere failed with %s.", provider.slug, name)
 

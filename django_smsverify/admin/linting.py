@@ -1,4 +1,4 @@
-"""Signatures and templates are judged before the vendor judges them: what is refused for certain is not saved."""
+"""Checks signatures and templates in the admin: a text that the vendor would certainly refuse is not saved."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from django_smsverify.linting import Finding, Level, marked_html
 from django_smsverify.models import Signature, Template
 
 TEXT = {Signature: "text", Template: "content"}
-"""The field that is judged."""
+"""The field that is checked."""
 WEIGH = {"provider", "signature", "text", "content", "variables", "status"}
-"""The fields that change the judgement."""
+"""Fields that change the result."""
 TOLD_AS = {Level.ERROR: messages.WARNING, Level.WARNING: messages.WARNING, Level.HINT: messages.INFO}
 
 
 class LintedForm(forms.ModelForm):
-    """Refuses what the vendor would refuse for certain, but for a text that the vendor has approved: it knows better.
+    """Refuses a text that the vendor would certainly refuse, unless the vendor has approved it.
 
-    What was stored before and is not touched now does not stand in the way of other changes.
+    Errors of a stored text do not prevent changes to other fields.
     """
 
     def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]  # Django's hook: the instance has its values now
+        super()._post_clean()  # type: ignore[misc]  # Django's hook: the instance now has the form's values
         row, field = self.instance, TEXT[type(self.instance)]
         touched = WEIGH & set(self.changed_data)
         known = field in self.fields and not {field, "provider"} & self.errors.keys()
         if touched and known and row.status != ReviewStatus.APPROVED:
-            grave = [finding for finding in row.lint() if finding.level is Level.ERROR]
-            if grave:
-                self.add_error(field, [ValidationError(shown(getattr(row, field), finding)) for finding in grave])
+            errors = [finding for finding in row.lint() if finding.level is Level.ERROR]
+            if errors:
+                self.add_error(field, [ValidationError(shown(getattr(row, field), finding)) for finding in errors])
 
 
 class LintedAdmin(admin.ModelAdmin):
-    """Shows what was found in the form, and tells it after saving."""
+    """Shows findings in the form and after saving."""
 
     form = LintedForm
 
@@ -51,21 +51,21 @@ class LintedAdmin(admin.ModelAdmin):
         return fields if obj is None else [*fields, "lint"]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        # Not what the operator left alone: the row may have been submitted, or judged, since it was loaded.
+        # Changed fields only: the row may have been submitted or reviewed since it was loaded.
         obj.save(update_fields=form.changed_data if change else None)
         if not change or WEIGH & set(form.changed_data):
             approved = obj.status == ReviewStatus.APPROVED
             for finding in obj.lint():
                 if approved and finding.level is Level.HINT:
-                    continue  # what is submitted is not written anew for a hint
-                said = shown(getattr(obj, TEXT[type(obj)]), finding)
+                    continue  # an approved text is not rewritten because of a hint
+                line = shown(getattr(obj, TEXT[type(obj)]), finding)
                 if finding.level is Level.ERROR:
-                    said = format_html("{} {}", gettext("Saved, because the vendor has approved it; yet:"), said)
-                self.message_user(request, said, TOLD_AS[finding.level])
+                    line = format_html("{} {}", gettext("Saved, because the vendor has approved it; yet:"), line)
+                self.message_user(request, line, TOLD_AS[finding.level])
 
     @admin.display(description=_("found in the text"))
     def lint(self, row: Any) -> str:
-        """Everything that was found, with its place."""
+        """All findings with their places."""
         findings = row.lint()
         if not findings:
             return gettext("nothing")
@@ -74,6 +74,6 @@ class LintedAdmin(admin.ModelAdmin):
 
 
 def shown(text: str, finding: Finding) -> SafeString:
-    """The place, marked, and the sentence about it."""
+    """The marked place and the message of a finding."""
     place = marked_html(text, finding)
     return format_html("{} — {}", place, finding.message) if place else format_html("{}", finding.message)

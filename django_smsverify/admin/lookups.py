@@ -1,4 +1,4 @@
-"""What may be asked of a list by its URL."""
+"""Which lookups the URL of a list may use."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.http import HttpRequest
 from django_smsverify.models.charsets import storable
 
 FILTERS_ASK = {"", "exact", "id__exact", "in", "isnull", "isempty", "gte", "lt"}
-"""The lookups that Django's own filters put behind the name of a field."""
+"""The lookups that Django's own filters append to the name of a field."""
 
 
 def filtered_by(admin: ModelAdmin[Any], lookup: str) -> bool:
     """Whether a lookup is one of the list's own filters.
 
-    Django allows any field of the model and of those beyond a filter, so that `?phone__startswith=…` or
-    `?provider__webhook_secret__startswith=…` would tell what is hidden, letter by letter.
+    Django also allows lookups on any field of the model and of related models: `?phone__startswith=…` or
+    `?provider__webhook_secret__startswith=…` would reveal hidden values letter by letter.
     """
     named = (entry[0] if isinstance(entry, (list, tuple)) else entry for entry in admin.list_filter)
     filters = {getattr(entry, "parameter_name", entry) for entry in named}
@@ -28,7 +28,7 @@ def filtered_by(admin: ModelAdmin[Any], lookup: str) -> bool:
 
 
 class SearchesWhatIsStored(ModelAdmin):
-    """Looks for text as its column holds it: a MySQL without emoji refuses to compare with one."""
+    """Searches with text as its column stores it: MySQL columns without emoji cannot be compared with emoji."""
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

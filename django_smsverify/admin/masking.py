@@ -1,4 +1,4 @@
-"""Phone numbers in what people and vendors write, masked wherever the admin shows it."""
+"""Masks phone numbers in free text that the admin shows."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from django.contrib import admin
 from django.db import models
 
 BETWEEN = r"[\s().,+/_·\-‐-―－．，（）\u200b-\u200f\u2060\ufeff]"
-"""What people write between the digits of a number, and what address books copy along."""
+"""Characters between the digits of a number, as people write it or address books copy it."""
 BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 NUMBER = re.compile(
-    # An address is what a vendor does not let in, a date is when it happened: neither is a number.
+    # IP addresses and dates are kept: they are not phone numbers, and help to find a problem.
     rf"(?P<kept>(?<![\d.]){BYTE}(?:\.{BYTE}){{3}}(?!\.?\d)|(?<!\d)20[0-9]{{2}}-[01][0-9]-[0-3][0-9](?!\d))"
     rf"|\d(?:{BETWEEN}{{0,3}}\d){{6,}}"
 )
-"""What may be a phone number, however it is written."""
+"""What may be a phone number, in any notation."""
 
 
 def masked(words: str) -> str:
-    """Free text with all but the ends of each number hidden."""
-    return NUMBER.sub(_masked, words)
+    """The text with the middle digits of each phone number hidden."""
+    return NUMBER.sub(_mask_match, words)
 
 
-def _masked(number: re.Match[str]) -> str:
+def _mask_match(number: re.Match[str]) -> str:
     if number["kept"]:
         return number[0]
     digits = re.sub(r"\D", "", number[0])
@@ -32,7 +32,7 @@ def _masked(number: re.Match[str]) -> str:
 
 
 def masked_column(model: type[models.Model], name: str) -> Any:
-    """A column of free text for a list or a page, under the field's own name."""
+    """A masked column of free text for a list or a page, with the field's own label."""
 
     field: Any = model._meta.get_field(name)
 

@@ -1,4 +1,4 @@
-"""Providers in the admin: one labelled, write-only field for each secret that the chosen gateway needs."""
+"""Providers in the admin, with one labelled, write-only field for each secret of the chosen gateway."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def gateway_choices() -> list[tuple[str, str]]:
         try:
             choices.append((alias, str(gateway_class(alias).label)))
         except InvalidGateway:
-            continue  # the system check names it
+            continue  # a system check reports it
     return choices
 
 
 class ProviderForm(forms.ModelForm):
-    """The part that is the same for every gateway; `form_for` adds the rest."""
+    """The fields that all gateways have; `form_for` adds those of one gateway."""
 
     gateway = forms.ChoiceField(label=_("Gateway"), choices=gateway_choices)
     kind: type[Gateway]
     locked: frozenset[str] = frozenset()
-    """Fields that the user may see and not change; what is posted for them is ignored."""
+    """Fields that the user may view but not change; posted values are ignored."""
 
     class Meta:
         model = Provider
@@ -82,7 +82,7 @@ class ProviderForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        kept = {} if self._moved(cleaned) else stored_credentials(self.instance)
+        kept = {} if self._address_changed(cleaned) else stored_credentials(self.instance)
         credentials = {c.name: cleaned.get(CREDENTIAL + c.name) or kept.get(c.name, "") for c in self.kind.credentials}
         for name, value in credentials.items():
             if not value:
@@ -93,15 +93,15 @@ class ProviderForm(forms.ModelForm):
         return cleaned
 
     def add_error(self, field: str | None, error: Any) -> None:
-        """Shows what the model says of an option at the field of that option."""
+        """Shows a model's error about an option at the field of that option."""
         found = getattr(error, "error_dict", {})
         if "options" in found:
             name = OPTION + (found["options"][0].code or "")
             error = ValidationError({name if key == "options" else key: found[key] for key in found})
         super().add_error(field, error)
 
-    def _moved(self, cleaned: dict[str, Any]) -> bool:
-        """Whether the secrets would go elsewhere than where they were entered for: nobody may redirect them."""
+    def _address_changed(self, cleaned: dict[str, Any]) -> bool:
+        """Whether the stored secrets would be sent to another address; then they must be entered again."""
         moved = [(cleaned.get(way) or "") != (self.initial.get(way) or "") for way in ("gateway", "base_url")]
         for option in self.kind.options:
             if option.is_address:
@@ -113,7 +113,7 @@ class ProviderForm(forms.ModelForm):
 def form_for(
     kind: type[Gateway], stored: dict[str, str], options: dict[str, str], locked: frozenset[str] = frozenset()
 ) -> type[ProviderForm]:
-    """The form with the fields of one gateway; secrets are never rendered, only whether they are there."""
+    """The form with the fields of one gateway; it shows whether secrets are stored, but never their values."""
     fields: dict[str, Any] = {CREDENTIAL + c.name: _credential_field(c, c.name in stored) for c in kind.credentials}
     fields |= {OPTION + o.name: _option_field(o, options.get(o.name)) for o in kind.options}
     own = {"kind": kind, "locked": locked, "__module__": __name__}
@@ -150,6 +150,7 @@ class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
     prepopulated_fields = {"slug": ("name",)}
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Allows the list's own filters only."""
         return filtered_by(self, lookup)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -161,7 +162,7 @@ class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
                 "title": _("Choose a gateway"),
                 "gateways": aliases.items(),
             }
-            request.current_app = self.admin_site.name  # which of the admins of a site
+            request.current_app = self.admin_site.name  # a site may have several admins
             return TemplateResponse(request, "admin/smsverify/provider/choose_gateway.html", context)
         return super().add_view(request, form_url, extra_context)
 
@@ -192,17 +193,17 @@ class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
         return [section for section in sections if section[1]["fields"]]
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
-        # Not what the form does not show: the vendor may have told of the balance while it was filled in.
+        # The form's fields only: a new balance may have been stored since the form was opened.
         obj.save(update_fields=[*ProviderForm.Meta.fields, "credentials", "options"] if change else None)
         if change and any(name == "gateway" or name.startswith(CREDENTIAL) for name in form.changed_data):
             balances.forget_balance(obj)
         balances.watch(obj)
         tell_of_change(request, obj, form.before)
-        circuits.close(obj)  # what was wrong may be mended: the next SMS tells
+        circuits.close(obj)  # the error may be fixed now: let the next SMS try
 
     @admin.display(description=_("circuit"))
     def circuit(self, row: Provider) -> str:
-        """Whether the provider is left alone for a while, and why."""
+        """Whether the provider is skipped after failures, until when, and why."""
         found = circuits.open_circuits([row.pk]).get(row.pk)
         if found is None:
             return gettext("closed: in use")
@@ -214,13 +215,14 @@ class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
 
     @admin.action(description=_("Close the circuit: use it again at once"), permissions=["change"])
     def close_circuit(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        """Uses the providers again at once."""
         for provider in rows:
             circuits.close(provider)
         self.message_user(request, gettext("The next SMS may go there."), messages.SUCCESS)
 
     @admin.display(description=_("address"))
     def webhook(self, row: Provider) -> str:
-        """Where the vendor calls, without the secret."""
+        """The URL that the vendor calls, without the secret."""
         try:
             address = reverse("smsverify:webhook", args=[row.slug, "secret"]).replace("/secret/", "/…/")
         except NoReverseMatch:
@@ -230,6 +232,7 @@ class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
 
     @admin.action(description=_("Give a new webhook secret; the one before works on"), permissions=["change"])
     def rotate_webhook_secret(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        """Creates new webhook secrets; the previous ones stay valid."""
         for provider in rows:
             try:
                 provider.rotate_webhook_secret()
@@ -242,12 +245,13 @@ class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
 
     @admin.action(description=_("Retire the previous webhook secret"), permissions=["change"])
     def retire_webhook_secret(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        """Makes the previous webhook secrets invalid."""
         for provider in rows:
             provider.retire_webhook_secret()
         self.message_user(request, gettext("Only the newest webhook secrets work now."), messages.SUCCESS)
 
     def _kind(self, request: HttpRequest, obj: Provider | None) -> type[Gateway]:
-        """The class of the gateway that the form is for; one that is gone has no fields of its own."""
+        """The gateway class of the form; a class without fields if the gateway is missing."""
         alias = obj.gateway if obj else ""
         if obj is None or may_change_destination(request):
             alias = request.POST.get("gateway") or request.GET.get("gateway") or alias
@@ -257,7 +261,7 @@ class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
             return type("Unknown", (Gateway,), {"options": ()})
 
     def _locked(self, request: HttpRequest, obj: Provider | None, kind: type[Gateway]) -> frozenset[str]:
-        """What decides where SMS go, for users who may not change that; a new provider's gateway anybody chooses."""
+        """Fields that decide where SMS go, if the user may not change them; not the gateway of a new provider."""
         if may_change_destination(request):
             return frozenset()
         addresses = {"base_url", *(OPTION + option.name for option in kind.options if option.is_address)}
@@ -265,7 +269,7 @@ class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
 
 
 def stored_credentials(obj: Provider | None) -> dict[str, str]:
-    """What the row was loaded with; nothing for a new one or a lost key."""
+    """The stored credentials; empty for a new provider or when the key is lost."""
     try:
         return obj.credentials if obj else {}
     except UndecryptableValue:

@@ -1,4 +1,4 @@
-"""What happened, in the admin: to be found, filtered and read, never changed; numbers are masked."""
+"""Records in the admin: search, filter and read, but not change; phone numbers are masked."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ ERROR = (masked_column(Message, "error_code"), masked_column(Message, "error_mes
 OUTCOME = (masked_column(DeliveryReport, "code"), masked_column(DeliveryReport, "detail"))
 CONTENT = masked_column(Reply, "content")
 PROBLEMS = masked_column(ReportBatch, "problems")
-"""What vendors and people have written."""
+"""Free text of vendors and people."""
 
 
 class ReadOnly:
-    """Rows that only the app writes."""
+    """Rows that only the package writes."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -46,7 +46,7 @@ class ReadOnly:
 
 
 class FirstPages(Paginator):
-    """Counts and turns no further than `most`: to count the whole of a big table is to read it."""
+    """Pages over the first `most` rows: counting a big table would read all of it."""
 
     most = 500
 
@@ -56,7 +56,7 @@ class FirstPages(Paginator):
 
 
 class PurposeFilter(admin.AllValuesFieldListFilter):
-    """The purposes that a template names, as reading them off the records would read all of these."""
+    """The purposes of the templates: reading them from the records would read the whole table."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,9 +64,9 @@ class PurposeFilter(admin.AllValuesFieldListFilter):
 
 
 class RecordAdmin(ReadOnly, admin.ModelAdmin):
-    """Newest first, found by the whole phone number, as a person writes it, by our id or by the vendor's.
+    """Newest first; searches by the whole phone number in any notation, by our id or by the vendor's.
 
-    Millions of rows: what no index serves, such as another order or the number of all rows, is not offered.
+    Tables have millions of rows: what has no index, such as another order or the total count, is not offered.
     """
 
     list_per_page = 50
@@ -81,6 +81,7 @@ class RecordAdmin(ReadOnly, admin.ModelAdmin):
         return super().changelist_view(request, {"subtitle": words, **(extra_context or {})})
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Allows the list's own filters only."""
         return filtered_by(self, lookup)
 
     def get_search_results(
@@ -98,11 +99,12 @@ class RecordAdmin(ReadOnly, admin.ModelAdmin):
 
     @admin.display(description=_("phone"))
     def masked_phone(self, row: Any) -> str:
+        """The phone number without its middle digits."""
         return phones.mask(row.phone)
 
 
 class ProviderRecordAdmin(RecordAdmin):
-    """Asks for the providers by themselves: joined, MariaDB begins with these few and sorts all of the records."""
+    """Prefetches providers: with a join, MariaDB reads this small table first and sorts all records."""
 
     list_select_related = ()
 
@@ -184,6 +186,7 @@ class VerificationAdmin(RecordAdmin):
 
     @admin.display(description=_("state"))
     def state(self, row: Verification) -> str:
+        """The verification's state, in the active language."""
         if row.verified_at:
             return gettext("verified")
         if row.attempts >= row.max_attempts:
@@ -230,14 +233,14 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         batch = request.GET.get("batch")
-        told = {"subtitle": counted(batch)} if batch else {}
-        return super().changelist_view(request, {**told, **(extra_context or {})})
+        shown = {"subtitle": counted(batch)} if batch else {}
+        return super().changelist_view(request, {**shown, **(extra_context or {})})
 
 
 @admin.register(DeliveryReport)
 class DeliveryReportAdmin(ProviderRecordAdmin):
     list_display = ("masked_phone", "provider", "outcome", OUTCOME[0], "source", "occurred_at", "received_at")
-    # Without a message: about one that is not known here.
+    # Reports without a message are about messages that were not sent from here.
     list_filter = ("outcome", ("message", admin.EmptyFieldListFilter), "provider", "received_at")
     fields = (
         "masked_phone",
@@ -263,7 +266,7 @@ class ReplyAdmin(ProviderRecordAdmin):
 
 @admin.register(ReportBatch)
 class ReportBatchAdmin(admin.ModelAdmin):
-    """Fetched reports of which a part could not be read; deleted by whoever has looked into them."""
+    """Fetched reports that could not be parsed completely; an operator deletes them after reading."""
 
     list_display = ("provider", "received_at", PROBLEMS)
     list_filter = ("provider", "received_at")
@@ -278,8 +281,10 @@ class ReportBatchAdmin(admin.ModelAdmin):
         return False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Allows the list's own filters only."""
         return filtered_by(self, lookup)
 
     @admin.display(description=_("body"))
     def masked_body(self, row: ReportBatch) -> str:
+        """The reports as they were fetched, with masked numbers."""
         return masked(row.body)

@@ -1,4 +1,4 @@
-"""A text to many numbers from the admin: a list, a look at what would be sent, and a batch that is sent once."""
+"""Bulk sending in the admin: enter a list, preview the batch, and send it once."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from django_smsverify.sending.bulk import queue_up
 from django_smsverify.sending.number_list import NumberList, UnreadableList, batch_name, estimate
 
 MOST_BYTES = 1024 * 1024
-"""Of a list; the form in which it comes back must not be larger than Django takes."""
+"""Of a list; its sealed form must stay below Django's limit for a request."""
 MOST_PROBLEMS = 100
-"""Shown at once."""
+"""Problems that are shown at once."""
 
 
 class ListForm(forms.Form):
@@ -53,7 +53,7 @@ class ListForm(forms.Form):
         self.template, self.found = template, NumberList()
 
     def clean(self) -> dict[str, Any]:
-        # What was given is never a variable, as monitoring tools show those.
+        # The input is never a local variable, because monitoring tools show these.
         super().clean()
         if bool(self.cleaned_data.get("file")) == bool(self.cleaned_data.get("lines")):
             raise ValidationError(_("Give a file or some lines, one of the two."))
@@ -73,24 +73,27 @@ class ListForm(forms.Form):
 
 
 class SendsToMany(admin.ModelAdmin):
-    """Templates without a code can be sent to many numbers, by those who may add messages."""
+    """Adds bulk sending of templates without a code, for users who may add messages."""
 
     def get_urls(self) -> list[Any]:
-        # Each chunk of rows is committed by itself, whatever ATOMIC_REQUESTS says.
+        # Each chunk of rows is committed separately, also with ATOMIC_REQUESTS.
         view = transaction.non_atomic_requests(self.admin_site.admin_view(sensitive_post_parameters()(self.many_view)))
         return [path("<int:pk>/many/", view, name="smsverify_template_many"), *super().get_urls()]
 
     def has_send_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may send to many numbers."""
         return request.user.has_perm("smsverify.add_message")
 
     @admin.action(description=_("Send to many numbers…"), permissions=["send"])
     def send_to_many(self, request: HttpRequest, rows: QuerySet[Template]) -> HttpResponse | None:
+        """Opens the page of the selected template."""
         if len(rows) == 1:
             return HttpResponseRedirect(self._url("smsverify_template_many", rows[0].pk))
         self.message_user(request, gettext("Choose one template."), messages.ERROR)
         return None
 
     def many_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Shows the form and the preview; queues a batch that was previewed."""
         if not self.has_send_permission(request):
             raise PermissionDenied
         template = get_object_or_404(Template.objects.select_related("provider", "signature"), pk=pk)
@@ -113,19 +116,19 @@ class SendsToMany(admin.ModelAdmin):
             "workers": conf.DISPATCH != "inline",
             **shown,
         }
-        request.current_app = self.admin_site.name  # which of the admins of a site
+        request.current_app = self.admin_site.name  # a site may have several admins
         return TemplateResponse(request, "admin/smsverify/template/send_to_many.html", context)
 
     def _queue(self, request: HttpRequest, template: Template) -> HttpResponse:
-        """However often it is called for one preview, each number gets one message."""
+        """Queues the batch of one preview; repeated calls send one message to each number."""
         try:
-            batch, numbers = _opened(request.POST["sealed"], template)
+            batch, numbers = _unsealed(request.POST["sealed"], template)
             queue_up(template, numbers, batch)
         except (ValueError, SMSVerifyError, ImproperlyConfigured) as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(request.path)
-        told = {"count": len(numbers), "batch": batch}
-        self.log_change(request, template, gettext("Sent to %(count)d numbers, batch %(batch)s") % told)
+        facts = {"count": len(numbers), "batch": batch}
+        self.log_change(request, template, gettext("Sent to %(count)d numbers, batch %(batch)s") % facts)
         self.message_user(request, gettext("%d numbers are queued.") % len(numbers), messages.SUCCESS)
         return HttpResponseRedirect(f"{self._url('smsverify_message_changelist')}?{urlencode({'batch': batch})}")
 
@@ -146,13 +149,13 @@ def _preview(template: Template, form: ListForm) -> dict[str, Any]:
 
 
 def _sealed(template: Template, numbers: number_list.Recipients, batch: str) -> str:
-    """What was looked at, to come back as it was; the page shows no number."""
+    """The previewed batch, encrypted for the form, so that the page shows no number."""
     packed = Secret(base64.b64encode(zlib.compress(json.dumps(dict(numbers)).encode())).decode())
     return encrypt({"template": str(template.pk), "batch": batch, "numbers": packed})
 
 
-def _opened(sealed: str, template: Template) -> tuple[str, number_list.Recipients]:
-    """Raises ValueError for what was not sealed here for this template."""
+def _unsealed(sealed: str, template: Template) -> tuple[str, number_list.Recipients]:
+    """Decrypts a batch; raises ValueError if it was not encrypted by this site for this template."""
     try:
         found = decrypt(Ciphertext(sealed))
     except UndecryptableValue:

@@ -1,4 +1,4 @@
-"""Signatures and templates in their vendor's review, in the admin: submitted, asked for, deleted there and imported."""
+"""Signatures and templates in review, in the admin: submit, fetch, delete at the vendor, and import."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .submission_forms import FiledForm, ImportForm, kind_of
 
 
 class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
-    """What vendors review: where they can be asked, their word counts, and elsewhere the operator's."""
+    """Rows that vendors review. The vendor sets the status if it can be queried, else the operator does."""
 
     form = FiledForm
     import_form: type[ImportForm] = ImportForm
@@ -48,7 +48,7 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
         return (*super().get_readonly_fields(request, obj), *lost, *(("status", "reason") if asked else ()))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The row of a page, the reason masked; saved are only fields that the operator has changed."""
+        """The row of a page, with a masked reason; `save_model` saves only fields that the operator changed."""
         text = super().get_object(request, object_id, from_field)
         if text is not None:
             text.reason = masked(text.reason)
@@ -56,6 +56,7 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
 
     @admin.display(description=_("what to do"))
     def lost(self, text: Text) -> str:
+        """What to do when the id at the vendor was lost."""
         return actions.what_was_lost(text)
 
     def save_model(self, request: HttpRequest, obj: Text, form: Any, change: bool) -> None:
@@ -65,11 +66,11 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
             and "remote_id" in form.changed_data
             and submission_of(obj) in kind_of(obj.provider).answers_review
         ):
-            # After the commit: no transaction waits for a vendor.
-            asks = partial(self._each, request, [obj], actions.fetch, _("fetched"))
+            # After the commit: no transaction may be open while a vendor is called.
+            asks = partial(self._for_each, request, [obj], actions.fetch, _("fetched"))
             transaction.on_commit(asks, using=rows_of(obj).db, robust=True)
 
-    # A site may wrap its requests in transactions; what is submitted must be known here whatever fails afterwards.
+    # With ATOMIC_REQUESTS a later error would undo the record of what was submitted.
     @method_decorator(transaction.non_atomic_requests)
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, extra_context)
@@ -80,12 +81,12 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
 
     @method_decorator(transaction.non_atomic_requests)
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Takes over what is at a vendor already, by its ids."""
+        """Imports texts that a vendor has already, by their ids."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = self.import_form(request.POST or None)
         if form.is_valid():
-            self._each(request, form.texts(), partial(self._import_existing, request), _("imported"))
+            self._for_each(request, form.texts(), partial(self._import_existing, request), _("imported"))
             changelist = f"admin:smsverify_{self.opts.model_name}_changelist"
             return HttpResponseRedirect(reverse(changelist, current_app=self.admin_site.name))
         context = {
@@ -94,7 +95,7 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
             "title": _("Import what the vendor has already"),
             "form": form,
         }
-        request.current_app = self.admin_site.name  # which of the admins of a site
+        request.current_app = self.admin_site.name  # a site may have several admins
         return TemplateResponse(request, "admin/smsverify/import.html", context)
 
     def _import_existing(self, request: HttpRequest, text: Text) -> None:
@@ -104,28 +105,34 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
 
     @admin.action(description=_("File with the vendor for review"), permissions=["change"])
     def submit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, actions.submit, _("submitted; the vendor reviews it now"))
+        """Submits drafts for review."""
+        self._for_each(request, rows, actions.submit, _("submitted; the vendor reviews it now"))
 
     @admin.action(description=_("File again after a rejection"), permissions=["change"])
     def resubmit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, actions.resubmit, _("submitted again; the vendor reviews it now"))
+        """Submits rejected texts again."""
+        self._for_each(request, rows, actions.resubmit, _("submitted again; the vendor reviews it now"))
 
     @admin.action(description=_("Fetch state and text from the vendor"), permissions=["change"])
     def fetch(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, actions.fetch, _("fetched"))
+        """Fetches state and fields from the vendor."""
+        self._for_each(request, rows, actions.fetch, _("fetched"))
 
     @admin.action(description=_("Copy as a new draft"), permissions=["add"])
     def copy_as_draft(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, actions.copy_as_draft, _("copied"))
+        """Copies texts as new drafts."""
+        self._for_each(request, rows, actions.copy_as_draft, _("copied"))
 
     @admin.action(description=_("Make a draft again: the vendor does not have it"), permissions=["change"])
     def make_draft(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        self._each(request, rows, actions.make_draft, _("a draft again"))
+        """Makes texts whose id was lost drafts again."""
+        self._for_each(request, rows, actions.make_draft, _("a draft again"))
 
     @admin.action(description=_("Delete at the vendor"), permissions=["delete"])
     def delete_at_vendor(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        """Deletes texts at the vendor, after a confirmation."""
         if "confirmed" in request.POST:
-            self._each(request, rows, actions.delete, _("deleted at the vendor; it is a draft here"))
+            self._for_each(request, rows, actions.delete, _("deleted at the vendor; it is a draft here"))
             return None
         context = {
             **self.admin_site.each_context(request),
@@ -134,41 +141,41 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
             "texts": rows,
             "checkbox": ACTION_CHECKBOX_NAME,
         }
-        request.current_app = self.admin_site.name  # which of the admins of a site
+        request.current_app = self.admin_site.name  # a site may have several admins
         return TemplateResponse(request, "admin/smsverify/delete_at_vendor.html", context)
 
-    def _each(self, request: HttpRequest, texts: Iterable[Any], move: Callable[[Any], Any], done: Any) -> None:
-        """Makes a move with each text by itself, and says of each how it went."""
+    def _for_each(self, request: HttpRequest, texts: Iterable[Any], action: Callable[[Any], Any], done: Any) -> None:
+        """Runs an action for each text separately, and shows each result to the user."""
         for text in texts:
             try:
-                move(text)
+                action(text)
             except ObjectDoesNotExist:
                 words = gettext("%s was deleted here meanwhile; the vendor may have it all the same.")
-                self.message_user(request, words % _named(text), messages.WARNING)
+                self.message_user(request, words % _label(text), messages.WARNING)
             except (SubmissionRefused, GatewayError, ImproperlyConfigured) as error:
                 level = messages.WARNING if isinstance(error, GatewayUncertain) else messages.ERROR
-                words = " — ".join(filter(None, [_told(error), _to_do(error, text)]))
-                self.message_user(request, f"{_named(text)}: {masked(words)}", level)
+                words = " — ".join(filter(None, [_error_text(error), _advice(error, text)]))
+                self.message_user(request, f"{_label(text)}: {masked(words)}", level)
             else:
                 self.log_change(request, text, str(done))
                 level = messages.SUCCESS
                 self.message_user(request, f"{text}: {done} ({text.get_status_display()})", level)
 
 
-def _named(text: Text) -> str:
-    """One that could not be imported has no words yet."""
+def _label(text: Text) -> str:
+    """A text's name, or its id at the vendor if it could not be imported."""
     return str(text) if text.pk else text.remote_id
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, GatewayError):
         code = f"{error.error_code} " if error.error_code else ""
         return gettext("the vendor says: %s") % f"{code}{error}"
     return str(error)
 
 
-def _to_do(error: Exception, text: Text) -> str:
-    """What the operator can do about it."""
+def _advice(error: Exception, text: Text) -> str:
+    """What the operator can do about the error."""
     if isinstance(error, GatewayUncertain):
         return actions.what_was_lost(text) or gettext("It may be done or not: fetch its state in a minute.")
     if not isinstance(error, GatewayError):

@@ -1,4 +1,4 @@
-"""The forms of what vendors review: what may be written on a row, and which texts are imported."""
+"""Forms for signatures and templates: which fields may change, and which texts are imported."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from django_smsverify.reviews.verdicts import Text, submission_of
 from .linting import LintedForm
 
 MOST_IDS = 100
-"""Texts that are imported in one go; each is a question to the vendor."""
+"""Texts that are imported at once; each needs a query to the vendor."""
 FINAL = (ReviewStatus.PENDING, ReviewStatus.APPROVED)
 
 
 def kind_of(provider: Provider | None) -> type[Gateway]:
-    """The class of a provider's gateway; one that is gone can do nothing."""
+    """The class of a provider's gateway; Gateway, which supports nothing, if it is missing."""
     try:
         return gateway_class(provider.gateway if provider else "")
     except InvalidGateway:
@@ -32,7 +32,7 @@ def kind_of(provider: Provider | None) -> type[Gateway]:
 
 
 class FiledForm(LintedForm):
-    """Keeps the vendor's verdict out of the operator's hands, and what it has approved as it is."""
+    """Protects the vendor's review result, and texts in review or approved, from changes by an operator."""
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -42,7 +42,7 @@ class FiledForm(LintedForm):
             self.add_error("status", _("This vendor decides that: enter the id, or file the text for review."))
         if "provider" in self.changed_data and self.instance.remote_id and "remote_id" not in self.changed_data:
             self.add_error("remote_id", _("This is its id at the other provider: clear it, or enter the one here."))
-        if self._forgets(cleaned) and submission in kind.submits:
+        if self._clears_id(cleaned) and submission in kind.submits:
             self.add_error("remote_id", _("The vendor has it under this id: keep it, or enter another one."))
         if submission in kind.submits and self.instance.status in FINAL and not self.errors and self._differs(cleaned):
             self.add_error(
@@ -54,20 +54,20 @@ class FiledForm(LintedForm):
             )
         return cleaned
 
-    def _forgets(self, cleaned: dict[str, Any]) -> bool:
-        """Whether a page that was opened before the filing would erase the id; the text would look lost."""
+    def _clears_id(self, cleaned: dict[str, Any]) -> bool:
+        """Whether a page that was opened before the submission would clear the id; the text would look lost."""
         submitted = self.instance.status != ReviewStatus.DRAFT and self.instance.remote_id
         return bool(submitted) and not cleaned.get("remote_id", submitted)
 
     def _differs(self, cleaned: dict[str, Any]) -> bool:
-        """Whether the vendor would see another text, or another vendor would see it."""
+        """Whether the vendor would get another content, or another vendor would get it."""
         words = {name: cleaned.get(name) for name in ("text", "content", "variables") if name in cleaned}
         changed = type(self.instance)(**words)
         return changed.vendors_content != self.instance.vendors_content or "provider" in self.changed_data
 
 
 class SignatureField(forms.ModelChoiceField):
-    """Names are often the same at all vendors."""
+    """Shows the provider, because signatures are often the same for all vendors."""
 
     def label_from_instance(self, obj: Signature) -> str:
         return f"{obj} · {obj.provider}"
@@ -90,13 +90,14 @@ class ImportForm(forms.Form):
         self.fields["provider"].queryset = Provider.objects.filter(pk__in=askable)  # type: ignore[attr-defined]
 
     def clean_ids(self) -> list[str]:
+        """The ids, each once."""
         ids = list(dict.fromkeys(re.findall(r"[^\s,，、;；]+", self.cleaned_data["ids"])))
         if not 1 <= len(ids) <= MOST_IDS or max(map(len, ids)) > 64:
             raise forms.ValidationError(_("Enter between 1 and %d ids.") % MOST_IDS)
         return ids
 
     def texts(self) -> list[Text]:
-        """A row for each id: the one that is here already, or a new one that knows nothing else yet."""
+        """A row for each id: the stored one, or a new one that has only the id and the provider."""
         return [self._text(remote_id) for remote_id in self.cleaned_data["ids"]]
 
     def _text(self, remote_id: str) -> Text:
@@ -105,7 +106,7 @@ class ImportForm(forms.Form):
 
 
 class ImportTemplateForm(ImportForm):
-    """Which templates of a vendor are imported, and what for."""
+    """Which templates of a vendor are imported, and for which purpose."""
 
     purpose = forms.CharField(label=_("Purpose"), max_length=64, validators=[purpose_validator])
     signature = SignatureField(Signature.objects.select_related("provider"), required=False, label=_("Signature"))

@@ -1,4 +1,4 @@
-"""What Django checks of a site at its start and before it is deployed."""
+"""System checks: of settings, and of the site around them."""
 
 from __future__ import annotations
 

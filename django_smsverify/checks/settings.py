@@ -1,4 +1,4 @@
-"""System checks: every bad setting by its key, caches that cannot count, and what a deployment forgot."""
+"""System checks of settings: invalid values, caches that cannot count, and settings that a deployment needs."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from django_smsverify.models.gateway_classes import gateway_class
 GOOD_CACHES = "Use one that all processes share and that counts atomically: Redis or Memcached."
 LONGEST_LIFETIME = 600
 PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
-"""Django's settings that a site makes only behind a proxy."""
+"""Django's settings that only a site behind a proxy uses."""
 LEGAL_RETENTION_DAYS = 190
-"""The Cybersecurity Law, art. 23, asks for six months of logs, which are up to 184 days; the rest is for a clean-up
-that runs late."""
+"""The Cybersecurity Law, art. 23, requires six months of logs, which are up to 184 days; the other days allow a late
+cleanup."""
 
 
 @register(Tags.security)
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
-    """Each key of SMSVERIFY is known and has a value that can be used."""
+    """Each key of SMSVERIFY is known and has a valid value."""
     value = getattr(settings, "SMSVERIFY", {})
     if not isinstance(value, Mapping):
         return [Error("SMSVERIFY must be a dict.", hint="SMSVERIFY = {}", id="smsverify.E001")]
@@ -64,7 +64,7 @@ def _check_keys(own: Mapping[Any, Any], known: Mapping[str, Key[Any]], where: st
 
 @register(Tags.security)
 def check_lifetimes(**kwargs: Any) -> list[CheckMessage]:
-    """No code lives so long that it invites guessing."""
+    """No code is valid for so long that guessing becomes easy."""
     settings_of = {"": conf, **{f' for purpose "{purpose}"': conf.of(purpose) for purpose in conf.PURPOSES}}
     return [
         checks.Warning(
@@ -91,7 +91,7 @@ def check_gateways(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_ca_bundle(**kwargs: Any) -> list[CheckMessage]:
-    """The file with more certificate authorities can be read, and holds at least one."""
+    """The file with additional certificate authorities can be read and has at least one."""
     if conf.CA_BUNDLE is None:
         return []
     try:
@@ -105,7 +105,7 @@ def check_ca_bundle(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.caches)
 def check_cache(**kwargs: Any) -> list[CheckMessage]:
-    """The cache that keeps the limits exists and can count."""
+    """The cache of the limits exists and can count."""
     alias = cache_alias()
     try:
         cache = caches[alias]
@@ -120,7 +120,7 @@ def check_cache(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.caches, deploy=True)
 def check_counting_cache(**kwargs: Any) -> list[CheckMessage]:
-    """In production what W005 says is an error; elsewhere it must not keep anybody from `migrate`."""
+    """In production W005 is an error; in development it must not block commands such as `migrate`."""
     alias = cache_alias()
     try:
         why = _why_it_miscounts(alias, caches[alias])
@@ -130,7 +130,7 @@ def check_counting_cache(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _why_it_miscounts(alias: str, cache: BaseCache) -> str:
-    """As far as the settings tell, without asking a server; empty when it may count."""
+    """Why the cache cannot count according to the settings, without a query; empty if it may count."""
     if isinstance(cache, (DatabaseCache, FileBasedCache)):
         return f'The throttle\'s cache "{alias}" ({type(cache).__name__}) does not count atomically.'
     own: Mapping[str, Any] = settings.CACHES[alias]
@@ -142,7 +142,7 @@ def _why_it_miscounts(alias: str, cache: BaseCache) -> str:
 
 @register(Tags.async_support)
 def check_dispatch(**kwargs: Any) -> list[CheckMessage]:
-    """The chosen way of dispatch is installed and really queues."""
+    """The configured dispatch is installed and really queues."""
     problem = {"tasks": _no_task_queue, "celery": _no_celery}.get(conf.DISPATCH, lambda: None)()
     if problem is None:
         return []
@@ -162,7 +162,7 @@ def _runs_inline(tasks: Any) -> tuple[str, str] | None:
     try:
         backend = type(tasks.task_backends["default"])
         import_module("django_smsverify.sending.queues.django_tasks")
-    except Exception as error:  # whatever a backend raises that is not set up
+    except Exception as error:  # a backend that is not set up may raise anything
         return f'TASKS["default"] cannot be used: {error}', hint
     if backend.__name__ in ("ImmediateBackend", "DummyBackend"):
         return f'TASKS["default"] is {backend.__name__}, which has no workers', hint
@@ -189,7 +189,7 @@ def check_shared_cache(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
-    """Someone has thought about whose address is counted, and has not forgotten the proxy that other settings name."""
+    """TRUSTED_PROXIES is set, and does not contradict other settings that name a proxy."""
     signs = [name for name in PROXY_SETTINGS if getattr(settings, name, None)]
     signs += ['SMSVERIFY["CLIENT_IP_HEADER"]'] if "CLIENT_IP_HEADER" in written() else []
     hint = "Set how many proxies of your own stand in front: 1 for nginx alone, 0 for none."
@@ -205,7 +205,7 @@ def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_retention(**kwargs: Any) -> list[CheckMessage]:
-    """A site that serves mainland China keeps what happened for as long as the law asks."""
+    """A site for mainland China keeps records for as long as the law requires."""
     if "CN" not in conf.REGIONS or conf.RETENTION_DAYS >= LEGAL_RETENTION_DAYS:
         return []
     return [
@@ -220,7 +220,7 @@ def check_retention(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.database, deploy=True)
 def check_development_gateways(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """No active provider of a deployment only pretends to send."""
+    """No active provider of a deployment uses a gateway that sends nothing."""
     if not databases:
         return []
     local = [alias for alias in conf.GATEWAYS if _is_local(alias)]
@@ -240,7 +240,7 @@ def check_development_gateways(databases: Sequence[str] | None = None, **kwargs:
 
 @register(Tags.database)
 def check_character_sets(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """MySQL and MariaDB can store every character, emoji among them."""
+    """MySQL and MariaDB can store every character, including emoji."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
         connection = connections[alias]
@@ -248,7 +248,7 @@ def check_character_sets(databases: Sequence[str] | None = None, **kwargs: Any) 
             try:
                 messages += _too_narrow(alias, narrow_columns(connection))
             except DatabaseError:
-                continue  # Django's own checks say so
+                continue  # Django's own checks report it
     return messages
 
 

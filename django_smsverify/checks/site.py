@@ -1,4 +1,4 @@
-"""System checks of what the app relies on outside of its own settings: the live cache, connections, the clock."""
+"""System checks of what the package uses outside of its settings: the live cache, connections and the clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django_smsverify.limits.cache import CALLED_DIRECTLY, cache_alias, call_cac
 from django_smsverify.models import Message
 
 TRIAL_SECONDS = 60
-"""How long the key of a trial stays when the trial breaks off."""
+"""How long a trial's key stays in the cache if the trial breaks off."""
 COUNTING = (
     "The first server in LOCATION must be the primary, and the client one that counts, such as "
     '"django_redis.client.DefaultClient".'
@@ -28,12 +28,12 @@ ASGI_SERVERS = ("daphne", "hypercorn", "uvicorn")
 
 
 class _Trial:
-    """What the limits ask of a cache, one step after the other."""
+    """Runs the cache operations that the limits use, one after the other."""
 
     step = ""
 
     def run(self, cache: BaseCache) -> str:
-        """What was answered wrongly; empty when the cache counts."""
+        """The first wrong answer; empty when the cache counts correctly."""
         key = f"smsverify:check:{uuid4().hex}"
         calls: tuple[tuple[str, Callable[[], object], object], ...] = (
             ("add", lambda: bool(cache.add(key, 1, TRIAL_SECONDS)), True),
@@ -52,15 +52,15 @@ class _Trial:
 
 @register(Tags.caches, deploy=True)
 def check_live_cache(**kwargs: Any) -> list[CheckMessage]:
-    """The cache that keeps the limits counts, asked now; one that does not answer may be on another network."""
+    """The cache of the limits counts correctly now; it may be out of reach of the machine that runs the check."""
     alias, trial = cache_alias(), _Trial()
     try:
         if isinstance(caches[alias], CALLED_DIRECTLY):
-            return []  # other checks speak of them
+            return []  # other checks report them
         wrong = call_cache(trial.run)
     except InvalidCacheBackendError:
         return []
-    except Exception as error:  # by its name alone: its words may hold a password
+    except Exception as error:  # only its name: its message may hold a password
         if _is_out_of_reach(error):
             return [_untried(alias, type(error).__name__)]
         wrong = type(error).__name__
@@ -73,7 +73,7 @@ def check_live_cache(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _is_out_of_reach(error: Exception) -> bool:
-    """Whether a cache's client says that there is no server; the clients have no class in common."""
+    """Whether a cache client's error means that there is no server; the clients share no error class."""
     names = [kind.__name__ for kind in type(error).__mro__]
     return isinstance(error, OSError) or "ConnectionError" in names or "TimeoutError" in names
 
@@ -88,8 +88,8 @@ def _untried(alias: str, why: str) -> CheckMessage:
 
 @register(Tags.database, deploy=True)
 def check_persistent_connections(**kwargs: Any) -> list[CheckMessage]:
-    """No connection to the database outlives its request where no other request can use it."""
-    served_by = _asgi()
+    """No database connection stays open after a request if no other request can use it."""
+    served_by = _why_asgi()
     if not served_by:
         return []
     aliases = {router.db_for_read(Message), router.db_for_write(Message)}
@@ -107,8 +107,8 @@ def check_persistent_connections(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-def _asgi() -> str:
-    """What says that this site is served by ASGI; empty when nothing does."""
+def _why_asgi() -> str:
+    """Why the site seems to be served by ASGI; empty if it does not."""
     if getattr(settings, "ASGI_APPLICATION", None):
         return "ASGI_APPLICATION is set"
     installed = [name for name in ASGI_SERVERS if find_spec(name)]
@@ -117,11 +117,11 @@ def _asgi() -> str:
 
 @register(Tags.compatibility)
 def check_clock(**kwargs: Any) -> list[CheckMessage]:
-    """The time of the site does not jump: limits and lives of codes are differences of stored times."""
+    """The site's time does not jump: limits and lifetimes of codes are differences of stored times."""
     if settings.USE_TZ:
         return []
     now = time.time()
-    # As datetime.now() has it, which is what such a site stores.
+    # Such a site stores datetime.now(), which uses these offsets.
     offsets = {time.localtime(now + day * DAY).tm_gmtoff for day in range(-366, 2 * 366)}
     if len(offsets) == 1:
         return []

@@ -1,3 +1,3 @@
-"""One file for each vendor, and what they have in common."""
+"""Gateways: one file for each vendor, and the code that they share."""
 
 from __future__ import annotations

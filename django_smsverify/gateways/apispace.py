@@ -1,7 +1,7 @@
 """APISpace (Eolink) 验证码短信, https://eolink.o.apispace.com.
 
-The vendor prints no answer; fields, placeholder and limits are letter for letter those of the Chuanglan
-variable SMS, whose answers are read here, and the envelope of other APISpace products beside them.
+The vendor documents no answers. Its fields, placeholder and limits are identical to those of Chuanglan's variable
+SMS: this file parses Chuanglan's answers, and the envelope of other APISpace products.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from .base import PACE, PROXY, Gateway, Outcome
 from .parsing import as_text, china_time, e164, json_object, ordered_values, parse_rows, payload_without, required_code
 
 REPORTS = 50
-"""Delivery reports in one answer; a few hundred bytes each, well below the longest answer that is read."""
+"""Delivery reports in one answer; each has a few hundred bytes, so the answer stays below MAX_ANSWER."""
 
 
 class APISpaceGateway(Gateway):
-    """Full text with positional `{$var}` and groups `phone,value;phone,value`: many numbers in one call."""
+    """Sends the full text with positional `{$var}` and groups `phone,value;phone,value`: many numbers in one call."""
 
     label = "APISpace (Eolink)"
     base_url = "https://eolink.o.apispace.com"
@@ -59,15 +59,15 @@ class APISpaceGateway(Gateway):
         PACE,
     )
     reasons = {"002": Reason.ACCOUNT, "003": Reason.ACCOUNT}
-    # Its page: 按照号码个数以及短信长度扣除实际请求次数, so by request and not by delivery.
+    # The vendor's page: 按照号码个数以及短信长度扣除实际请求次数, so by request and not by delivery.
     billing = Billing.SUBMITTED
     max_recipients = 500
     hands_out_reports = True
     text_rules = TextRules(
-        signature_length=(2, 20),  # 签名规范, down to refuses_neutral
+        signature_length=(2, 20),  # 签名规范, also for the rules down to refuses_neutral
         signature_refuses="-+*&%#@~ ",
         refuses_neutral=True,
-        longest=536,  # of msg, as an article of the vendor's says, and Chuanglan's interface
+        longest=536,  # of msg, according to an article of the vendor and Chuanglan's interface
         counts_signature=True,
         spaced_urls=True,  # 模板规范: 需在链接前后添加空格
         topics=CARRIERS | LISTED | {"points"},  # 签名规范 and 模板规范
@@ -90,13 +90,14 @@ class APISpaceGateway(Gateway):
         return requests.Request("POST", self.url("/sms-code/verifycode"), json=body, headers=self.authorization())
 
     def authorization(self) -> dict[str, str]:
+        """The headers with the token."""
         return {"X-APISpace-Token": self.account.credentials["token"], "Authorization-Type": "apikey"}
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         found = json_object(answer)
         data = found.get("data")
         inner: JSONObject = data if isinstance(data, dict) else {}
-        remote_id = _first(found, inner, "msgId", "msgid")
+        remote_id = _first_text(found, inner, "msgId", "msgid")
         codes = [required_code(level["code"]) for level in (found, inner) if "code" in level]
         failed = [code for code in codes if code not in self._success()]
         if not codes or (failed and remote_id):
@@ -104,21 +105,21 @@ class APISpaceGateway(Gateway):
                 "the answer says neither yes nor no", error_code="".join(codes[:1]), remote_id=remote_id
             )
         if failed:
-            raise self.refusal(failed[0], _first(found, inner, "errorMsg", "msg", "message", "desc"))
-        outcome = self._counted({**inner, **found}, remote_id, codes[0])
+            raise self.refusal(failed[0], _first_text(found, inner, "errorMsg", "msg", "message", "desc"))
+        outcome = self._outcome_by_counters({**inner, **found}, remote_id, codes[0])
         return dict.fromkeys(sms.recipients, outcome)
 
     def build_reports(self) -> requests.Request:
-        """The vendor deletes what it hands out, and what nobody fetches within 72 hours."""
+        """The vendor deletes reports when it returns them, or after 72 hours."""
         url = self.option("report_host").rstrip("/") + "/api/sms/report"
         return requests.Request("GET", url, params={"count": str(REPORTS)}, headers=self.authorization())
 
     def parse_reports(self, answer: Answer) -> News:
         found = json_object(answer)
         code = required_code(found["code"])
-        # Which codes mean success is not documented: reports that came are read whatever the code is.
+        # The success codes are not documented: reports are parsed whatever the code is.
         if not found.get("data") and code not in self._success() | {"000"}:
-            raise self.refusal(code, _first(found, {}, "errorMsg", "msg", "message", "desc"))
+            raise self.refusal(code, _first_text(found, {}, "errorMsg", "msg", "message", "desc"))
         rows = found["data"] or []
         if not isinstance(rows, list):
             raise TypeError("data is no list")
@@ -127,8 +128,8 @@ class APISpaceGateway(Gateway):
     def _success(self) -> set[str]:
         return {as_text(code) for code in self.option("success_codes").split(",")}
 
-    def _counted(self, found: Mapping[str, Any], remote_id: str, code: str) -> Outcome:
-        """A success whose counters speak of failures: of all numbers, or of some that it does not name."""
+    def _outcome_by_counters(self, found: Mapping[str, Any], remote_id: str, code: str) -> Outcome:
+        """The outcome of a success: its counters may report that all or some numbers failed, without naming them."""
         refused, taken = as_text(found.get("failNum")), as_text(found.get("successNum"))
         if refused in {"", "0"}:
             return Acceptance(remote_id=remote_id)
@@ -150,6 +151,6 @@ def _report(row: JSONObject) -> DeliveryEvent:
     )
 
 
-def _first(found: JSONObject, inner: JSONObject, *names: str) -> str:
-    """The first of these fields that says something, each in the envelope and then inside it."""
+def _first_text(found: JSONObject, inner: JSONObject, *names: str) -> str:
+    """The first of these fields that is not empty, searched in the envelope and then in its data."""
     return next((as_text(level[n]) for n in names for level in (found, inner) if as_text(level.get(n))), "")

@@ -1,4 +1,4 @@
-"""What every gateway does: one way to the network, and what comes back freed of secrets."""
+"""The Gateway class: calls a vendor over HTTP and removes secrets from everything that it returns."""
 
 from __future__ import annotations
 
@@ -59,37 +59,39 @@ HTTP_REASONS = {401: Reason.ACCOUNT, 402: Reason.ACCOUNT, 403: Reason.ACCOUNT, 4
 
 
 class Gateway(Dialect):
-    """A dialect that is spoken: how a call goes, whoever the vendor is."""
+    """A vendor's dialect, plus the calls to the vendor, which are the same for all vendors."""
 
     def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
-        """One call to the vendor; overridden by a gateway that speaks no HTTP.
+        """Sends one SMS, to one or more numbers, by one call; a gateway that does not use HTTP overrides this.
 
-        What it raises and is no GatewayError leaves the outcome uncertain.
+        Returns an outcome for each number. Any exception except a GatewayError makes the outcome uncertain.
         """
-        answer = self.call(self._built(lambda: self.build_send(sms)))
-        return self._parsed(lambda: self.parse_send(answer, sms), answer)
+        answer = self.call(self._before_call(lambda: self.build_send(sms)))
+        return self._after_call(lambda: self.parse_send(answer, sms), answer)
 
-    # ------------------------------------------------------------------ for nobody to override below
+    # ------------------------------------------------------------------ subclasses override nothing below
 
     def __init__(self, account: Account, transport: Transport | None = None) -> None:
         self.account = account
         self.transport = transport or HTTPTransport()
 
     def send(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
-        """Hands one text over and returns what became of each number; raises nothing."""
-        found = self._refused(sms)
-        rest = PerNumber((phone, values) for phone, values in sms.recipients.items() if phone not in found)
-        answered = self._delivered(replace(sms, recipients=rest)) if rest else PerNumber[Outcome]()
-        unnamed = GatewayUncertain("the vendor's answer does not name this number")
-        for phone in rest:
+        """Sends one text to the numbers of `sms` and returns an outcome for each number; raises nothing."""
+        found = self._unsendable(sms)
+        sendable = PerNumber((phone, values) for phone, values in sms.recipients.items() if phone not in found)
+        answered = self._transmit_safely(replace(sms, recipients=sendable)) if sendable else PerNumber[Outcome]()
+        missing = GatewayUncertain("the vendor's answer does not name this number")
+        for phone in sendable:
             outcome = answered.get(phone)
-            found[phone] = outcome if isinstance(outcome, Outcome) else unnamed
-        # Each once: hundreds of numbers may share one, and to free it of secrets takes a while.
-        freed = {key: self._told(outcome, sms) for key, outcome in {id(one): one for one in found.values()}.items()}
-        return PerNumber((phone, freed[id(found[phone])]) for phone in sms.recipients)
+            found[phone] = outcome if isinstance(outcome, Outcome) else missing
+        # Redact each outcome once: hundreds of numbers may share it, and redaction is slow.
+        redacted = {
+            key: self._redacted(outcome, sms) for key, outcome in {id(one): one for one in found.values()}.items()
+        }
+        return PerNumber((phone, redacted[id(found[phone])]) for phone in sms.recipients)
 
-    def _delivered(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
-        """What became of each number; a bug in `transmit` leaves that uncertain, as the SMS may have left."""
+    def _transmit_safely(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
+        """Calls `transmit`; a bug in it makes the outcome uncertain, because the SMS may have been sent."""
         failure = GatewayUncertain("the gateway failed while it was sending: see the log", error_code="bug")
         try:
             return self._guarded(lambda: PerNumber(self.transmit(sms)), "fails while it is sending", failure)
@@ -97,17 +99,17 @@ class Gateway(Dialect):
             return PerNumber(dict.fromkeys(sms.recipients, error))
 
     def require_sendable(self, sms: OutgoingSMS, phone: str) -> None:
-        """Raises GatewayRejected for a number, or for values, that the vendor could only refuse."""
-        self._built(partial(self.check_recipient, sms, phone))
+        """Raises GatewayRejected for a number or a value that the vendor would certainly refuse."""
+        self._before_call(partial(self.check_recipient, sms, phone))
         rules = self.rules_for(self.account.options)
         problems = filter(
-            None, (value_problem(rules, value) for value in self._built(partial(ordered_values, sms, phone)))
+            None, (value_problem(rules, value) for value in self._before_call(partial(ordered_values, sms, phone)))
         )
         if why := next(problems, None):
             raise GatewayRejected(why, reason=Reason.CONTENT, error_code="value")
 
-    def _refused(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
-        """The numbers that the vendor need not be asked about, and why; each by itself."""
+    def _unsendable(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
+        """The numbers that are not sent to the vendor because it would refuse them, each with its error."""
         refused = PerNumber[Outcome]()
         for phone in sms.recipients:
             try:
@@ -117,7 +119,7 @@ class Gateway(Dialect):
         return refused
 
     def read_push(self, push: Push) -> News:
-        """What one call of our webhook says, fit to be stored; raises InvalidCallback when that is nothing."""
+        """Parses one call of our webhook into events that can be stored; raises InvalidCallback when there are none."""
         try:
             news = self._cleaned(self.parse_push(push))
         except SHAPE_ERRORS as error:
@@ -129,7 +131,7 @@ class Gateway(Dialect):
         raise failure
 
     def ask_status(self, remote_id: str, phone: str) -> DeliveryEvent | None:
-        """What became of a message, None while it is under way; raises a GatewayError."""
+        """Asks for the delivery status of a message; None while it is under way. Raises a GatewayError."""
 
         def read(answer: Answer) -> DeliveryEvent | None:
             event = self.parse_status(answer, remote_id, phone)
@@ -137,18 +139,21 @@ class Gateway(Dialect):
                 raise GatewayUncertain("the answer is about another message")
             return event and clean_delivery(event, self._keys())
 
-        return self._asked(lambda: self.build_status(remote_id, phone), read)
+        return self._ask(lambda: self.build_status(remote_id, phone), read)
 
     def pull_reports(self) -> Answer:
-        """The next delivery reports, which the vendor forgets now: keep the answer. Raises a GatewayError."""
-        return self._asked(self.build_reports, lambda answer: answer)
+        """Fetches the next delivery reports; raises a GatewayError.
+
+        The vendor deletes the reports that it returns, so the caller must store this answer.
+        """
+        return self._ask(self.build_reports, lambda answer: answer)
 
     def read_reports(self, answer: Answer) -> News:
-        """What pulled reports say; raises a GatewayError when they are none."""
-        return self._read(lambda: self._cleaned(self._parsed(lambda: self.parse_reports(answer), answer)))
+        """Parses the answer of `pull_reports`; raises a GatewayError when it holds no reports."""
+        return self._safe_errors(lambda: self._cleaned(self._after_call(lambda: self.parse_reports(answer), answer)))
 
     def ask_review(self, submission: Submission, remote_id: str) -> ReviewEvent:
-        """How a review stands; raises a GatewayError."""
+        """Asks for the state of a review; raises a GatewayError."""
 
         def read(answer: Answer) -> ReviewEvent:
             event = self.parse_review(answer, submission, remote_id)
@@ -156,10 +161,10 @@ class Gateway(Dialect):
                 raise GatewayUncertain("the answer is about another text")
             return clean_review(event, self._keys())
 
-        return self._asked(lambda: self.build_review(submission, remote_id), read)
+        return self._ask(lambda: self.build_review(submission, remote_id), read)
 
     def submit(self, draft: Draft) -> str:
-        """Files it and returns the vendor's id for it; raises a GatewayError."""
+        """Submits a signature or a template; returns its id at the vendor, or raises a GatewayError."""
 
         def read(answer: Answer) -> str:
             remote_id = storable(self.parse_submit(answer, draft), LONGEST_WORD)
@@ -167,32 +172,34 @@ class Gateway(Dialect):
                 raise GatewayUncertain("the vendor took it and gave no id")
             return remote_id
 
-        return self._asked(lambda: self.build_submit(draft), read)
+        return self._ask(lambda: self.build_submit(draft), read)
 
     def resubmit(self, draft: Draft) -> None:
-        """Files it again as it is now; raises a GatewayError."""
-        self._asked(lambda: self.build_resubmit(draft), lambda answer: self.parse_resubmit(answer, draft))
+        """Submits a changed signature or template again; raises a GatewayError."""
+        self._ask(lambda: self.build_resubmit(draft), lambda answer: self.parse_resubmit(answer, draft))
 
     def delete(self, submission: Submission, remote_id: str) -> None:
-        """Deletes it at the vendor; raises a GatewayError."""
-        self._asked(
+        """Deletes a signature or a template at the vendor; raises a GatewayError."""
+        self._ask(
             lambda: self.build_delete(submission, remote_id),
             lambda answer: self.parse_delete(answer, submission, remote_id),
         )
 
     def ask_balance(self) -> Decimal:
-        """What is left on the account, in `balance_unit`; raises a GatewayError."""
-        return self._asked(self.build_balance, lambda answer: amount(self.parse_balance(answer)))
+        """Asks for the balance of the account, in `balance_unit`; raises a GatewayError."""
+        return self._ask(self.build_balance, lambda answer: amount(self.parse_balance(answer)))
 
-    def _asked(self, build: Callable[[], requests.Request], read: Callable[[Answer], T]) -> T:
+    def _ask(self, build: Callable[[], requests.Request], read: Callable[[Answer], T]) -> T:
+        """Builds a request, sends it and parses the answer; raises a GatewayError."""
+
         def ask() -> T:
-            answer = self.call(self._built(build))
-            return self._parsed(lambda: read(answer), answer)
+            answer = self.call(self._before_call(build))
+            return self._after_call(lambda: read(answer), answer)
 
-        return self._read(ask)
+        return self._safe_errors(ask)
 
-    def _read(self, read: Callable[[], T]) -> T:
-        """What it returns, or its GatewayError with words that may stand in a log."""
+    def _safe_errors(self, read: Callable[[], T]) -> T:
+        """Calls `read`; a GatewayError that it raises gets a text that is safe to log."""
         try:
             return read()
         except GatewayError as error:
@@ -202,8 +209,8 @@ class Gateway(Dialect):
         failure.error_code = loggable(failure.error_code, self._keys(), LONGEST_WORD, digits=7)
         raise failure
 
-    def _built(self, build: Callable[[], T]) -> T:
-        """What was made before the call; whatever goes wrong here, nothing has been sent."""
+    def _before_call(self, build: Callable[[], T]) -> T:
+        """Runs code before the call; nothing was sent, so that any error means rejected or unavailable."""
         bug = GatewayRejected("the request could not be built: see the log", error_code="bug")
         try:
             return self._guarded(build, "cannot build a request", bug)
@@ -211,8 +218,8 @@ class Gateway(Dialect):
             failure = GatewayUnavailable(str(error.detail), error_code=error.error_code)
         raise failure
 
-    def _parsed(self, parse: Callable[[], T], answer: Answer) -> T:
-        """What was made of the answer; whatever goes wrong here, the SMS may have been sent."""
+    def _after_call(self, parse: Callable[[], T], answer: Answer) -> T:
+        """Runs code after the call; the SMS may have been sent, so that a bug or a failure means uncertain."""
         bug = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
         try:
             return self._guarded(parse, "cannot read an answer", bug)
@@ -221,7 +228,7 @@ class Gateway(Dialect):
         raise failure
 
     def _guarded(self, work: Callable[[], T], what: str, failure: GatewayError) -> T:
-        """What `work` returns; an error that nobody foresaw is logged without any value, and raised as `failure`."""
+        """Calls `work`; logs an unexpected error without any values, and raises `failure` instead."""
         try:
             return work()
         except GatewayError:
@@ -240,7 +247,10 @@ class Gateway(Dialect):
         return [secret for secret in self.account.credentials.values() if len(secret) > 1]
 
     def call(self, request: requests.Request) -> Answer:
-        """All I/O of all gateways: one request, one answer with a 2xx status, or a GatewayError."""
+        """Sends one request; all network access of all gateways goes through here.
+
+        Returns an answer with a 2xx status, or raises a GatewayError.
+        """
         broken = GatewayUncertain("the call broke off: see the log", error_code="bug")
         answer = self._guarded(partial(self.transport.send, request, self.account), "cannot call its vendor", broken)
         if answer.status >= 500:
@@ -250,16 +260,16 @@ class Gateway(Dialect):
             raise GatewayRejected(excerpt(answer), reason=reason, error_code=str(answer.status))
         return answer
 
-    def _told(self, outcome: Outcome, sms: OutgoingSMS) -> Outcome:
-        """The outcome with the vendor's words freed of numbers, values and keys, which vendors like to repeat."""
+    def _redacted(self, outcome: Outcome, sms: OutgoingSMS) -> Outcome:
+        """The outcome without numbers, values and keys in its texts: vendors often repeat these in their answers."""
         remote_id = storable(as_text(outcome.remote_id), LONGEST_WORD)
         if isinstance(outcome, Acceptance):
             return replace(outcome, remote_id=remote_id, balance=amount_if_any(outcome.balance))
         secrets = [secret for secret in self._secrets(sms) if len(secret) > 1]
-        # Cut last: half a code would not be found.
+        # Cut after scrubbing: a secret that was cut in half would not be found.
         outcome.detail = storable(scrub(str(outcome.detail), secrets), LONGEST_DETAIL)
         outcome.args = (outcome.detail,)
-        # Codes are short, and so are some values: "10" is a reason more often than it is ten minutes.
+        # A short value such as "10" (minutes) may equal an error code: scrub long values only.
         code = scrub(as_text(outcome.error_code), [secret for secret in secrets if len(secret) > 3])
         outcome.error_code = storable(code, LONGEST_WORD)
         outcome.remote_id = remote_id

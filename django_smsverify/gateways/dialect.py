@@ -1,4 +1,4 @@
-"""What a vendor's file says of the vendor: a few words and a few pure methods."""
+"""The Dialect class: what a vendor's file declares about the vendor, as attributes and pure methods."""
 
 from __future__ import annotations
 
@@ -50,146 +50,154 @@ PACE = Option(
 
 
 class Dialect:
-    """One vendor's HTTP dialect.
+    """One vendor's HTTP dialect: how its requests are built and its answers are parsed.
 
-    A subclass says what stands here and nothing else. It gets an Account and never sees models, settings or
-    the cache.
+    A subclass overrides only what this class declares. It gets an Account, and uses no models, settings or cache.
     """
 
     label: ClassVar[StrOrPromise]
-    """The vendor's name for the operator."""
+    """The vendor's name, as the admin shows it."""
     base_url: ClassVar[str] = ""
-    """The vendor's own address, for providers that leave theirs blank."""
+    """The vendor's own address, used when a provider's base URL is blank."""
     credentials: ClassVar[tuple[Credential, ...]] = ()
     options: ClassVar[tuple[Option, ...]] = (PROXY, PACE)
     reasons: ClassVar[Mapping[str, Reason]] = {}
-    """The vendor's codes as text to our reasons; what is not listed is OTHER."""
+    """Maps the vendor's error codes, as text, to our reasons; a code that is not here is OTHER."""
     billing: ClassVar[Billing] = Billing.SUBMITTED
-    """Which messages the vendor charges for; where it does not say, the upper bound."""
+    """Which messages the vendor charges for; if it is not documented, the most expensive rule."""
     max_recipients: ClassVar[int] = 1
-    """Numbers in one call."""
+    """The most numbers in one call."""
     same_text: ClassVar[bool] = False
-    """Whether all numbers of one call get the same values."""
+    """Whether all numbers of one call must get the same values."""
     local: ClassVar[bool] = False
-    """For development only: nothing leaves the machine."""
+    """For development only: sends nothing over the network."""
     pushes: ClassVar[bool] = False
-    """Whether the vendor calls our webhook; then `parse_push` reads the call."""
+    """Whether the vendor calls our webhook; `parse_push` then parses the call."""
     acknowledgement: ClassVar[str] = "success"
-    """What the vendor wants to read when a push was taken."""
+    """The response body that the vendor expects after a push was accepted."""
     answers_status: ClassVar[bool] = False
-    """Whether the vendor can be asked what became of one message: `build_status`, `parse_status`."""
+    """Whether the vendor has a query for the status of one message: `build_status`, `parse_status`."""
     hands_out_reports: ClassVar[bool] = False
-    """Whether the vendor hands out its delivery reports, each once: `build_reports`, `parse_reports`."""
+    """Whether delivery reports can be fetched, each once: `build_reports`, `parse_reports`."""
     answers_review: ClassVar[frozenset[Submission]] = frozenset()
-    """Of what the vendor can be asked how its review stands: `build_review`, `parse_review`."""
+    """The kinds of submission whose review state can be queried: `build_review`, `parse_review`."""
     submits: ClassVar[frozenset[Submission]] = frozenset()
-    """What can be submitted to the vendor for review: `build_submit`, `parse_submit`."""
+    """The kinds that can be submitted to the vendor for review: `build_submit`, `parse_submit`."""
     resubmits: ClassVar[frozenset[Submission]] = frozenset()
-    """What can be changed there and submitted again once it was rejected: `build_resubmit`, `parse_resubmit`."""
+    """The kinds that can be changed and submitted again after a rejection: `build_resubmit`, `parse_resubmit`."""
     deletes: ClassVar[frozenset[Submission]] = frozenset()
-    """What can be deleted there: `build_delete`, `parse_delete`."""
+    """The kinds that can be deleted at the vendor: `build_delete`, `parse_delete`."""
     text_rules: ClassVar[TextRules] = TextRules()
-    """What the vendor takes in sender names, texts and values; known before it is asked."""
+    """The vendor's rules for signatures, contents and values; they are checked before the vendor is called."""
 
     @classmethod
     def rules_for(cls, options: Mapping[str, str]) -> TextRules:
-        """The rules of an account with these options."""
+        """The text rules of an account with these options."""
         return cls.text_rules
 
     answers_balance: ClassVar[bool] = False
-    """Whether the vendor can be asked what is left on the account: `build_balance`, `parse_balance`."""
+    """Whether the vendor has a query for the balance: `build_balance`, `parse_balance`."""
     balance_unit: ClassVar[StrOrPromise] = _("SMS credits")
-    """What a balance counts, for the operator; not money with the vendors that are known to tell one."""
+    """The unit of a balance, as the admin shows it; no supported vendor is known to return money."""
 
     def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
-        """Raises GatewayRejected for a number that the vendor could only refuse; the others go out.
+        """Raises GatewayRejected for a number that the vendor would refuse; the other numbers are still sent.
 
-        What is wrong with a value by `text_rules` is found without it.
+        Values are checked against `text_rules` elsewhere.
         """
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
-        """The vendor's request; raises GatewayRejected for what the vendor could only refuse, whoever gets it."""
+        """Builds the request that sends an SMS; raises GatewayRejected when the vendor would refuse all numbers."""
         raise NotImplementedError
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
-        """What became of each number; raises a GatewayError where it is the same for all.
+        """Returns the outcome for each number; raises a GatewayError when all numbers have the same one.
 
-        The answer's HTTP status is 2xx; a number that is left out counts as uncertain.
+        The answer's HTTP status is 2xx; a number that is missing here counts as uncertain.
         """
         raise NotImplementedError
 
     def refusal(self, code: object, message: object) -> GatewayRejected:
-        """The vendor's explicit no, with the reason that its code (or its words, by a vendor's own rule) stands for."""
+        """The error for a refusal by the vendor, with the reason that `reasons` has for its code."""
         known = as_text(code)
         reason = self.reasons.get(known, Reason.OTHER)
         return GatewayRejected(as_text(message), reason=reason, error_code=known)
 
     def parse_push(self, push: Push) -> News:
-        """What one call of our webhook says; raises InvalidCallback when nothing of it can be read."""
+        """Parses one call of our webhook; raises InvalidCallback when nothing in it can be read."""
         raise InvalidCallback("this vendor is not known to push anything")
 
     def build_status(self, remote_id: str, phone: str) -> requests.Request:
+        """Builds the query for the status of one message."""
         raise NotImplementedError
 
     def parse_status(self, answer: Answer, remote_id: str, phone: str) -> DeliveryEvent | None:
-        """None while the message is under way; raises GatewayRejected when the vendor knows no such message."""
+        """None while the message is under way; raises GatewayRejected when the vendor does not know the message."""
         raise NotImplementedError
 
     def build_reports(self) -> requests.Request:
+        """Builds the request that fetches the next delivery reports."""
         raise NotImplementedError
 
     def parse_reports(self, answer: Answer) -> News:
-        """Neither events nor problems when there are no more."""
+        """Parses fetched reports; without events and problems there are no more reports."""
         raise NotImplementedError
 
     def build_review(self, submission: Submission, remote_id: str) -> requests.Request:
+        """Builds the query for the state of a review."""
         raise NotImplementedError
 
     def parse_review(self, answer: Answer, submission: Submission, remote_id: str) -> ReviewEvent:
+        """Returns the state of the review; raises a GatewayError when the vendor refuses."""
         raise NotImplementedError
 
     def build_submit(self, draft: Draft) -> requests.Request:
+        """Builds the request that submits a signature or a template."""
         raise NotImplementedError
 
     def parse_submit(self, answer: Answer, draft: Draft) -> str:
-        """The vendor's id for what was submitted."""
+        """Returns the vendor's id of the submission; raises GatewayRejected when it was not accepted."""
         raise NotImplementedError
 
     def build_resubmit(self, draft: Draft) -> requests.Request:
+        """Builds the request that submits a rejected signature or template again."""
         raise NotImplementedError
 
     def parse_resubmit(self, answer: Answer, draft: Draft) -> None:
-        """Raises GatewayRejected when the vendor did not take it."""
+        """Raises GatewayRejected when the vendor did not accept it."""
         raise NotImplementedError
 
     def build_delete(self, submission: Submission, remote_id: str) -> requests.Request:
+        """Builds the request that deletes a signature or a template."""
         raise NotImplementedError
 
     def parse_delete(self, answer: Answer, submission: Submission, remote_id: str) -> None:
         """Raises GatewayRejected when the vendor did not delete it."""
 
     def build_balance(self) -> requests.Request:
+        """Builds the query for the balance."""
         raise NotImplementedError
 
     def parse_balance(self, answer: Answer) -> Decimal:
-        """What is left, such as `reading.amount` reads it; raises GatewayRejected when the vendor will not tell."""
+        """Returns the balance, parsed by `parsing.amount`; raises GatewayRejected when the vendor refuses."""
         raise NotImplementedError
 
-    # ------------------------------------------------------------------ what it finds when it builds a request
+    # ------------------------------------------------------------------ helpers for building a request
 
     account: Account
 
     def url(self, path: str) -> str:
+        """The URL of a path below the account's base URL."""
         return self.account.base_url.rstrip("/") + path
 
     def option(self, name: str) -> str:
-        """The operator's choice, or the option's default."""
+        """The value that the operator entered for an option, or the option's default."""
         declared = next(option for option in self.options if option.name == name)
         return self.account.options.get(name) or declared.default
 
     @staticmethod
     def mobile(phone: str) -> Secret:
-        """The 11 digits of a mainland number, which is all that these vendors take."""
+        """The 11 digits of a mainland number; raises GatewayRejected for any other number."""
         if not phone.startswith("+86"):
             raise GatewayRejected("this vendor serves mainland numbers (+86) only", error_code="not-mainland")
         return Secret(phone.removeprefix("+86"))

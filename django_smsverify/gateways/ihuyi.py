@@ -1,4 +1,4 @@
-"""ihuyi 互亿无线, https://106.ihuyi.com (its interface document v3.3 of 2018-05-16 and today's page)."""
+"""ihuyi 互亿无线, https://106.ihuyi.com (its interface document v3.3 of 2018-05-16, and its current page)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ REVIEWS = {"2": ReviewStatus.APPROVED, "0": ReviewStatus.REJECTED}
 
 
 class IhuyiGateway(Gateway):
-    """Full text that matches a submitted one, or a template id with values; success is code 2 and nothing else."""
+    """Sends the full text, equal to a submitted one, or a template id with values; only code 2 is success."""
 
     label = "ihuyi 互亿无线"
     base_url = "https://106.ihuyi.com"
@@ -93,15 +93,15 @@ class IhuyiGateway(Gateway):
         **dict.fromkeys(("408", "4080", "4082", "4085"), Reason.RATE),
         **dict.fromkeys(("0", "403"), Reason.OTHER),
     }
-    # Its guide of 2018: charged when submitted, given back when the submission fails.
+    # The vendor's guide of 2018: charged when submitted, refunded when the submission fails.
     billing = Billing.SUBMITTED
     pushes = True
     answers_balance = True
     submits = frozenset({Submission.TEMPLATE})
     text_rules = TextRules(
-        signature_length=(2, 30),  # user guide of 2018, with the next
+        signature_length=(2, 30),  # user guide of 2018, also for the next rule
         signature_refuses="()（）{}<>《》〈〉「」『』",  # no brackets
-        longest=500,  # 短信内容 on today's page, 300 on the older one
+        longest=500,  # 短信内容 on the current page; 300 on the older page
         safe_length=300,
         refuses_emoji=True,  # code 4074
     )
@@ -129,7 +129,7 @@ class IhuyiGateway(Gateway):
         return self.request("Submit", fields)
 
     def authorized(self, mobile: str, content: str, fields: Mapping[str, str]) -> dict[str, str]:
-        """The fields with account and password; the dynamic one is made for one request and one second."""
+        """Adds account and password to the fields; a dynamic password is valid for one request and one second."""
         account, api_key = self.account.credentials["account"], self.account.credentials["api_key"]
         if self.option("password") == "plain":
             return {"account": account, "password": api_key, **fields}
@@ -138,6 +138,7 @@ class IhuyiGateway(Gateway):
         return {"account": account, "password": signed.hexdigest(), **fields, "time": now}
 
     def request(self, method: str, fields: Mapping[str, str]) -> requests.Request:
+        """A request for one of the vendor's methods, such as Submit."""
         return requests.Request(
             "POST",
             self.url("/webservice/sms.php"),
@@ -155,7 +156,7 @@ class IhuyiGateway(Gateway):
         return amount(self.successful(answer)["num"])
 
     def successful(self, answer: Answer) -> JSONObject:
-        """The answer's fields when the vendor says that it did what was asked; raises a GatewayError."""
+        """The fields of an answer that means success; raises a GatewayError for any other."""
         found = flat_object(answer)
         code = required_code(found["code"])
         if code != "2":
@@ -163,7 +164,7 @@ class IhuyiGateway(Gateway):
         return found
 
     def build_submit(self, draft: Draft) -> requests.Request:
-        """Placeholders are numbered, a single one is not; the password may be the key's digest, without a time."""
+        """Numbers the placeholders unless there is only one; the password is the key, or its digest without a time."""
         account, api_key = self.account.credentials["account"], self.account.credentials["api_key"]
         digest = hashlib.md5(api_key.encode(), usedforsecurity=False).hexdigest()
         password = api_key if self.option("password") == "plain" else digest
@@ -180,7 +181,7 @@ class IhuyiGateway(Gateway):
 
 
 def _event(row: Mapping[str, str]) -> Event:
-    """Reports, replies and verdicts come to one address where the operator binds them so."""
+    """An operator may register one address for reports, replies and review results."""
     if "templateid" in row:
         status = lookup(REVIEWS, row["code"])
         remote_id = as_text(row["templateid"])
@@ -206,7 +207,10 @@ def _event(row: Mapping[str, str]) -> Event:
 
 
 def flat_object(answer: Answer) -> JSONObject:
-    """JSON or XML by its first character (the content type is not documented), namespaces ignored."""
+    """Parses the answer as JSON or XML, ignoring namespaces; raises GatewayUncertain for anything else.
+
+    The first character decides, because the content type is not documented.
+    """
     text = answer.text.strip()
     if not text.startswith("<"):
         return json_object(answer)

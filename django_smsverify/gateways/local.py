@@ -1,4 +1,4 @@
-"""Gateways for development and tests: nothing leaves the machine."""
+"""Gateways for development and tests; they send nothing over the network."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class ConsoleGateway(Gateway):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptSMS:
-    """One SMS in the memory gateway's outbox."""
+    """One SMS in the outbox of MemoryGateway."""
 
     phone: str
     text: str = field(repr=False)
 
 
 class MemoryGateway(Gateway):
-    """Keeps the last SMS in `MemoryGateway.outbox`, newest last, for the tests of a site."""
+    """Keeps the last 1000 SMS in `MemoryGateway.outbox`, newest last, for the tests of a site."""
 
     label = _("Memory (tests)")
     options = ()

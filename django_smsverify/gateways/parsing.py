@@ -1,4 +1,4 @@
-"""Reading what a vendor says: its words as text, its answers and its pushes as rows, its times as moments."""
+"""Parsers for vendors' answers and pushes: fields as text, rows, times and amounts."""
 
 from __future__ import annotations
 
@@ -17,32 +17,35 @@ from django_smsverify.masked import Secret
 from django_smsverify.types import Answer, Event, JSONObject, News, OutgoingSMS, Push, possible_texts
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
-"""No vendor names a zone; all of them are in China, which has one."""
+"""The zone of a vendor's times: no vendor names one, all vendors are in China, and China has one zone."""
 COMPACT = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}
-"""Times written as digits alone, by their number."""
+"""Formats of times that are written in digits only, by the number of digits."""
 MAX_FIELDS = 100
 MEDIA_TYPE = re.compile(r"(text|image|application)/[a-z+]{1,20}(?![\w.+-])", re.ASCII | re.IGNORECASE)
-"""The usual ones; what a system makes up is not repeated."""
+"""Common media types; any other is not repeated in an error."""
 SHORT = 8
-"""Characters of a vendor's word that is repeated in an error."""
+"""The most characters of a vendor's value that an error repeats."""
 SHAPE_ERRORS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
-"""What a parser stumbles with over something of another shape than the vendor's."""
+"""Errors of a parser whose input does not have the vendor's shape."""
 
 
 def as_text(value: object) -> str:
-    """A vendor's code or id as text: `1`, `"1"` and `"1 "` are one, None is none."""
+    """A vendor's code or id as text: `1`, `"1"` and `"1 "` become the same, None becomes empty."""
     return "" if value is None else str(value).strip()
 
 
 def required_code(code: object) -> str:
-    """The code that decides, as text; raises ValueError where the vendor gives none, which says neither yes nor no."""
+    """The vendor's result code as text.
+
+    Raises ValueError when it is missing: without it neither success nor failure is known.
+    """
     if not as_text(code):
         raise ValueError("no code")
     return as_text(code)
 
 
 def json_object(answer: Answer) -> JSONObject:
-    """The answer as a JSON object, its numbers kept as the digits that were sent.
+    """Parses the answer as a JSON object; numbers become text, with the digits as they were sent.
 
     Raises GatewayUncertain for anything else.
     """
@@ -53,10 +56,10 @@ def json_object(answer: Answer) -> JSONObject:
 
 
 def excerpt(answer: Answer) -> str:
-    """What an answer that means an error says, for the operator.
+    """The text of an error answer, for the operator.
 
-    Its words only where it is JSON or XML as vendors answer. Anything else may be the page of another system, which
-    is nobody's business here: of that, what kind it is and how long.
+    JSON and flat XML, the formats of vendors, are repeated. Anything else may be another system's page with private
+    data: only its type and length are shown.
     """
     text = answer.text.strip()
     if _object(text) or _is_flat_xml(text):
@@ -66,7 +69,7 @@ def excerpt(answer: Answer) -> str:
 
 
 def json_rows(push: Push) -> list[Any]:
-    """The objects of a push in JSON, one or a list of them; raises InvalidCallback."""
+    """The objects of a JSON push, which is one object or a list of them; raises InvalidCallback."""
     for text in possible_texts(push.body, push.content_type):
         try:
             found = _json(text)
@@ -78,9 +81,9 @@ def json_rows(push: Push) -> list[Any]:
 
 
 def form_row(push: Push) -> dict[str, str]:
-    """The fields of a push as an HTML form sends them; raises InvalidCallback."""
+    """The fields of a push in the format of an HTML form; raises InvalidCallback."""
     try:
-        # As Latin-1, in which each byte is a character: what the bytes mean is decided afterwards.
+        # Latin-1 keeps each byte as one character; the real encoding is found below.
         body = push.body.removeprefix(b"\xef\xbb\xbf").strip().decode("latin-1")
         pairs = parse_qsl(body, keep_blank_values=True, encoding="latin-1", max_num_fields=MAX_FIELDS)
     except ValueError:
@@ -94,7 +97,7 @@ def form_row(push: Push) -> dict[str, str]:
 
 
 def parse_rows(rows: Iterable[Any], read: Callable[[Any], Event | None]) -> News:
-    """What `read` makes of each row; None is no news, and an error is this row's alone."""
+    """Applies `read` to each row. None is no event; an error becomes a problem of that row only."""
     events, problems = [], []
     for place, row in enumerate(rows, 1):
         try:
@@ -108,17 +111,17 @@ def parse_rows(rows: Iterable[Any], read: Callable[[Any], Event | None]) -> News
 
 
 def lookup(names: Mapping[str, Any], value: object) -> Any:
-    """What a vendor's word stands for; raises ValueError for a word that it is not known to use."""
+    """The entry for a vendor's value; raises ValueError for a value that is not in `names`."""
     known = as_text(value)
     if known not in names:
-        # Not cut short: half a secret would not be found again.
+        # Not cut: half a secret could not be found and removed later.
         shown = known if len(known) <= SHORT else "a long word"
         raise ValueError(f"{shown!r} is none of: {', '.join(names)}")
     return names[known]
 
 
 def china_time(written: object) -> datetime | None:
-    """A vendor's time, read as China's where it names no zone; None for what is none, which loses nothing else."""
+    """Parses a vendor's time, in China's zone if it has none; None for an invalid time, so that the row is kept."""
     text = as_text(written)
     try:
         compact = COMPACT.get(len(text)) if text.isdecimal() else None
@@ -131,7 +134,7 @@ def china_time(written: object) -> datetime | None:
 
 
 def e164(mobile: object) -> str:
-    """A mainland number as vendors write it, as E.164; raises ValueError for anything else."""
+    """Converts a mainland number to E.164; raises ValueError for anything else."""
     match = re.fullmatch(r"(?:(?:\+|00)?86)?(1[0-9]{10})", as_text(mobile), re.ASCII)
     if match is None:
         raise ValueError("no mainland mobile number")
@@ -139,7 +142,7 @@ def e164(mobile: object) -> str:
 
 
 def amount(written: object) -> Decimal:
-    """What is left on an account: up to ten digits and four places, and a minus where a vendor gives credit.
+    """Parses a balance: up to ten digits and four decimals, negative where the vendor gives credit.
 
     Raises ValueError for anything else, such as NaN, an exponent or a currency.
     """
@@ -150,7 +153,7 @@ def amount(written: object) -> Decimal:
 
 
 def amount_if_any(written: object) -> Decimal | None:
-    """The same, and None for what is none: that an SMS was accepted is not lost over it."""
+    """Like `amount`, but returns None for an invalid amount: an accepted SMS must stay accepted."""
     try:
         return amount(written)
     except ValueError:
@@ -158,7 +161,7 @@ def amount_if_any(written: object) -> Decimal | None:
 
 
 def payload_without(row: Mapping[str, Any], *without: str) -> dict[str, str]:
-    """A row as it is stored: flat, as text, and without the text of an SMS."""
+    """A row as it is stored: flat, as text, and without the fields `without`, which hold the text of an SMS."""
     return {
         name: as_text(value)
         for name, value in row.items()
@@ -170,7 +173,7 @@ _NESTED = (dict, list)
 
 
 def _object(text: str) -> JSONObject | None:
-    """The text as a JSON object; None for anything else."""
+    """Parses text as a JSON object; None for anything else."""
     try:
         found = _json(text)
     except (ValueError, RecursionError):
@@ -179,7 +182,7 @@ def _object(text: str) -> JSONObject | None:
 
 
 def _is_flat_xml(text: str) -> bool:
-    """Whether it is XML as a vendor's: one element with fields in it, and no page."""
+    """Whether the text is XML in the form of a vendor's answer: one element with flat fields, and no HTML page."""
     if not text.startswith("<") or "<!DOCTYPE" in text:
         return False
     try:
@@ -205,6 +208,6 @@ def ordered_values(sms: OutgoingSMS, phone: str) -> list[str]:
 
 
 def named_values(sms: OutgoingSMS, phone: str) -> dict[str, str]:
-    """The values for one number under the vendor's names."""
+    """The values for one number by the vendor's names of the placeholders."""
     values = sms.recipients[phone]
     return {sms.variables.get(name, name): values[name] for name in texts.placeholders(sms.content)}

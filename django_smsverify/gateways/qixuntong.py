@@ -1,6 +1,6 @@
 """Qixuntong 企讯通 on the Tencent Cloud market, one endpoint of Tencent's API gateway.
 
-Tencent announced to stop that gateway in batches from 2026-10-30; hence the base URL is a setting.
+Tencent announced that it will stop this gateway in batches from 2026-10-30; hence the base URL is a setting.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ITEM_REASONS = {
 
 
 class QixuntongGateway(Gateway):
-    """Full signed text in the query, HMAC-SHA1 over date and source; a verdict for each number."""
+    """Sends the full signed text in the query, with HMAC-SHA1 over date and source; returns a result per number."""
 
     label = "Qixuntong 企讯通"
     base_url = "https://service-4lwag7c4-1253285064.gz.apigw.tencentcs.com/release/qxt_yzm_sms/"
@@ -39,14 +39,14 @@ class QixuntongGateway(Gateway):
         Credential(name="secret_id", label="SecretID"),
         Credential(name="secret_key", label="SecretKey"),
     )
-    # 1, 4 and 102 are Qixuntong's own; the others belong to the platform whose shape its answers have.
+    # 1, 4 and 102 are Qixuntong's own; the others belong to the platform whose answer format it uses.
     reasons = {
         **dict.fromkeys(("2", "3", "6", "7", "10", "15"), Reason.ACCOUNT),
         **dict.fromkeys(("9", "17", "20"), Reason.CONTENT),
         **dict.fromkeys(("1", "4", "5", "8", "12", "30", "31", "34", "100", "102"), Reason.OTHER),
         "21": Reason.RATE,
     }
-    billing = Billing.SUBMITTED  # not stated, and nothing tells afterwards what arrived
+    billing = Billing.SUBMITTED  # not documented; there are no delivery reports
     max_recipients = 200
     same_text = True
 
@@ -63,7 +63,7 @@ class QixuntongGateway(Gateway):
         return requests.Request("POST", self.account.base_url, params=query, headers=headers)
 
     def authorization(self) -> dict[str, str]:
-        """Tencent's key-pair authentication; the date is English whatever the locale."""
+        """Headers of Tencent's key-pair authentication; the date is English in every locale."""
         date, source = formatdate(usegmt=True), "market"
         message = f"x-date: {date}\nx-source: {source}"
         key = self.account.credentials["secret_key"].encode()
@@ -76,7 +76,7 @@ class QixuntongGateway(Gateway):
         found = json_object(answer)
         status = required_code(found["status"])
         if status != "0":
-            raise self.refusal(status, f"status {status}")  # the vendor gives no words
+            raise self.refusal(status, f"status {status}")  # the vendor sends no message
         items = {as_text(item["mobile"]): item for item in found["list"]}
         named = {phone: items.get(self.mobile(phone)) for phone in sms.recipients}
         return {phone: self._item(item) for phone, item in named.items() if item is not None}

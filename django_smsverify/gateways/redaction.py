@@ -1,4 +1,4 @@
-"""Vendors' words made fit to be stored and shown: free of secrets, of broken characters, and not too long."""
+"""Makes vendors' texts safe to store and show: removes secrets and control characters, and limits the length."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from django_smsverify.types import DeliveryEvent, Event, ReplyEvent, ReviewEvent
 
 LONGEST_DETAIL = 500
 LONGEST_WORD = 64
-"""Characters of a vendor's code or id, as the columns hold."""
+"""Characters of a vendor's code or id, the length of the columns."""
 LONGEST_NAME = 100
 LONGEST_REMARK = 255
-"""Characters of a submitted text's name and remark, as the columns hold."""
+"""Characters of a remark on a signature or template, the length of the column."""
 LONGEST_TEXT = 2000
 MOST_FIELDS = 50
 MOST_PROBLEMS = 10
 TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{16,}")
-"""What may be a key, where the keys are not known."""
+"""What may be a key, for accounts whose keys cannot be decrypted."""
 
 
 def storable(words: str, longest: int) -> str:
-    """Without what no database stores or what would forge a line of a log, cut to `longest` characters."""
+    """Replaces characters that databases cannot store or that break log lines, and cuts to `longest` characters."""
     encodable = words.encode(errors="replace").decode()
     return "".join(" " if unicodedata.category(c) == "Cc" else c for c in encodable)[:longest].strip()
 
 
 def scrub(words: str, secrets: Iterable[str]) -> str:
-    """With `***` for each secret, also where it is written as in a URL, in HTML or in JSON."""
+    """Replaces each secret by `***`, also when it is encoded for a URL, HTML or JSON."""
     spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
     for spelling in sorted(spellings, key=len, reverse=True):
         words = words.replace(spelling, "***")
@@ -41,7 +41,7 @@ def scrub(words: str, secrets: Iterable[str]) -> str:
 
 
 def clean(event: Event, secrets: Sequence[str]) -> Event:
-    """A vendor's event as it may be stored."""
+    """A vendor's event, made safe to store."""
     match event:
         case DeliveryEvent():
             return clean_delivery(event, secrets)
@@ -52,22 +52,24 @@ def clean(event: Event, secrets: Sequence[str]) -> Event:
 
 
 def clean_delivery(event: DeliveryEvent, secrets: Sequence[str]) -> DeliveryEvent:
+    """A delivery event, made safe to store."""
     hidden = [*secrets, event.phone, event.phone.removeprefix("+86")]
     return replace(
         event,
         remote_id=storable(event.remote_id, LONGEST_WORD),
         code=storable(scrub(event.code, hidden), LONGEST_WORD),
         detail=storable(scrub(event.detail, hidden), LONGEST_DETAIL),
-        payload=_flat(event.payload, secrets),
+        payload=_storable_payload(event.payload, secrets),
     )
 
 
 def clean_review(event: ReviewEvent, secrets: Sequence[str]) -> ReviewEvent:
+    """A review event, made safe to store."""
     return replace(
         event,
         remote_id=storable(event.remote_id, LONGEST_WORD),
         reason=storable(scrub(event.reason, secrets), LONGEST_DETAIL),
-        text=_lines(scrub(event.text, secrets)),
+        text=_storable_lines(scrub(event.text, secrets)),
         name=storable(scrub(event.name, secrets), LONGEST_NAME),
         remark=storable(scrub(event.remark, secrets), LONGEST_REMARK),
     )
@@ -77,39 +79,43 @@ def _clean_reply(event: ReplyEvent, secrets: Sequence[str]) -> ReplyEvent:
     return replace(
         event,
         remote_id=storable(event.remote_id, LONGEST_WORD),
-        content=_lines(event.content),
-        payload=_flat(event.payload, secrets),
+        content=_storable_lines(event.content),
+        payload=_storable_payload(event.payload, secrets),
     )
 
 
-def _lines(text: str) -> str:
+def _storable_lines(text: str) -> str:
     return "\n".join(storable(line, LONGEST_TEXT) for line in text.splitlines())[:LONGEST_TEXT].strip()
 
 
 def loggable(words: str, secrets: Iterable[str], longest: int = LONGEST_DETAIL, digits: int = 4) -> str:
-    """A vendor's words for a log: without secrets, and without runs of digits, which may be a number or a code."""
+    """A vendor's text, made safe to log: without secrets and without runs of `digits` or more digits.
+
+    Such a run may be a phone number or a code.
+    """
     return storable(re.sub(f"[0-9]{{{digits},}}", "***", scrub(words, secrets)), longest)
 
 
 def loggable_problems(problems: Sequence[str], secrets: Sequence[str]) -> tuple[str, ...]:
-    told = [loggable(problem, secrets) for problem in problems[:MOST_PROBLEMS]]
-    rest = len(problems) - len(told)
-    return (*told, *([f"and {rest} more"] if rest else []))
+    """The first MOST_PROBLEMS problems, made safe to log, and the count of the others."""
+    shown = [loggable(problem, secrets) for problem in problems[:MOST_PROBLEMS]]
+    rest = len(problems) - len(shown)
+    return (*shown, *([f"and {rest} more"] if rest else []))
 
 
 def hide_tokens(event: Event) -> Event:
-    """A cleaned event without anything that may be a key of an account whose keys cannot be decrypted."""
+    """Hides everything in a cleaned event that may be a key, when the account's keys cannot be decrypted."""
     match event:
         case DeliveryEvent():
             code, detail = _without_tokens(event.code), _without_tokens(event.detail)
-            return replace(event, code=code, detail=detail, payload=_hidden(event.payload))
+            return replace(event, code=code, detail=detail, payload=_payload_without_tokens(event.payload))
         case ReplyEvent():
-            return replace(event, payload=_hidden(event.payload))
+            return replace(event, payload=_payload_without_tokens(event.payload))
         case ReviewEvent():
             return replace(event, reason=_without_tokens(event.reason))
 
 
-def _hidden(payload: Mapping[str, Any]) -> dict[str, str]:
+def _payload_without_tokens(payload: Mapping[str, Any]) -> dict[str, str]:
     return {_without_tokens(name): _without_tokens(str(value)) for name, value in payload.items()}
 
 
@@ -117,7 +123,7 @@ def _without_tokens(words: str) -> str:
     return TOKEN.sub("***", words)
 
 
-def _flat(payload: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, str]:
+def _storable_payload(payload: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, str]:
     fields = list(payload.items())[:MOST_FIELDS]
     return {
         storable(scrub(str(name), secrets), LONGEST_WORD): storable(scrub(str(value), secrets), LONGEST_DETAIL)

@@ -45,22 +45,23 @@ from .parsing import (
 )
 
 OUTCOMES = {"0": None, "1": DeliveryOutcome.DELIVERED, "-1": DeliveryOutcome.UNDELIVERED}
-"""`status` of a message; 0 is under way."""
+"""By the `status` of a message; 0 is under way."""
 REVIEWS = {
     "0": ReviewStatus.PENDING,
     "1": ReviewStatus.APPROVED,
     "2": ReviewStatus.REJECTED,
-    "-1": ReviewStatus.REJECTED,  # as a third-party plugin over the SDK reads it
+    "-1": ReviewStatus.REJECTED,  # according to a third-party plugin that uses the SDK
 }
 KINDS = {Submission.SIGNATURE: "sign", Submission.TEMPLATE: "template"}
-"""What the vendor calls them in its paths."""
+"""The vendor's names in its paths."""
 VARIABLE = re.compile(r"\$\{([A-Za-z_]+)\}")
 
 
 class TopThinkGateway(Gateway):
-    """Submitted signature and template by id, values as JSON; success is code 0, no list of other codes is public.
+    """Sends the ids of a submitted signature and template, and the values as JSON.
 
-    Reports and verdicts are pushed once only, and can be asked for ever after.
+    Code 0 is success; the other codes are not published. Reports and review results are pushed once, and can be
+    queried at any time.
     """
 
     label = "TopThink 顶想云"
@@ -82,20 +83,20 @@ class TopThinkGateway(Gateway):
         PROXY,
         PACE,
     )
-    # Its page, 计费规则: 最终的计费也是以发信记录里面的成功次数来计费; 最终按照实际发送成功的短信条数计费.
+    # The vendor's page, 计费规则: 最终的计费也是以发信记录里面的成功次数来计费; 最终按照实际发送成功的短信条数计费.
     billing = Billing.DELIVERED
     pushes = True
     answers_status = True
     answers_review = submits = resubmits = deletes = frozenset(KINDS)
     text_rules = TextRules(
         refuses_neutral=True,  # 签名提交注意事项: 过于宽泛的名称
-        unwelcome=("测试",),  # 不要使用带有测试字样的签名; 调用步骤 says the same of contents
-        variable_name="[A-Za-z_]+",  # 模板提交注意事项, down to longest_value
+        unwelcome=("测试",),  # 不要使用带有测试字样的签名; 调用步骤 has the same rule for contents
+        variable_name="[A-Za-z_]+",  # 模板提交注意事项, also for the rules down to longest_value
         variable_names_are=_("letters and underscores"),
         reserved_names=frozenset({"id", "email", "mobile", "nick", "site"}),
         most_variables=8,
         longest_value=50,
-        topics=CARRIERS | LISTED | {"surgery", "medicine"},  # 签名及模板审核要求, and 医疗 in the head of the page
+        topics=CARRIERS | LISTED | {"surgery", "medicine"},  # 签名及模板审核要求, and 医疗 at the top of the page
     )
 
     def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
@@ -108,13 +109,13 @@ class TopThinkGateway(Gateway):
             "templateId": sms.template_id,
             "phone": self.mobile(phone),
         }
-        # "params" for a template without variables is refused as a variable error.
+        # The vendor refuses "params" for a template without variables.
         if texts.placeholders(sms.content):
             fields["params"] = json.dumps(named_values(sms, phone), ensure_ascii=False, separators=(",", ":"))
         return self.request("/sms/send", fields)
 
     def request(self, path: str, fields: Mapping[str, str]) -> requests.Request:
-        """Any of the vendor's operations, in the operator's choice of method and authorization."""
+        """A request for any operation, with the HTTP method and authorization that the operator chose."""
         app_code = self.account.credentials["app_code"]
         headers = {}
         if self.option("auth") == "header":
@@ -142,35 +143,35 @@ class TopThinkGateway(Gateway):
         return _delivery(self._data(answer))
 
     def build_review(self, submission: Submission, remote_id: str) -> requests.Request:
-        return self._about("query", submission, {"id": remote_id})
+        return self._submission_request("query", submission, {"id": remote_id})
 
     def parse_review(self, answer: Answer, submission: Submission, remote_id: str) -> ReviewEvent:
         return _review(submission, self._data(answer))
 
     def build_submit(self, draft: Draft) -> requests.Request:
-        return self._about("add", draft.submission, _submitted(draft))
+        return self._submission_request("add", draft.submission, _draft_fields(draft))
 
     def parse_submit(self, answer: Answer, draft: Draft) -> str:
         return as_text(self._data(answer)["id"])
 
     def build_resubmit(self, draft: Draft) -> requests.Request:
-        # The page's table leaves the content of a template out, its sample has it.
-        return self._about("modify", draft.submission, {"id": draft.remote_id, **_submitted(draft)})
+        # The page's sample has the content of a template, its table does not.
+        return self._submission_request("modify", draft.submission, {"id": draft.remote_id, **_draft_fields(draft)})
 
     def parse_resubmit(self, answer: Answer, draft: Draft) -> None:
         self._data(answer)
 
     def build_delete(self, submission: Submission, remote_id: str) -> requests.Request:
-        return self._about("delete", submission, {"id": remote_id})
+        return self._submission_request("delete", submission, {"id": remote_id})
 
     def parse_delete(self, answer: Answer, submission: Submission, remote_id: str) -> None:
         self._data(answer)
 
-    def _about(self, verb: str, submission: Submission, fields: Mapping[str, str]) -> requests.Request:
+    def _submission_request(self, verb: str, submission: Submission, fields: Mapping[str, str]) -> requests.Request:
         return self.request(f"/sms/{verb}_{KINDS[submission]}", fields)
 
     def _data(self, answer: Answer) -> Any:
-        """What the envelope holds; raises GatewayRejected where it holds a refusal."""
+        """The data of an answer; raises GatewayRejected when the answer is a refusal."""
         found = json_object(answer)
         code = required_code(found["code"])
         if code != "0":
@@ -185,7 +186,7 @@ def _event(row: JSONObject) -> Event | None:
         case "sign":
             return _review(Submission.SIGNATURE, row["sign"])
         case "template":
-            # The vendor's page prints the template under "sign".
+            # On the vendor's page the template is under "sign".
             return _review(Submission.TEMPLATE, row.get("template") or row["sign"])
     raise ValueError("unknown action")
 
@@ -198,7 +199,7 @@ def _delivery(sms: JSONObject) -> DeliveryEvent | None:
         outcome=outcome,
         code=as_text(sms["status"]),
         detail=as_text(sms.get("message")),
-        # The push spells it right, the query does not.
+        # The query misspells the name.
         occurred_at=china_time(sms.get("receiveDate") or sms.get("reveiveDate")),
         payload=payload_without(sms, "content"),
     )
@@ -218,8 +219,8 @@ def _review(submission: Submission, text: JSONObject) -> ReviewEvent:
     )
 
 
-def _submitted(draft: Draft) -> dict[str, str]:
-    """A draft in the vendor's fields; those that only the SDK knows are left out, as nothing says what they mean."""
+def _draft_fields(draft: Draft) -> dict[str, str]:
+    """A draft in the vendor's fields, without those that only the SDK has: their meaning is not documented."""
     if not draft.remark:
         why = "this vendor wants a remark: what the text is used for, with the site's address"
         raise GatewayRejected(why, reason=Reason.CONTENT, error_code="remark")

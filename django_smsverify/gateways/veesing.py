@@ -46,7 +46,7 @@ OUTCOMES = {"1": DeliveryOutcome.DELIVERED, "0": DeliveryOutcome.UNDELIVERED}
 
 
 class VeeSingGateway(Gateway):
-    """One submitted template whose single variable is the code; every refusal is status 0 and differs in its words."""
+    """Sends a submitted template whose only variable is the code; every refusal has status 0 and its own message."""
 
     label = "10658 中昱维信 (VeeSing)"
     base_url = "https://cloud.10658.com.cn"
@@ -64,7 +64,7 @@ class VeeSingGateway(Gateway):
         PROXY,
         PACE,
     )
-    # By a part of the message, in NFKC: the vendor's own samples differ in punctuation.
+    # Keys are parts of the message in NFKC: the vendor's own samples differ in punctuation.
     reasons = {
         "账号或密码错误": Reason.ACCOUNT,
         "锁定": Reason.ACCOUNT,
@@ -79,7 +79,7 @@ class VeeSingGateway(Gateway):
         "缺少参数": Reason.OTHER,
         "参数错误": Reason.OTHER,
     }
-    # Not stated; every accepted send answers with what is left by then (remainPoint).
+    # Not documented; the answer to each accepted send has the new balance (remainPoint).
     billing = Billing.SUBMITTED
     pushes = True
     answers_balance = True
@@ -103,9 +103,11 @@ class VeeSingGateway(Gateway):
         return self.form("/smsApi/verifyCode", {**self.keys(), **fields})
 
     def keys(self) -> dict[str, str]:
+        """The account's keys as fields of a request."""
         return {"appId": self.account.credentials["app_id"], "appKey": self.account.credentials["app_key"]}
 
     def form(self, path: str, fields: Mapping[str, str]) -> requests.Request:
+        """A POST of these fields as an HTML form."""
         headers = {"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
         return requests.Request("POST", self.url(path), data=fields, headers=headers)
 
@@ -124,17 +126,18 @@ class VeeSingGateway(Gateway):
         return amount(self.successful(answer)["remainPoint"])
 
     def successful(self, answer: Answer) -> JSONObject:
-        """The answer's fields when the vendor says that it did what was asked; raises a GatewayError."""
+        """The fields of an answer that means success; raises a GatewayError for any other."""
         found = json_object(answer)
         status = as_text(found["returnStatus"])  # "1 " in the vendor's samples
         if status == "1":
             return found
         if status == "0":
             raise self.refusal(status, found.get("message"))
-        # An older edition said "2000" for success (veesing, 2018).
+        # In an older edition of the interface "2000" was success (veesing, 2018).
         raise GatewayUncertain(f"unknown returnStatus, message: {as_text(found.get('message'))}", error_code=status)
 
     def refusal(self, code: object, message: object) -> GatewayRejected:
+        """The error for a refusal, with the reason that `reasons` has for a part of the message."""
         plain = unicodedata.normalize("NFKC", as_text(message))
         reason = next((reason for part, reason in self.reasons.items() if part in plain), Reason.OTHER)
         return GatewayRejected(as_text(message), reason=reason, error_code=as_text(code))

@@ -1,4 +1,4 @@
-"""What a vendor would refuse in a sender name, a text or a value, known before the vendor is asked."""
+"""Finds what a vendor would refuse in a signature, a content or a value, without calling the vendor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Characters that do not belong in an SMS, and a text as a censor reads it."""
+"""Finds characters that do not belong in an SMS, and normalizes a text as a censorship filter does."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ EMOJI = re.compile(
     rf"(?:[{_PICTURES}]|[\u00a9-\u3299]\ufe0f|[0-9#*]\ufe0f?\u20e3)"
     rf"(?:[{_PICTURES}\ufe0f\u200d\U000e0020-\U000e007f]|(?<=\u200d)[\u2600-\u27bf])*"
 )
-"""What phones draw as a picture by itself (Unicode's Emoji_Presentation), and sequences of it; ★ and ☎ are text."""
+"""Characters that phones draw as a picture (Unicode's Emoji_Presentation), and their sequences; ★ and ☎ are text."""
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 LINE = "\r\n\t"
 NOISE = "*._·~^|"
-"""Put between the characters of a word to hide it; the vendors forbid that (各类干扰符号)."""
+"""Characters put inside a word to hide it from filters; the vendors forbid that (各类干扰符号)."""
 
 
 def emoji(text: str, refused: bool) -> Iterator[Finding]:
-    """The first one; `refused` where the vendor says so."""
+    """Yields a finding for the first emoji; an error if the vendor refuses emoji (`refused`), else a warning."""
     if found := EMOJI.search(text):
         if refused:
             level, message = Level.ERROR, _("This vendor refuses emoji. Remove it.")
@@ -39,7 +39,7 @@ def emoji(text: str, refused: bool) -> Iterator[Finding]:
 
 
 def hidden(text: str, allowed: str = LINE) -> Iterator[Finding]:
-    """Each run of characters that cannot be seen and do not belong to an emoji."""
+    """Yields a finding for each run of invisible characters that are not part of an emoji."""
     pictures = {place for found in EMOJI.finditer(text) for place in range(*found.span())}
     shown = {place for place, char in enumerate(text) if char in allowed or place in pictures}
     kinds = ["" if place in shown else unicodedata.category(char) for place, char in enumerate(text)]
@@ -54,9 +54,10 @@ def hidden(text: str, allowed: str = LINE) -> Iterator[Finding]:
 
 
 def folded(text: str) -> tuple[str, list[int]]:
-    """The text as a censor reads it, and for each of its characters the place in the original.
+    """The text as a filter reads it, and for each of its characters the position in the original.
 
-    Full-width forms are plain, letters small, hidden characters gone, and so is a symbol between two Han characters.
+    Full-width forms become plain, letters become lower case, hidden characters are removed, and so is a NOISE
+    character between two Han characters.
     """
     plain = [
         (char, place)

@@ -1,4 +1,4 @@
-"""Template texts in the neutral syntax, judged without their sender name."""
+"""Checks of template contents in the neutral syntax, without the sender name."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .rules import TextRules
 from .topics import TRADES, told_of
 
 SHORTEST = {"code": "0000", "minutes": "0"}
-"""What is surely filled in; other values may be empty."""
+"""The shortest possible values; a value that is not here may be empty."""
 BRACKETED = re.compile(r"【[^【】]*】|[【】]")
 VARIABLE = re.compile(r"【变量[0-9]*】")
 STRAY = re.compile(r"[{｛][^{}｛｝\s]{0,40}[}｝]|[{}｛｝]")
 OTHERS = re.compile(r"\$(?=\{[A-Za-z_])|#[A-Za-z_]+#")
-"""Placeholders as vendors write them: ${code}, #code#."""
+"""Placeholders in vendors' own syntax: ${code}, #code#."""
 TOP = "com|cn|net|org|top|vip|cc|xyz|shop|site|app|io|me|info|biz|link|club|ltd|tv|im"
 URL = re.compile(
     rf"(?:https?://|(?<![A-Za-z0-9@%._-])www\.)[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%{{}}]+|"
@@ -33,7 +33,7 @@ URL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text and what goes with it."""
+    """A content and the facts for its checks."""
 
     content: str
     rules: TextRules
@@ -46,7 +46,7 @@ class Draft:
 
     @property
     def shortest(self) -> str:
-        """The text with the shortest values that there may be."""
+        """The content with the shortest possible values."""
         return texts.translate(self.content, lambda name: SHORTEST.get(name, ""))
 
 
@@ -57,10 +57,10 @@ def lint_content(
     signature: str = "",
     variables: Mapping[str, str] | None = None,
 ) -> list[Finding]:
-    """What a vendor with these rules would say of a text.
+    """What a vendor with these rules would refuse in a content, the most severe first.
 
-    `signature` is the sender name without brackets, counted where it counts; `variables` maps our placeholders' names
-    to the vendor's.
+    `signature` is the sender name without brackets, for rules that count it; `variables` maps our names of
+    placeholders to the vendor's.
     """
     draft = Draft(content, rules or TextRules(), signature, variables or {})
     if not content.strip():
@@ -85,9 +85,9 @@ def _brackets(draft: Draft) -> Iterator[Finding]:
 
 
 def _braces(draft: Draft) -> Iterator[Finding]:
-    """Braces that hold no placeholder, and placeholders in a vendor's own syntax."""
-    hollow = texts.PLACEHOLDER.sub(lambda found: "\0" * len(found.group()), draft.content)
-    for found in STRAY.finditer(hollow):
+    """Braces that are not a placeholder, and placeholders in a vendor's own syntax."""
+    masked = texts.PLACEHOLDER.sub(lambda found: "\0" * len(found.group()), draft.content)
+    for found in STRAY.finditer(masked):
         message = _("Write placeholders as {name}: letters, digits and underscores.")
         yield at(found.span(), Level.ERROR, "braces", message)
     for found in OTHERS.finditer(draft.content):

@@ -1,4 +1,4 @@
-"""What was found in a text, and how its place is shown."""
+"""The result of a check, and how its place in the text is shown."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from django.utils.translation import gettext_lazy as _
 AROUND = 12
 """Characters that are shown on each side of a place."""
 WIDEST = 60
-"""Characters of a place that are shown."""
+"""The most characters of a place that are shown."""
 MOST = 10
-"""Findings of one rule."""
+"""The most findings of one rule that are returned."""
 
 
 class Level(TextChoices):
-    """What follows, the gravest first.
+    """The level of a finding, the most severe first.
 
-    An error is refused for certain, by a documented rule or by the syntax; a warning a reviewer or a carrier may hold
-    back; a hint is advice.
+    Error: refused for certain, by a documented rule or by the syntax. Warning: a reviewer or a carrier may refuse
+    it. Hint: advice.
     """
 
     ERROR = "error", _("error")
@@ -33,26 +33,26 @@ class Level(TextChoices):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong, or could be better."""
+    """One problem of a text, or one way to improve it."""
 
     level: Level
     rule: str
-    """A stable word, such as `brackets`."""
+    """A stable identifier, such as `brackets`."""
     message: str
-    """A sentence for the operator in the active language: what is wrong, and what to do."""
+    """A sentence for the operator in the active language: the problem and how to solve it."""
     start: int | None = None
     end: int | None = None
-    """The place in the text, as Python slices it; None is the whole text."""
+    """The place in the text as a Python slice; None is the whole text."""
 
 
 def at(place: tuple[int, int] | None, level: Level, rule: str, message: str) -> Finding:
-    """A finding at a place, from and to; None for the whole text."""
+    """A finding at a place, start and end; None for the whole text."""
     start, end = place or (None, None)
     return Finding(level=level, rule=rule, message=message, start=start, end=end)
 
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
-    """The gravest first, and of one level in the order of the text; of one rule no more than a person reads."""
+    """The most severe first, those of one level in the order of the text; at most MOST of one rule."""
     order, seen = list(Level), Counter[str]()
     kept = []
     for found in sorted(findings, key=lambda found: (order.index(found.level), found.start or 0)):
@@ -62,19 +62,19 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def marked(text: str, finding: Finding) -> str:
-    """The place between »…« in a line of its neighbours, for a terminal; empty when it is the whole text."""
+    """The place between »…« with the text around it in one line, for a terminal; empty for the whole text."""
     before, place, after = excerpt(text, finding)
     return f"{before}»{place}«{after}" if finding.start is not None else ""
 
 
 def marked_html(text: str, finding: Finding) -> SafeString:
-    """The same with <mark>, escaped."""
+    """The same as escaped HTML with <mark>."""
     before, place, after = excerpt(text, finding)
     return format_html("{}<mark>{}</mark>{}", before, place, after) if finding.start is not None else SafeString()
 
 
 def excerpt(text: str, finding: Finding) -> tuple[str, str, str]:
-    """What stands before the place, the place, and what stands behind it, in one printable line."""
+    """The text before the place, the place, and the text after it, in printable characters."""
     start, end = finding.start or 0, finding.end or 0
     before, place, after = text[max(0, start - AROUND) : start], text[start:end], text[end : end + AROUND]
     return (
@@ -85,5 +85,5 @@ def excerpt(text: str, finding: Finding) -> tuple[str, str, str]:
 
 
 def printable(text: str) -> str:
-    """The text with what nobody can see, and no terminal can encode, spelled out."""
+    """The text with escapes for characters that are invisible or that a terminal cannot encode."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

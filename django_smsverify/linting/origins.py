@@ -1,7 +1,7 @@
-"""The last line that lets browsers fill in a code: `@example.com #{code}`.
+"""Checks the last line that lets browsers fill in a code: `@example.com #{code}`.
 
-https://wicg.github.io/sms-one-time-codes/ has the grammar: `@` and a host, one space, `#` and the code, and for a page
-in a frame one space, `@` and the frame's host.
+Grammar, see https://wicg.github.io/sms-one-time-codes/: `@` and a host, one space, `#` and the code; for a page in a
+frame then one space, `@` and the frame's host.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ LINE = re.compile(r"(@)([^\s#]*)(\s*)([^\s@]*)(.*)", re.DOTALL)
 
 
 def lint_origin(content: str, *, carries_code: bool, once: bool = False) -> Iterator[Finding]:
-    """What keeps browsers from reading the last line, or a hint to add it; `once` where {code} can stand once only."""
+    """Finds errors that prevent browsers from using the last line; without such a line yields a hint to add it.
+
+    `once`: {code} may stand only once in the content.
+    """
     level = Level.ERROR if carries_code else Level.WARNING
     begin = max(content.rfind("\n"), content.rfind("\r")) + 1
     line = content[begin:]
     if line.startswith("@") and (carries_code or "#" in line):
-        for message, start, end, grave in _of_line(line, alone=begin == 0):
-            found = level if grave else Level.WARNING
+        for message, start, end, unusable in _line_problems(line, alone=begin == 0):
+            found = level if unusable else Level.WARNING
             yield at((begin + start, begin + end), found, "origin", message)
             return
-    elif astray := ANYWHERE.search(content):
+    elif misplaced := ANYWHERE.search(content):
         message = _(
             "Browsers read “@host #{code}” in plain characters only, alone in the last line and ending the text."
         )
-        yield at(astray.span(), Level.WARNING, "origin", message)
+        yield at(misplaced.span(), Level.WARNING, "origin", message)
     elif carries_code:
         yield at(None, Level.HINT, "origin", _advice(once))
 
@@ -51,8 +54,8 @@ def _advice(once: bool) -> str:
     )
 
 
-def _of_line(line: str, *, alone: bool) -> Iterator[tuple[str, int, int, bool]]:
-    """The problems of a line that begins with @: what it is, from where to where, and whether nothing can be read."""
+def _line_problems(line: str, *, alone: bool) -> Iterator[tuple[str, int, int, bool]]:
+    """The problems of a line that begins with @: message, start, end, and whether browsers cannot use the line."""
     found = LINE.fullmatch(line)
     assert found is not None  # noqa: S101 - it matches whatever begins with @
     _at, host, gap, code, rest = found.groups()
@@ -66,11 +69,11 @@ def _of_line(line: str, *, alone: bool) -> Iterator[tuple[str, int, int, bool]]:
         yield _("Write exactly one space and #{code} behind the host."), *place, True
     if code != "#{code}":
         yield _("Write #{code} and nothing else behind the host: browsers fill in all of it."), *found.span(4), True
-    yield from _of_rest(rest, found.start(5))
+    yield from _rest_problems(rest, found.start(5))
 
 
-def _of_rest(rest: str, start: int) -> Iterator[tuple[str, int, int, bool]]:
-    """What stands behind the code, where only the host of a frame may stand."""
+def _rest_problems(rest: str, start: int) -> Iterator[tuple[str, int, int, bool]]:
+    """The problems of the text after the code, where only the host of a frame may stand."""
     end = start + len(rest)
     if rest.startswith(" %") and HOST.fullmatch(rest[2:]):
         why = _("Write @ before the host of a frame: Apple's percent sign is not in the standard.")

@@ -1,4 +1,4 @@
-"""What a vendor takes, as data that its gateway declares."""
+"""A vendor's rules for signatures, contents and values, as data that its gateway declares."""
 
 from __future__ import annotations
 
@@ -15,55 +15,56 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 BRACKETS = "【】"
-"""They mark the sender name, at every vendor."""
+"""They mark the sender name for every vendor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRules:
-    """A vendor's rules for sender names, texts and values; the defaults hold where a vendor says nothing."""
+    """A vendor's rules for signatures, contents and values; the defaults apply where a vendor documents nothing."""
 
     signature_length: tuple[int, int] = (1, 30)
-    """Characters, from and to."""
+    """The least and the most characters."""
     signature_refuses: str = ""
-    """Characters that the vendor names; a space stands for all white space. Other symbols only warn."""
+    """Characters that the vendor forbids; a space means all white space. Other symbols are only warnings."""
     refuses_neutral: bool = False
-    """Whether the vendor refuses a sender name that says nothing, such as 测试 or 客服通知."""
+    """Whether the vendor refuses a sender name without a meaning, such as 测试 or 客服通知."""
     unwelcome: tuple[str, ...] = ()
-    """Words that the vendor wants in no sender name, and rather not in a text."""
+    """Words that the vendor forbids in a sender name and discourages in a content."""
 
     longest: int | None = None
-    """Characters of a text."""
+    """The most characters of a content."""
     safe_length: int | None = None
-    """Characters that every account may send."""
+    """The number of characters that every account may send."""
     counts_signature: bool = False
-    """Whether these counts include the sender name with its brackets."""
+    """Whether these limits include the sender name with its brackets."""
     variable_name: str = ""
-    """The expression that the vendor's names of variables match."""
+    """A regular expression that the vendor's variable names must match."""
     variable_names_are: StrOrPromise = ""
     """The same in words."""
     reserved_names: frozenset[str] = frozenset()
+    """Variable names that the vendor reserves."""
     most_variables: int | None = None
-    """Different variables in one text."""
+    """The most different variables in one content."""
     exact_variables: int | None = None
-    """Placeholders in one text, no more and no fewer."""
+    """The exact number of placeholders in one content."""
     refuses_emoji: bool = False
     spaced_urls: bool = False
-    """Whether the vendor asks for a space before and after a URL."""
+    """Whether the vendor requires a space before and after a URL."""
     topics: frozenset[str] = CARRIERS
-    """What texts must not be about: words of `topics.TOPICS`."""
+    """Forbidden topics: values of `Topic.word` in `topics.TOPICS`."""
 
     longest_value: int | None = None
-    """Characters of one value."""
+    """The most characters of one value."""
     value_refuses: str = ""
-    """Characters that the vendor's syntax cannot carry in a value."""
+    """Characters that the vendor's syntax does not allow in a value."""
     value_pattern: str = ""
-    """The expression that every value matches."""
+    """A regular expression that every value must match."""
     values_are: str = ""
     """The same in English."""
 
 
 def value_problem(rules: TextRules, value: str) -> str | None:
-    """Why a vendor with these rules would refuse a value, in English and without the value; None when it would not."""
+    """Why a vendor with these rules would refuse a value, in English and without the value; None if it would not."""
     if not texts.is_text(value):
         return "a value must be text that has bytes in UTF-8"
     if rules.value_pattern and not re.fullmatch(rules.value_pattern, value):

@@ -1,4 +1,4 @@
-"""Sender names 【…】 (短信签名), judged without their brackets."""
+"""Checks of sender names 【…】 (短信签名), given without their brackets."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NEUTRAL = """
 客服 客服中心 官方 公司 网站 商城 客户 用户 会员 您好 你好 客户您好 尊敬的客户 尊敬的用户 亲
 """
 NEUTRAL = frozenset(_NEUTRAL.split())
-"""Names that say nothing of the sender (含义模糊的中性签名)."""
+"""Names that do not identify the sender (含义模糊的中性签名)."""
 
 
 def lint_signature(text: str, rules: TextRules | None = None) -> list[Finding]:
-    """What a vendor with these rules would say of a sender name."""
+    """What a vendor with these rules would refuse in a sender name, the most severe first."""
     rules = rules or TextRules()
     checks = (_length(text, rules), _brackets(text), _spaces(text, rules), _symbols(text, rules), _names(text, rules))
     found = [finding for check in checks for finding in check]
@@ -55,7 +55,7 @@ def _spaces(text: str, rules: TextRules) -> Iterator[Finding]:
 
 
 def _symbols(text: str, rules: TextRules) -> Iterator[Finding]:
-    """The first character that the vendor names, else the first that is no letter and no digit."""
+    """A finding for the first character that the vendor forbids, else for the first symbol."""
     named = [place for place, char in enumerate(text) if char in rules.signature_refuses and not char.isspace()]
     other = [place for place, char in enumerate(text) if _is_symbol(char)]
     for place in (named or other)[:1]:
@@ -68,7 +68,7 @@ def _symbols(text: str, rules: TextRules) -> Iterator[Finding]:
 
 
 def _is_symbol(char: str) -> bool:
-    """Punctuation and symbols, but for brackets and emoji, which have rules, and the dot in names."""
+    """Punctuation and symbols, except brackets and emoji, which have their own rules, and the dot in names."""
     return unicodedata.category(char)[0] in "PS" and not BRACKETS.match(char) and char != "·" and not EMOJI.match(char)
 
 

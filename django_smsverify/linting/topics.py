@@ -1,7 +1,7 @@
-"""What texts must not be about: the vendors' lists, and the words by which reviewers and filters know them.
+"""Topics that a text must not be about: the vendors' lists, and words by which reviewers and filters recognize them.
 
-The lists are APISpace's 签名规范 and 模板规范 and TopThink's 签名及模板审核要求. The words are ours. An expression says
-which longer words are innocent: 消毒品 is no 毒品, 集中奖励 no 中奖, 具体检查 no 体检.
+The lists are APISpace's 签名规范 and 模板规范 and TopThink's 签名及模板审核要求. The words are ours. An expression
+excludes longer words with another meaning: 消毒品 is not 毒品, 集中奖励 not 中奖, 具体检查 not 体检.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
+    """A topic and the words by which it is recognized."""
+
     word: str
     label: StrOrPromise
     words: str
-    """An expression over the folded text."""
+    """A regular expression for the text that `characters.folded` returns."""
     codes_allowed: bool = False
     """Whether a text with a code may be about it."""
 
@@ -101,30 +103,30 @@ TOPICS = (
 )
 
 CARRIERS = frozenset({"porn", "gambling", "drugs", "violence", "invoice", "contact", "service", "beta"})
-"""What is held back whoever the vendor is."""
+"""Topics that carriers block for every vendor."""
 TRADES = frozenset({"estate", "study", "recruiting", "dating", "games"})
-"""地产、留学、招聘、交友、游戏等行业仅支持发送验证码短信: whose senders may send codes only."""
+"""地产、留学、招聘、交友、游戏等行业仅支持发送验证码短信: senders in these trades may send codes only."""
 LISTED = frozenset(topic.word for topic in TOPICS) - {"surgery", "medicine", "points"}
-"""What both lists forbid."""
+"""Topics that both lists forbid."""
 
 WARNS = re.compile("谨防|(?:勿|不要|不会|从不)(?!错过)|警惕|防范|当心|严禁|反诈")
-"""What turns a clause into a warning of the thing: 谨防贷款诈骗, 请勿添加陌生人微信."""
+"""Words by which a clause warns of a topic: 谨防贷款诈骗, 请勿添加陌生人微信."""
 CLAUSE = re.compile(r"[，。；！？、,;!?\n]")
 CAREFUL = 12
 """Characters before a word in which its clause may warn of it."""
 FRAUD = 4
-"""Characters behind it in which it may turn out to be a fraud: 贷款诈骗."""
+"""Characters after a word in which it may be called a fraud: 贷款诈骗."""
 
 
 def told_of(text: str, words: frozenset[str]) -> Iterator[tuple[Topic, int, int]]:
-    """Each of these topics that a folded text is about, once, with its first place."""
+    """Each of these topics that a folded text is about, once, with the start and end of its first match."""
     for topic in TOPICS:
         if topic.word in words:
-            found = next((f for f in re.finditer(topic.words, text) if not _is_warned_of(text, *f.span())), None)
+            found = next((f for f in re.finditer(topic.words, text) if not _is_warning(text, *f.span())), None)
             if found:
                 yield topic, found.start(), found.end()
 
 
-def _is_warned_of(text: str, start: int, end: int) -> bool:
+def _is_warning(text: str, start: int, end: int) -> bool:
     clause = CLAUSE.split(text[max(0, start - CAREFUL) : start])[-1]
     return bool(WARNS.search(clause)) or "骗" in CLAUSE.split(text[end : end + FRAUD])[0]

@@ -1,4 +1,4 @@
-"""The rows that the first code needs, made where they are not there yet."""
+"""Creates the rows that are needed to send the first code, unless they exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.models.gateway_classes import gateway_class
 
 SIGNATURE = "示例站"
-"""Where nothing leaves the machine, any name will do."""
+"""For local gateways, which need no approved name."""
 CONTENT = "您的验证码是{code}，{minutes}分钟内有效，请勿泄露给他人。"
 
 Made = tuple[models.Model, bool]
@@ -23,7 +23,7 @@ Made = tuple[models.Model, bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What an operator says of the account and its texts."""
+    """The account and its texts, as the operator describes them."""
 
     gateway: str
     purpose: str
@@ -33,24 +33,25 @@ class Wanted:
     content: str = CONTENT
     template_id: str = ""
     is_approved: bool = False
-    """By the vendor; what has an id there is taken for it."""
+    """By the vendor; a template with an id counts as approved too."""
     options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> type[Gateway]:
-        """Raises InvalidGateway."""
+        """The gateway's class; raises InvalidGateway."""
         return gateway_class(self.gateway)
 
     @property
     def status(self) -> ReviewStatus:
+        """The review status of new rows."""
         known = self.kind.local or self.is_approved or self.template_id
         return ReviewStatus.APPROVED if known else ReviewStatus.DRAFT
 
 
 def make_rows(wanted: Wanted, ask_for_keys: Callable[[type[Gateway]], Mapping[str, str]]) -> list[Made]:
-    """The provider, the signature, if there is one, and the template; what is there already stays as it is.
+    """Creates the provider, the signature, if one is given, and the template; existing rows stay unchanged.
 
-    Raises InvalidGateway, and ValueError with what is wrong: then nothing was made.
+    Raises InvalidGateway, or ValueError with the problem; then nothing was created.
     """
     provider = Provider.objects.filter(slug=wanted.slug).first()
     if provider is not None and provider.gateway != wanted.gateway:

@@ -1,4 +1,4 @@
-"""A text to the numbers in a file, as the operator of `smsverify_send` sees it."""
+"""Bulk sending from a file, for the command `smsverify_send`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .terminal import progress_bar, stoppable
 
 
 def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
-    """Sends, or says why not; raises CommandError unless everybody was sent to for sure."""
+    """Sends and prints the result; raises CommandError unless all numbers were sent to for certain."""
     template = _template(options["template"])
     found = _read(options["file"], template)
     for problem in found.problems:
@@ -39,9 +39,9 @@ def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
         raise CommandError("Nothing is sent: mend these lines, or leave them out with --skip-bad.")
     if options["unsent_of"]:
         found.recipients = unsent(found.recipients, options["unsent_of"])
-    batch = _name(template, found.recipients, options)
+    batch = _batch_name(template, found.recipients, options)
     expected = estimate(template, found.recipients, batch)
-    _tell(out, template, expected, batch)
+    _write_summary(out, template, expected, batch)
     if options["dry_run"]:
         return
     if not (options["batch"] or options["again"]):
@@ -55,7 +55,7 @@ def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
 
 
 def _template(named: str) -> Template:
-    """By id or name."""
+    """Finds a template by id or name."""
     every = Template.objects.select_related("provider", "signature")
     found = list(every.filter(Q(name=named) | Q(pk=int(named)) if named.isdecimal() else Q(name=named)))
     if len(found) == 1:
@@ -77,7 +77,7 @@ def _read(file: str, template: Template) -> NumberList:
         raise CommandError(str(error)) from None
 
 
-def _name(template: Template, numbers: Recipients, options: Mapping[str, Any]) -> str:
+def _batch_name(template: Template, numbers: Recipients, options: Mapping[str, Any]) -> str:
     if not options["batch"]:
         return batch_name(template, numbers, again=options["again"])
     if options["again"]:
@@ -85,8 +85,8 @@ def _name(template: Template, numbers: Recipients, options: Mapping[str, Any]) -
     return str(options["batch"])
 
 
-def _tell(out: OutputWrapper, template: Template, expected: Estimate, batch: str) -> None:
-    """What is about to be sent, and what for."""
+def _write_summary(out: OutputWrapper, template: Template, expected: Estimate, batch: str) -> None:
+    """Prints what will be sent, and its expected cost."""
     cost = "no price is entered" if expected.cost is None else f"about {expected.cost} yuan"
     out.write(f"template {template.pk} {template} by {template.provider}; batch {batch}")
     out.write(f"{expected.numbers} numbers, {expected.known} of them in this batch already; ", ending="")
@@ -96,7 +96,7 @@ def _tell(out: OutputWrapper, template: Template, expected: Estimate, batch: str
 
 
 def _refuse_repetition(expected: Estimate) -> None:
-    """Raises CommandError when it seems that the same is about to be sent a second time by mistake."""
+    """Raises CommandError when the same template was sent to these numbers within a day, maybe by mistake."""
     if not expected.lately:
         return
     others = ", ".join(f"{batch} ({count})" for batch, count in expected.lately.most_common(5))

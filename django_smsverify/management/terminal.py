@@ -1,5 +1,4 @@
-"""What commands share: an output that any console can take, a bar on a terminal, and an end that loses nothing when
-they are told to stop."""
+"""Shared by the commands: output for any console encoding, a progress bar, and a safe stop on a signal."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class TerminalOutput(OutputWrapper):
-    """Writes what the stream can take."""
+    """Writes characters that the stream cannot encode as escapes."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -37,9 +36,9 @@ class TerminalOutput(OutputWrapper):
 
 
 class TerminalCommand(BaseCommand):
-    """A command whose output no console refuses, whatever stands in the names and texts of a site.
+    """A command whose output never fails on a console's encoding, whatever the names and texts of a site contain.
 
-    Standard error escapes by itself what it lacks.
+    Standard error already escapes such characters.
     """
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -49,13 +48,13 @@ class TerminalCommand(BaseCommand):
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], bool]]:
-    """Yields what says whether SIGTERM or Ctrl-C has come; what is under way is ended first."""
+    """Yields a function: whether SIGTERM or Ctrl-C was received. The current step is completed first."""
     asked = Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         asked.set()
 
-    if current_thread() is not main_thread():  # a scheduler's: signals go elsewhere
+    if current_thread() is not main_thread():  # a scheduler's thread, which gets no signals
         yield asked.is_set
         return
     before = {number: signal.signal(number, stop) for number in SIGNALS}
@@ -68,7 +67,7 @@ def stoppable() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields what is told how many are done, of how many; draws on stderr, and only where a person looks."""
+    """Yields a function that takes the done and the total count; draws on stderr if it is a terminal."""
     with tqdm(unit=unit, disable=None, leave=False) as bar:
 
         def show(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""What is remembered."""
+"""The models: providers, signatures, templates, verifications, messages and what vendors reported."""
 
 from __future__ import annotations
 

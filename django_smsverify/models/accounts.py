@@ -1,4 +1,4 @@
-"""Accounts at vendors."""
+"""Provider: an account at a vendor, with its credentials, options and balance."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 BELIEVED = timedelta(hours=1)
-"""How long a provider is passed over because nothing was left."""
+"""How long a provider is skipped because its balance is empty."""
 NUMBER = re.compile("[1-9][0-9]{0,2}", re.ASCII)
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 WORDS = {
@@ -39,15 +39,16 @@ WORDS = {
     Objection.PRIVATE: _('This address is not on the internet; SMSVERIFY["ALLOW_PRIVATE_HOSTS"] says what is allowed.'),
     Objection.PROXIED: _("A proxy carries https only: remove it, or use an https:// URL."),
 }
-"""What is said to those who fill in a form."""
+"""Error messages for forms."""
 
 
 def new_webhook_secret() -> str:
+    """A random secret for a webhook URL."""
     return secrets.token_urlsafe(32)
 
 
-def _is_plain(url: str) -> bool:
-    """Whether a URL is scheme, host and path alone, by the parser that will dial it."""
+def _has_only_path(url: str) -> bool:
+    """Whether a URL has only scheme, host and path, according to the parser that opens the connection."""
     try:
         parsed = parse_url(url)
     except LocationParseError:
@@ -57,8 +58,8 @@ def _is_plain(url: str) -> bool:
 
 
 def _address_problem(url: str) -> StrOrPromise | None:
-    """Why credentials may not travel to this address, as far as can be known before its name is looked up."""
-    parsed = parse_url(url) if _is_plain(url) else None
+    """Why credentials may not be sent to this address, as far as is known before its name is resolved."""
+    parsed = parse_url(url) if _has_only_path(url) else None
     scheme, host = (parsed.scheme or "", parsed.host or "") if parsed else ("", "")
     if scheme != "https" and (scheme != "http" or host not in LOOPBACK):
         return WORDS[Objection.INSECURE]
@@ -115,14 +116,14 @@ class Provider(models.Model):
 
     @property
     def is_low(self) -> bool:
-        """Whether the balance is known to be below its alert."""
+        """Whether the stored balance is below its alert."""
         return self.balance is not None and self.balance_alert is not None and self.balance < self.balance_alert
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left, as far as is known.
+        """Whether the stored balance is empty and newer than BELIEVED.
 
-        That is believed for a while only: where nobody asks, the next SMS does.
+        After that time the next SMS is sent to the provider again, in case nothing else updates the balance.
         """
         if self.balance is None or self.balance > 0:
             return False
@@ -139,7 +140,7 @@ class Provider(models.Model):
         self._clean_proxy(gateway)
 
     def _clean_proxy(self, gateway: type[Gateway]) -> None:
-        """A proxy sees what http carries, and would fetch pages of its own network for whoever may fill in a form."""
+        """Refuses a proxy with http: it could read everything, or fetch pages of its own network for a form's user."""
         others = [option for option in gateway.options if option.is_address and option.name != PROXY.name]
         addresses = [self.base_url or gateway.base_url]
         addresses += [self.options.get(option.name) or option.default for option in others]
@@ -165,10 +166,10 @@ class Provider(models.Model):
     def _clean_address(self, name: str, value: str) -> None:
         if name != PROXY.name:
             why = _address_problem(value)
-        elif _is_plain(value) and value.startswith(("http://", "https://")):
+        elif _has_only_path(value) and value.startswith(("http://", "https://")):
             why = None
         else:
-            # A password would be shown: options are no secrets.
+            # Options are shown in the admin, so they must not hold a password.
             why = _("Write a proxy as http://host:port, without a user or a password.")
         if why:
             raise ValidationError({"options": ValidationError(why, code=name)})
@@ -184,7 +185,7 @@ class Provider(models.Model):
     def gateway_client(self, *, with_keys: bool = True) -> Gateway:
         """The gateway with this account; raises InvalidGateway or UndecryptableValue.
 
-        Without the keys it can read what the vendor says, and neither send nor ask.
+        Without the keys it can parse pushes, but not call the vendor.
         """
         found = gateway_class(self.gateway)
         account = Account(
@@ -199,19 +200,19 @@ class Provider(models.Model):
 
     @property
     def billing(self) -> Billing:
-        """Which messages are charged for; the upper bound where the gateway is gone."""
+        """Which messages are charged; the most expensive rule if the gateway is missing."""
         try:
             return gateway_class(self.gateway).billing
         except InvalidGateway:
             return Billing.SUBMITTED
 
     def rotate_webhook_secret(self) -> None:
-        """A new secret for the webhook; the one before works until it is retired.
+        """Creates a new webhook secret; the previous one stays valid until it is retired.
 
-        Raises ValueError while an older one still works: the vendor may know no other.
+        Raises ValueError while an older one is still valid: the vendor may use it.
         """
         fields = ["previous_webhook_secret", "webhook_secret"]
-        # The row decides, not what was loaded of it. MySQL assigns from left to right.
+        # The stored row decides, not the loaded one. MySQL assigns from left to right.
         rows = Provider.objects.primary().filter(pk=self.pk, previous_webhook_secret="")
         rotated = rows.update(previous_webhook_secret=F("webhook_secret"), webhook_secret=new_webhook_secret())
         self.refresh_from_db(using=rows.db, fields=fields)
@@ -219,5 +220,6 @@ class Provider(models.Model):
             raise ValueError(f"The previous webhook secret of {self.slug} still works: retire it first.")
 
     def retire_webhook_secret(self) -> None:
+        """Makes the previous webhook secret invalid."""
         self.previous_webhook_secret = ""
         self.save(update_fields=["previous_webhook_secret"])

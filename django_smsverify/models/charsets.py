@@ -1,7 +1,7 @@
 """Which characters a database can store: MySQL's older character sets have no emoji.
 
-A database says so only when it is asked, and it is asked only about text that has such characters; other databases
-store them all. What is found holds for as long as the process lives.
+A database is queried only for texts that have such characters; the result is kept as long as the process lives.
+Databases other than MySQL and MariaDB store all characters.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ WHOLE = ("utf8mb4", "utf16", "utf16le", "utf32", "gb18030")
 """MySQL's character sets that have every character."""
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LAST = "\uffff"
-"""The last character of those that utf8mb3 has."""
+"""The last character that utf8mb3 has."""
 
-_narrow: dict[tuple[str, str], Mapping[str, str]] = {}
+_narrow_columns: dict[tuple[str, str], Mapping[str, str]] = {}
 
 
 def narrow_columns(connection: BaseDatabaseWrapper) -> Mapping[str, str]:
-    """The character sets of our text columns that have no emoji, by table and column, and of the connection.
+    """Text columns of ours whose character set has no emoji, as `table.column`, with that character set.
 
-    Those of the connection and, where there is no table of ours yet, of the database stand under their variables.
+    Includes the connection's character set, and the database's if our tables do not exist yet, under their
+    variables.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -37,22 +38,22 @@ def narrow_columns(connection: BaseDatabaseWrapper) -> Mapping[str, str]:
 
 
 def is_storable(text: str, connection: BaseDatabaseWrapper, column: str) -> bool:
-    """Whether a column, named as `table.column`, holds every character of a text."""
+    """Whether a column, named as `table.column`, can store every character of a text."""
     if connection.vendor != "mysql" or not text or max(text) <= LAST:
         return True
     key = connection.alias, str(connection.settings_dict["NAME"])
-    if key not in _narrow:
-        _narrow[key] = narrow_columns(connection)
-    return not {"@@character_set_client", column} & _narrow[key].keys()
+    if key not in _narrow_columns:
+        _narrow_columns[key] = narrow_columns(connection)
+    return not {"@@character_set_client", column} & _narrow_columns[key].keys()
 
 
 def storable(text: str, connection: BaseDatabaseWrapper, column: str) -> str:
-    """The text with a replacement for each character that the column does not hold."""
+    """The text with a replacement for each character that the column cannot store."""
     if is_storable(text, connection, column):
         return text
     return "".join(REPLACEMENT if character > LAST else character for character in text)
 
 
 def forget() -> None:
-    """Asks the databases anew: for tests that change them."""
-    _narrow.clear()
+    """Clears the stored results, for tests that change a database."""
+    _narrow_columns.clear()

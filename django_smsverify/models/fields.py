@@ -1,5 +1,4 @@
-"""Model fields: a number as E.164, a dict that is encrypted at rest and decrypted only when it is looked at, and text
-that is checked, or made fit, for a database that has no emoji."""
+"""Model fields: phone numbers in E.164, encrypted dicts, and text for databases that may have no emoji."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from .charsets import is_storable, storable
 
 
 class Ciphertext(str):
-    """What the column holds: a Fernet token, or nothing for an empty dict."""
+    """The value in the column: a Fernet token, or an empty string for an empty dict."""
 
     __slots__ = ()
 
@@ -39,14 +38,14 @@ def _cipher() -> MultiFernet:
 
 
 def encrypt(value: Mapping[str, str]) -> Ciphertext:
-    """With the first of the keys."""
+    """Encrypts with the first key."""
     if not value:
         return Ciphertext("")
     return Ciphertext(_cipher().encrypt(json.dumps(value).encode()).decode())
 
 
 def decrypt(token: Ciphertext) -> dict[str, str]:
-    """With any of the keys, each value as a Secret; raises UndecryptableValue when none fits."""
+    """Decrypts with any of the keys; each value is a Secret. Raises UndecryptableValue when no key fits."""
     if not token:
         return {}
     try:
@@ -63,12 +62,12 @@ def decrypt(token: Ciphertext) -> dict[str, str]:
 
 
 def rotate(token: Ciphertext) -> Ciphertext:
-    """The same value under the first key; raises UndecryptableValue."""
+    """Encrypts the same value with the first key; raises UndecryptableValue."""
     return encrypt(decrypt(token))
 
 
 class _Decrypting(DeferredAttribute):
-    """Decrypts on the first look, so that a row with a lost key can still be listed, edited and mended."""
+    """Decrypts on first access, so that a row with a lost key can still be listed, edited and repaired."""
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
@@ -77,7 +76,7 @@ class _Decrypting(DeferredAttribute):
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
-        # A data descriptor comes before the instance's dict, or __get__ would never be asked.
+        # Only a data descriptor precedes the instance's dict; without this, __get__ would never be called.
         instance.__dict__[self.field.attname] = secrets_of(value) if isinstance(value, Mapping) else value
 
 
@@ -88,7 +87,7 @@ else:
 
 
 class EncryptedDictField(_Column):
-    """A dict of text to text, stored as a Fernet token under SMSVERIFY["ENCRYPTION_KEYS"]."""
+    """A dict of text to text, stored as a Fernet token encrypted with SMSVERIFY["ENCRYPTION_KEYS"]."""
 
     descriptor_class = _Decrypting
 
@@ -103,7 +102,7 @@ class EncryptedDictField(_Column):
         return self.value_from_object(model_instance)
 
     def value_from_object(self, obj: models.Model) -> Any:
-        """What nobody has looked at is stored and dumped as it was loaded, which needs no key."""
+        """A value that was not accessed is stored and dumped as it was loaded, which needs no key."""
         value = obj.__dict__.get(self.attname)
         return value if isinstance(value, Ciphertext) else super().value_from_object(obj)
 
@@ -111,7 +110,7 @@ class EncryptedDictField(_Column):
         return str(value if isinstance(value, Ciphertext) else encrypt(value))
 
     def value_to_string(self, obj: models.Model) -> str:
-        """For `dumpdata`: a fixture holds what the database holds."""
+        """For `dumpdata`: a fixture has the encrypted value."""
         return str(self.get_prep_value(self.value_from_object(obj)))
 
     def to_python(self, value: Any) -> Any:
@@ -119,7 +118,7 @@ class EncryptedDictField(_Column):
 
 
 class PhoneField(models.CharField):
-    """A number as E.164."""
+    """A phone number in E.164."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["max_length"] = 16
@@ -129,8 +128,8 @@ class PhoneField(models.CharField):
         return E164(value)
 
 
-class _Checked:
-    """Text of an operator: a form says what the database cannot store. Migrations know it as Django's own field."""
+class _Validated:
+    """An operator's text: characters that the database cannot store are invalid. Migrations see Django's own field."""
 
     def deconstruct(self: Any) -> Any:
         name, _path, args, kwargs = super().deconstruct()  # type: ignore[misc]
@@ -146,8 +145,8 @@ class _Checked:
             )
 
 
-class _Vendors(_Checked):
-    """Text of a vendor or of a phone's owner: what cannot be stored is replaced, so that the row is not lost."""
+class _Replacing(_Validated):
+    """A vendor's or phone owner's text: characters that cannot be stored are replaced, so that the row is not lost."""
 
     def get_db_prep_value(self: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
         value = super().get_db_prep_value(value, connection, prepared)  # type: ignore[misc]
@@ -158,17 +157,17 @@ def _column_of(field: Any) -> str:
     return f"{field.model._meta.db_table}.{field.column}"
 
 
-class CheckedCharField(_Checked, models.CharField):
-    """A short text of an operator."""
+class CheckedCharField(_Validated, models.CharField):
+    """A short text of an operator; see `_Validated`."""
 
 
-class CheckedTextField(_Checked, models.TextField):
-    """A long text of an operator."""
+class CheckedTextField(_Validated, models.TextField):
+    """A long text of an operator; see `_Validated`."""
 
 
-class VendorCharField(_Vendors, models.CharField):
-    """A vendor's id or code."""
+class VendorCharField(_Replacing, models.CharField):
+    """A vendor's id or code; see `_Replacing`."""
 
 
-class VendorTextField(_Vendors, models.TextField):
-    """What a vendor or the owner of a phone has written."""
+class VendorTextField(_Replacing, models.TextField):
+    """A text that a vendor or the owner of a phone wrote; see `_Replacing`."""

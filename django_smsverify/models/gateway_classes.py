@@ -1,4 +1,4 @@
-"""From the name of a gateway to its class: any dotted path will do, ours only have a name beforehand."""
+"""Finds a gateway's class by its alias in SMSVERIFY["GATEWAYS"], which maps to a dotted path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django_smsverify.gateways.base import Gateway
 
 
 def gateway_class(alias: str) -> type[Gateway]:
-    """The class behind an alias; raises InvalidGateway with what to do."""
+    """The class for an alias; raises InvalidGateway, whose text has the solution."""
     path = conf.GATEWAYS.get(alias)
     if path is None:
         known = ", ".join(sorted(conf.GATEWAYS))

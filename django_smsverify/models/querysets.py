@@ -1,4 +1,4 @@
-"""Questions about stored rows that the verbs ask in the words of the field."""
+"""Querysets: queries by the package's own terms, and updates that are retried on conflicts."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=models.Model)
 MAX_CLOCK_SKEW = timedelta(seconds=60)
-"""How far the clocks of a site's servers may be apart. A row that lies further ahead was written before the clock was
-set back."""
+"""The largest difference between the clocks of a site's servers. A row further in the future was written before the
+clock was set back."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
-"""Between two questions to a vendor about one row; each is twice as long as the one before."""
+"""The first and the longest pause between two queries to a vendor about one row; each pause doubles."""
 
 
 class RowQuerySet(models.QuerySet[M]):
+    """A queryset whose writes are retried after a deadlock or a similar conflict."""
+
     def primary(self) -> Self:
-        """Rows from the database that is written to: a replica may not know of a guess or an SMS yet."""
+        """Reads from the primary database: a replica may not have the newest attempts and messages yet."""
         return self.using(router.db_for_write(self.model))
 
     def update(self, **values: Any) -> int:
@@ -39,24 +41,24 @@ class RowQuerySet(models.QuerySet[M]):
 
 
 class PolledQuerySet(RowQuerySet[M]):
-    """Rows whose fate only the vendor knows: with `remote_id`, `poll_at` and `polls`."""
+    """Rows whose state only the vendor knows: they have `remote_id`, `poll_at` and `polls`."""
 
     def due(self, now: datetime) -> Self:
-        """Those to ask the vendor about now, the longest due first."""
+        """Rows whose state is to be queried now, the longest due first."""
         due = models.Q(poll_at__isnull=True) | models.Q(poll_at__lte=now)
         return self.filter(due).order_by("poll_at")
 
     def named(self) -> Self:
-        """Those that the vendor knows by an id."""
+        """Rows that have an id at the vendor."""
         return self.exclude(remote_id="")
 
     def take_turn(self, row: Any, now: datetime) -> bool:
-        """Whether this caller, and no other, may ask about a row now; every turn doubles the pause to the next."""
+        """Reserves the next query about a row; whether this caller got it. Each turn doubles the next pause."""
         turn = self.filter(pk=row.pk, polls=row.polls)
         return turn.update(polls=row.polls + 1, poll_at=now + _pause(row.polls)) == 1
 
     def take_turns(self, now: datetime) -> None:
-        """One question is asked about all these rows at once."""
+        """Counts one query for each of these rows, when one call asks about all of them."""
         for polls in set(self.order_by().values_list("polls", flat=True)):
             self.order_by().filter(polls=polls).update(polls=polls + 1, poll_at=now + _pause(polls))
 
@@ -66,6 +68,8 @@ def _pause(polls: int) -> timedelta:
 
 
 class TemplateQuerySet(PolledQuerySet["Template"]):
+    """Templates, with a query for those that can be sent."""
+
     def routable(self) -> TemplateQuerySet:
         """Approved and active, with an approved signature or none, at an active provider."""
         return self.filter(
@@ -79,15 +83,17 @@ class TemplateQuerySet(PolledQuerySet["Template"]):
 def _live(now: datetime) -> Q:
     return Q(
         verified_at__isnull=True,
-        created_at__lte=now + MAX_CLOCK_SKEW,  # or a code would live longer by what the clock was set back
+        created_at__lte=now + MAX_CLOCK_SKEW,  # else a clock that was set back would prolong the code's life
         expires_at__gt=now,
         attempts__lt=F("max_attempts"),
     )
 
 
 class VerificationQuerySet(RowQuerySet["Verification"]):
+    """Verifications, with queries by id, by state and by number."""
+
     def find(self, verification_id: UUID | str) -> Verification:
-        """The verification with this id, as it is now; raises VerificationNotFound."""
+        """The verification with this id, read from the primary database; raises VerificationNotFound."""
         try:
             found = self.primary().select_related("recipient").filter(pk=verification_id).first()
         except ValidationError:  # not a UUID
@@ -97,12 +103,12 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
         return found
 
     def live(self, now: datetime) -> VerificationQuerySet:
-        """Those that a right code would still verify."""
+        """Verifications that the correct code would still verify."""
         return self.filter(_live(now))
 
     def guesses(self, phone: str, since: datetime, now: datetime) -> int:
-        """Guesses for one number that were used since a moment, and those that live verifications still allow."""
-        # In one statement: between two, a guess could move from the one sum into the other and be in neither.
+        """The number's used attempts since a moment, plus the attempts that its live verifications still allow."""
+        # One statement: between two, an attempt could move from one sum to the other and be missing in both.
         sums: dict[str, int | None] = self.filter(phone=phone).aggregate(
             used=models.Sum("attempts", filter=Q(attempted_at__gt=since)),
             still_open=models.Sum(F("max_attempts") - F("attempts"), filter=_live(now)),
@@ -111,16 +117,18 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
 
 
 class MessageQuerySet(PolledQuerySet["Message"]):
+    """Messages, with queries for reports and for limits."""
+
     def silent(self) -> MessageQuerySet:
-        """Those that a vendor may still have news of."""
+        """Messages for which a vendor may still send a report."""
         return self.filter(settled_at__isnull=True, status__in=(MessageStatus.UNKNOWN, MessageStatus.ACCEPTED))
 
     def charged(self, phone: str, since: datetime) -> list[datetime]:
-        """When a number's allowance was spent, newest first: codes handed over, under way, or perhaps sent."""
+        """When the codes that count for a number's limits were created, newest first: all but those not sent."""
         spent = self.filter(phone=phone, verification__isnull=False, created_at__gt=since)
         spent = spent.exclude(status=MessageStatus.NOT_SENT)
         return list(spent.order_by("-created_at").values_list("created_at", flat=True))
 
     def move_back(self, phone: str, by: timedelta, now: datetime) -> None:
-        """Dates earlier what lies ahead of the clock, as the clock was set back since; their order stays."""
+        """Moves dates in the future back by `by`, after the clock was set back; their order stays."""
         self.filter(phone=phone, created_at__gt=now).update(created_at=F("created_at") - by)

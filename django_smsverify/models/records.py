@@ -1,4 +1,4 @@
-"""What happened: numbers, questions asked, messages sent, and what came back."""
+"""Records: numbers, verifications, messages, delivery reports and replies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .texts import Polled, Template
 
 
 class Recipient(models.Model):
-    """What is known of a number as such: the row on which everything about one number is serialized."""
+    """A phone number; its row is locked to serialize all changes about this number."""
 
     phone = PhoneField(_("phone"), unique=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
@@ -39,7 +39,7 @@ class Recipient(models.Model):
 
 
 class Verification(models.Model):
-    """The question that was asked; what it was started with is stored, so that no changed setting kills it."""
+    """A code that was requested. Its limits are stored, so that a changed setting does not break it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     recipient = models.ForeignKey(Recipient, models.CASCADE, related_name="verifications", verbose_name=_("recipient"))
@@ -75,14 +75,14 @@ class Verification(models.Model):
         return f"{phones.mask(self.phone)} · {self.purpose}"
 
     def derive_code(self) -> Secret:
-        """The code, derived anew; raises LookupError when the key it came from is no longer configured."""
+        """Derives the code; raises LookupError when its key is no longer configured."""
         message = Secret(f"{self.pk}:{self.phone}:{self.purpose}:{self.nonce}")
         return codes.derive(self.key_id, message, self.code_length)
 
     def require_live(self, now: datetime) -> None:
         """Raises AlreadyUsed, TooManyAttempts or CodeExpired when no code can verify this any more.
 
-        A code whose key is no longer configured has expired, too, and one that was made before the clock was set back.
+        Expired is also a code whose key is no longer configured, or that was created before the clock was set back.
         """
         if self.verified_at is not None:
             raise AlreadyUsed
@@ -92,7 +92,7 @@ class Verification(models.Model):
             raise CodeExpired
 
     def is_live(self, now: datetime) -> bool:
-        """Whether a right code would still verify this."""
+        """Whether the correct code would still verify this."""
         try:
             self.require_live(now)
         except CodeRejected:
@@ -100,19 +100,19 @@ class Verification(models.Model):
         return True
 
     def seconds_left(self, now: datetime) -> int:
-        """Whole seconds, rounded up; 0 for a code of which nobody can say how old it is, as the clock was set back."""
+        """Whole seconds, rounded up; 0 when the age is unknown because the clock was set back."""
         if self.created_at > now + MAX_CLOCK_SKEW:
             return 0
         return max(0, math.ceil((self.expires_at - now).total_seconds()))
 
 
 class Message(Polled):
-    """One attempt to hand one SMS to one provider."""
+    """One attempt to send one SMS through one provider."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     verification = models.ForeignKey(
         Verification,
-        models.PROTECT,  # without it, a message would no longer count among the number's
+        models.PROTECT,  # without it, the message would not count for the number's limits
         null=True,
         blank=True,
         related_name="messages",
@@ -127,7 +127,7 @@ class Message(Polled):
     attempt = models.PositiveSmallIntegerField(
         _("attempt"), default=1, help_text=_("Counted from 1 for each request; the next one goes to another provider.")
     )
-    batch = models.CharField(  # noqa: DJ001 - without a batch, a number may get any number of messages
+    batch = models.CharField(  # noqa: DJ001 - NULL: messages without a batch are not unique
         _("batch"), max_length=64, null=True, blank=True, default=None, help_text=_("At most one message to a number.")
     )
     values = EncryptedDictField(_("values"))
@@ -174,7 +174,7 @@ class Message(Polled):
 
 
 class DeliveryReport(models.Model):
-    """The vendor's later word about one message."""
+    """A vendor's later report about one message."""
 
     provider = models.ForeignKey(
         Provider, models.PROTECT, related_name="reports", verbose_name=_("provider"), db_index=False
@@ -219,7 +219,7 @@ class DeliveryReport(models.Model):
 
 
 class Reply(models.Model):
-    """A text that the phone's owner sent back."""
+    """An SMS that the phone's owner sent back."""
 
     provider = models.ForeignKey(
         Provider, models.PROTECT, related_name="replies", verbose_name=_("provider"), db_index=False
@@ -253,9 +253,9 @@ class Reply(models.Model):
 
 
 class ReportBatch(models.Model):
-    """Delivery reports as they were fetched from a vendor that forgets what it hands out.
+    """Delivery reports as they were fetched from a vendor that deletes them afterwards.
 
-    Kept until all of it is stored as delivery reports, and where a part cannot be read, for a person to look at.
+    Kept until all of them are stored as DeliveryReport rows; if a part cannot be read, kept for an operator.
     """
 
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="report_batches", verbose_name=_("provider"))

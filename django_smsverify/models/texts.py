@@ -1,4 +1,4 @@
-"""Sender names and texts, submitted to vendors and approved by them."""
+"""Signatures and templates, which vendors review."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .gateway_classes import gateway_class
 from .querysets import PolledQuerySet, TemplateQuerySet
 
 SEND_VALUES = ("code", "minutes")
-"""What `send/` can fill in; any other placeholder is for `send_message`."""
+"""Placeholders that `send/` can fill in; others are for `send_message` only."""
 
 PURPOSE = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 
@@ -31,7 +31,7 @@ purpose_validator = RegexValidator(
 
 
 def _rules_of(provider: Provider) -> TextRules:
-    """The rules of the provider's vendor; the general ones where its gateway is gone."""
+    """The rules of the provider's vendor; the default rules if its gateway is missing."""
     try:
         return gateway_class(provider.gateway).rules_for(provider.options)
     except InvalidGateway:
@@ -39,7 +39,7 @@ def _rules_of(provider: Provider) -> TextRules:
 
 
 class Polled(models.Model):
-    """A row whose fate the vendor is asked about, at growing intervals; `querysets.PolledQuerySet` keeps them."""
+    """A row whose state the vendor is asked for at growing intervals; see `querysets.PolledQuerySet`."""
 
     poll_at = models.DateTimeField(_("ask the vendor again at"), null=True, blank=True, editable=False)
     polls = models.PositiveSmallIntegerField(_("times asked"), default=0, editable=False)
@@ -49,7 +49,7 @@ class Polled(models.Model):
 
 
 class Signature(Polled):
-    """An approved sender name 【…】."""
+    """A sender name 【…】 at one provider."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="signatures", verbose_name=_("provider"))
     text = CheckedCharField(_("text"), max_length=30, help_text=_("Without brackets."))
@@ -70,16 +70,16 @@ class Signature(Polled):
 
     @property
     def vendors_content(self) -> str:
-        """What the vendor reviews."""
+        """The text that the vendor reviews."""
         return self.text
 
     def lint(self) -> list[Finding]:
-        """What the provider's vendor would say of the name, the gravest first."""
+        """What the provider's vendor would refuse in the name, the most severe first."""
         return lint_signature(self.text, _rules_of(self.provider))
 
 
 class Template(Polled):
-    """An approved text at one provider for one purpose."""
+    """A content at one provider for one purpose."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="templates", verbose_name=_("provider"))
     signature = models.ForeignKey(
@@ -129,22 +129,22 @@ class Template(Polled):
 
     @property
     def carries_code(self) -> bool:
-        """Whether the text serves `send/` (it has `{code}`) or `send_message` (it has not)."""
+        """Whether the content has `{code}` and serves `send/`; without it, it serves `send_message`."""
         return "code" in texts.placeholders(self.content)
 
     @property
     def vendors_content(self) -> str:
-        """What the vendor reviews: the text with the vendor's names in its placeholders."""
+        """The text that the vendor reviews: the content with the vendor's names of the placeholders."""
         return texts.renamed(self.content, self._names)
 
     def lint(self) -> list[Finding]:
-        """What the provider's vendor would say of the content with its signature, the gravest first."""
+        """What the provider's vendor would refuse in the content with its signature, the most severe first."""
         signature = self.signature.text if self.signature is not None else ""
         return lint_content(self.content, _rules_of(self.provider), signature=signature, variables=self._names)
 
     @property
     def _names(self) -> dict[str, str]:
-        """What `variables` maps, where it is what it should be."""
+        """The valid entries of `variables`."""
         pairs = self.variables.items() if isinstance(self.variables, dict) else ()
         return {ours: theirs for ours, theirs in pairs if isinstance(theirs, str)}
 

@@ -1,3 +1,3 @@
-"""What SMS cost, and what is left on the accounts."""
+"""Costs of messages, and balances of accounts at vendors."""
 
 from __future__ import annotations

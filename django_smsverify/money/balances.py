@@ -1,9 +1,8 @@
-"""What is left on the accounts at the vendors, and who is told when it is little.
+"""Balances of the accounts at vendors: store them, query them, and send alarms when they are low.
 
-Readings race: answers to parallel sends come in any order. `note_balance` keeps the latest as far as can be known: a
-reading counts when its call began after the stored one had been answered. Of calls that overlapped nobody knows which
-the vendor served first, so of these the lower reading counts: without a top-up it is the later one. Thus a balance that
-only falls is never stored as rising, and falls below its alert once.
+Parallel sends return balances in any order. `note_balance` stores a balance if its call began after the stored one
+was answered. For calls that overlapped, the order at the vendor is unknown: the lower balance is stored, because
+without a top-up it is the later one. So a falling balance is never stored as rising, and raises one alarm.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ from django_smsverify.types import Acceptance
 logger = logging.getLogger("django_smsverify")
 
 PAUSE = timedelta(minutes=10)
-"""Between two questions to a vendor that has something left, and has not told of its own accord meanwhile."""
+"""The pause between two queries to a vendor whose balance is not empty, unless an answer to a send had a balance."""
 TURN = 30
-"""Seconds in which no other run of the poll asks the same vendor."""
+"""Seconds in which no other run of the poll queries the same vendor."""
 LONGEST_CALL = timedelta(minutes=2)
-"""Calls that began longer ago than this overlap with none that is answered now."""
+"""A call that began longer ago than this does not overlap with a call that is answered now."""
 FIELDS = ("balance", "balance_checked_at", "balance_alarm", "balance_alert")
 LOW = Q(balance__lt=F("balance_alert"))
 NOT_LOW = Q(balance_alert__isnull=True) | Q(balance__gte=F("balance_alert"))
@@ -47,18 +46,18 @@ NOT_LOW = Q(balance_alert__isnull=True) | Q(balance__gte=F("balance_alert"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceCheck:
-    """What came of asking one provider, whose balance is as it is stored now."""
+    """The result of querying one provider, whose stored balance is up to date."""
 
     provider: Provider
     state: BalanceState
     error: str = ""
-    """The vendor's words, or what keeps us from asking."""
+    """The vendor's error message, or why it could not be queried."""
 
 
 def note_balance(provider: Provider, amount: Decimal, asked_at: datetime) -> bool:
-    """Stores what a vendor said is left, to a call that began at `asked_at`; whether that was news (see above).
+    """Stores a balance from the answer to a call that began at `asked_at`; whether it was newer (see above).
 
-    Sends `balance_low` when it has fallen below the alert.
+    Sends `balance_low` when it fell below the alert.
     """
     rows = Provider.objects.primary().filter(pk=provider.pk)
     unknown = Q(balance__isnull=True) | Q(balance_checked_at__isnull=True)
@@ -71,14 +70,14 @@ def note_balance(provider: Provider, amount: Decimal, asked_at: datetime) -> boo
 
 
 def note_outcomes(provider: Provider, outcomes: Iterable[Outcome], asked_at: datetime) -> None:
-    """What a send, begun at `asked_at`, says of what is left; a database that fails now costs only this news."""
+    """Stores the balance in the outcomes of a send that began at `asked_at`; logs and ignores a database error."""
     taken = [outcome for outcome in outcomes if isinstance(outcome, Acceptance)]
     amounts = [outcome.balance for outcome in taken if outcome.balance is not None]
     try:
         if amounts:
             note_balance(provider, min(amounts), asked_at)
         elif taken and provider.balance is not None and provider.balance <= 0:
-            # The vendor takes SMS: what it said before no longer holds.
+            # The vendor accepts SMS, so the stored empty balance is out of date.
             spent = Provider.objects.primary().filter(pk=provider.pk, balance__lte=0, balance_checked_at__lt=asked_at)
             spent.update(balance=None, balance_checked_at=None)
     except (DatabaseError, InterfaceError) as error:
@@ -86,16 +85,16 @@ def note_outcomes(provider: Provider, outcomes: Iterable[Outcome], asked_at: dat
 
 
 def watch(provider: Provider) -> None:
-    """Raises the alarm of a balance below its alert, once, or ends it; loads what is stored into `provider`.
+    """Raises the alarm when the balance falls below its alert, or ends it; reloads the balance of `provider`.
 
-    The balance that is stored decides, whoever comes to it, so that of many at once one raises it.
+    Conditional updates on the stored balance make sure that of concurrent calls only one raises the alarm.
     """
     rows = Provider.objects.primary().filter(pk=provider.pk)
     provider.refresh_from_db(using=rows.db, fields=FIELDS)
     if provider.is_low and not provider.balance_alarm:
         if rows.filter(LOW, balance_alarm="").update(balance_alarm=Alarm.RAISED):
             provider.balance_alarm = Alarm.RAISED
-            logger.warning("The balance of %s is low: %s, alert below %s.", *_facts(provider))
+            logger.warning("The balance of %s is low: %s, alert below %s.", *_log_values(provider))
             transaction.on_commit(
                 lambda: balance_low.send_robust(Provider, provider=provider), using=rows.db, robust=True
             )
@@ -104,18 +103,18 @@ def watch(provider: Provider) -> None:
 
 
 def forget_balance(provider: Provider) -> None:
-    """The provider is another account now: what is left there is not known."""
+    """Clears the balance: the provider is now another account, whose balance is unknown."""
     Provider.objects.primary().filter(pk=provider.pk).update(balance=None, balance_checked_at=None, balance_alarm="")
 
 
 def ask_balance(provider: Provider) -> None:
-    """Asks the vendor what is left and stores it; raises a GatewayError or ImproperlyConfigured."""
+    """Queries the vendor for the balance and stores it; raises a GatewayError or ImproperlyConfigured."""
     gateway, asked_at = provider.gateway_client(), timezone.now()
     note_balance(provider, gateway.ask_balance(), asked_at)
 
 
 def is_due(provider: Provider, gateway: Gateway) -> bool:
-    """Whether the poll is to ask: from time to time, and always where nothing was left, as that may have changed."""
+    """Whether the poll is to query the balance: after PAUSE, and always when the balance is empty or unknown."""
     if not provider.is_active or not gateway.answers_balance:
         return False
     checked_at, balance = provider.balance_checked_at, provider.balance
@@ -125,7 +124,7 @@ def is_due(provider: Provider, gateway: Gateway) -> bool:
 
 
 def take_turn(provider: Provider, gateway: Gateway) -> bool:
-    """Whether this run of the poll, and no other, may ask now."""
+    """Reserves the next query for this run of the poll; whether the query is still due."""
     try:
         free = call_cache(lambda cache: cache.add(f"smsverify:balance:{provider.pk}", 1, TURN))
     except Exception as error:
@@ -142,10 +141,10 @@ def check_balances(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[BalanceCheck]:
-    """Asks these providers, or all active ones, what is left, and returns what came of it.
+    """Queries the balances of these providers, or of all active ones, and returns the results.
 
-    `stopped` is asked between two questions; `progress` is told how many are done, of how many. Raises
-    InsideTransaction, as none may be held over the network.
+    Stops when `stopped()` is true before a query; calls `progress(done, total)` after each one. Raises
+    InsideTransaction, because no transaction may be open during network calls.
     """
     run_committed(Provider, lambda: None)
     chosen = list(Provider.objects.primary().filter(is_active=True) if providers is None else providers)
@@ -185,7 +184,7 @@ def check_and_mail(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[BalanceCheck]:
-    """What `check_balances` does, and then the mails about what is low."""
+    """Calls `check_balances`, then mails about low balances."""
     checks = check_balances(providers, stopped=stopped, progress=progress)
     for _word in mail_alarms():
         pass
@@ -193,10 +192,9 @@ def check_and_mail(
 
 
 def mail_alarms() -> Iterator[str]:
-    """Mails the site's MANAGERS, or else its ADMINS, about each balance that fell below its alert, once.
+    """Mails the site's MANAGERS, or else its ADMINS, once about each balance that fell below its alert.
 
-    Does one after the other as it is asked for the word under which the next is counted. A mail that fails is
-    tried again by the next run.
+    Yields, for each mail, the word under which the poll counts it. The next run retries a mail that failed.
     """
     rows = Provider.objects.primary()
     for provider in rows.filter(LOW, balance_alarm=Alarm.RAISED):
@@ -216,7 +214,7 @@ def _mail(provider: Provider) -> str:
     except Exception as error:
         mailed = Provider.objects.primary().filter(pk=provider.pk, balance_alarm=Alarm.MAILED)
         mailed.update(balance_alarm=Alarm.RAISED)
-        # Without its words, which may hold the mail server's login.
+        # Without its message, which may hold the mail server's login.
         name = type(error).__name__
         logger.error("The mail about %s failed with %s; the next run tries again.", provider.slug, name)
         return "mail failed"
@@ -244,12 +242,12 @@ def _mail_text(provider: Provider) -> tuple[str, str]:
     return subject % facts, body % facts
 
 
-def _facts(provider: Provider) -> tuple[str, object, object]:
+def _log_values(provider: Provider) -> tuple[str, object, object]:
     return provider.slug, plain(provider.balance), plain(provider.balance_alert)
 
 
 def unit_of(provider: Provider) -> str:
-    """What the provider's balance counts; empty when its gateway is gone."""
+    """The unit of the provider's balance; empty when its gateway is missing."""
     try:
         return str(gateway_class(provider.gateway).balance_unit)
     except ImproperlyConfigured:
@@ -257,10 +255,10 @@ def unit_of(provider: Provider) -> str:
 
 
 def local(moment: datetime) -> datetime:
-    """A moment in the site's zone, where it has zones."""
+    """A time in the site's zone, if it uses zones."""
     return timezone.localtime(moment) if timezone.is_aware(moment) else moment
 
 
 def plain(amount: Decimal | None) -> str:
-    """An amount as a person writes it: 241 and not 241.0000; empty for none."""
+    """An amount without trailing zeros: 241 and not 241.0000; empty for None."""
     return "" if amount is None else f"{amount.normalize():f}"

@@ -1,4 +1,4 @@
-"""What the SMS of a period cost by provider, purpose and day, added up exactly."""
+"""Costs of the SMS of a period by provider, purpose and day, added exactly."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from django_smsverify.models import Message, Provider
 
 BY = ("provider", "purpose", "day")
 COLUMNS = {"provider": ("provider", "name"), "purpose": ("purpose",), "day": ("day",)}
-"""What each of these stands in; two providers may have one name."""
+"""The columns of each grouping; provider has the slug too, because two providers may have one name."""
 FIGURES = ("messages", "segments", "cost", "provisional", "unknown", "unpriced")
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 LONGEST = timedelta(days=3660)
-"""By day, each day of a period is a question to the database."""
+"""The longest period; by day, each day is one database query."""
 BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostRow:
-    """One line of a report; what it is not by is None."""
+    """One row of a report; a column that the report is not grouped by is None."""
 
     provider: str | None = None
     """The slug."""
@@ -39,33 +39,34 @@ class CostRow:
     purpose: str | None = None
     day: date | None = None
     messages: int = 0
-    """Those that a vendor certainly took."""
+    """Messages that a vendor certainly accepted."""
     segments: int = 0
-    """Of these messages, whether charged or not."""
+    """Segments of these messages, charged or not."""
     cost: Decimal = Decimal("0.0000")
     """In yuan, to four decimals."""
     provisional: Decimal = Decimal("0.0000")
-    """The part of the cost that the vendor waives if the messages turn out not to have arrived."""
+    """The part of the cost that the vendor waives if the messages turn out to be undelivered."""
     unknown: int = 0
-    """Messages beside those, under way or with an outcome that nobody knows: they may have cost."""
+    """Other messages, under way or with an unknown outcome: they may be charged."""
     unpriced: int = 0
-    """Those of the messages whose provider had no price: what they cost is not known."""
+    """Accepted messages whose provider had no price: their cost is unknown."""
 
     def figures(self) -> dict[str, Any]:
+        """The numeric columns by name."""
         return {name: getattr(self, name) for name in FIGURES}
 
 
 def costs(start: date, end: date, by: Sequence[str] = ("provider",)) -> list[CostRow]:
     """The costs of the messages of these days, both included, in the order of `by`: any of BY, or nothing.
 
-    A message belongs to the day, in TIME_ZONE, on which it was asked for (`created_at`; one that waited for a worker,
-    on which the worker took it). That is known of every message, also of one whose vendor's answer was lost.
-    One that was asked for in the last seconds of a day may stand on the vendor's bill of the next.
+    A message belongs to the day of `created_at` in TIME_ZONE: when it was requested or, if it waited in a queue, when
+    the worker took it. Every message has that time, even if the vendor's answer was lost. A message of the last seconds
+    of a day may be on the vendor's bill for the next day.
 
-    Raises ValueError for other words, and for a period that ends before it starts or cannot be asked for.
+    Raises ValueError for any other `by`, and for a period that ends before it starts or is out of range.
     """
-    _require(start, end, by)
-    # Neither the database's sums nor its days: SQLite adds floats, and MySQL may not know time zones.
+    _require_valid(start, end, by)
+    # Add money and group days in Python: SQLite adds floats, and MySQL may have no time zones.
     groups = [(first, group) for first, last in _periods(start, end, by) for group in _groups(first, last, by)]
     providers = {provider.pk: provider for provider in Provider.objects.only("slug", "name", "gateway")}
     lines: list[CostRow] = []
@@ -79,23 +80,24 @@ def costs(start: date, end: date, by: Sequence[str] = ("provider",)) -> list[Cos
 
 
 def total(rows: Iterable[CostRow]) -> CostRow:
-    """The sum of what stands in each column."""
+    """The sum of each numeric column."""
     figures = [row.figures() for row in [CostRow(), *rows]]
     return CostRow(**{name: sum(one[name] for one in figures) for name in FIGURES})
 
 
 def in_fen(amount: Decimal) -> Decimal:
-    """An amount as it is paid: rounded to the fen, a half upwards. Only for what is not added up any more."""
+    """An amount as it is paid: rounded half up to the fen. Only for amounts that are not added further."""
     return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def today() -> date:
-    """The day that it is in TIME_ZONE."""
+    """The current day in TIME_ZONE."""
     now = timezone.now()
     return timezone.localtime(now, timezone.get_default_timezone()).date() if settings.USE_TZ else now.date()
 
 
 def columns(by: Iterable[str]) -> list[str]:
+    """The names of a report's columns."""
     return [*(column for word in dict.fromkeys(by) for column in COLUMNS[word]), *FIGURES]
 
 
@@ -106,26 +108,29 @@ def record_of(row: CostRow, names: Iterable[str]) -> dict[str, str | int]:
 
 
 def as_csv(rows: Iterable[CostRow], by: Sequence[str]) -> str:
-    """A table without totals, for a spreadsheet: with a byte order mark, without which Excel reads it as GBK in
-    China, and with no cell that it would take for a formula."""
+    """The rows as CSV for a spreadsheet, without totals.
+
+    Starts with a byte order mark, because Excel in China reads the file as GBK without it; no cell can be read as a
+    formula.
+    """
     names, text = columns(by), io.StringIO()
     text.write(BYTE_ORDER_MARK)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     for row in rows:
-        writer.writerow(_inert(value) for value in record_of(row, names).values())
+        writer.writerow(_without_formula(value) for value in record_of(row, names).values())
     return text.getvalue()
 
 
-def _inert(value: str | int) -> str | int:
+def _without_formula(value: str | int) -> str | int:
     if isinstance(value, int):
         return value
     line = " ".join(value.split())
-    # NFKC: Chinese and Japanese editions take full-width signs for signs.
+    # NFKC: Chinese and Japanese editions of Excel accept full-width signs.
     return f"'{line}" if unicodedata.normalize("NFKC", line[:1]) in {"=", "+", "-", "@"} else line
 
 
-def _require(start: date, end: date, by: Iterable[str]) -> None:
+def _require_valid(start: date, end: date, by: Iterable[str]) -> None:
     for word in by:
         if word not in BY:
             raise ValueError(f"Costs are told by {', '.join(BY)}; {word!r} is none of them.")
@@ -148,13 +153,13 @@ def _periods(start: date, end: date, by: Sequence[str]) -> Iterator[tuple[date, 
 
 
 def _midnight(day: date) -> datetime:
-    """When a day begins; where clocks are put forward at midnight, the moment that they are."""
+    """The start of a day; where clocks are put forward at midnight, the time of that change."""
     moment = datetime.combine(day, time.min)
     return timezone.make_aware(moment, timezone.get_default_timezone()) if settings.USE_TZ else moment
 
 
 def _groups(first: date, last: date, by: Sequence[str]) -> list[dict[str, Any]]:
-    """Messages that differ in nothing that counts, counted."""
+    """Counts messages with the same provider, status, cost and, if needed, purpose."""
     since, until = _midnight(first), _midnight(last + timedelta(days=1))
     names = ["provider", "status", "cost", *(["purpose"] if "purpose" in by else [])]
     messages = Message.objects.filter(created_at__gte=since, created_at__lt=until).order_by()
@@ -168,7 +173,7 @@ def _line(provider: Provider, *, status: str, cost: Decimal | None, count: int, 
     whole = (cost or Decimal("0.0000")) * count
     return CostRow(
         messages=count,
-        segments=int(parts),  # MySQL adds whole numbers up to a Decimal
+        segments=int(parts),  # MySQL returns the sum of integers as a Decimal
         cost=whole,
         provisional=whole if provider.billing.may_still_waive(known) else Decimal("0.0000"),
         unpriced=count if cost is None else 0,
@@ -176,7 +181,7 @@ def _line(provider: Provider, *, status: str, cost: Decimal | None, count: int, 
 
 
 def _merged(lines: list[CostRow], by: Sequence[str]) -> list[CostRow]:
-    """One row for each that differs in what the report is by."""
+    """Merges lines into one row for each value of `by`."""
 
     def key(line: CostRow) -> tuple[Any, ...]:
         return tuple(getattr(line, word) for word in by)

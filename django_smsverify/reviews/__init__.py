@@ -1,3 +1,3 @@
-"""Signatures and templates at the vendor: submitted, reviewed, changed and deleted."""
+"""Signatures and templates in their vendor's review."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The operator's moves in a vendor's review: submit, change and submit again, delete, and fetch what is there.
+"""Actions of an operator on a review: submit, submit again, delete, and fetch the state and the text.
 
-Each takes the row by a conditional update before the vendor is called, so that nothing is submitted twice, whoever else
-is at it and whenever a process dies. A refusal leaves the row as it was.
+Each action claims the row by a conditional update before it calls the vendor, so that nothing is submitted twice,
+even by concurrent calls or after a crash. A refusal leaves the row unchanged.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ def submit(text: Text) -> None:
     """Submits a draft to its vendor for review; its status is then `pending`.
 
     Raises SubmissionRefused when it cannot be submitted, GatewayRejected or GatewayUnavailable when the vendor has
-    certainly not taken it, GatewayUncertain when the answer was lost: it then stays `pending` without an id and is not
-    submitted again. And InsideTransaction.
+    certainly not accepted it, and InsideTransaction. Raises GatewayUncertain when the answer was lost: the text
+    stays `pending` without an id and is not submitted again.
     """
     run_committed(Provider, lambda: None)
     gateway = _gateway(text)
     if submission_of(text) not in gateway.submits:
-        raise SubmissionRefused(_no_such_way(gateway, text))
+        raise SubmissionRefused(_why_unsupported(gateway, text))
     if text.status != ReviewStatus.DRAFT or text.remote_id:
         raise SubmissionRefused(_why_not_submitted(gateway, text))
     _require_clean(text)
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
     try:
-        remote_id = _called(text, before, lambda: gateway.submit(draft_of(text)))
+        remote_id = _call_vendor(text, before, lambda: gateway.submit(draft_of(text)))
     except GatewayUncertain:
         nameless = rows_of(text).filter(status=ReviewStatus.PENDING, remote_id="")
-        store_answer(nameless, poll_at=timezone.now())  # nobody waits for the answer any more
+        store_answer(nameless, poll_at=timezone.now())  # the call is over: no answer is expected any more
         text.refresh_from_db(using=nameless.db)
         raise
     store_answer(rows_of(text).filter(remote_id=""), remote_id=remote_id, poll_at=timezone.now() + FIRST_PAUSE)
@@ -57,54 +57,54 @@ def submit(text: Text) -> None:
 
 
 def resubmit(text: Text) -> None:
-    """Files a rejected text again as it is now; its status is then `pending`.
+    """Submits a rejected text again with its changes; its status is then `pending`.
 
-    Raises what `submit` raises. After GatewayUncertain `smsverify_poll` asks whether the vendor has taken it.
+    Raises the errors of `submit`. After GatewayUncertain `smsverify_poll` asks whether the vendor has accepted it.
     """
     run_committed(Provider, lambda: None)
     gateway = _gateway(text)
     if submission_of(text) not in gateway.resubmits:
-        raise SubmissionRefused(_no_such_way(gateway, text))
+        raise SubmissionRefused(_why_unsupported(gateway, text))
     if text.status != ReviewStatus.REJECTED or not text.remote_id:
         raise SubmissionRefused(_why_not_resubmitted(text))
     _require_clean(text)
-    _require_alone(text)
+    _require_unique_id(text)
     before = _claim(text, status=ReviewStatus.PENDING, poll_at=timezone.now() + FIRST_PAUSE)
-    _called(text, before, lambda: gateway.resubmit(draft_of(text)))
-    # Asked again whatever the row says: the verdict of before may have been told while the vendor was at it.
+    _call_vendor(text, before, lambda: gateway.resubmit(draft_of(text)))
+    # Poll again in any case: the old result may have been stored during the call.
     store_answer(rows_of(text).filter(remote_id=text.remote_id), poll_at=timezone.now() + FIRST_PAUSE)
     text.refresh_from_db(using=rows_of(text).db)
 
 
 def delete(text: Text) -> None:
-    """Deletes a text at its vendor; the row is no longer used from the start, and stays as a draft without an id.
+    """Deletes a text at its vendor. The row becomes a draft before the call, and loses its id after it.
 
-    Raises what `submit` raises. After a lost answer the vendor is asked whether it is gone; GatewayUncertain when that
-    is not known either: the row is then a draft with its id.
+    Raises the errors of `submit`. After a lost answer this asks the vendor whether the text still exists; if that is
+    unknown too, raises GatewayUncertain and the draft keeps its id.
     """
     run_committed(Provider, lambda: None)
     gateway, submission = _gateway(text), submission_of(text)
     if submission not in gateway.deletes:
-        raise SubmissionRefused(_no_such_way(gateway, text))
+        raise SubmissionRefused(_why_unsupported(gateway, text))
     if not text.remote_id:
         raise SubmissionRefused(gettext("It has no id at the vendor: there is nothing to delete."))
-    _require_alone(text)
+    _require_unique_id(text)
     before = _claim(text, status=ReviewStatus.DRAFT, poll_at=None)
     try:
-        _called(text, before, lambda: gateway.delete(submission, text.remote_id))
+        _call_vendor(text, before, lambda: gateway.delete(submission, text.remote_id))
     except GatewayUncertain:
         if not _is_gone(gateway, text, before):
             raise
-    # A verdict that came while the vendor was at it is on what is gone.
+    # Overwrite a result that came during the call: it is about the deleted text.
     gone = {"status": ReviewStatus.DRAFT, "reason": "", "remote_id": "", "poll_at": None, "polls": 0}
     store_answer(rows_of(text).filter(remote_id=text.remote_id), **gone)
     text.refresh_from_db(using=rows_of(text).db)
 
 
 def fetch(text: Row) -> Row:
-    """Asks the vendor for the text behind `remote_id` and stores all that it tells; a row that is not stored yet is.
+    """Fetches state and fields of the text `remote_id` from the vendor and saves them; creates the row if it is new.
 
-    Placeholders get our names where `variables` has them. Raises SubmissionRefused and GatewayError.
+    Placeholders get our names according to `variables`. Raises SubmissionRefused and GatewayError.
     """
     gateway = _gateway(text)
     if submission_of(text) not in gateway.answers_review:
@@ -117,16 +117,18 @@ def fetch(text: Row) -> Row:
         text.status, text.reason = event.status, event.reason
     else:
         event = ask_review(gateway, text)
-    _adopt(text, event)
+    _import_text(text, event)
     if text._state.adding:
         text.save()
     else:
-        rows_of(text).filter(remote_id=text.remote_id).update(**{name: getattr(text, name) for name in _words(text)})
+        rows_of(text).filter(remote_id=text.remote_id).update(
+            **{name: getattr(text, name) for name in _text_fields(text)}
+        )
     return text
 
 
 def copy_as_draft(text: Row) -> Row:
-    """A new draft with the same words, for what the vendor lets nobody change; the old one stays as it is."""
+    """Copies a text as a new draft, for texts that the vendor does not let change; the original stays."""
     fresh = copy.copy(text)
     fresh._state = type(text._state)()
     fresh.pk, fresh.status, fresh.remote_id, fresh.reason = None, ReviewStatus.DRAFT, "", ""
@@ -136,7 +138,10 @@ def copy_as_draft(text: Row) -> Row:
 
 
 def make_draft(text: Text) -> None:
-    """Says of a text whose id was lost that the vendor does not have it, so that it may be submitted again."""
+    """Makes a text whose id was lost a draft again, after the operator found that the vendor does not have it.
+
+    Raises SubmissionRefused for any other text.
+    """
     if text.status != ReviewStatus.PENDING or text.remote_id:
         raise SubmissionRefused(gettext("Only what was submitted and has no id can be made a draft again."))
     if not what_was_lost(text):
@@ -151,59 +156,59 @@ def _gateway(text: Text) -> Gateway:
         raise SubmissionRefused(str(error)) from None
 
 
-def _words(text: Text) -> tuple[str, ...]:
+def _text_fields(text: Text) -> tuple[str, ...]:
     return ("text", "remark") if isinstance(text, Signature) else ("name", "content", "variables", "remark")
 
 
-def _claim(text: Text, **news: Any) -> dict[str, Any]:
-    """Takes the row for one move if it still is as it was read, and returns what changes back.
+def _claim(text: Text, **changes: Any) -> dict[str, Any]:
+    """Reserves the row for one action if it is unchanged; returns the fields that undo the change.
 
-    Raises SubmissionRefused when somebody else has changed it, or is at it.
+    Raises SubmissionRefused when someone else changed it or is working on it.
     """
     before = {name: getattr(text, name) for name in ("status", "reason", "poll_at", "polls")}
-    same = {name: getattr(text, name) for name in ("remote_id", *_words(text)) if name != "variables"}
-    if not rows_of(text).filter(**before, **same).update(reason="", polls=0, **news):
+    same = {name: getattr(text, name) for name in ("remote_id", *_text_fields(text)) if name != "variables"}
+    if not rows_of(text).filter(**before, **same).update(reason="", polls=0, **changes):
         raise SubmissionRefused(gettext("Somebody else has changed it meanwhile, or is at it. Look at it again."))
     text.refresh_from_db(using=rows_of(text).db)
     return before
 
 
-def _called(text: Text, before: dict[str, Any], call: Callable[[], T]) -> T:
-    """What the vendor answers; what it has certainly not done leaves the row as it was."""
+def _call_vendor(text: Text, before: dict[str, Any], call: Callable[[], T]) -> T:
+    """Calls the vendor; restores the row when the vendor has certainly not done it."""
     try:
         return call()
     except GatewayUncertain:
         raise
     except GatewayError:
-        _put_back(text, before)
+        _restore(text, before)
         raise
 
 
-def _put_back(text: Text, before: dict[str, Any]) -> None:
+def _restore(text: Text, before: dict[str, Any]) -> None:
     store_answer(rows_of(text).filter(status=text.status, remote_id=text.remote_id), **before)
     text.refresh_from_db(using=rows_of(text).db)
 
 
 def _is_gone(gateway: Gateway, text: Text, before: dict[str, Any]) -> bool:
-    """Whether the vendor no longer knows a text; one that it does know is put back."""
+    """Whether the vendor no longer has a text; if it still has the text, the row is restored."""
     try:
         gateway.ask_review(submission_of(text), text.remote_id)
     except GatewayRejected as error:
         return error.reason not in (Reason.ACCOUNT, Reason.RATE)
     except GatewayError:
         return False
-    _put_back(text, before)
+    _restore(text, before)
     return False
 
 
-def _adopt(text: Text, event: ReviewEvent) -> None:
-    """Writes the vendor's words onto the row, unsaved; raises SubmissionRefused when it cannot hold them."""
+def _import_text(text: Text, event: ReviewEvent) -> None:
+    """Copies the vendor's fields to the row, unsaved; raises SubmissionRefused when they are invalid."""
     text.remark = event.remark or text.remark
     if isinstance(text, Signature):
         text.text = event.text or text.text
     else:
         text.name = event.name or text.name
-        _adopt_content(text, event.text)
+        _import_content(text, event.text)
     try:
         text.full_clean(exclude={"reason"})
     except ValidationError as error:
@@ -211,23 +216,23 @@ def _adopt(text: Text, event: ReviewEvent) -> None:
         raise SubmissionRefused(words % {"text": event.text, "why": " ".join(error.messages)}) from None
 
 
-def _adopt_content(text: Template, content: str) -> None:
-    """The vendor's text, under our names for its placeholders where `variables` has them."""
+def _import_content(text: Template, content: str) -> None:
+    """Copies the vendor's content, with our names of the placeholders according to `variables`."""
     ours = {theirs: name for name, theirs in text.variables.items()}
     text.content = texts.renamed(content, ours) or text.content
     text.variables = {ours[theirs]: theirs for theirs in texts.placeholders(content) if theirs in ours}
 
 
 def _require_clean(text: Text) -> None:
-    """Refuses what the vendor would refuse for certain: a review takes hours."""
-    grave = [finding for finding in text.lint() if finding.level is Level.ERROR]
-    if grave:
+    """Refuses a text that the vendor would certainly refuse, because a review takes hours."""
+    errors = [finding for finding in text.lint() if finding.level is Level.ERROR]
+    if errors:
         content = text.text if isinstance(text, Signature) else text.content
-        told = (f"{marked(content, finding)} — {finding.message}".removeprefix(" — ") for finding in grave)
-        raise SubmissionRefused(gettext("The vendor would refuse this: %s") % " ".join(told))
+        shown = (f"{marked(content, finding)} — {finding.message}".removeprefix(" — ") for finding in errors)
+        raise SubmissionRefused(gettext("The vendor would refuse this: %s") % " ".join(shown))
 
 
-def _require_alone(text: Text) -> None:
+def _require_unique_id(text: Text) -> None:
     others = type(text).objects.primary().filter(provider=text.provider, remote_id=text.remote_id).exclude(pk=text.pk)
     if other := others.first():
         words = gettext("%s has the same id at the vendor: what is done to the one is done to the other, too.")
@@ -238,17 +243,17 @@ def _names(gateway: Gateway, text: Text) -> dict[str, str]:
     return {"vendor": str(gateway.label), "kind": str(text._meta.verbose_name_plural)}
 
 
-def _no_such_way(gateway: Gateway, text: Text) -> str:
+def _why_unsupported(gateway: Gateway, text: Text) -> str:
     words = gettext("%(vendor)s does not offer this for %(kind)s: do it in its console, then enter the outcome here.")
     return words % _names(gateway, text)
 
 
-def _final() -> str:
+def _why_final() -> str:
     return gettext("It is approved, and the vendor lets nobody change that: copy it as a new draft and file that.")
 
 
 def what_was_lost(text: Text) -> str:
-    """What to do about a text whose id at the vendor is not known; empty for any other."""
+    """What to do about a text whose id at the vendor was lost; empty for any other text."""
     under_way = text.poll_at is not None and text.poll_at > timezone.now()
     if text.status != ReviewStatus.PENDING or text.remote_id or under_way:
         return ""
@@ -261,7 +266,7 @@ def what_was_lost(text: Text) -> str:
 def _why_not_submitted(gateway: Gateway, text: Text) -> str:
     match text.status, text.remote_id:
         case ReviewStatus.APPROVED, _:
-            return _final()
+            return _why_final()
         case ReviewStatus.REJECTED, _ if submission_of(text) in gateway.resubmits:
             return gettext("It was rejected: change it, then file it again after the rejection.")
         case ReviewStatus.REJECTED, _:
@@ -275,7 +280,7 @@ def _why_not_submitted(gateway: Gateway, text: Text) -> str:
 def _why_not_resubmitted(text: Text) -> str:
     match text.status:
         case ReviewStatus.APPROVED:
-            return _final()
+            return _why_final()
         case ReviewStatus.PENDING:
             return gettext("It is in review: wait for the verdict.")
         case ReviewStatus.DRAFT:

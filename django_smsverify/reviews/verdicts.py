@@ -1,4 +1,4 @@
-"""Verdicts of vendors on signatures and templates: a push is a hint, the vendor's answer counts."""
+"""Results of reviews: a push only causes a query, whose answer counts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ logger = logging.getLogger("django_smsverify")
 
 
 def hear_review(provider: Provider, event: ReviewEvent) -> None:
-    """What a push says of a review: asked for where the vendor can be asked, believed where it cannot.
+    """Handles a pushed review result: queries the vendor if it has such a query, else stores the pushed result.
 
-    A vendor that does not answer now, or cannot be asked because the keys are lost, is asked by `smsverify_poll`.
-    Raises TooEarly for a verdict on what is being submitted at this moment, where only the vendor's answer to that will
-    tell which text it is about.
+    If the query fails, or the keys are lost, `smsverify_poll` queries later. Without a query, raises TooEarly for an
+    unknown id while a submission is not answered yet: the result may be about that text.
     """
     gateway = provider.gateway_client(with_keys=provider.has_keys)
     texts = list(_rows(event.submission).filter(provider=provider, remote_id=event.remote_id))
@@ -44,12 +43,12 @@ def hear_review(provider: Provider, event: ReviewEvent) -> None:
         except GatewayError as error:
             logger.warning("The review of %s %s is asked for later: %s", event.submission, text.pk, error)
     if not texts and provider.has_keys:
-        _name(gateway, provider, event)
+        _assign_id(gateway, provider, event)
 
 
 def ask_review(gateway: Gateway, text: Text) -> ReviewEvent:
-    """Asks the vendor how a review stands, stores and returns it; raises a GatewayError."""
-    # What is submitted anew while the vendor answers is not what the answer is about.
+    """Queries the state of a review, stores it and returns it; raises a GatewayError."""
+    # A text that is submitted again during the call must not get this answer.
     text.refresh_from_db(using=rows_of(text).db, fields=["status", "poll_at", "remote_id"])
     event = gateway.ask_review(submission_of(text), text.remote_id)
     _apply(text, event)
@@ -57,18 +56,18 @@ def ask_review(gateway: Gateway, text: Text) -> ReviewEvent:
 
 
 def nameless(provider: Provider, submission: Submission) -> Any:
-    """What was submitted and whose id is not known: the answer was lost, or is on its way."""
+    """Submitted texts without an id: the answer was lost, or has not arrived yet."""
     return _rows(submission).filter(provider=provider, status=ReviewStatus.PENDING, remote_id="")
 
 
 def lost_submissions() -> int:
-    """How many texts were submitted and have no id: only the vendor's console tells whether they are there."""
+    """The number of submitted texts without an id; only the vendor's console shows whether it has them."""
     lost = {"status": ReviewStatus.PENDING, "remote_id": ""}
     return sum(model.objects.filter(**lost).count() for model in (Signature, Template))
 
 
 def due_reviews(provider: Provider, gateway: Gateway) -> Iterator[Text]:
-    """What to ask this vendor about now: texts in review, and those of which a push could not be confirmed."""
+    """Texts to query now: those in review, and those with a pushed result that is not confirmed."""
     now = timezone.now()
     for submission in sorted(gateway.answers_review):
         rows = _rows(submission).filter(provider=provider).named().due(now)
@@ -76,12 +75,12 @@ def due_reviews(provider: Provider, gateway: Gateway) -> Iterator[Text]:
 
 
 def take_review_turn(text: Text) -> bool:
-    """Whether this caller, and no other, may ask about a text now."""
+    """Reserves the next query about a text; whether this caller got it."""
     return bool(_rows(submission_of(text)).take_turn(text, timezone.now()))
 
 
 def draft_of(text: Text) -> Draft:
-    """A row as it is submitted, the placeholders under the vendor's names."""
+    """A row as it is submitted, with the vendor's names of the placeholders."""
     return Draft(
         submission=submission_of(text),
         text=text.vendors_content,
@@ -92,21 +91,22 @@ def draft_of(text: Text) -> Draft:
 
 
 def submission_of(text: Text) -> Submission:
+    """The kind of submission: signature or template."""
     return Submission.SIGNATURE if isinstance(text, Signature) else Submission.TEMPLATE
 
 
 def rows_of(text: Text) -> Any:
-    """The row itself, to be changed under conditions."""
+    """A queryset of this row, for conditional updates."""
     return _rows(submission_of(text)).filter(pk=text.pk)
 
 
-def store_answer(rows: Any, **news: Any) -> int:
-    """How many rows there are to hold what a vendor has just answered, which it may not answer again."""
-    return retry_on_lost_connection(rows.model, lambda: int(rows.update(**news)))
+def store_answer(rows: Any, **changes: Any) -> int:
+    """Stores a vendor's answer, also after a lost connection, as it may not come again; the number of updated rows."""
+    return retry_on_lost_connection(rows.model, lambda: int(rows.update(**changes)))
 
 
-def _name(gateway: Gateway, provider: Provider, event: ReviewEvent) -> None:
-    """Gives the id to the text whose id was in an answer that was lost, when it can be only one."""
+def _assign_id(gateway: Gateway, provider: Provider, event: ReviewEvent) -> None:
+    """Stores the id of a pushed result on the one text without an id that it can be about."""
     candidates = [text for text in nameless(provider, event.submission) if _is_about(event, text)]
     if len(candidates) != 1:
         return
@@ -123,19 +123,19 @@ def _name(gateway: Gateway, provider: Provider, event: ReviewEvent) -> None:
 
 
 def _is_about(event: ReviewEvent, text: Text) -> bool:
-    """Whether the vendor speaks of the same text; the name is the operator's, and two texts may differ in it only."""
+    """Whether the event is about this text. The name counts too: two texts may differ only in it."""
     draft = draft_of(text)
     return (event.text, event.name) == (draft.text, draft.name)
 
 
 def _apply(text: Text, event: ReviewEvent) -> None:
-    """Stores a verdict, unless the text is no longer what it was when the vendor was asked."""
+    """Stores a result, unless the text has changed since the vendor was asked."""
     rows = rows_of(text).filter(remote_id=event.remote_id, status=text.status, poll_at=text.poll_at)
-    news = {"status": event.status, "reason": event.reason}
-    over = {} if event.status == ReviewStatus.PENDING else {"poll_at": None, "polls": 0}
-    changed = rows.exclude(**news).update(**news, **over)
-    if over and not changed:
-        rows.update(**over)
+    changes = {"status": event.status, "reason": event.reason}
+    finished = {} if event.status == ReviewStatus.PENDING else {"poll_at": None, "polls": 0}
+    changed = rows.exclude(**changes).update(**changes, **finished)
+    if finished and not changed:
+        rows.update(**finished)
     text.refresh_from_db(using=rows.db)
     if changed:
         review_changed.send_robust(type(text), text=text)

@@ -81,7 +81,7 @@ def test_the_usual_authorities_are_trusted_beside_it(
 
 
 def test_the_usual_authorities_are_there_whatever_requests_does(company: Authority) -> None:
-    context = transport._trusting(str(company.path))
+    context = transport._tls_context(str(company.path))
 
     assert context is not None
     usual = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH).cert_store_stats()["x509_ca"]

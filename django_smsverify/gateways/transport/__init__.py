@@ -1,4 +1,4 @@
-"""HTTP to a vendor: pooled, verified, bounded in time and size, and honest about whether a byte left."""
+"""HTTP to vendors: pooled connections, verified TLS, limits of time and size, and whether a request was sent."""
 
 from __future__ import annotations
 
@@ -22,25 +22,30 @@ from .exchange import Exchange, is_under_way
 from .resolving import forget_lookups
 
 MAX_ANSWER = 1024 * 1024
+"""The most bytes of an answer that are read."""
 logger = logging.getLogger("django_smsverify")
 
 
 class Transport(Protocol):
-    """Carries one request to a vendor and brings the answer, whatever its HTTP status."""
+    """Sends one request to a vendor and returns the answer, whatever its HTTP status."""
 
     def send(self, request: requests.Request, account: Account) -> Answer:
-        """Raises GatewayUnavailable when nothing left, GatewayUncertain when no answer was read."""
+        """Raises GatewayUnavailable when nothing was sent, GatewayUncertain when no answer could be read."""
 
 
 class HTTPTransport:
-    """The real network."""
+    """Sends requests over the network."""
 
     def send(self, request: requests.Request, account: Account) -> Answer:
+        """Sends the request within the account's timeout.
+
+        Raises GatewayUnavailable when nothing was sent, GatewayUncertain when no answer could be read.
+        """
         connect, read, _total = account.timeout
         session = _session(account)
         exchange, bug = Exchange(account), ""
         try:
-            return self._fly(session, request, exchange, (connect, read))
+            return self._exchange(session, request, exchange, (connect, read))
         except GatewayError:
             raise
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
@@ -51,10 +56,10 @@ class HTTPTransport:
             exchange.close()
         if bug:
             logger.error("The call of a vendor broke off with %s", bug)
-        # Raised out here, so that it carries no context: requests puts whole URLs into its exceptions.
+        # Raised outside `except` to have no context: exceptions of requests hold whole URLs.
         raise failure
 
-    def _fly(
+    def _exchange(
         self,
         session: requests.Session,
         request: requests.Request,
@@ -68,19 +73,19 @@ class HTTPTransport:
 
 
 def _read(response: requests.Response) -> Answer:
-    """The answer as it came: 1 MB that is compressed can be a gigabyte, so that nothing is unpacked.
+    """Reads the answer without decompressing it: 1 MB of compressed data can be a gigabyte.
 
-    Raises GatewayUncertain for an answer that may say yes and is compressed or too large; a refusal is one by its
-    status, whatever comes with it.
+    Raises GatewayUncertain for a 2xx answer that is compressed or too large. Any other status means failure,
+    whatever the body is.
     """
-    coding, may_say_yes = response.headers.get("Content-Encoding", "").strip().lower(), response.status_code < 300
-    if may_say_yes and coding not in ("", "identity"):
+    coding, may_be_success = response.headers.get("Content-Encoding", "").strip().lower(), response.status_code < 300
+    if may_be_success and coding not in ("", "identity"):
         raise GatewayUncertain("the answer is compressed, which was not asked for")
     content = b""
-    # Until there is no more: only then does urllib3 say that the connection broke off.
+    # Read to the end: only then does urllib3 raise when the connection broke off.
     while len(content) <= MAX_ANSWER and (part := response.raw.read(MAX_ANSWER + 1, decode_content=False)):
         content += part
-    if may_say_yes and len(content) > MAX_ANSWER:
+    if may_be_success and len(content) > MAX_ANSWER:
         raise GatewayUncertain(f"the answer is larger than {MAX_ANSWER // 1024} KiB")
     return Answer(response.status_code, content[:MAX_ANSWER], response.headers.get("Content-Type", ""))
 
@@ -93,7 +98,7 @@ def _host(url: str) -> str:
 
 
 class _Session(requests.Session):
-    """Knows of no redirects: one that is not followed would still be read and unpacked whole, to name the next."""
+    """Ignores redirects: requests would read and decompress the whole answer to find the next URL."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
@@ -103,9 +108,9 @@ _sessions: dict[tuple[object, ...], requests.Session] = {}
 
 
 def _session(account: Account) -> requests.Session:
-    """The pooled session of one base URL; two threads that race for it only open one connection more."""
+    """The pooled session for the account's base URL, proxy and rules; two threads may both open one, one is kept."""
     proxy = account.options.get("proxy", "")
-    # A connection that the site's rules allowed is not used under other rules.
+    # A connection that was opened under other rules must not be reused.
     key = (account.base_url, proxy, account.ca_bundle, account.private_hosts)
     if key not in _sessions:
         session = _Session()
@@ -114,15 +119,15 @@ def _session(account: Account) -> requests.Session:
         session.headers["User-Agent"] = "django-smsverify"
         session.headers["Accept-Encoding"] = "identity"
         session.proxies = {"http": proxy, "https": proxy} if proxy else {}
-        adapter = Adapter(_trusting(account.ca_bundle))
+        adapter = Adapter(_tls_context(account.ca_bundle))
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return _sessions.setdefault(key, session)
     return _sessions[key]
 
 
-def _trusting(ca_bundle: str | None) -> ssl.SSLContext | None:
-    """What verifies servers by the usual authorities and by those in a file; None where there is none to read."""
+def _tls_context(ca_bundle: str | None) -> ssl.SSLContext | None:
+    """A TLS context for the usual authorities and those in the file; None without a file that can be read."""
     if not ca_bundle:
         return None
     context = create_urllib3_context()
@@ -136,22 +141,22 @@ def _trusting(ca_bundle: str | None) -> ssl.SSLContext | None:
     return context
 
 
-def _start_afresh() -> None:
-    """In a forked process, which must not share connections with its parent."""
+def _drop_connections() -> None:
+    """Drops all connections in a forked process, which must not share them with its parent."""
     _sessions.clear()
     forget_lookups()
 
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_start_afresh)
+    os.register_at_fork(after_in_child=_drop_connections)
 
 
-class _QuietInFlight(logging.Filter):
-    """urllib3 logs whole URLs at DEBUG; some vendors' hold the key, the number and the code."""
+class _SilenceDuringCalls(logging.Filter):
+    """Drops urllib3's logs during a call: at DEBUG they hold whole URLs, with the key, number and code."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not is_under_way()
 
 
 for _name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection"):
-    logging.getLogger(_name).addFilter(_QuietInFlight())
+    logging.getLogger(_name).addFilter(_SilenceDuringCalls())

@@ -1,4 +1,4 @@
-"""Connections to vendors: opened within the deadline and to allowed addresses only, and not kept for long."""
+"""Connections to vendors: opened before the deadline, to allowed addresses only, and closed when idle."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .hosts import Objection
 from .resolving import Addresses, addresses_of
 
 MAX_IDLE = 5.0
-"""Seconds after which a connection is not used again. Firewalls forget idle ones and drop what comes then without a
-word: the request would have left, and nobody could say whether it arrived."""
+"""Seconds after which an idle connection is not used again. Firewalls forget idle connections and silently drop what
+is sent on them: the request would have been sent, and its outcome would be unknown."""
 
 
 class ObservedConnection(HTTPConnection):
-    """Tells the flight the moment from which an error no longer means "not sent"."""
+    """Marks the current exchange as sent before the first byte of the request is written."""
 
-    debuglevel = 0  # http.client's own may be set for a whole process, and prints what is sent
+    debuglevel = 0  # http.client's value may be set for the whole process and would print the request
     idle_since = 0.0
 
     def _new_conn(self) -> socket.socket:
-        """Looks the host up and tries its addresses one after the other, all of it within the total time."""
+        """Resolves the host and tries its addresses one by one, all within the total time."""
         until = monotonic() + float(self.timeout or 0)
         failure: OSError = TimeoutError("the host has no address")
         found = self._addresses(until)
@@ -47,7 +47,7 @@ class ObservedConnection(HTTPConnection):
         raise ConnectTimeoutError(self, "no address answered") if isinstance(failure, TimeoutError) else failure
 
     def _addresses(self, until: float) -> Addresses:
-        """The host's addresses to which a connection may be opened; of a proxy, which the site chose, all."""
+        """The host's addresses that are allowed; all addresses of a proxy, which the site chose."""
         exchange = current_exchange()
         seconds = min(until - monotonic(), exchange.time_left())
         try:
@@ -64,7 +64,7 @@ class ObservedConnection(HTTPConnection):
         for option in self.socket_options or ():
             fresh.setsockopt(*option)
         for option in _liveness(current_exchange().total):
-            with suppress(OSError):  # a kernel older than the headers
+            with suppress(OSError):  # the kernel may be older than Python's headers
                 fresh.setsockopt(*option)
         fresh.settimeout(min(seconds, current_exchange().time_left()))
         fresh.connect(address)
@@ -72,11 +72,11 @@ class ObservedConnection(HTTPConnection):
 
     def _tunnel(self) -> None:
         super()._tunnel()
-        # http.client takes the end of a connection that was cut for the end of the proxy's answer.
+        # If the deadline closed the connection, http.client takes that for the end of the proxy's answer.
         current_exchange().watch(self.sock)
 
     def _encode_request(self, request: str) -> bytes:
-        # Here alone the query is written: see Flight.board. Called by http.client.putrequest with the request line.
+        # Only here the query is added, see Exchange.board. http.client.putrequest passes the request line.
         method, target, version = request.split(" ")
         line = f"{method} {current_exchange().with_query(target)} {version}"
         if not (line.isascii() and line.isprintable() and line.count(" ") == 2):
@@ -84,7 +84,7 @@ class ObservedConnection(HTTPConnection):
         return line.encode("ascii")
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        # The first byte of a request is written here, and a proxy's CONNECT is not.
+        # The first byte of a request is written here; a proxy's CONNECT is written elsewhere.
         if self.sock is None:
             self.connect()
         current_exchange().mark_sent(self.sock)
@@ -92,16 +92,17 @@ class ObservedConnection(HTTPConnection):
 
 
 class ObservedHTTPSConnection(ObservedConnection, HTTPSConnection):
-    pass
+    """The same over TLS."""
 
 
 def _liveness(total: float) -> Iterator[tuple[int, int, int]]:
-    """Socket options that notice a dead peer, as far as the system has them.
+    """Socket options that detect a dead peer, as far as the system supports them.
 
-    TCP_USER_TIMEOUT, in milliseconds, also ends the kernel's own attempts: what was given up is not delivered later.
+    TCP_USER_TIMEOUT, in milliseconds, also ends the kernel's retransmissions: data that was given up is not sent
+    later.
     """
     yield socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1
-    # TCP_KEEPALIVE is how macOS calls TCP_KEEPIDLE.
+    # TCP_KEEPALIVE is the name of TCP_KEEPIDLE on macOS.
     seconds = {"TCP_KEEPIDLE": 5, "TCP_KEEPALIVE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
     for name, value in {**seconds, "TCP_USER_TIMEOUT": max(1, int(total * 1000))}.items():
         option = getattr(socket, name, None)
@@ -110,12 +111,12 @@ def _liveness(total: float) -> Iterator[tuple[int, int, int]]:
 
 
 class _FreshPool(HTTPConnectionPool):
-    """Hands out no connection that was idle for longer than MAX_IDLE."""
+    """Closes connections that were idle for longer than MAX_IDLE before it reuses them."""
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection: Any = super()._get_conn(timeout)
         if not connection.is_closed and monotonic() - connection.idle_since > MAX_IDLE:
-            connection.close()  # it is opened anew when it is used
+            connection.close()  # urllib3 opens it again when it is used
         return connection
 
     def _put_conn(self, conn: Any) -> None:
@@ -136,7 +137,7 @@ class Adapter(HTTPAdapter):
     """Makes requests use our connections, with or without a proxy."""
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
-        """`tls` verifies the vendor, and a proxy that is spoken to by https; None: as requests does."""
+        """`tls` verifies the vendor and an https proxy; None: the default of requests."""
         self._tls = tls
         super().__init__(pool_maxsize=32)
 

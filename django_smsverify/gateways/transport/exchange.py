@@ -1,4 +1,4 @@
-"""One request under way: how much of it has left, where it may go, and when it must be over."""
+"""One request to a vendor: whether it was sent, where it may go, and its deadline."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from .hosts import may_connect, objection
 
 
 class Exchange:
-    """One request under way: whether it has begun to leave, and when it must be over.
+    """The state of one request: whether sending began, and when it must end.
 
-    urllib3 bounds only the time between two bytes, so a vendor that drips would hold us for ever; at the
-    deadline the socket is shut down under it.
+    urllib3 limits only the time between two bytes, so a vendor that sends slowly could block us for ever. At the
+    deadline a timer shuts the socket down.
     """
 
     def __init__(self, account: Account) -> None:
+        """Starts the timer; raises GatewayUnavailable when no thread can be started."""
         self.total = account.timeout[2]
         self.left = False
         self.why = ""
-        """What failed before anything left, where we know more than the name of an error."""
+        """Why the call failed before anything was sent, if more is known than the name of an error."""
         self._private_hosts = account.private_hosts
         self._scheme = ""
         self._query = ""
-        self._over = False
+        self._expired = False
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._deadline = monotonic() + self.total
-        self._timer = threading.Timer(self.total, self._cut)
+        self._timer = threading.Timer(self.total, self._shut_down)
         self._timer.daemon = True
         try:
             self._timer.start()
@@ -46,10 +47,10 @@ class Exchange:
         self._token = _current.set(self)
 
     def board(self, prepared: requests.PreparedRequest, *, proxied: bool) -> None:
-        """Takes the query off the request, and raises PermissionError when the request may not go to its host.
+        """Removes the query from the request; raises PermissionError when the request may not go to its host.
 
-        A query may hold a key, a number and a code. Whatever looks at requests on their way (logs and errors of
-        requests and urllib3, and what monitoring tools patch into them and into http.client) is shown none.
+        A query may hold a key, a number and a code. Without it, logs and errors of requests and urllib3, and
+        monitoring tools that patch them or http.client, cannot store these.
         """
         prepared.url, _, self._query = (prepared.url or "").partition("#")[0].partition("?")
         parts = urlsplit(prepared.url)
@@ -59,61 +60,63 @@ class Exchange:
             self.refuse(why.value)
 
     def may_connect(self, address: str) -> bool:
-        """Whether the site's rules allow a connection to this address, which a name was found to lead to."""
+        """Whether the site's rules allow a connection to this address, to which a name was resolved."""
         return may_connect(address, self._scheme, private_hosts=self._private_hosts)
 
     def refuse(self, why: str) -> NoReturn:
-        """Raises PermissionError; `why` is what the operator reads."""
+        """Raises PermissionError; `why` is shown to the operator."""
         self.why = why
         raise PermissionError(why)
 
     def with_query(self, target: str) -> str:
-        """The target of the request line as it goes over the wire, the once that it is written."""
+        """The target of the request line with its query, which is returned once only."""
         query, self._query = self._query, ""
         return f"{target}?{query}" if query else target
 
     def time_left(self) -> float:
-        """Seconds until the deadline; raises TimeoutError when it is past."""
+        """Seconds until the deadline; raises TimeoutError after it."""
         left = self._deadline - monotonic()
         if left <= 0:
-            self._end()
+            self._raise_timeout()
         return left
 
     def watch(self, connected: socket.socket) -> None:
-        """From here on this socket is shut down at the deadline; raises TimeoutError when that is past."""
+        """Makes the deadline shut down this socket; raises TimeoutError when the deadline is past."""
         with self._lock:
             self._socket = connected
-            if self._over:
-                self._end()
+            if self._expired:
+                self._raise_timeout()
 
     def mark_sent(self, connected: socket.socket) -> None:
-        """Called when the connection stands and before the first byte of the request is written."""
+        """Called when the connection is open and before the first byte of the request is written."""
         if self._query:
             self.refuse("this version of Python writes requests in a way that is not known here")
         self.watch(connected)
         self.left = True
 
     def close(self) -> None:
+        """Stops the timer and ends the exchange."""
         self._timer.cancel()
         with self._lock:
             self._socket = None
         _current.reset(self._token)
 
     def failure(self, host: str, what: str) -> GatewayError:
+        """The error of a failed call: GatewayUncertain if the request was sent, else GatewayUnavailable."""
         if self.left:
             return GatewayUncertain(f"the request left for {host}, but no answer could be read ({what})")
         return GatewayUnavailable(f"{host} could not be reached ({self.why or what})")
 
-    def _end(self) -> NoReturn:
+    def _raise_timeout(self) -> NoReturn:
         self.why = self.why or "the total time was over before the connection stood"
         raise TimeoutError(self.why)
 
-    def _cut(self) -> None:
+    def _shut_down(self) -> None:
         with self._lock:
-            self._over = True
+            self._expired = True
             if self._socket is not None:
-                with suppress(OSError):  # the vendor was faster
-                    # Of the plain socket, also under TLS: only the kernel's end may be touched from here.
+                with suppress(OSError):  # the vendor closed it first
+                    # Shut down the plain socket, also under TLS: another thread may use the TLS state.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
@@ -121,11 +124,12 @@ _current: ContextVar[Exchange | None] = ContextVar("django_smsverify_flight", de
 
 
 def is_under_way() -> bool:
-    """Whether a request to a vendor is being made here and now."""
+    """Whether the current context is sending a request to a vendor."""
     return _current.get() is not None
 
 
 def current_exchange() -> Exchange:
+    """The exchange of the current context; raises RuntimeError when there is none."""
     exchange = _current.get()
     if exchange is None:
         raise RuntimeError("these connections are opened by HTTPTransport only")

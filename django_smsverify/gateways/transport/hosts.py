@@ -1,4 +1,4 @@
-"""Which hosts a request may go to: the vendor's on the internet, and what the site allows of its own network."""
+"""Which hosts a request may go to: hosts on the internet, and those of its own network that the site allows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django_smsverify.addresses import IPAddress, unwrapped
 from django_smsverify.types import PrivateHosts
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-"""The spellings of this machine that may stand in a base URL."""
+"""The names of this machine that a base URL may contain."""
 INTERNET = IPv6Network("2000::/3")
-"""All of IPv6 that is given out for the internet."""
+"""The part of IPv6 that is assigned for the internet."""
 
 
 class Objection(Enum):
@@ -26,7 +26,7 @@ class Objection(Enum):
 
 
 def objection(scheme: str, host: str, *, private_hosts: PrivateHosts, proxied: bool) -> Objection | None:
-    """What can be said against a URL before its name is looked up; behind a proxy that is all that can be known."""
+    """Why a URL is not allowed, before its name is resolved; behind a proxy nothing more can be checked."""
     if scheme == "http" and proxied:
         return Objection.PROXIED
     if private_hosts is True:
@@ -35,11 +35,11 @@ def objection(scheme: str, host: str, *, private_hosts: PrivateHosts, proxied: b
         if bare(host) not in LOOPBACK:
             return Objection.INSECURE
         return None if private_hosts else Objection.PRIVATE
-    return Objection.PRIVATE if _is_plainly_private(bare(host)) else None
+    return Objection.PRIVATE if _is_private_literal(bare(host)) else None
 
 
 def may_connect(address: str, scheme: str, *, private_hosts: PrivateHosts) -> bool:
-    """Whether a connection may be opened to an address to which there was no objection as a URL."""
+    """Whether a connection may be opened to an address whose URL `objection` allowed."""
     if private_hosts is True:
         return True
     found = unwrapped(ip_address(address.partition("%")[0]))
@@ -55,7 +55,7 @@ def is_public(address: IPAddress) -> bool:
 
 
 def spelled_address(host: str) -> IPAddress | None:
-    """The address that a host spells, also as C reads it (2130706433, 0x7f.1, 0177.0.0.1); None for a name."""
+    """The address that a host spells, also in C's notation (2130706433, 0x7f.1, 0177.0.0.1); None for a name."""
     with suppress(ValueError):
         return ip_address(host.partition("%")[0])
     with suppress(OSError, ValueError):
@@ -64,11 +64,11 @@ def spelled_address(host: str) -> IPAddress | None:
 
 
 def bare(host: str) -> str:
-    """A host without brackets, escapes and the last dot."""
+    """A host without brackets, percent escapes and the last dot."""
     return unquote(host).strip("[]").rstrip(".").lower()
 
 
-def _is_plainly_private(host: str) -> bool:
+def _is_private_literal(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     address = spelled_address(host)

@@ -1,4 +1,4 @@
-"""Looking up a host's addresses within a deadline, which no system's resolver takes."""
+"""Resolves host names within a deadline, which the system's resolver does not support."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 MAX_LOOKUPS = 32
-"""Names that are looked up at once; a resolver that never answers keeps that many threads and no more."""
+"""Names that are resolved at once; a resolver that never answers blocks at most this many threads."""
 
 Addresses = list[tuple[Any, ...]]
 """As socket.getaddrinfo returns them."""
@@ -19,11 +19,11 @@ _places = threading.BoundedSemaphore(MAX_LOOKUPS)
 
 
 def addresses_of(host: str, port: int, seconds: float) -> Addresses:
-    """The addresses of a host, in the order in which the system wants them tried.
+    """The addresses of a host, in the order in which the system recommends to try them.
 
-    Raises TimeoutError after `seconds`, and otherwise what socket.getaddrinfo does (OSError, UnicodeError).
+    Raises TimeoutError after `seconds`, else the errors of socket.getaddrinfo (OSError, UnicodeError).
     """
-    with suppress(OSError, UnicodeError):  # an address needs no looking up
+    with suppress(OSError, UnicodeError):  # a literal address needs no lookup
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     until = monotonic() + seconds
     if not _places.acquire(timeout=max(0.0, seconds)):
@@ -34,18 +34,18 @@ def addresses_of(host: str, port: int, seconds: float) -> Addresses:
 
 
 def forget_lookups() -> None:
-    """In a forked process: the threads that looked names up have stayed behind."""
+    """Resets the limit in a forked process, which does not have the parent's resolver threads."""
     global _places
     _places = threading.BoundedSemaphore(MAX_LOOKUPS)
 
 
 class _Lookup(threading.Thread):
-    """One name being looked up; it ends when the resolver does, whoever still waits for it."""
+    """A thread that resolves one name; it runs until the resolver returns, even if nothing waits for it any more."""
 
     def __init__(self, host: str, port: int, places: threading.BoundedSemaphore) -> None:
         super().__init__(name="smsverify-lookup", daemon=True)
         self.found: Future[Addresses] = Future()
-        self._asked = host, port
+        self._target = host, port
         self._places = places
 
     def start(self) -> None:
@@ -57,7 +57,7 @@ class _Lookup(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.found.set_result(socket.getaddrinfo(*self._asked, type=socket.SOCK_STREAM))
+            self.found.set_result(socket.getaddrinfo(*self._target, type=socket.SOCK_STREAM))
         except Exception as error:
             self.found.set_exception(error)
         finally:

@@ -1,4 +1,4 @@
-"""manage.py smsverify_balance"""
+"""manage.py smsverify_balance: queries the balances of accounts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Command(TerminalCommand):
 
 
 def named(slugs: list[str]) -> list[Provider] | None:
-    """The providers with these slugs, in this order; None, for all active ones, when there is no slug."""
+    """The providers with these slugs, in this order; None, for all active ones, without a slug. Raises CommandError."""
     known = {provider.slug: provider for provider in Provider.objects.primary()}
     if unknown := [slug for slug in slugs if slug not in known]:
         raise CommandError(f"There is no provider {', '.join(unknown)}; there are: {', '.join(known) or 'none'}.")
@@ -49,7 +49,7 @@ def named(slugs: list[str]) -> list[Provider] | None:
 
 
 def row_of(check: BalanceCheck) -> dict[str, str | None]:
-    """What is known now; after an error, from before. Amounts are text, so that no reader rounds them."""
+    """The stored balance, after an error the previous one. Amounts are text, so that no reader rounds them."""
     provider, checked_at = check.provider, check.provider.balance_checked_at
     return {
         "provider": provider.slug,
@@ -63,7 +63,7 @@ def row_of(check: BalanceCheck) -> dict[str, str | None]:
 
 
 def line_of(row: dict[str, str | None]) -> str:
-    """A row for a person."""
+    """A row as a line of text."""
     parts = [f"{row['provider']:<16} {row['state']}"]
     if row["balance"]:
         parts.append(f"{row['balance']} {row['unit']} at {row['checked_at']}")

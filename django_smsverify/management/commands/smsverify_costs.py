@@ -1,4 +1,4 @@
-"""manage.py smsverify_costs"""
+"""manage.py smsverify_costs: prints the costs of a period."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from django_smsverify.money.costs import (
 
 
 def a_day(written: str) -> date:
+    """Parses an ISO date; raises ArgumentTypeError."""
     try:
         return date.fromisoformat(written)
     except ValueError:
@@ -37,16 +38,17 @@ def a_day(written: str) -> date:
 
 
 def words(written: str) -> list[str]:
-    """Each once, in the order given."""
+    """The words between commas, each once, in the given order."""
     return list(dict.fromkeys(word.strip() for word in written.split(",")))
 
 
 def spreadsheet(rows: Sequence[CostRow], start: date, end: date, by: Sequence[str]) -> str:
+    """The rows as CSV."""
     return as_csv(rows, by)
 
 
 def as_json(rows: Sequence[CostRow], start: date, end: date, by: Sequence[str]) -> str:
-    """Money as text, as a number in JSON may become a float."""
+    """The report as JSON; money is text, because a number in JSON may become a float."""
     names = columns(by)
     report = {
         "from": str(start),
@@ -59,6 +61,7 @@ def as_json(rows: Sequence[CostRow], start: date, end: date, by: Sequence[str]) 
 
 
 def as_table(rows: Sequence[CostRow], start: date, end: date, by: Sequence[str]) -> str:
+    """The report as a table for a terminal."""
     names = columns(by)
     last: dict[str, object] = {**dict.fromkeys(names, ""), names[0]: "total", **record_of(total(rows), FIGURES)}
     lines = [names, *(record_of(row, names).values() for row in rows), last.values()]
@@ -81,15 +84,15 @@ def width(text: str) -> int:
 
 
 def in_yuan(whole: CostRow) -> str:
-    """The sum, rounded to the fen, and what it leaves open."""
-    said = [f"{in_fen(whole.cost)} yuan"]
+    """The total, rounded to the fen, and how much of it is uncertain."""
+    parts = [f"{in_fen(whole.cost)} yuan"]
     if whole.provisional:
-        said.append(f"{in_fen(whole.provisional)} of it provisional")
+        parts.append(f"{in_fen(whole.provisional)} of it provisional")
     if whole.unknown:
-        said.append(f"{whole.unknown} messages unknown")
+        parts.append(f"{whole.unknown} messages unknown")
     if whole.unpriced:
-        said.append(f"{whole.unpriced} without a price")
-    return ", ".join(said)
+        parts.append(f"{whole.unpriced} without a price")
+    return ", ".join(parts)
 
 
 FORMATS = {"table": as_table, "csv": spreadsheet, "json": as_json}
@@ -118,7 +121,7 @@ class Command(TerminalCommand):
             text = FORMATS[options["format"]](costs(start, end, by), start, end, by)
             if options["output"] is None:
                 if as_shown(BYTE_ORDER_MARK, self.stdout) != BYTE_ORDER_MARK:
-                    text = text.removeprefix(BYTE_ORDER_MARK)  # GBK, as Excel reads a file that has none
+                    text = text.removeprefix(BYTE_ORDER_MARK)  # GBK: Excel expects it without a mark
                 self.stdout.write(text, ending="")
             else:
                 Path(options["output"]).write_text(text, encoding="utf-8", newline="")

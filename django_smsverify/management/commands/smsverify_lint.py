@@ -1,4 +1,4 @@
-"""manage.py smsverify_lint [signature:ID | template:ID ...] [--provider SLUG] [--json]"""
+"""manage.py smsverify_lint [signature:ID | template:ID ...] [--provider SLUG] [--json]: checks texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = {"signature": Signature, "template": Template}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One text and what was found in it."""
+    """One text and its findings."""
 
     row: str
     """Such as template:12; empty for a text that is not stored."""
@@ -66,6 +66,7 @@ class Command(TerminalCommand):
 
 
 def drafts(*, text: str | None, signature: str | None, gateway: str, **options: Any) -> Iterator[Judged]:
+    """Checks texts that are not stored; raises CommandError for an unknown gateway."""
     try:
         rules = gateway_class(gateway).rules_for({})
     except InvalidGateway as error:
@@ -79,7 +80,7 @@ def drafts(*, text: str | None, signature: str | None, gateway: str, **options: 
 
 
 def stored(names: list[str], slug: str | None) -> Iterator[Judged]:
-    """The rows that are asked for, of one provider or all."""
+    """Checks these rows, or all, of one provider or all; raises CommandError for unknown ones."""
     if slug and not Provider.objects.filter(slug=slug).exists():
         known = ", ".join(Provider.objects.values_list("slug", flat=True))
         raise CommandError(f"There is no provider {slug}; there are: {known or 'none'}.")
@@ -99,18 +100,20 @@ def stored(names: list[str], slug: str | None) -> Iterator[Judged]:
 
 
 def ids_of(kind: str, names: list[str]) -> set[int]:
+    """The ids of one kind, in names such as template:12."""
     found = [name.removeprefix(f"{kind}:") for name in names if name.startswith(f"{kind}:")]
     return {int(pk) for pk in found if pk.isascii() and pk.isdecimal() and len(pk) < 19}
 
 
 def judged(kind: str, row: Signature | Template) -> Judged:
+    """Checks a stored row."""
     text = row.text if isinstance(row, Signature) else row.content
     name = f"{kind}:{row.pk}"
     return Judged(row=name, provider=row.provider.slug, status=row.status, text=text, findings=row.lint())
 
 
 def lines(one: Judged) -> Iterator[str]:
-    """What an operator reads: the text, and below it each finding with its place."""
+    """The text, and below it each finding with its place."""
     yield f"{' '.join(filter(None, [one.row, one.provider, one.status]))}  {printable(one.text)}"
     for finding in one.findings:
         place = marked(one.text, finding)

@@ -1,4 +1,4 @@
-"""manage.py smsverify_poll"""
+"""manage.py smsverify_poll: queries vendors for reports, review results and balances; run it every minute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_smsverify.polling.poll import LIMIT, poll
 from django_smsverify.reviews.verdicts import lost_submissions
 
 MANY = 1000
-"""Counted no further: this runs every minute, and there may be millions where an account is shared."""
+"""The highest count of unknown reports: counting millions of them every minute would be slow."""
 
 
 class Command(TerminalCommand):

@@ -1,4 +1,4 @@
-"""manage.py smsverify_reencrypt"""
+"""manage.py smsverify_reencrypt: encrypts all secrets with the first key."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Command(TerminalCommand):
             except UndecryptableValue:
                 lost.append(f"{model._meta.verbose_name} {pk}: {rows.get(pk=pk)}")
                 continue
-            # Only if nobody has changed it since it was read.
+            # Update only if it has not changed since it was read.
             done += rows.filter(pk=pk, **{name: token}).update(**{name: fresh})
         self.stdout.write(f"{model._meta.verbose_name_plural}: {done} encrypted anew")
         return lost

@@ -1,4 +1,4 @@
-"""manage.py smsverify_send PHONE --purpose P, and manage.py smsverify_send --file F --template T"""
+"""manage.py smsverify_send PHONE --purpose P sends a code; with --file F --template T it sends in bulk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""manage.py smsverify_setup"""
+"""manage.py smsverify_setup: creates the rows for the first code."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class Command(TerminalCommand):
             raise CommandError(str(error)) from None
         for row, is_new in rows:
             self.stdout.write(f"{row._meta.verbose_name} {row}: {'made' if is_new else 'there already'}")
-        self._go_on(wanted)
+        self._write_next_step(wanted)
 
-    def _go_on(self, wanted: Wanted) -> None:
-        """Says what to do next."""
+    def _write_next_step(self, wanted: Wanted) -> None:
+        """Prints what to do next."""
         routes = Template.objects.routable().filter(provider__slug=wanted.slug, purpose=wanted.purpose)
         if routes.exists():
             self.stdout.write(f"Send a code: manage.py smsverify_send PHONE --purpose {wanted.purpose}")
@@ -65,7 +65,7 @@ class Command(TerminalCommand):
 
 
 def ask_for_keys(kind: type[Gateway]) -> dict[str, str]:
-    """The vendor's keys, typed without an echo or read from a pipe; raises ValueError for one that is missing."""
+    """The vendor's keys, typed without echo or read from a pipe; raises ValueError for a missing one."""
     found = {}
     for credential in kind.credentials:
         prompt = f"{credential.label} ({credential.name}): "
@@ -77,6 +77,7 @@ def ask_for_keys(kind: type[Gateway]) -> dict[str, str]:
 
 
 def pair(option: str) -> tuple[str, str]:
+    """Splits NAME=VALUE; raises CommandError without an equals sign."""
     name, equals, value = option.partition("=")
     if not equals:
         raise CommandError(f"Write --option NAME=VALUE, not {option!r}.")

@@ -1,4 +1,4 @@
-"""manage.py smsverify_webhooks"""
+"""manage.py smsverify_webhooks: prints, tests and changes webhook URLs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from django_smsverify.types import Account
 from django_smsverify.webhooks import TEST
 
 NEWEST = 1000
-"""The reports that tell how a vendor reports now."""
+"""The number of newest reports that are examined."""
 
 
 class Command(TerminalCommand):
@@ -47,7 +47,7 @@ class Command(TerminalCommand):
         base = site_of(site, settings.ALLOWED_HOSTS)
         failed = []
         for provider in providers:
-            path_of(provider)  # before anything changes: there must be an address to show
+            path_of(provider)  # raises before anything changes if there is no URL
             change_secret(provider, rotate=options["rotate"], retire=options["retire"])
             url = base + path_of(provider)
             self.stdout.write(f"{provider.slug:<16} {url}\n{'':<16} {heard(provider)}")
@@ -69,7 +69,7 @@ class Command(TerminalCommand):
 
 
 def is_pushed(provider: Provider) -> bool:
-    """Whether the provider's vendor calls webhooks at all."""
+    """Whether the provider's vendor calls webhooks."""
     try:
         return gateway_class(provider.gateway).pushes
     except ImproperlyConfigured:
@@ -77,7 +77,7 @@ def is_pushed(provider: Provider) -> bool:
 
 
 def site_of(given: str | None, hosts: list[str]) -> str:
-    """Where the site is reached: as given, else as far as its settings tell."""
+    """The base URL of the site: as given, else from ALLOWED_HOSTS; raises CommandError."""
     if given:
         if not given.startswith(("https://", "http://")):
             raise CommandError(f"Write the site as https://{given}")
@@ -89,6 +89,7 @@ def site_of(given: str | None, hosts: list[str]) -> str:
 
 
 def change_secret(provider: Provider, *, rotate: bool, retire: bool) -> None:
+    """Retires the previous secret, or creates a new one; raises CommandError while an older one is valid."""
     if retire:
         provider.retire_webhook_secret()
     if rotate:
@@ -99,6 +100,7 @@ def change_secret(provider: Provider, *, rotate: bool, retire: bool) -> None:
 
 
 def path_of(provider: Provider) -> str:
+    """The path of the webhook, with its secret; raises CommandError when the URLs are not included."""
     try:
         return reverse("smsverify:webhook", args=[provider.slug, provider.webhook_secret])
     except NoReverseMatch:
@@ -106,25 +108,25 @@ def path_of(provider: Provider) -> str:
 
 
 def heard(provider: Provider) -> str:
-    """When the vendor last pushed a report, and how many of the newest could not be joined to a message."""
-    # Looked for among all of them, a push that never was would be looked for in millions.
+    """When the vendor last pushed a report, and how many of the newest reports match no message."""
+    # Search the newest only: without any push, the search would read millions of reports.
     newest = DeliveryReport.objects.filter(provider=provider).order_by("-received_at")[:NEWEST]
-    told = list(newest.values_list("source", "received_at", "message"))
-    pushed = [moment for source, moment, _ in told if source == ReportSource.PUSH]
-    unknown = sum(message is None for *_, message in told)
-    when = "no report was ever pushed" if len(told) < NEWEST else f"none of the last {NEWEST} reports was pushed"
+    reports = list(newest.values_list("source", "received_at", "message"))
+    pushed = [moment for source, moment, _ in reports if source == ReportSource.PUSH]
+    unknown = sum(message is None for *_, message in reports)
+    when = "no report was ever pushed" if len(reports) < NEWEST else f"none of the last {NEWEST} reports was pushed"
     if pushed:
         moment = timezone.localtime(pushed[0]) if settings.USE_TZ else pushed[0]
         when = f"last report pushed at {moment:%Y-%m-%d %H:%M:%S}"
-    return f"{when}; {unknown} of the last {len(told)} about unknown messages" if unknown else when
+    return f"{when}; {unknown} of the last {len(reports)} about unknown messages" if unknown else when
 
 
 def problem(url: str, provider: Provider) -> str:
-    """What keeps a push from getting through, and what to do; empty when nothing does."""
+    """Sends a test push; returns why it failed and what to do, or an empty string."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     request = requests.Request("POST", url, data=TEST, headers=headers)
     try:
-        # Ours, because it keeps the URL with its secret out of the logs. The site is our own, wherever it stands.
+        # Our transport keeps the URL with its secret out of logs. The site may be on a private host.
         site = Account(base_url=url, credentials={}, private_hosts=True, ca_bundle=conf.CA_BUNDLE)
         answer = HTTPTransport().send(request, site)
     except GatewayError as error:
