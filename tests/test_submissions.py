@@ -29,7 +29,7 @@ from django_smsverify.exceptions import (
 from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.polling.poll import poll
 from django_smsverify.reviews.actions import copy_as_draft, delete, fetch, make_draft, resubmit, submit, what_was_lost
-from django_smsverify.reviews.verdicts import Text, hear_review
+from django_smsverify.reviews.verdicts import Text, store_review_result
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.types import ReviewEvent
 
@@ -174,7 +174,7 @@ def test_pushes_in_any_order_end_in_the_vendors_truth(
     ]
 
     for place in order:
-        hear_review(topthink, told[place])
+        store_review_result(topthink, told[place])
 
     assert now(text) == ("approved", text.remote_id, "")
 
@@ -223,7 +223,7 @@ def test_a_push_brings_the_id_that_was_lost(kind: Any, topthink: Provider, sandb
     remote_id = own(sandbox, kind)[0][0]
 
     judge(sandbox, kind, remote_id, True)
-    hear_review(topthink, pushed(sandbox, kind, remote_id))
+    store_review_result(topthink, pushed(sandbox, kind, remote_id))
 
     assert now(text) == ("approved", remote_id, "")
     assert now(other) == (PENDING, "", "")
@@ -246,7 +246,7 @@ def test_of_twins_a_push_names_none(twins: int, topthink: Provider, sandbox: San
             submit(text)
     sandbox.behave()
 
-    hear_review(topthink, pushed(sandbox, "sign", own(sandbox, "sign")[0][0]))
+    store_review_result(topthink, pushed(sandbox, "sign", own(sandbox, "sign")[0][0]))
 
     assert {now(text) for text in texts} == {(PENDING, "", "")}
 
@@ -258,7 +258,7 @@ def test_a_forged_push_names_nothing(topthink: Provider, sandbox: Sandbox) -> No
         event = ReviewEvent(
             submission=Submission.SIGNATURE, remote_id=remote_id, status=ReviewStatus.APPROVED, text="新站"
         )
-        hear_review(topthink, event)
+        store_review_result(topthink, event)
 
     assert now(text) == (PENDING, "", "")
 
@@ -418,7 +418,7 @@ def test_a_verdict_that_comes_during_the_deletion_is_forgotten_with_the_text(
 
     def overtaken(self: Any, submission: Submission, remote_id: str) -> None:
         event = ReviewEvent(submission=submission, remote_id=remote_id, status=ReviewStatus.APPROVED)
-        hear_review(topthink, event)
+        store_review_result(topthink, event)
         if fault is not None:
             sandbox.misbehave("topthink", LOST[fault], times=1)
         erase(self, submission, remote_id)
@@ -763,7 +763,9 @@ def test_a_verdict_on_what_was_lost_long_ago_is_not_waited_for(vendor: MakeProvi
     provider = vendor("ihuyi")
     text = template(provider, status=PENDING, poll_at=timezone.now() - timedelta(seconds=1))
 
-    hear_review(provider, ReviewEvent(submission=Submission.TEMPLATE, remote_id="2009", status=ReviewStatus.APPROVED))
+    store_review_result(
+        provider, ReviewEvent(submission=Submission.TEMPLATE, remote_id="2009", status=ReviewStatus.APPROVED)
+    )
 
     assert now(text)[0] == PENDING
 

@@ -29,7 +29,7 @@ LEVELS = {
 }
 
 
-class TellsBalance(admin.ModelAdmin):
+class ShowsBalance(admin.ModelAdmin):
     """Shows the balance; needs no extra query, because it is stored in the provider's row."""
 
     @transaction.non_atomic_requests
@@ -41,7 +41,7 @@ class TellsBalance(admin.ModelAdmin):
     def left(self, row: Provider) -> str:
         """The balance and its time, marked when it is low."""
         if row.balance is None:
-            return gettext("not told yet") if is_told(row) else gettext("never told by this vendor")
+            return gettext("not told yet") if answers_balance(row) else gettext("never told by this vendor")
         shown = f"{balances.plain(row.balance)} {balances.unit_of(row)}"
         if row.balance_checked_at is not None:
             shown += f" ({balances.local(row.balance_checked_at):%Y-%m-%d %H:%M:%S})"
@@ -57,7 +57,7 @@ class TellsBalance(admin.ModelAdmin):
             self.message_user(request, format_html("{}: {}", check.provider, result), LEVELS[check.state])
 
 
-def is_told(provider: Provider) -> bool:
+def answers_balance(provider: Provider) -> bool:
     """Whether the provider's vendor has a query for the balance."""
     try:
         return gateway_class(provider.gateway).answers_balance

@@ -43,7 +43,7 @@ def destination_of(provider: Provider) -> Destination:
     return found | {option.name: provider.options.get(option.name) or option.default for option in addresses}
 
 
-def tell_of_change(request: HttpRequest, provider: Provider, before: Destination) -> None:
+def log_and_mail_change(request: HttpRequest, provider: Provider, before: Destination) -> None:
     """Logs and mails to ADMINS, after the commit, that SMS are sent elsewhere than `before`.
 
     For a new provider `before` is empty: only differences from the vendor's own addresses are reported.

@@ -26,9 +26,9 @@ from django_smsverify.money import balances
 from django_smsverify.sending import circuits
 from django_smsverify.types import Credential, Option
 
-from .balances import TellsBalance
+from .balances import ShowsBalance
 from .deleting import KeptByRecords
-from .destinations import destination_of, may_change_destination, tell_of_change
+from .destinations import destination_of, log_and_mail_change, may_change_destination
 from .lookups import SearchesWhatIsStored, filtered_by
 from .masking import masked
 
@@ -140,7 +140,7 @@ def _option_field(option: Option, value: str | None) -> forms.Field:
 
 
 @admin.register(Provider)
-class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
+class ProviderAdmin(ShowsBalance, SearchesWhatIsStored, KeptByRecords):
     kept_by = ("messages", "reports", "replies")
     list_display = ("name", "gateway", "is_active", "priority", "weight", "circuit", "price", "left")
     list_filter = ("gateway", "is_active")
@@ -198,7 +198,7 @@ class ProviderAdmin(TellsBalance, SearchesWhatIsStored, KeptByRecords):
         if change and any(name == "gateway" or name.startswith(CREDENTIAL) for name in form.changed_data):
             balances.forget_balance(obj)
         balances.watch(obj)
-        tell_of_change(request, obj, form.before)
+        log_and_mail_change(request, obj, form.before)
         circuits.close(obj)  # the error may be fixed now: let the next SMS try
 
     @admin.display(description=_("circuit"))

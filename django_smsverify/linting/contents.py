@@ -14,7 +14,7 @@ from .characters import emoji, folded, hidden
 from .findings import Finding, Level, at, ranked
 from .origins import lint_origin
 from .rules import TextRules
-from .topics import TRADES, told_of
+from .topics import TRADES, topics_in
 
 SHORTEST = {"code": "0000", "minutes": "0"}
 """The shortest possible values; a value that is not here may be empty."""
@@ -155,7 +155,7 @@ def _urls(draft: Draft) -> Iterator[Finding]:
 
 def _topics(draft: Draft) -> Iterator[Finding]:
     plain, places = folded(draft.content)
-    for topic, start, end in told_of(plain, draft.rules.topics):
+    for topic, start, end in topics_in(plain, draft.rules.topics):
         if topic.codes_allowed and "code" in draft.names:
             continue
         message = _("This sounds like %s, which reviewers and carriers hold back. Say it otherwise or leave it out.")

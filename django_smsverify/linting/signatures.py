@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from .characters import EMOJI, emoji, folded, hidden
 from .findings import Finding, Level, at, ranked
 from .rules import TextRules
-from .topics import TRADES, told_of
+from .topics import TRADES, topics_in
 
 BRACKETS = re.compile(r"[【】\[\]［］]")
 _NEUTRAL = """
@@ -88,7 +88,7 @@ def _names(text: str, rules: TextRules) -> Iterator[Finding]:
 
 def _topics(text: str, rules: TextRules) -> Iterator[Finding]:
     plain, places = folded(text)
-    for topic, start, end in told_of(plain, rules.topics):
+    for topic, start, end in topics_in(plain, rules.topics):
         level = Level.WARNING
         message = _("This sounds like %s, which reviewers refuse. Have the licence or the trade mark at hand.")
         if topic.word in TRADES:

@@ -118,7 +118,7 @@ FRAUD = 4
 """Characters after a word in which it may be called a fraud: 贷款诈骗."""
 
 
-def told_of(text: str, words: frozenset[str]) -> Iterator[tuple[Topic, int, int]]:
+def topics_in(text: str, words: frozenset[str]) -> Iterator[tuple[Topic, int, int]]:
     """Each of these topics that a folded text is about, once, with the start and end of its first match."""
     for topic in TOPICS:
         if topic.word in words:

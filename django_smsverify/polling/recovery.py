@@ -61,10 +61,10 @@ def match_orphans(limit: int) -> Iterator[str]:
     """Gives reports to messages that are there, but which a crash kept from them."""
     ours = Message.objects.filter(provider=OuterRef("provider"), phone=OuterRef("phone"))
     named = ours.filter(remote_id=OuterRef("remote_id"))
-    nameless = ours.filter(remote_id="", status=MessageStatus.UNKNOWN)
+    without_id = ours.filter(remote_id="", status=MessageStatus.UNKNOWN)
     lately = DeliveryReport.objects.primary().filter(message__isnull=True, received_at__gt=timezone.now() - ORPHANED)
     # In the order of the index: reports about unknown messages may be many, and those with a message are most.
-    orphans = lately.filter(Exists(named) | Exists(nameless)).order_by("message_id", "received_at")
+    orphans = lately.filter(Exists(named) | Exists(without_id)).order_by("message_id", "received_at")
     found = list(orphans[:limit])
     for provider in Provider.objects.primary().filter(pk__in={report.provider_id for report in found}):
         own = [report for report in found if report.provider_id == provider.pk]

@@ -101,8 +101,8 @@ def _perhaps_nameless(provider: Provider, reports: Sequence[DeliveryReport]) -> 
     """Those that may be about a message whose id was lost; of many, asked at once."""
     if len(reports) <= 1:
         return reports
-    nameless = Message.objects.primary().filter(provider=provider, remote_id="", status__in=UNDER_WAY)
-    phones = set(nameless.filter(phone__in={report.phone for report in reports}).values_list("phone", flat=True))
+    without_id = Message.objects.primary().filter(provider=provider, remote_id="", status__in=UNDER_WAY)
+    phones = set(without_id.filter(phone__in={report.phone for report in reports}).values_list("phone", flat=True))
     return [report for report in reports if report.phone in phones]
 
 
@@ -110,13 +110,13 @@ def _named_by(provider: Provider, report: DeliveryReport) -> Message | None:
     """The message whose id the vendor told in an answer that was lost, when it can be only one."""
     by_then = (report.occurred_at or report.received_at) + CLOCKS_DIFFER
     about = Message.objects.primary().filter(provider=provider, phone=report.phone)
-    nameless = about.filter(remote_id="", created_at__range=(by_then - REPORTS_EXPIRE_AFTER, by_then))
+    without_id = about.filter(remote_id="", created_at__range=(by_then - REPORTS_EXPIRE_AFTER, by_then))
     # One that is under way is about to get an id of its own, which may be this one.
-    rivals = nameless.filter(status__in=UNDER_WAY)[:2]
+    rivals = without_id.filter(status__in=UNDER_WAY)[:2]
     unknown = [message for message in rivals if message.status == MessageStatus.UNKNOWN]
     if len(rivals) != 1 or not unknown:
         return None
-    rows = nameless.filter(pk=unknown[0].pk)
+    rows = without_id.filter(pk=unknown[0].pk)
     if not rows.update(remote_id=report.remote_id):
         return None
     unknown[0].remote_id = report.remote_id

@@ -18,7 +18,7 @@ from django_smsverify import phones
 from django_smsverify.enums import MessageStatus, ReportSource
 from django_smsverify.gateways.redaction import hide_tokens
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply
-from django_smsverify.reviews.verdicts import hear_review
+from django_smsverify.reviews.verdicts import store_review_result
 from django_smsverify.signals import reply_received
 from django_smsverify.transactions import retry_on_conflict
 from django_smsverify.types import DeliveryEvent, News, ReplyEvent, ReviewEvent
@@ -49,7 +49,7 @@ def store_events(provider: Provider, news: News, source: ReportSource) -> int:
             case ReviewEvent():
                 verdicts[event.submission, event.remote_id] = event
     for verdict in verdicts.values():  # each may be a question to the vendor
-        hear_review(provider, verdict)
+        store_review_result(provider, verdict)
     for problem in news.problems:
         logger.warning("A part of what %s says cannot be read: %s", provider.slug, problem)
     return new

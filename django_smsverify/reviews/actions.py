@@ -48,9 +48,9 @@ def submit(text: Text) -> None:
     try:
         remote_id = _call_vendor(text, before, lambda: gateway.submit(draft_of(text)))
     except GatewayUncertain:
-        nameless = rows_of(text).filter(status=ReviewStatus.PENDING, remote_id="")
-        store_answer(nameless, poll_at=timezone.now())  # the call is over: no answer is expected any more
-        text.refresh_from_db(using=nameless.db)
+        without_id = rows_of(text).filter(status=ReviewStatus.PENDING, remote_id="")
+        store_answer(without_id, poll_at=timezone.now())  # the call is over: no answer is expected any more
+        text.refresh_from_db(using=without_id.db)
         raise
     store_answer(rows_of(text).filter(remote_id=""), remote_id=remote_id, poll_at=timezone.now() + FIRST_PAUSE)
     text.refresh_from_db(using=rows_of(text).db)

@@ -21,7 +21,7 @@ Text = Signature | Template
 logger = logging.getLogger("django_smsverify")
 
 
-def hear_review(provider: Provider, event: ReviewEvent) -> None:
+def store_review_result(provider: Provider, event: ReviewEvent) -> None:
     """Handles a pushed review result: queries the vendor if it has such a query, else stores the pushed result.
 
     If the query fails, or the keys are lost, `smsverify_poll` queries later. Without a query, raises TooEarly for an
@@ -30,7 +30,7 @@ def hear_review(provider: Provider, event: ReviewEvent) -> None:
     gateway = provider.gateway_client(with_keys=provider.has_keys)
     texts = list(_rows(event.submission).filter(provider=provider, remote_id=event.remote_id))
     if event.submission not in gateway.answers_review:
-        if not texts and nameless(provider, event.submission).filter(poll_at__gt=timezone.now()).exists():
+        if not texts and without_id(provider, event.submission).filter(poll_at__gt=timezone.now()).exists():
             raise TooEarly
         for text in texts:
             _apply(text, event)
@@ -55,7 +55,7 @@ def ask_review(gateway: Gateway, text: Text) -> ReviewEvent:
     return event
 
 
-def nameless(provider: Provider, submission: Submission) -> Any:
+def without_id(provider: Provider, submission: Submission) -> Any:
     """Submitted texts without an id: the answer was lost, or has not arrived yet."""
     return _rows(submission).filter(provider=provider, status=ReviewStatus.PENDING, remote_id="")
 
@@ -107,7 +107,7 @@ def store_answer(rows: Any, **changes: Any) -> int:
 
 def _assign_id(gateway: Gateway, provider: Provider, event: ReviewEvent) -> None:
     """Stores the id of a pushed result on the one text without an id that it can be about."""
-    candidates = [text for text in nameless(provider, event.submission) if _is_about(event, text)]
+    candidates = [text for text in without_id(provider, event.submission) if _is_about(event, text)]
     if len(candidates) != 1:
         return
     (text,) = candidates

@@ -50,7 +50,7 @@ class Command(TerminalCommand):
             path_of(provider)  # raises before anything changes if there is no URL
             change_secret(provider, rotate=options["rotate"], retire=options["retire"])
             url = base + path_of(provider)
-            self.stdout.write(f"{provider.slug:<16} {url}\n{'':<16} {heard(provider)}")
+            self.stdout.write(f"{provider.slug:<16} {url}\n{'':<16} {last_report(provider)}")
             if options["test"]:
                 why = problem(url, provider)
                 self.stdout.write(f"{'':<16} {why or 'the test push went through'}")
@@ -107,7 +107,7 @@ def path_of(provider: Provider) -> str:
         raise CommandError('Include the URLs: path("sms/", include("django_smsverify.urls"))') from None
 
 
-def heard(provider: Provider) -> str:
+def last_report(provider: Provider) -> str:
     """When the vendor last pushed a report, and how many of the newest reports match no message."""
     # Search the newest only: without any push, the search would read millions of reports.
     newest = DeliveryReport.objects.filter(provider=provider).order_by("-received_at")[:NEWEST]
