@@ -11,7 +11,7 @@ RUN := $(VENV)/bin/python
 IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services coverage soak lint messages clean
+.PHONY: help demo test test-all test-services coverage soak lint docs messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -44,12 +44,15 @@ lint: $(VENV)/lint ## check style and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy django_smsverify example_project tests benchmarks
 
+docs: $(VENV)/docs ## build the documentation into docs/_build/html
+	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build/html
+
 messages: $(VENV)/lint ## collect and compile the translations (needs GNU gettext)
 	cd django_smsverify && ../$(RUN) -P -m django makemessages --locale zh_Hans --no-location
 	cd django_smsverify && ../$(RUN) -P -m django compilemessages --locale zh_Hans
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) .tox .coverage* .mypy_cache .pytest_cache .ruff_cache example_project/var
+	rm -rf $(VENV) .tox .coverage* .mypy_cache .pytest_cache .ruff_cache docs/_build example_project/var
 
 $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
@@ -58,6 +61,6 @@ $(VENV)/ready: pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/test $(VENV)/services $(VENV)/lint: $(VENV)/%: $(VENV)/ready
+$(VENV)/test $(VENV)/services $(VENV)/lint $(VENV)/docs: $(VENV)/%: $(VENV)/ready
 	$(RUN) -m pip install --quiet --disable-pip-version-check --group $*
 	@touch $@

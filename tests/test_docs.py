@@ -1,0 +1,510 @@
+"""What the documentation tells is true: its snippets run, its commands exist, its tables name what there is."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import django
+import pytest
+import requests
+from django.core.checks import CheckMessage
+from django.core.management import CommandParser, get_commands, load_command_class
+from django.dispatch import Signal
+from django.http import HttpRequest
+from django.test import RequestFactory, override_settings
+from sandbox.reviews import IN_REVIEW
+from sandbox.server import Sandbox
+
+import django_smsverify
+from django_smsverify import checks, exceptions, signals
+from django_smsverify.checks.settings import check_gateways, check_settings
+from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS
+from django_smsverify.exceptions import CodeExpired, SMSVerifyError
+from django_smsverify.gateways.dialect import Dialect
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.models import Message, Provider, Signature, Template
+from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.sending import send_code
+from django_smsverify.signals import message_settled
+from django_smsverify.verifying import verify_code
+
+from . import settings as suite
+from .conftest import PHONE, MakeProvider, add_template, last_code
+from .test_structure import FLOORS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = {path.stem: path.read_text() for path in sorted(DOCS.glob("*.rst"))}
+CHINESE = {path.stem: path.read_text() for path in sorted(DOCS.glob("zh-Hans/*.rst"))}
+BLOCK = re.compile(r"^( *)\.\. code-block:: (\w+)\n\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
+TITLE = re.compile(r"^\S.*\n([=~-])\1{2,}$", re.MULTILINE)
+VENDORS = BUILTIN_GATEWAYS.keys() - {"console", "memory"}
+TRANSLATED = sorted(CHINESE.keys() - {"index"})
+NOT_FOR_PEOPLE = {"error", "gateway_error", "proof_rejected", "invalid_callback", "too_early", "submission_refused"}
+"""Words of errors that no endpoint answers."""
+
+BAD_BODIES = """
+from django.test import Client
+for body in ("{}", "", "[]", "5", '{"proof": 5}', '{"proof": null}', '{"proof": "x"}'):
+    print("=>", Client().post("/sms-login/", body, "application/json").status_code)
+print("=>", Client(enforce_csrf_checks=True).post("/sms-login/", "{}", "application/json").status_code)
+chinese = {"accept-language": "zh-CN"}
+print("=>", Client().post("/sms/send/", "{}", "application/json", headers=chinese).json()["errors"])
+"""
+
+
+def blocks(page: str, *languages: str) -> list[str]:
+    found = [(language, textwrap.dedent(body).strip() + "\n") for _, language, body in BLOCK.findall(page)]
+    return [text for language, text in found if language in languages]
+
+
+SNIPPETS = [(page, text) for page, rst in PAGES.items() for text in blocks(rst, "python")]
+
+
+def snippet(page: str, words: str) -> str:
+    """The one snippet of a page that has these words."""
+    (found,) = [text for where, text in SNIPPETS if where == page and words in text]
+    return found
+
+
+def claimed() -> set[tuple[str, str]]:
+    """The snippets that a test or a fixture of this file asks for."""
+    tree = ast.parse(Path(__file__).read_text())
+    users = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and (node.name.startswith("test_") or any("fixture" in ast.unparse(d) for d in node.decorator_list))
+    ]
+    calls = [node for user in users for node in ast.walk(user) if isinstance(node, ast.Call)]
+    asked = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "snippet"]
+    literals = [[ast.literal_eval(argument) for argument in call.args] for call in asked]
+    return {(page, snippet(page, words)) for page, words in literals}
+
+
+def table(page: str, pattern: str, pages: dict[str, str] = PAGES) -> dict[str, str]:
+    return dict(re.findall(pattern, pages[page], re.MULTILINE))
+
+
+def run(where: Path, *arguments: str, module: str = "mysite.settings") -> str:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{where}:{ROOT}", "DJANGO_SETTINGS_MODULE": module}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project as `startproject` makes it, with the snippets of the tutorial put in."""
+    run(tmp_path, "-m", "django", "startproject", "mysite", ".", module="")
+    inside = tmp_path / "mysite"
+    with (inside / "settings.py").open("a") as settings:
+        settings.write(f'\n{snippet("tutorial", "INSTALLED_APPS +=")}\nALLOWED_HOSTS = ["testserver"]\n')
+    with (inside / "urls.py").open("a") as urls:
+        urls.write(f"\n{snippet('tutorial', 'urlpatterns +=')}\n{snippet('tutorial', 'def sms_login')}\n")
+        urls.write('urlpatterns += [path("sms-login/", sms_login)]\n')
+    return tmp_path
+
+
+def test_every_snippet_is_run_by_a_test() -> None:
+    assert claimed() == set(SNIPPETS)
+
+
+@pytest.mark.slow
+def test_the_tutorial_and_the_example_of_a_test(project: Path) -> None:
+    (project / "mysite" / "tests.py").write_text(snippet("testing", "class LoginTest"))
+
+    run(project, "manage.py", "migrate")
+    run(project, "manage.py", "check")
+    run(project, "manage.py", "smsverify_setup", "console", "--purpose", "login")
+    said = run(project, "manage.py", "smsverify_send", "13800138000", "--purpose", "login")
+    assert re.search(r"【示例站】您的验证码是\d{6}，5分钟内有效", said)
+    assert "accepted" in said
+
+    *statuses, errors = re.findall("^=> (.*)$", run(project, "manage.py", "shell", "-c", BAD_BODIES), re.MULTILINE)
+    assert statuses == ["400"] * 7 + ["403"]
+    assert "该字段是必填项。" in errors
+    assert "Ran 2 tests" in run(project, "manage.py", "test", "mysite")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings", [snippet("workers", 'SMSVERIFY = {"DISPATCH": "celery"}'), snippet("workers", "TASKS =")]
+)
+def test_a_site_with_workers_passes_its_checks(settings: str, project: Path) -> None:
+    if django.VERSION >= (6, 0):
+        settings = settings.replace('"django_tasks", ', "")
+    with (project / "mysite" / "settings.py").open("a") as written:
+        written.write(f"\n{settings}\n")
+
+    run(project, "manage.py", "migrate")
+    assert "no issues" in run(project, "manage.py", "check")
+
+
+@pytest.mark.slow
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx")
+    pytest.importorskip("furo")
+    options = ("-W", "--keep-going", "-q", "-b", "html", "-d", str(tmp_path / "doctrees"))
+
+    run(ROOT, "-m", "sphinx", *options, str(DOCS), str(tmp_path / "html"), module="")
+
+    for page in [*PAGES, *(f"zh-Hans/{name}" for name in CHINESE)]:
+        assert (tmp_path / "html" / f"{page}.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        snippet("tutorial", '"TRUSTED_PROXIES": 1'),
+        snippet("settings", "PHONE_LIMITS"),
+        snippet("captcha", 'SMSVERIFY = {"CAPTCHA"'),
+        snippet("captcha", '"PURPOSES"'),
+        snippet("adding-a-gateway", 'SMSVERIFY = {"GATEWAYS"'),
+    ],
+)
+def test_the_settings_of_the_documentation_pass_the_checks(settings: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "tests")
+    captcha: Any = ModuleType("mysite.captcha")
+    captcha.check = print
+    monkeypatch.setitem(sys.modules, "mysite", ModuleType("mysite"))
+    monkeypatch.setitem(sys.modules, "mysite.captcha", captcha)
+    found: dict[str, Any] = {}
+
+    exec(settings, found)
+
+    with override_settings(SMSVERIFY=found["SMSVERIFY"]):
+        problems: list[CheckMessage] = [*check_settings(), *check_gateways()]
+    assert problems == []
+
+
+def test_no_page_writes_that_there_is_no_proxy_into_a_snippet() -> None:
+    for page in [*PAGES.values(), *CHINESE.values()]:
+        assert not [text for text in blocks(page, "python") if '"TRUSTED_PROXIES": 0' in text]
+
+
+def test_the_middleware_of_the_tutorial_stands_where_django_wants_it() -> None:
+    without = [name for name in suite.MIDDLEWARE if "LocaleMiddleware" not in name]
+    found: dict[str, Any] = {"INSTALLED_APPS": [], "MIDDLEWARE": without}
+
+    exec(snippet("tutorial", "INSTALLED_APPS +="), found)
+
+    assert found["MIDDLEWARE"] == suite.MIDDLEWARE
+    assert found["INSTALLED_APPS"] == ["rest_framework", "django_smsverify"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_python_of_the_documentation_runs(memory: MakeProvider) -> None:
+    asked, _, answered = snippet("python", "make_proof(verification)").partition("verification = verify_code")
+    template = add_template(memory(), "notice", "{name}，您的订单已发货，请注意查收。", "")
+    found: dict[str, Any] = {"template": template}
+
+    exec(asked, found)
+    exec("verification = verify_code" + answered.replace("123456", last_code()), found)
+
+    assert found["phone"] == PHONE
+    assert [message.status for message in found["messages"]] == ["accepted"]
+    found["recipients"] = {"13800138001": {"name": "李女士"}}
+    exec(snippet("bulk", "messages = send_message"), found)
+    assert [message.batch for message in found["messages"]] == ["2026-12 maintenance"]
+    exec(snippet("costs", "from django_smsverify.costs import costs"), found)
+    assert found["rows"] == []
+    exec(snippet("reviews", "template.lint()"), {"template": template})
+
+
+def test_the_names_at_the_top_of_the_package() -> None:
+    found: dict[str, Any] = {}
+
+    exec(snippet("python", "from django_smsverify import"), found)
+
+    assert set(django_smsverify.__all__) <= found.keys()
+
+
+@pytest.mark.django_db
+def test_the_view_that_sends_from_python(memory: MakeProvider, rf: RequestFactory) -> None:
+    found: dict[str, Any] = {}
+    exec(snippet("python", "def send_to_me"), found)
+
+    assert found["send_to_me"](rf.post("/")).status_code == 400
+    memory()
+    assert found["send_to_me"](rf.post("/")).status_code == 202
+
+
+def test_the_receiver_of_the_documentation_hears_its_signal(capsys: pytest.CaptureFixture[str]) -> None:
+    found: dict[str, Any] = {"__name__": "receivers"}
+    exec(snippet("python", "@receiver(message_settled)"), found)
+    message = Message(status="undelivered", error_code="7")
+    message.provider = Provider(slug="acme")
+
+    message_settled.send(Message, message=message)
+
+    assert capsys.readouterr().out == "acme 7\n"
+    message_settled.disconnect(found["count_failures"])
+
+
+def test_the_captcha_of_the_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, Any] = {}
+    exec(snippet("captcha", "def check"), found)
+    answer, request = requests.Response(), HttpRequest()
+    request.META["REMOTE_ADDR"] = "203.0.113.7"
+    answer.status_code, answer._content = 200, b'{"ok": true}'
+    monkeypatch.setattr(requests, "post", lambda *args, **options: answer)
+    assert found["check"](request, {"captcha_ticket": "good"}) is True
+    for data in ({}, {"captcha_ticket": ""}, {"captcha_ticket": 5}):
+        assert found["check"](request, data) is False
+    for body in (b'{"ok": false}', b"[]", b"{}", b"<html>"):
+        answer._content = body
+        assert found["check"](request, {"captcha_ticket": "bad"}) is False
+
+
+@pytest.mark.django_db
+def test_limits_can_be_opened_in_tests(memory: MakeProvider) -> None:
+    memory()
+
+    exec(snippet("testing", "OPEN ="), {"send_code": send_code})
+
+    assert len(MemoryGateway.outbox) == 3
+
+
+@pytest.mark.django_db
+def test_time_can_be_frozen_in_tests(memory: MakeProvider) -> None:
+    memory()
+    names = {"send_code": send_code, "verify_code": verify_code, "pytest": pytest, "CodeExpired": CodeExpired}
+
+    exec(snippet("testing", "time_machine"), names)
+
+
+@pytest.mark.django_db
+def test_a_vendor_can_refuse_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing: Any = ModuleType("refusing")
+    exec(snippet("testing", "class RefusingGateway"), vars(refusing))
+    monkeypatch.setitem(sys.modules, "refusing", refusing)
+
+    with override_settings(SMSVERIFY={"GATEWAYS": {"refusing": "refusing.RefusingGateway"}}):
+        provider = Provider.objects.create(name="refusing", slug="refusing", gateway="refusing")
+        add_template(provider, "login", "您的验证码是{code}。", "")
+        with pytest.raises(exceptions.PhoneRejected):
+            send_code(PHONE, "login")
+
+
+def test_the_logging_of_the_documentation_is_what_python_takes() -> None:
+    found: dict[str, Any] = {}
+
+    exec(snippet("operations", "LOGGING ="), found)
+
+    run(ROOT, "-c", f"import logging.config; logging.config.dictConfig({found['LOGGING']!r})", module="")
+
+
+def test_what_sentry_sends_is_scrubbed() -> None:
+    found: dict[str, Any] = {}
+    exec(snippet("operations", "def scrub_sms"), found)
+    frames = [{"module": "gunicorn", "vars": {"x": 1}}, {"module": "django_smsverify.views", "vars": {"y": 2}}]
+    event = {
+        "request": {"url": "https://example.com/sms/webhooks/topthink/secret/", "data": "13800138000"},
+        "exception": {"values": [{"stacktrace": {"frames": frames}}]},
+    }
+
+    scrubbed = found["scrub_sms"](event, {})
+
+    assert scrubbed["request"] == {"url": "https://example.com/sms"}
+    assert frames == [{"module": "gunicorn"}, {"module": "django_smsverify.views", "vars": {"y": 2}}]
+
+
+def test_the_submissions_of_the_documentation_are_made(vendor: MakeProvider, sandbox: Sandbox) -> None:
+    provider = vendor("topthink")
+    signature = Signature.objects.create(provider=provider, text="新站", remark="网站登录")
+    template = Template.objects.get()
+    template.remark = "网站登录"
+    found: dict[str, Any] = {"signature": signature, "template": template}
+
+    for line in snippet("reviews", "submit(signature)").splitlines():
+        exec(line, found)
+        if line.startswith("submit(signature"):
+            sandbox.judge("topthink", "sign", signature.remote_id, False, "缺公章")
+
+    assert (signature.status, signature.remote_id) == ("draft", "")
+    assert sandbox.submitted("topthink", "template")[-1][2] == IN_REVIEW
+
+
+def test_the_gateway_of_an_outsider_is_the_one_that_is_tested() -> None:
+    assert snippet("adding-a-gateway", "class AcmeGateway(") == (ROOT / "tests/acme_sms.py").read_text()
+
+
+def test_the_test_class_of_the_documentation_is_a_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "tests")
+    found: dict[str, Any] = {}
+
+    exec(snippet("adding-a-gateway", "class TestAcme"), found)
+    exec(snippet("adding-a-gateway", "class StrictAcmeGateway"), found)
+
+    for gateway in (found["AcmeGateway"], found["StrictAcmeGateway"]):
+        contract = found["TestAcme"]()
+        contract.gateway_class = gateway
+        for name in [name for name in dir(contract) if name.startswith("test_")]:
+            getattr(contract, name)()
+
+
+def commands(rst: str) -> list[str]:
+    """The command lines that a page tells to run, in blocks and within sentences."""
+    said = [line for block in blocks(rst, "sh", "text") for line in block.replace("\\\n", " ").splitlines()]
+    said += [" ".join(words.split()) for words in re.findall(r"``([^`]+)``", rst)]
+    return [found[1] for line in said if (found := re.search(r"python manage\.py (smsverify_.+)", line))]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *(f"zh-Hans/{name}" for name in CHINESE)])
+def test_the_commands_of_a_page_exist_and_take_their_options(page: str) -> None:
+    rst = (DOCS / f"{page}.rst").read_text()
+    for line in commands(rst):
+        name, *arguments = shlex.split(line)
+        command = load_command_class("django_smsverify", name)
+        parser = command.create_parser("manage.py", name)
+        assert isinstance(parser, CommandParser)
+        if arguments != ["--help"]:
+            parser.parse_args(arguments)
+    ours = {name for name, app in get_commands().items() if app == "django_smsverify"}
+    assert set(re.findall(r"``(smsverify_[a-z]+)", rst)) <= ours
+
+
+def test_the_targets_of_make_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in [*PAGES.values(), *CHINESE.values()]:
+        assert set(re.findall(r"(?:^ +|``)make ([a-z-]+)", page, re.MULTILINE)) <= targets
+
+
+def test_the_table_of_commands_names_every_command_and_that_of_bulk_every_option() -> None:
+    ours = {name for name, app in get_commands().items() if app == "django_smsverify"}
+    assert table("operations", r"^``(smsverify_[a-z]+)`` +(\S.*)$").keys() == ours
+    parser = load_command_class("django_smsverify", "smsverify_send").create_parser("manage.py", "smsverify_send")
+    for option in re.findall(r"^``(--[a-z-]+)", PAGES["bulk"], re.MULTILINE):
+        assert option in parser._option_string_actions
+
+
+def test_the_settings_table_names_every_key_with_its_default() -> None:
+    rows = table("settings", r"^``([A-Z_]+)``  +``(.+?)``  ")
+    assert rows.keys() == KEYS.keys()
+    for name, default in rows.items():
+        assert repr(KEYS[name].default).replace("'", '"') == default, name
+
+
+def test_the_settings_that_a_purpose_can_override_are_named() -> None:
+    (said,) = re.findall(r"``PURPOSES`` can override (.+?)\.", PAGES["settings"])
+    assert set(re.findall(r"``(\w+)``", said)) == {name for name, key in KEYS.items() if key.per_purpose}
+
+
+def test_the_gateways_table_names_every_gateway_with_its_credentials() -> None:
+    gateways = PAGES["settings"].partition("\nGateways\n")[2]
+    rows = dict(re.findall(r"^``([a-z]+)``  +(.+?)  ", gateways, re.MULTILINE))
+    assert rows.keys() == BUILTIN_GATEWAYS.keys()
+    for alias, credentials in rows.items():
+        assert re.findall(r"``(\w+)``", credentials) == [c.name for c in gateway_class(alias).credentials]
+
+
+def every_error(base: type[SMSVerifyError]) -> set[type[SMSVerifyError]]:
+    return {base}.union(*(every_error(error) for error in base.__subclasses__()))
+
+
+def ours(base: type[SMSVerifyError] = SMSVerifyError) -> set[type[SMSVerifyError]]:
+    return {error for error in every_error(base) if error.__module__.startswith("django_smsverify.")}
+
+
+def test_the_endpoints_table_names_every_refusal() -> None:
+    words = {error.code for error in ours()} - NOT_FOR_PEOPLE
+    for code in words | {"method_not_allowed", "unsupported_media_type"}:
+        assert f"``{code}``" in PAGES["endpoints"], code
+
+
+def test_the_tree_of_errors_names_every_error() -> None:
+    (tree,) = [text for text in blocks(PAGES["python"], "text") if "SMSVerifyError" in text]
+    names = {error.__name__ for error in ours() if error.__module__ == exceptions.__name__}
+    assert set(re.findall(r"^[│├└─ ]*([A-Z]\w+)", tree, re.MULTILINE)) == names
+
+
+def test_the_signals_table_names_every_signal_and_what_it_carries() -> None:
+    rows = table("python", r"^``([a-z_]+)`` +``([a-z]+)``  ")
+    every = {name: signal for name, signal in vars(signals).items() if isinstance(signal, Signal)}
+    source = Path(signals.__file__).read_text()
+    assert rows.keys() == every.keys()
+    for name, carried in rows.items():
+        assert re.search(rf'^{name} = Signal\(\)\n""".*`{carried}`', source, re.MULTILINE), name
+
+
+ENGLISH_ROW, CHINESE_ROW = r"^``([a-z]+)`` +(\S.*?)  ", r"^   \* - ``([a-z]+)``\n     - (.+)$"
+
+
+@pytest.mark.parametrize(
+    ("pages", "row", "nothing"), [(PAGES, ENGLISH_ROW, "nothing"), (CHINESE, CHINESE_ROW, "不推送")]
+)
+def test_the_webhooks_table_tells_which_vendors_call(pages: dict[str, str], row: str, nothing: str) -> None:
+    rows = table("webhooks", row, pages)
+    assert rows.keys() == VENDORS
+    for alias in VENDORS:
+        assert gateway_class(alias).pushes == (rows[alias] != nothing), alias
+
+
+@pytest.mark.parametrize(
+    ("pages", "row", "words"),
+    [
+        (PAGES, ENGLISH_ROW, {"submitted": "what was submitted", "delivered": "what was delivered"}),
+        (CHINESE, CHINESE_ROW, {"submitted": "按提交计费", "delivered": "按送达计费"}),
+    ],
+)
+def test_the_table_of_costs_tells_which_vendors_charge_for_what(
+    pages: dict[str, str], row: str, words: dict[str, str]
+) -> None:
+    assert table("costs", row, pages) == {alias: words[gateway_class(alias).billing] for alias in VENDORS}
+
+
+def test_the_table_of_what_a_gateway_can_do_names_what_there_is() -> None:
+    page = PAGES["adding-a-gateway"].partition("\nWhat a vendor tells afterwards\n")[2]
+    words = re.findall(r"^``([a-z_]+)``  ", page, re.MULTILINE)
+    methods = re.findall(r"``((?:build|parse)_[a-z]+)``", page)
+    can = {name for name, kind in Dialect.__annotations__.items() if "ClassVar[bool]" in kind or "Submission" in kind}
+    assert set(words) == can - {"same_text", "local"}
+    every = {name for name in vars(Dialect) if name.startswith(("build_", "parse_"))}
+    assert set(methods) == every - {"build_send", "parse_send"}
+
+
+@pytest.mark.parametrize("pages", [PAGES, CHINESE])
+def test_troubleshooting_explains_every_system_check(pages: dict[str, str]) -> None:
+    (folder,) = checks.__path__
+    sources = [path.read_text() for path in Path(folder).glob("*.py")]
+    ids = {found for source in sources for found in re.findall(r'id="(smsverify\.[EW]\d+)"', source)}
+    assert set(re.findall(r"^   \* - ``(smsverify\.[EW]\d+)``", pages["troubleshooting"], re.MULTILINE)) == ids
+
+
+def test_the_picture_of_the_house_is_its_plan() -> None:
+    (picture,) = [text for text in blocks(PAGES["architecture"], "text") if "│" in text]
+    floors = [line.split("│")[1].replace("·", "").split() for line in picture.splitlines() if "│" in line]
+    assert floors[::-1] == [floor.split() for floor in FLOORS]
+
+
+def test_architecture_names_packages_that_exist() -> None:
+    package = Path(django_smsverify.__path__[0])
+    for name in table("architecture", r"^``([a-z]+)`` +(\S.*)$"):
+        assert (package / name).is_dir() or (package / f"{name}.py").is_file(), name
+
+
+@pytest.mark.parametrize("page", TRANSLATED)
+def test_the_chinese_page_has_the_sections_and_snippets_of_the_english_one(page: str) -> None:
+    english, chinese = PAGES[page], CHINESE[page]
+    assert TITLE.findall(chinese) == TITLE.findall(english)
+    for language in ("python", "sh", "nginx", "javascript"):
+        assert blocks(chinese, language) == blocks(english, language)
+    if page == "troubleshooting":
+        assert chinese.count("   * - ") == english.count("   * - ")
+
+
+def test_the_pictures_are_there() -> None:
+    for folder, pages in ((DOCS, PAGES), (DOCS / "zh-Hans", CHINESE)):
+        for page in pages.values():
+            for name in re.findall(r"image:: (\S+)", page):
+                assert (folder / name).is_file()
