@@ -286,7 +286,7 @@ def test_a_lost_one_that_is_not_there_is_filed_again_once_somebody_has_looked(
 def test_what_is_being_filed_is_not_lost_yet(
     kind: str, topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who makes it a draft again while the vendor is at it would file it twice."""
+    """Who makes it a draft again while the vendor is at it would submit it twice."""
     text = MAKE[kind](topthink)
     gateway = type(topthink.gateway_client())
     file = gateway.submit
@@ -525,7 +525,7 @@ def test_a_vendor_that_cannot_be_reached_leaves_the_row_as_it_was(
         ("approved", "78", resubmit, "copy it as a new draft"),
         ("pending", "78", submit, "in review"),
         ("pending", "78", resubmit, "in review"),
-        ("rejected", "78", submit, "file it again"),
+        ("rejected", "78", submit, "submit it again"),
         ("rejected", "", resubmit, "copy it as a new draft"),
         ("draft", "", resubmit, "not submitted yet"),
         ("draft", "78", submit, "has the id 78"),

@@ -103,12 +103,12 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
             raise SubmissionRefused(gettext("It is here already, and you may not change it."))
         actions.fetch(text)
 
-    @admin.action(description=_("File with the vendor for review"), permissions=["change"])
+    @admin.action(description=_("Submit to the vendor for review"), permissions=["change"])
     def submit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Submits drafts for review."""
         self._for_each(request, rows, actions.submit, _("submitted; the vendor reviews it now"))
 
-    @admin.action(description=_("File again after a rejection"), permissions=["change"])
+    @admin.action(description=_("Submit again after a rejection"), permissions=["change"])
     def resubmit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Submits rejected texts again."""
         self._for_each(request, rows, actions.resubmit, _("submitted again; the vendor reviews it now"))

@@ -39,7 +39,7 @@ class FiledForm(LintedForm):
         submission, kind = submission_of(self.instance), kind_of(cleaned.get("provider"))
         verdict = cleaned.get("status", self.instance.status)
         if submission in kind.answers_review and verdict != self.instance.status:
-            self.add_error("status", _("This vendor decides that: enter the id, or file the text for review."))
+            self.add_error("status", _("This vendor decides that: enter the id, or submit the text for review."))
         if "provider" in self.changed_data and self.instance.remote_id and "remote_id" not in self.changed_data:
             self.add_error("remote_id", _("This is its id at the other provider: clear it, or enter the one here."))
         if self._clears_id(cleaned) and submission in kind.submits:

@@ -268,9 +268,9 @@ def _why_not_submitted(gateway: Gateway, text: Text) -> str:
         case ReviewStatus.APPROVED, _:
             return _why_final()
         case ReviewStatus.REJECTED, _ if submission_of(text) in gateway.resubmits:
-            return gettext("It was rejected: change it, then file it again after the rejection.")
+            return gettext("It was rejected: change it, then submit it again after the rejection.")
         case ReviewStatus.REJECTED, _:
-            return gettext("It was rejected: copy it as a new draft, change that and file it.")
+            return gettext("It was rejected: copy it as a new draft, change that and submit it.")
         case ReviewStatus.DRAFT, remote_id:
             words = gettext("It has the id %s at the vendor: fetch its state, or clear the id if there is no such.")
             return words % remote_id
