@@ -199,3 +199,22 @@ def test_a_key_without_overrides_is_not_read_from_a_purpose() -> None:
 def test_a_bad_override_leaves_the_default_in_force() -> None:
     with override_settings(SMSVERIFY={"CODE_LENGTH": 8, "PURPOSES": {"payment": {"CODE_LENGTH": 99}}}):
         assert (conf.of("payment").CODE_LENGTH, conf.of("login").CODE_LENGTH) == (6, 8)
+
+
+def test_a_list_that_is_changed_in_place_is_read_anew() -> None:
+    limits = ["5/h"]
+    with override_settings(SMSVERIFY={"PHONE_LIMITS": limits}):
+        assert (Limit(5, HOUR),) == conf.PHONE_LIMITS
+        limits[0] = "1/h"
+
+        assert (Limit(1, HOUR),) == conf.PHONE_LIMITS
+
+
+def test_what_cannot_change_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    key, check = KEYS["PHONE_LIMITS"], KEYS["PHONE_LIMITS"].read
+    monkeypatch.setattr(key, "read", lambda value: (read.append(value), check(value))[1])
+    with override_settings(SMSVERIFY={"PHONE_LIMITS": ("7/h",)}):
+        assert {conf.PHONE_LIMITS for _ in range(5)} == {(Limit(7, HOUR),)}
+
+    assert read == [("7/h",)]

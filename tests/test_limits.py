@@ -18,12 +18,12 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify.enums import Scope
-from django_smsverify.exceptions import Throttled, ThrottleUnavailable, WrongCode
+from django_smsverify.exceptions import NoRoute, Throttled, ThrottleUnavailable, WrongCode
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits.shared import Charge
 from django_smsverify.limits.windows import Window
-from django_smsverify.models import Message, Verification
-from django_smsverify.sending import resend_code, send_code
+from django_smsverify.models import Message, Provider, Verification
+from django_smsverify.sending import circuits, resend_code, send_code
 from django_smsverify.verifying import verify_code
 
 from .conftest import PHONE, MakeProvider, Site, age_cache, cached, code_in, last_code, refusal, wrong
@@ -366,6 +366,22 @@ def test_a_refused_request_drains_nothing_that_others_need(memory: MakeProvider,
         for _ in range(10):
             assert wait("13700138001", ip="203.0.113.8")[0] == "global"
             assert wait("13700138001", ip="203.0.113.9")[0] == "global"
+
+
+def test_what_no_provider_took_is_given_back_to_block_and_site_but_not_to_the_address(memory: MakeProvider) -> None:
+    provider = memory()
+    limits = {"IP_LIMITS": ("2/h",), "PREFIX_LIMITS": ("1/h",), "GLOBAL_LIMITS": ("1/h",)}
+    with override_settings(SMSVERIFY=limits):
+        Provider.objects.filter(pk=provider.pk).update(gateway="gone")
+        with pytest.raises(NoRoute):
+            send_code(PHONE, "login", ip="203.0.113.7")
+        Provider.objects.filter(pk=provider.pk).update(gateway="memory")
+        circuits.close(provider)
+
+        send_code("13800138001", "login", ip="203.0.113.7")
+
+        assert wait("13900138001", ip="203.0.113.7")[0] == "ip"
+        assert wait("13800138002", ip="203.0.113.8")[0] == "prefix"
 
 
 @pytest.mark.parametrize("switch", [{"RATELIMIT_ENABLE": False}, {"RATELIMIT_FAIL_OPEN": True}])

@@ -14,7 +14,8 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
-from django_smsverify.exceptions import ProofRejected, Throttled, VerificationNotFound, WrongCode
+from django_smsverify import codes
+from django_smsverify.exceptions import CodeExpired, ProofRejected, Throttled, VerificationNotFound, WrongCode
 from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.sending import send_code
 from django_smsverify.signals import phone_verified
@@ -177,3 +178,20 @@ def test_nothing_is_decided_by_a_replica(memory: MakeProvider) -> None:
             send_code(PHONE, "payment")
         proof = make_proof(verify_code(verification.pk, last_code()))
         assert redeem_proof(proof, "login") == PHONE
+
+
+def test_a_code_that_ends_while_it_is_compared_does_not_verify(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory()
+    verification, matches = send_code(PHONE, "login"), codes.matches
+
+    def slowly(*args: Any) -> bool:
+        Verification.objects.update(expires_at=timezone.now())
+        return matches(*args)
+
+    monkeypatch.setattr(codes, "matches", slowly)
+    with pytest.raises(CodeExpired):
+        verify_code(verification.pk, last_code())
+
+    assert Verification.objects.get().verified_at is None
