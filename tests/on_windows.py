@@ -21,7 +21,7 @@ OTHERS = (
     "asyncio celery.app.base cryptography.fernet django.contrib.admin.sites django.contrib.auth.models "
     "django.core.management.commands.migrate django.db.backends.sqlite3.base django.test.client "
     "django_ratelimit.core django_tasks drf_spectacular.openapi multiprocessing phonenumbers requests "
-    "rest_framework.views subprocess tempfile tqdm urllib3"
+    "rest_framework.views subprocess tempfile urllib3"
 )
 MODULES = "_posixsubprocess crypt curses fcntl grp posix pty pwd readline resource syslog termios tty"
 MISSING: dict[Any, str] = {

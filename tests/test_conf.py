@@ -213,7 +213,12 @@ def test_a_list_that_is_changed_in_place_is_read_anew() -> None:
 def test_what_cannot_change_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[object] = []
     key, check = KEYS["PHONE_LIMITS"], KEYS["PHONE_LIMITS"].read
-    monkeypatch.setattr(key, "read", lambda value: (read.append(value), check(value))[1])
+
+    def noted(value: object) -> Any:
+        read.append(value)
+        return check(value)
+
+    monkeypatch.setattr(key, "read", noted)
     with override_settings(SMSVERIFY={"PHONE_LIMITS": ("7/h",)}):
         assert {conf.PHONE_LIMITS for _ in range(5)} == {(Limit(7, HOUR),)}
 

@@ -11,7 +11,6 @@ from types import FrameType
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, OutputWrapper
-from tqdm import tqdm
 
 from django_smsverify.characters import as_shown
 
@@ -67,7 +66,15 @@ def stoppable() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields a function that takes the done and the total count; draws on stderr if it is a terminal."""
+    """Yields a function that takes the done and the total count; shows them on stderr if it is a terminal.
+
+    As a bar of tqdm, or, where that is not installed, as a line for each tenth.
+    """
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield _progress_lines(unit)
+        return
     with tqdm(unit=unit, disable=None, leave=False) as bar:
 
         def show(done: int, total: int) -> None:
@@ -75,3 +82,16 @@ def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.n)
 
         yield show
+
+
+def _progress_lines(unit: str) -> Callable[[int, int], None]:
+    shown = 0
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        tenth = 10 * done // max(total, 1)
+        if tenth > shown and sys.stderr.isatty():
+            shown = tenth
+            sys.stderr.write(f"{done} of {total} {unit}s\n")
+
+    return show
