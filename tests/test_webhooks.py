@@ -1189,7 +1189,7 @@ def test_what_could_not_be_stored_is_not_acknowledged(
     assert answer == (500, "Nothing was lost here; please send this again.")
     assert everything() == before
     assert f"The webhook of ihuyi failed with {type(error).__name__}" in said(log)
-    assert "in _hear_re" in said(log), "the frames say where"
+    assert "in _store_re" in said(log), "the frames say where"
     assert provider.webhook_secret not in said(log)
     assert "django.request" not in said(log)
 

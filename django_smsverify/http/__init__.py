@@ -1,3 +1,3 @@
-"""What a request brings: the address of the client, and the body."""
+"""Data of a request: the client's address and the body."""
 
 from __future__ import annotations

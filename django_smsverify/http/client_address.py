@@ -1,4 +1,4 @@
-"""The client's address as the site's own proxies tell it, and a line in the log where they tell it of nobody."""
+"""The client's address as the site's own proxies report it, and a warning in the log when they do not."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 logger = logging.getLogger("django_smsverify")
 
 NO_ADDRESS = "0.0.0.0"  # noqa: S104 - an address to count by
-"""Stands for all whose address cannot be told; they count as one."""
+"""Stands for all clients whose address is unknown; they count as one."""
 _warned: set[str] = set()
 
 
 def client_ip(request: HttpRequest) -> str:
-    """The address that the sends of a client are counted by.
+    """Returns the address by which a client's sends are counted.
 
     With TRUSTED_PROXIES it is what those proxies wrote: that many entries from the right of X-Forwarded-For, or the
-    last entry of X-Real-IP, as CLIENT_IP_HEADER says. What stands further left is the client's own word and is not
-    read, and without TRUSTED_PROXIES neither header is. Else it is REMOTE_ADDR, and "0.0.0.0" where there is none.
+    last entry of X-Real-IP, as CLIENT_IP_HEADER selects. Entries further left come from the client and are not read;
+    without TRUSTED_PROXIES neither header is read. Otherwise it is REMOTE_ADDR, or "0.0.0.0" if there is none.
 
-    Where this makes all clients look alike, a warning says once in each process what to set.
+    If this makes all clients look alike, a warning states once in each process what to set.
     """
     remote = _address(request.META.get("REMOTE_ADDR", ""))
     hops, header = conf.TRUSTED_PROXIES, conf.CLIENT_IP_HEADER
@@ -41,7 +41,7 @@ def client_ip(request: HttpRequest) -> str:
 
 
 def _missing(request: HttpRequest, header: str) -> str:
-    """What to do when no proxy wrote an address where TRUSTED_PROXIES says that one does."""
+    """What to do when no proxy wrote an address although TRUSTED_PROXIES expects one."""
     hops, entries = conf.TRUSTED_PROXIES, _entries(request, header)
     wanted = f'SMSVERIFY["TRUSTED_PROXIES"] is {hops}'
     other = next(name for name in CLIENT_IP_HEADERS if name != header)
@@ -70,7 +70,7 @@ def _too_near(request: HttpRequest, written: Address) -> str | None:
 
 
 def _unread(request: HttpRequest, remote: Address | None) -> str | None:
-    """What to do when no proxy is trusted though the peer is probably one."""
+    """What to do when no proxy is trusted although the peer is probably one."""
     if remote is not None and remote.is_global:
         return None
     preferred = sorted(CLIENT_IP_HEADERS, key=lambda name: name != conf.CLIENT_IP_HEADER)
@@ -97,13 +97,13 @@ def _warn_once(problem: str) -> None:
 
 
 def _entries(request: HttpRequest, header: str) -> list[str]:
-    """The entries of a header, the nearest proxy's last; none where it is missing or blank."""
+    """The entries of a header, with the nearest proxy's last; empty if it is missing or blank."""
     value = request.META.get(CLIENT_IP_HEADERS[header], "").strip()
     return value.split(",") if value else []
 
 
 def _address(written: str) -> Address | None:
-    """An address without port and brackets, IPv4-mapped IPv6 as the IPv4 that it is; None for what is none."""
+    """An address without port and brackets, IPv4-mapped IPv6 as IPv4; None if it is not an address."""
     plain = written.strip()
     if plain.startswith("["):
         plain = plain[1:].partition("]")[0]

@@ -1,8 +1,8 @@
-"""The body of a request, up to a limit, whichever server delivers it.
+"""The body of a request, up to a limit, on any server.
 
-A client that sends in chunks (Transfer-Encoding: chunked) declares no length. Django then takes the body for empty
-under WSGI, and DRF does so under ASGI too. Here it is read as far as the server marks its end; else the client is told
-to declare its length.
+A client that sends in chunks (Transfer-Encoding: chunked) declares no length. Django then treats the body as empty
+under WSGI, and DRF does so under ASGI too. This module reads the body if the server marks its end; otherwise the client
+is asked to declare the length.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ COMPRESSIONS = {"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zs
 
 
 class BodyError(SMSVerifyError):
-    """A body that cannot be taken; nothing of it was used."""
+    """A body that is refused; nothing of it was used."""
 
     code = "invalid"
 
 
 class BodyBroken(BodyError):
-    """The connection broke off, or the chunks or the declared length are wrong."""
+    """The connection was interrupted, or the chunks or the declared length are wrong."""
 
     sentence = _("The body did not arrive whole. Please check its Content-Length and send it again.")
 
@@ -38,7 +38,7 @@ class BodyTooLarge(BodyError):
 
 
 class BodyCompressed(BodyError):
-    """The body has a Content-Encoding; it is not unpacked, because a small one can unpack to gigabytes."""
+    """The body has a Content-Encoding. It is not unpacked, because a small body can unpack to gigabytes."""
 
     code = "unsupported_media_type"
     sentence = _("The body is compressed. Please send it without Content-Encoding.")
@@ -52,7 +52,7 @@ class LengthRequired(BodyError):
 
 
 def content_length(request: HttpRequest) -> int | None:
-    """The declared length in bytes, None when there is none; raises BodyBroken for what is no length."""
+    """Returns the declared length in bytes, or None without one; raises BodyBroken if it is not a valid length."""
     declared = request.META.get("CONTENT_LENGTH") or None
     try:
         length = None if declared is None else int(declared)
@@ -64,27 +64,27 @@ def content_length(request: HttpRequest) -> int | None:
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:
-    """The whole body, which may have `limit` bytes, or DATA_UPLOAD_MAX_MEMORY_SIZE where the site allows less.
+    """Returns the whole body, of at most `limit` bytes, or DATA_UPLOAD_MAX_MEMORY_SIZE if the site allows less.
 
-    Never more than one byte above that is read. Raises BodyError.
+    Never reads more than one byte above that. Raises BodyError.
     """
     if request.headers.get("Content-Encoding", "").strip().lower() in COMPRESSIONS:
         raise BodyCompressed
-    limit = min(limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or limit)  # None allows all
+    limit = min(limit, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or limit)  # None means no limit
     declared = content_length(request)
     if declared is not None and declared > limit:
         raise BodyTooLarge(limit)
     body = _read(_reader(request, declared), limit + 1)
     if len(body) > limit:
         raise BodyTooLarge(limit)
-    # Half a form may look like a whole one with half an id; not every server notices.
+    # A truncated form may look complete, with a truncated id; not every server notices.
     if declared is not None and declared > len(body):
         raise BodyBroken
     return body
 
 
 def _reader(request: HttpRequest, declared: int | None) -> Callable[[int], bytes]:
-    """What reads the body; raises LengthRequired where nothing marks its end."""
+    """The function that reads the body; raises LengthRequired if nothing marks its end."""
     # Under ASGI Django has the whole body, and there is no "wsgi.input".
     if declared is not None or "wsgi.input" not in request.META:
         return request.read
@@ -98,6 +98,6 @@ def _read(read: Callable[[int], bytes], most: int) -> bytes:
     try:
         while len(body) < most and (some := read(most - len(body))):
             body += some
-    except Exception:  # each server has errors of its own for wrong chunks
+    except Exception:  # each server raises its own errors for wrong chunks
         raise BodyBroken from None
     return body

@@ -1,7 +1,7 @@
-"""Who may cause an SMS now.
+"""The check of all limits before an SMS is sent.
 
-One number's own limits are exact: they are read from the messages in the database, while the number's Recipient row is
-held. Address, number block and site are counted in the cache, in rolling windows.
+A number's own limits are exact: they are read from the messages in the database, while the number's Recipient row is
+locked. Address, number block and site are counted in the cache, in rolling windows.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .shared import SHARED, Charge, address_windows, counts_in_one_trip, shared_
 
 @contextmanager
 def admission(phone: str, ip: str | None) -> Iterator[Charge]:
-    """Passes the limits in their order, address, number, block, site, and holds the number for the body.
+    """Checks the limits in order (address, number, block, site), locks the number for the body, and yields the Charge.
 
-    When one of them or the body refuses, what was counted before is given back. Where all can be counted in one trip
-    they are, and what block and site said is told in its turn.
+    When a limit or the body fails, everything counted before is given back. If the cache can count all windows in one
+    trip, they are counted at once, and a refusal by block or site is raised in its turn.
 
     Raises Throttled or ThrottleUnavailable.
     """

@@ -1,9 +1,9 @@
-"""The cache that all processes share, asked for no longer than a request can wait.
+"""The cache that all processes share, with a limit on how long a request waits for it.
 
-How long a client waits for a silent server is up to the site: some clients wait for ever, others swallow the error
-so that the next call waits again. So each call is made in a thread of its own, which is left behind when the time is
-up. Local memory, files and a database are called directly: they have time-outs of their own, and a database
-connection belongs to its thread.
+The site decides how long a client waits for an unresponsive server: some clients wait forever, others swallow the error
+so that the next call waits again. So each call runs in its own thread, which is abandoned when the time is up. Local
+memory, files and a database are called directly: they have their own timeouts, and a database connection belongs to its
+thread.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ R = TypeVar("R")
 logger = logging.getLogger("django_smsverify")
 
 MAX_SECONDS = 2.0
-"""What all cache work of one request may take."""
+"""Seconds that all cache calls of one request may take."""
 MAX_HUNG_CALLS = 32
-"""So many calls of one process may hang; then further calls fail at once, until one of them ends."""
+"""At most this many calls of one process may hang; then further calls fail at once, until one of them ends."""
 CALLED_DIRECTLY = (LocMemCache, DummyCache, FileBasedCache, DatabaseCache)
 
 
 @dataclass(slots=True)
 class TimeLeft:
-    """The seconds that the cache may still take. Only waiting for the cache counts, not the vendor's time."""
+    """The seconds that the cache may still take. Only the wait for the cache counts, not the wait for a vendor."""
 
     seconds: float
 
@@ -51,7 +51,7 @@ _hung: set[Thread] = set()
 
 
 def cache_alias() -> str:
-    """The cache that keeps the limits: django-ratelimit's."""
+    """Returns the alias of the cache that keeps the limits: the one that django-ratelimit uses."""
     return str(getattr(settings, "RATELIMIT_USE_CACHE", "default"))
 
 
@@ -61,7 +61,7 @@ def the_cache() -> BaseCache:
 
 @contextmanager
 def time_limit() -> Iterator[None]:
-    """All calls in the body together may take MAX_SECONDS; inside another limit, what is left of that one."""
+    """Limits all cache calls in the body to MAX_SECONDS in total; inside another limit, to what is left of that."""
     if _time_left.get(None) is not None:
         yield
         return
@@ -78,11 +78,11 @@ def call_cache(
     *,
     is_poll: bool = False,
 ) -> R:
-    """What `work` returns, which is given the cache; raises what it raises, and TimeoutError when the time is up.
+    """Calls `work` with the cache and returns its result; raises what it raises, and TimeoutError when the time is up.
 
-    `work` may run in another thread: it must not use the database or send signals. When it succeeds too late,
-    `undo` takes back what it did. A poll, which is made again and again until somebody else is ready, takes nothing
-    of the time when it is answered: how long it goes on is for the caller to bound.
+    `work` may run in another thread: it must not use the database or send signals. If it succeeds too late, `undo`
+    reverts it. With `is_poll`, a call that is repeated until another process is ready, an answered call does not use up
+    the time: the caller must limit how long it repeats.
     """
     alias = cache_alias()
     cache = caches[alias]
@@ -92,14 +92,14 @@ def call_cache(
         call = _Call(cache, work, undo)
         if not _is_answered(call, is_poll):
             _hung.add(call)
-            # The hung call keeps its connection: nobody else may read an answer that was meant for it.
+            # The hung call keeps its connection: no other call may read the answer meant for it.
             caches[alias] = caches.create_connection(alias)
             raise TimeoutError(f"the cache did not answer within {MAX_SECONDS:g} seconds")
     return call.result()
 
 
 def _is_answered(call: _Call[R], is_poll: bool) -> bool:
-    """Whether a call has ended within what is left of the time; raises TimeoutError when it cannot even begin."""
+    """Whether a call ended within the time left; raises TimeoutError when it cannot even start."""
     left = _time_left.get()
     if left.seconds <= 0:
         raise TimeoutError("the cache has used up the time of this request")
@@ -113,7 +113,7 @@ def _is_answered(call: _Call[R], is_poll: bool) -> bool:
 
 
 def _require_room() -> None:
-    """Raises TimeoutError when too many calls hang. After a fork, those of the parent do not."""
+    """Raises TimeoutError when too many calls hang. After a fork, calls of the parent process do not count."""
     if len(_hung) >= MAX_HUNG_CALLS:
         _hung.difference_update([call for call in tuple(_hung) if not call.is_alive()])
     if len(_hung) >= MAX_HUNG_CALLS:
@@ -121,20 +121,20 @@ def _require_room() -> None:
 
 
 class _Call(Thread, Generic[R]):
-    """Work on the cache in a thread of its own, for which the caller may cease to wait."""
+    """A cache call in its own thread; the caller can stop waiting for it."""
 
     def __init__(
         self, cache: BaseCache, work: Callable[[BaseCache], R], undo: Callable[[BaseCache], object] | None
     ) -> None:
         super().__init__(name="smsverify-cache", daemon=True)
         self._cache, self._work, self._undo = cache, work, undo
-        # What a tracing library or a KEY_FUNCTION keeps there is the caller's.
+        # A tracing library or a KEY_FUNCTION needs the caller's context variables.
         self._context = copy_context()
         self._settled = Lock()
         self._error: BaseException | None = None
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has ended in time; if not, its result is of no use to anybody."""
+        """Whether it ended in time; if not, its result is discarded."""
         self.join(seconds)
         return not (self.is_alive() and self._settle())
 
@@ -145,23 +145,23 @@ class _Call(Thread, Generic[R]):
 
     def run(self) -> None:
         try:
-            self._context.run(self._do)
+            self._context.run(self._run_and_settle)
         finally:
             connections.close_all()  # a cache's client or its key function may have opened one in this thread
 
-    def _do(self) -> None:
+    def _run_and_settle(self) -> None:
         try:
             self._answer = self._work(self._cache)
         except BaseException as error:
             self._error = error
         if not self._settle():
-            self._take_back()
+            self._revert()
 
     def _settle(self) -> bool:
-        """Whether this side is the first: the one that ends the call, or the one that ceases to wait for it."""
+        """Whether this thread is the first one here: the thread of the call, or the caller that stops waiting."""
         return self._settled.acquire(blocking=False)
 
-    def _take_back(self) -> None:
+    def _revert(self) -> None:
         with suppress(Exception):
             if self._error is None and self._undo is not None:
                 self._undo(self._cache)
@@ -170,20 +170,23 @@ class _Call(Thread, Generic[R]):
 
 
 COUNT_ATTEMPTS = 5
-"""A counter may be flushed between the question whether it is there and the counting."""
+"""How often to try to count, because a counter may be flushed between `add` and `incr`."""
 
 
 def digest(scope: Scope, subject: str) -> str:
-    """What stands for a number or an address in a cache key."""
+    """Returns a keyed hash in hex that stands for a number or an address in a cache key."""
     return salted_hmac(f"django_smsverify.throttling.{scope}", subject, algorithm="sha256").hexdigest()
 
 
 def increment(cache: BaseCache, key: str, seconds: int) -> int:
-    """Counts one more, from 1, for so many seconds after the first; raises when the cache does not count."""
+    """Adds one to a counter, from 1, and returns the count; it expires `seconds` after the first count.
+
+    Raises ConnectionError when the cache does not count.
+    """
     for _attempt in range(COUNT_ATTEMPTS):
         if cache.add(key, 1, seconds):
             return 1
-        with suppress(ValueError):  # gone since, as after a flush
+        with suppress(ValueError):  # the key is gone, for example after a flush
             count: int | None = cache.incr(key)
             if count is not None and count is not False:
                 return count
@@ -191,9 +194,9 @@ def increment(cache: BaseCache, key: str, seconds: int) -> int:
 
 
 def ask_or_refuse(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], object], *, is_poll: bool = False) -> R:
-    """Asks the cache; raises ThrottleUnavailable when it does not answer in time, whatever its client raises.
+    """Calls the cache; raises ThrottleUnavailable when it fails or does not answer in time, whatever its client raises.
 
-    `undo` takes back what an answer that comes too late has taken.
+    `undo` reverts a call that succeeds too late.
     """
     try:
         return call_cache(ask, undo, is_poll=is_poll)

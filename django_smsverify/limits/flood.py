@@ -1,7 +1,7 @@
-"""A shell against floods, by django-ratelimit: so many calls of one address that no person makes them.
+"""Flood protection by django-ratelimit: refuses more calls from one address than people can make.
 
-What costs money or a guess has limits of its own; this one spares the database what costs nothing. It is wide, as
-thousands of people may share an address.
+What costs money or a guess has its own limits; this one protects the database from calls that cost nothing. It is wide,
+as thousands of people may share an address.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RATE = "600/m"
 
 
 def check_flood(what: str, ip: str) -> None:
-    """Counts one call by an address; raises Throttled for more than RATE. Skipped when the cache is dead."""
+    """Counts one call from an address; raises Throttled for more than RATE. Does nothing when the cache fails."""
     address, _ = next(networks(ip))
     value = digest(Scope.IP, address)
     try:
@@ -34,6 +34,6 @@ def check_flood(what: str, ip: str) -> None:
     except Exception as error:
         logger.error("The throttle's cache failed (%s): calls of %s are not counted.", type(error).__name__, what)
         return
-    # Without an answer of the cache no time is left: -1.
+    # Without an answer from the cache, `time_left` is -1.
     if usage and usage["should_limit"] and usage["time_left"] >= 0:
         raise Throttled(Scope.IP, max(1, usage["time_left"]))

@@ -1,4 +1,4 @@
-"""One request at a time for each number, by a lock in the cache."""
+"""A lock in the cache, so that only one request at a time works on a number."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from django_smsverify.exceptions import Throttled
 from .cache import ask_or_refuse, call_cache, digest
 
 LOCK_SECONDS = 10
-"""A claim takes milliseconds; after this a lock that a dead process left is void."""
+"""Seconds until a lock left by a dead process expires; a normal hold takes milliseconds."""
 
 
 LOCK_WAIT, LOCK_PAUSE = 2.0, 0.02
-"""Seconds that a request waits for a lock, and between two looks at it."""
+"""Seconds that a request waits for a lock, and seconds between two attempts to get it."""
 
 
 @contextmanager
 def number_lock(phone: str) -> Iterator[None]:
-    """Lets one request at a time ask the database about a number; what is exact is decided there.
+    """Locks a number for the body, so that one request at a time checks it in the database, where the exact limits are.
 
-    The others wait for the moment that this takes, to be told the truth. Raises Throttled when it takes much
-    longer, as after a crash.
+    Other requests wait for this short time, to get a correct answer. Raises ThrottleUnavailable, and Throttled when it
+    takes much longer, as after a crash.
     """
     key, token = f"smsverify:number:{digest(Scope.PHONE, phone)}", uuid4().hex
     until = time.monotonic() + LOCK_WAIT
@@ -45,8 +45,11 @@ def number_lock(phone: str) -> Iterator[None]:
 
 
 def _acquire(cache: BaseCache, key: str, token: str) -> bool:
-    """Whether the lock is ours. Some backends answer a dead server with False and None, as they do a lock that was
-    let go in between: whether a key that nobody else has can be kept tells the two apart."""
+    """Whether this request got the lock.
+
+    For a dead server some backends return False and None, as they do for a lock that was released in between. Whether
+    another key, which no other process uses, can be stored tells the two cases apart.
+    """
     if cache.add(key, token, LOCK_SECONDS):
         return True
     if cache.get(key) is None and not cache.add(f"{key}:{uuid4().hex}", 1, 1):

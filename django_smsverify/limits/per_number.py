@@ -1,4 +1,4 @@
-"""The limits of one number: exact, read from the database while the number's row is held."""
+"""The limits of one number: exact, read from the database while the number's row is locked."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from django_smsverify.models.querysets import MAX_CLOCK_SKEW, MessageQuerySet
 
 
 def lock_number(recipient: Recipient) -> None:
-    """Takes the number's row for the rest of the transaction.
+    """Locks the number's row for the rest of the transaction.
 
-    A write comes first: SQLite refuses to turn a reader into a writer under load.
+    It writes first: under load SQLite refuses to turn a read transaction into a write transaction.
     """
     Recipient.objects.primary().filter(pk=recipient.pk).update(claimed_at=timezone.now())
 
 
 def check_number(phone: str, now: datetime, *, but: Message | None = None) -> None:
-    """The number's own limits over every rolling window, without one message; raises Throttled with the longest
-    wait."""
+    """Checks the number's own limits over all rolling windows, without the message `but`.
+
+    Raises Throttled with the longest wait.
+    """
     limits = [
         (Scope.RESEND, Limit(1, conf.RESEND_INTERVAL)),
         *((Scope.PHONE, limit) for limit in conf.PHONE_LIMITS),
@@ -40,10 +42,10 @@ def check_number(phone: str, now: datetime, *, but: Message | None = None) -> No
 
 
 def _charged(messages: MessageQuerySet, phone: str, since: datetime, now: datetime) -> list[datetime]:
-    """When the number's allowance was spent, newest first.
+    """The times at which the number's allowance was used, newest first.
 
-    Where the clock was set back, SMS lie ahead of it. Nobody can say how long ago they were sent; they are moved back
-    until the newest is of this moment. Thus no wait is longer than its window, and no window holds one more.
+    If the clock was set back, some SMS lie in the future and their real age is unknown; they are moved back until the
+    newest is at the present time. Thus no wait is longer than its window, and no window exceeds its limit.
     """
     spent = messages.charged(phone, since)
     if spent and spent[0] > now + MAX_CLOCK_SKEW:
@@ -53,7 +55,7 @@ def _charged(messages: MessageQuerySet, phone: str, since: datetime, now: dateti
 
 
 def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
-    """Whole seconds until one more fits into the window, never more than it has; `spent` is newest first."""
+    """Whole seconds until one more SMS fits into the window, at most its length; `spent` is newest first."""
     if len(spent) < limit.times:
         return 0
     free_at = spent[limit.times - 1] + timedelta(seconds=limit.seconds)
@@ -61,9 +63,10 @@ def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
 
 
 def resend_wait(verification: Verification, now: datetime) -> int:
-    """Whole seconds until the pause after a verification's own last SMS is over; 0 once it can no longer verify.
+    """Returns the whole seconds until a verification's code may be sent again; 0 once it can no longer verify.
 
-    Other SMS to the number do not count: whoever has an id, maybe of long ago, would be told of each of them.
+    Only the verification's own SMS count: otherwise anyone with an id, even an old one, could watch the number's other
+    SMS.
     """
     if not verification.is_live(now):
         return 0
@@ -75,7 +78,7 @@ def resend_wait(verification: Verification, now: datetime) -> int:
 
 
 def allowed_guesses(phone: str, purpose: str, now: datetime) -> int:
-    """How many guesses a new verification gets; at least one, so that no stranger locks the owner out."""
+    """Returns how many guesses a new verification gets; at least one, so that no stranger can lock the owner out."""
     limit = conf.GUESS_LIMIT
     since = now - timedelta(seconds=limit.seconds)
     spent = Verification.objects.primary().guesses(phone, since, now)

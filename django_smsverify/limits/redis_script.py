@@ -1,6 +1,6 @@
 """Counting in one trip, where the cache is a Redis that runs scripts.
 
-Neither Django nor django-redis has a public way to run one: this is the only place that asks a cache for its client.
+Neither Django nor django-redis has a public way to run a script: this is the only module that uses a cache's client.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.core.cache.backends.redis import RedisCache
 logger = logging.getLogger("django_smsverify")
 
 Limited = tuple[Sequence[str], int, int]
-"""The buckets of a window, how many may be in them, and the seconds that a bucket lives."""
+"""The bucket keys of a window, its limit, and the lifetime of a bucket in seconds."""
 
 COUNT = """
 local size, current = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -43,11 +43,14 @@ return 1
 """
 
 _without_scripts: set[str] = set()
-"""The classes of clients whose server refused to run one: a cluster, or a proxy."""
+"""The cache classes whose server refused to run a script: a cluster, or a proxy."""
 
 
 def count(cache: BaseCache, windows: Sequence[Limited], current: int) -> list[list[int]] | None:
-    """What the buckets of each window held; one more is counted in each when it fits into all. None without scripts."""
+    """Adds one to the current bucket of each window if one more fits into all windows.
+
+    Returns what the buckets of each window held before; None where scripts do not run.
+    """
     keys = [key for own, _, _ in windows for key in own]
     size = len(windows[0][0]) if windows else 0
     bounds = [bound for _, times, lifetime in windows for bound in (times, lifetime)]
@@ -58,7 +61,7 @@ def count(cache: BaseCache, windows: Sequence[Limited], current: int) -> list[li
 
 
 def give_back(cache: BaseCache, keys: Sequence[str]) -> bool:
-    """Whether it could be done here."""
+    """Takes one off each bucket; returns False where scripts do not run."""
     return _run(cache, GIVE_BACK, keys, []) is not None
 
 
@@ -82,7 +85,7 @@ def _run(cache: BaseCache, script: str, keys: Sequence[str], values: Sequence[in
 
 
 def _client(cache: BaseCache) -> Any:
-    """The Redis client behind a cache of Django's or of django-redis; None for any other."""
+    """The Redis client of a Django or django-redis cache; None for any other cache."""
     if _name(cache) in _without_scripts:
         return None
     if isinstance(cache, RedisCache):
@@ -95,7 +98,7 @@ def _of_django_redis(cache: BaseCache) -> Any:
         return None
     from django_redis.client import DefaultClient
 
-    # What its other clients do, such as sharding, a script would pass by.
+    # A script would bypass what its other clients do, such as sharding.
     return cache.client.get_client(write=True) if type(cache.client) is DefaultClient else None  # type: ignore[attr-defined]
 
 

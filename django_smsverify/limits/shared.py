@@ -1,4 +1,4 @@
-"""The limits that many share, by address, number block and site: what a send counts there, and gives back."""
+"""The shared limits by address, number block and site: a send is counted, and can be given back."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .redis_script import runs_scripts
 from .windows import Counting, Window, give_back
 
 SHARED = (Scope.PREFIX, Scope.GLOBAL)
-"""What an SMS that nobody took gives back. Not the address: it would call the vendors without end."""
+"""The limits that get an SMS back if no provider took it. Not the address: it could call the vendors without end."""
 NETWORKS = ((64, 1), (56, 10), (48, 100))
-"""Of an IPv6 address: the networks that count it, and how many times the allowance of one address each has."""
+"""The networks of an IPv6 address that are counted: prefix length, and the factor to the limit of one address."""
 DELAY = 10
-"""Seconds that may lie between the counting of a send and the time of its message."""
+"""Seconds that may pass between the counting of a send and the time of its message."""
 
 
 class Charge:
-    """What one send has counted in the shared limits, to be given back when it is refused after all."""
+    """What one send has counted in the shared limits; it is given back if the send is refused later."""
 
     def __init__(self) -> None:
         self._counted: list[tuple[Scope, str]] = []
 
     def count(self, windows: Sequence[Window]) -> dict[Scope, int]:
-        """Counts one send in all windows, or in none; returns the seconds to wait for each scope that is used up.
+        """Counts one send in all windows or in none; returns the seconds to wait for each scope that is used up.
 
         Raises ThrottleUnavailable.
         """
@@ -47,9 +47,10 @@ class Charge:
 
     @classmethod
     def of(cls, phone: str, sent_at: datetime) -> Charge:
-        """What a send to a number counted of the shared limits some time ago.
+        """Returns the Charge of an earlier send to a number, for the limits of its block and the site.
 
-        Left out is what may have been counted in the bucket before: to take it off this one would let one more through.
+        Leaves out windows where the previous bucket may have counted it: taking it off this one would allow one send
+        too many.
         """
         charge, at = cls(), sent_at.timestamp()
         surely = [window for window in shared_windows(phone) if window.bucket(at) == window.bucket(at - DELAY)]
@@ -57,7 +58,7 @@ class Charge:
         return charge
 
     def refund(self, *scopes: Scope) -> None:
-        """Gives back what was counted for these scopes; a bucket or a cache that is gone needs nothing."""
+        """Gives back what was counted for these scopes; a missing bucket or a cache failure is ignored."""
         keys = [key for scope, key in self._counted if scope in scopes]
         if keys:
             with suppress(Exception):
@@ -66,7 +67,7 @@ class Charge:
 
 
 def counts_in_one_trip() -> bool:
-    """Whether the cache runs a script; what is wrong with it is found when it is asked."""
+    """Whether the cache runs scripts; False if it fails, as the next call to it raises the error."""
     try:
         return runs_scripts(the_cache())
     except Exception:
@@ -74,7 +75,7 @@ def counts_in_one_trip() -> bool:
 
 
 def address_windows(ip: str | None) -> list[Window]:
-    """The windows of a client's address; none for None."""
+    """Returns the windows of a client's address; none for None."""
     if ip is None:
         return []
     return [
@@ -85,7 +86,7 @@ def address_windows(ip: str | None) -> list[Window]:
 
 
 def shared_windows(phone: str) -> list[Window]:
-    """The windows of a number's block and of the site."""
+    """Returns the windows of a number's block and of the site."""
     block = _windows(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS)
     return [*block, *_windows(Scope.GLOBAL, "site", conf.GLOBAL_LIMITS)]
 
@@ -96,10 +97,10 @@ def _windows(scope: Scope, subject: str, limits: Sequence[Limit]) -> list[Window
 
 
 def networks(ip: str) -> Iterator[tuple[str, int]]:
-    """What is counted for an address, each with its share of the allowance: IPv4 whole, IPv6 by its networks.
+    """Yields what is counted for an address, with the factor to the limit: an IPv4 address, or the networks of an IPv6.
 
-    IPv6 that stands for an IPv4 is counted by that IPv4: one IPv4 owns 65,536 networks of 6to4, and behind NAT64 all
-    of them stand in one.
+    An IPv6 address that stands for an IPv4 address is counted as that one: one IPv4 address owns 65,536 networks of
+    6to4, and behind NAT64 all IPv4 addresses are in one network.
     """
     address = unwrapped(ipaddress.ip_address(ip))
     if isinstance(address, ipaddress.IPv4Address):

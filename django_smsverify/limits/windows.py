@@ -1,7 +1,7 @@
 """Rolling windows in any Django cache: a window is twelve buckets, and every bucket that overlaps it is counted.
 
-So no rolling window ever holds one more than its limit, and of a limit at least eleven twelfths are usable. A request
-counts first and looks then: of two at once each sees the other, or is seen by it.
+So no rolling window ever exceeds its limit, and at least eleven twelfths of a limit are usable. A request counts first
+and reads afterwards: of two concurrent requests at least one sees the other.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .cache import COUNT_ATTEMPTS, increment
 
 BUCKETS = 12
 CURRENT = BUCKETS
-"""The place of the present bucket among those that count: the one in part too old is first, one of a clock that is
-ahead of ours last."""
+"""The index of the current bucket in the keys of a window: the first is only partly inside the window, the last one is
+for processes whose clock is ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,16 @@ class Window:
 
     scope: Scope
     subject: str
-    """A keyed digest of whom or what is counted."""
+    """A keyed digest of what is counted."""
     times: int
     seconds: int
 
     def bucket(self, now: float) -> int:
+        """Returns the number of the bucket at a UNIX time."""
         return math.floor(now * BUCKETS / self.seconds)
 
     def keys(self, now: float) -> list[str]:
-        """The buckets that count at this moment, the oldest first."""
+        """Returns the keys of the buckets that count at a UNIX time, the oldest first."""
         present = self.bucket(now)
         return [self._key(bucket) for bucket in range(present - CURRENT, present + 2)]
 
@@ -52,7 +53,7 @@ class Window:
         return math.ceil(self.seconds * (BUCKETS + 2) / BUCKETS) + 1
 
     def wait(self, counts: Sequence[int], now: float) -> int:
-        """Whole seconds until one more fits, by what the buckets hold; 0 when it fits now."""
+        """Returns the whole seconds until one more fits, given the buckets' counts; 0 when it fits now."""
         too_many = sum(counts) - self.times + 1
         if too_many <= 0:
             return 0
@@ -65,7 +66,7 @@ class Window:
 
 
 class Counting:
-    """One request that is counted in all of its windows, or in none."""
+    """Counts one request in all of its windows, or in none."""
 
     def __init__(self, windows: Sequence[Window], now: float) -> None:
         self._windows, self._now = windows, now
@@ -73,7 +74,7 @@ class Counting:
         """The buckets that count it, with their scopes."""
 
     def count(self, cache: BaseCache) -> list[int]:
-        """The seconds to wait in each window; all 0 when it was counted."""
+        """Returns the seconds to wait in each window; all 0 when the request was counted."""
         waits = self._count_by_script(cache)
         return self._count_each(cache) if waits is None else waits
 
@@ -82,7 +83,7 @@ class Counting:
         self.counted = []
 
     def _count_by_script(self, cache: BaseCache) -> list[int] | None:
-        """All in one trip; None where the cache runs no scripts."""
+        """Counts in all windows in one trip; None where the cache runs no scripts."""
         limits = [(window.keys(self._now), window.times, window.lifetime) for window in self._windows]
         found = redis_script.count(cache, limits, CURRENT)
         if found is None:
@@ -104,16 +105,17 @@ class Counting:
 
     def _count_one(self, cache: BaseCache, window: Window) -> int:
         keys = window.keys(self._now)
-        own, found = _increment_and_look(cache, keys, window.lifetime)
+        own, found = _increment_and_read(cache, keys, window.lifetime)
         self.counted.append((window.scope, keys[CURRENT]))
-        # What was counted before this request: its own count, and not what others have added since.
+        # The counts before this request, without what other requests have added since.
         counts = [int(found.get(key, 0)) for key in keys]
         counts[CURRENT] = own - 1
         return window.wait(counts, self._now)
 
 
-def _increment_and_look(cache: BaseCache, keys: Sequence[str], lifetime: int) -> tuple[int, Mapping[str, int]]:
-    """The present bucket's count with this request, and what all hold; raises when the cache keeps nothing."""
+def _increment_and_read(cache: BaseCache, keys: Sequence[str], lifetime: int) -> tuple[int, Mapping[str, int]]:
+    """The current bucket's count with this request, and the counts of all; raises ConnectionError when the cache keeps
+    nothing."""
     for _attempt in range(COUNT_ATTEMPTS):
         own = increment(cache, keys[CURRENT], lifetime)
         found = cache.get_many(keys)
@@ -123,10 +125,10 @@ def _increment_and_look(cache: BaseCache, keys: Sequence[str], lifetime: int) ->
 
 
 def give_back(cache: BaseCache, keys: Sequence[str]) -> None:
-    """Takes one off each of these buckets, as far as they are still there."""
+    """Takes one off each of these buckets, if it still exists."""
     if not keys or redis_script.give_back(cache, keys):
         return
     for key in keys:
-        with suppress(Exception):  # such as ValueError, when its time is over
-            if cache.decr(key) < 0:  # flushed since it was counted
+        with suppress(Exception):  # such as ValueError, when the bucket has expired
+            if cache.decr(key) < 0:  # flushed after the request was counted
                 cache.incr(key)

@@ -1,3 +1,3 @@
-"""The periodic job: what was not pushed is asked for, and what a crash left is recovered."""
+"""The periodic job: asks vendors for events that they did not push, and recovers what a crash left."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Asking the vendors for what they did not push, and settling what nobody will ever tell."""
+"""Asking the vendors for events that they did not push, and settling messages that get no more events."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from .recovery import give_up_stuck, match_orphans, send_forgotten, settle_silen
 logger = logging.getLogger("django_smsverify")
 
 LIMIT = 1000
-"""Questions in one run."""
+"""Questions to vendors in one run."""
 MAX_VENDOR_FAILURES = 3
-"""Failures in a row after which a vendor is left alone for the rest of the run."""
+"""Failures in a row after which the rest of the run skips a vendor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question to one vendor; `run` returns the word under which it is counted."""
+    """One question to one vendor; `run` returns the result word that is counted."""
 
     provider: Provider
     run: Callable[[], str]
     goes_on: bool = False
-    """Whether it is run again as long as it brings something new."""
+    """Whether it is run again as long as it brings new events."""
 
 
 def poll(
@@ -49,31 +49,31 @@ def poll(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Counter[str]:
-    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages and mails what is low.
+    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages and mails low balances.
 
-    Returns what happened how often.
+    Returns how often each result occurred.
 
-    At most `limit` questions are asked. `stopped` is asked between two of them; `progress` is told how many
-    are done, of how many. May run at any time, also several times at once.
+    At most `limit` questions are asked. `stopped` is called between two of them, and ends the run with True; `progress`
+    is called with how many are done and the total. May run at any time, also several times at once.
 
-    Raises InsideTransaction, as a rollback would forget reports that the vendor has forgotten, too.
+    Raises InsideTransaction, because a rollback would lose reports that the vendor no longer keeps.
     """
     run_committed(Message, lambda: None)
     tally: Counter[str] = Counter()
-    _mend(send_forgotten(limit), tally, stopped)  # codes do not live long
-    _run(deque(islice(_questions(limit), limit)), limit, tally, stopped, progress)
-    _mend(
+    _recover(send_forgotten(limit), tally, stopped)  # first, because codes expire soon
+    _ask_all(deque(islice(_questions(limit), limit)), limit, tally, stopped, progress)
+    _recover(
         chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit), balances.mail_alarms()), tally, stopped
     )
     return tally
 
 
-def _mend(words: Iterator[str], tally: Counter[str], stopped: Callable[[], bool]) -> None:
+def _recover(words: Iterator[str], tally: Counter[str], stopped: Callable[[], bool]) -> None:
     while not stopped() and (word := next(words, None)):
         tally[word] += 1
 
 
-def _run(
+def _ask_all(
     questions: deque[Question],
     limit: int,
     tally: Counter[str],
@@ -86,7 +86,7 @@ def _run(
         question = questions.popleft()
         provider = question.provider
         if failures[provider.pk] < MAX_VENDOR_FAILURES:
-            word = _try(question)
+            word = _ask(question)
             tally[word] += 1
             failures[provider.pk] = failures[provider.pk] + 1 if word == "failed" else 0
             if question.goes_on and word == "fetched":
@@ -97,22 +97,22 @@ def _run(
         progress(done, min(limit, done + len(questions)))
 
 
-def _try(question: Question) -> str:
+def _ask(question: Question) -> str:
     try:
         return question.run()
     except GatewayError as error:
         logger.warning("%s does not answer a question: %s %s", question.provider.slug, error.error_code, error)
-        # It did answer, only this question it cannot: the next may fare better.
+        # The vendor answered and refused only this question: the next may succeed.
         refused = isinstance(error, GatewayRejected) and error.reason not in (Reason.ACCOUNT, Reason.RATE)
         return "refused" if refused else "failed"
     except Exception as error:
-        bug = describe(error)  # one of a gateway, say, which keeps nobody else
+        bug = describe(error)  # such as a bug in a gateway: it must not stop the others
     logger.error("A question to %s failed with %s", question.provider.slug, bug)
     return "failed"
 
 
 def _questions(limit: int) -> Iterator[Question]:
-    """The questions that are due, of each vendor in turn, so that none waits for the backlog of another."""
+    """The due questions, of each vendor in turn, so that none waits for the backlog of another."""
     by_provider: list[Iterator[Question]] = []
     for provider in Provider.objects.primary():
         try:
@@ -130,7 +130,7 @@ def _questions_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[
         yield Question(provider, _about_balance(provider, gateway))
     due = Message.objects.primary().silent().filter(provider=provider).due(timezone.now())
     if gateway.hands_out_reports and due.exists():
-        yield Question(provider, _fetching(provider, gateway, due), goes_on=True)
+        yield Question(provider, _report_fetcher(provider, gateway, due), goes_on=True)
     yield from _stored_batches(provider)
     for text in due_reviews(provider, gateway):
         yield Question(provider, _about_review(gateway, text))
@@ -139,7 +139,7 @@ def _questions_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[
 
 
 def _stored_batches(provider: Provider) -> Iterator[Question]:
-    """What was fetched and not read yet needs no key: only a gateway that reads it."""
+    """Batches that were fetched but not read yet: they need no credentials, only a gateway that reads them."""
     for batch in ReportBatch.objects.primary().filter(provider=provider, problems="").select_related("provider"):
         yield Question(provider, _about_batch(batch))
 
@@ -178,31 +178,31 @@ def _about_review(gateway: Gateway, text: Text) -> Callable[[], str]:
 
 
 def _about_batch(batch: ReportBatch) -> Callable[[], str]:
-    """A batch that a run has stored, but not lived to read."""
-    return lambda: "fetched" if _read(batch).new else "nothing new"
+    """Reads a batch that an earlier run stored but did not read."""
+    return lambda: "fetched" if _read_batch(batch).new else "nothing new"
 
 
-def _fetching(provider: Provider, gateway: Gateway, due: MessageQuerySet) -> Callable[[], str]:
-    """Fetches batch after batch; the messages have had their turn when there are no more.
+def _report_fetcher(provider: Provider, gateway: Gateway, due: MessageQuerySet) -> Callable[[], str]:
+    """Fetches batch after batch; when there are no more, the due messages count as asked.
 
-    When the vendor breaks off in between, the next run goes on at once: it keeps its reports for 72 hours only.
+    If the vendor fails in between, the next run continues at once, because the vendor keeps reports for 72 hours only.
     """
-    brought, empty_batches = False, 0
+    has_fetched, empty_batches = False, 0
 
     def fetch() -> str:
-        nonlocal brought, empty_batches
+        nonlocal has_fetched, empty_batches
         try:
-            # Stored as it came before anything else is done with it.
+            # Stored unchanged before anything else is done with it.
             body = gateway.pull_reports().text.replace("\0", " ")
             batch = retry_on_lost_connection(
                 ReportBatch, lambda: ReportBatch.objects.primary().create(provider=provider, body=body)
             )
-            found = _read(batch)
+            found = _read_batch(batch)
         except GatewayError:
-            if not brought:
+            if not has_fetched:
                 due.take_turns(timezone.now())
             raise
-        brought, empty_batches = True, 0 if found.new else empty_batches + 1
+        has_fetched, empty_batches = True, 0 if found.new else empty_batches + 1
         if found.rows and empty_batches < MAX_VENDOR_FAILURES:
             return "fetched"
         due.take_turns(timezone.now())
@@ -212,16 +212,16 @@ def _fetching(provider: Provider, gateway: Gateway, due: MessageQuerySet) -> Cal
 
 
 class Found(NamedTuple):
-    """What was in a batch."""
+    """How many rows a batch has, and how many of its events are new."""
 
     rows: int
     new: int
 
 
-def _read(batch: ReportBatch) -> Found:
-    """Stores the reports of a batch; raises a GatewayError when it is none.
+def _read_batch(batch: ReportBatch) -> Found:
+    """Stores the events of a batch; raises a GatewayError when the vendor's answer is not a batch.
 
-    What cannot be read stays in the batch, for a person to look at.
+    Rows that cannot be read stay in the batch, for an operator.
     """
     rows = ReportBatch.objects.primary().filter(pk=batch.pk)
     gateway = batch.provider.gateway_client(with_keys=batch.provider.has_keys)

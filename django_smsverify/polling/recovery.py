@@ -1,6 +1,6 @@
-"""What crashes and silence leave behind, brought to its end.
+"""Recovery after crashes and missing answers.
 
-Each of these does one thing after the other as it is asked for the word under which the next is counted.
+Each function is a generator: it does one step when the next result word is requested, and yields the word to count.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from django_smsverify.sending import circuits
 from django_smsverify.sending.worker import send_waiting
 
 FORGOTTEN = timedelta(seconds=60)
-"""Who queued a message hands it over at once, or has a worker do it; after this one may have died."""
+"""A process sends or enqueues what it queued at once; after this time it may have died."""
 STUCK_AFTER = timedelta(minutes=15)
-"""No hand-over lasts so long: the process that was at it has died."""
+"""No call to a vendor takes this long: the process that made it has died."""
 ORPHANED = timedelta(days=7)
-"""How long a report is kept in mind for a message that a crash may have kept it from."""
+"""How long unmatched reports are tried again, because a crash may have prevented the match."""
 QUESTIONS_BEFORE_SETTLING = 3
-"""Questions after which a vendor will not answer any more."""
+"""After this many questions a vendor will not answer any more."""
 TEXTS_AT_ONCE = 20
-"""Messages that are delivered before somebody who asks the run to stop is heard."""
+"""Notices that are sent before the run checks again whether it should stop."""
 
 
 def send_forgotten(limit: int) -> Iterator[str]:
-    """Delivers messages whose process or worker died before it claimed them, or has a long queue; codes first."""
+    """Sends queued messages whose process or worker died before claiming them, or has a long queue; codes first."""
     queued = Message.objects.primary().filter(status=MessageStatus.QUEUED, created_at__lt=timezone.now() - FORGOTTEN)
-    texts = queued.filter(verification=None).exclude(provider__in=_resting())
-    for kind, at_once in ((queued.exclude(verification=None), 1), (texts, TEXTS_AT_ONCE)):
+    notices = queued.filter(verification=None).exclude(provider__in=_unavailable_providers())
+    for kind, at_once in ((queued.exclude(verification=None), 1), (notices, TEXTS_AT_ONCE)):
         ids = list(kind.order_by("created_at").values_list("pk", flat=True)[:limit])
         for start in range(0, len(ids), at_once):
             for _ in range(send_waiting(ids[start : start + at_once])):
                 yield "taken up"
 
 
-def _resting() -> list[int]:
-    """The providers whose circuits are open: a code may go another way, a text waits for its own."""
+def _unavailable_providers() -> list[int]:
+    """The providers whose circuits are open: a code may use another provider, a notice waits for its own."""
     every = Provider.objects.primary().values_list("pk", flat=True)
     return [pk for pk, circuit in circuits.open_circuits(every).items() if circuit.is_resting]
 
 
 def give_up_stuck(limit: int) -> Iterator[str]:
-    """The process that handed a message over has died: it may have been sent, and is not sent again."""
+    """Marks messages whose process died while sending as unknown: they may have been sent, and are not sent again."""
     rows = Message.objects.primary().filter(status=MessageStatus.SENDING)
     why = "the process that handed it over ended before the vendor's answer was stored"
     for pk in list(rows.filter(claimed_at__lt=timezone.now() - STUCK_AFTER).values_list("pk", flat=True)[:limit]):
@@ -58,12 +58,12 @@ def give_up_stuck(limit: int) -> Iterator[str]:
 
 
 def match_orphans(limit: int) -> Iterator[str]:
-    """Gives reports to messages that are there, but which a crash kept from them."""
+    """Matches reports with existing messages where a crash prevented it."""
     ours = Message.objects.filter(provider=OuterRef("provider"), phone=OuterRef("phone"))
     named = ours.filter(remote_id=OuterRef("remote_id"))
     without_id = ours.filter(remote_id="", status=MessageStatus.UNKNOWN)
     lately = DeliveryReport.objects.primary().filter(message__isnull=True, received_at__gt=timezone.now() - ORPHANED)
-    # In the order of the index: reports about unknown messages may be many, and those with a message are most.
+    # In the order of the index: there may be many reports on unknown messages, and most reports have a message.
     orphans = lately.filter(Exists(named) | Exists(without_id)).order_by("message_id", "received_at")
     found = list(orphans[:limit])
     for provider in Provider.objects.primary().filter(pk__in={report.provider_id for report in found}):
@@ -73,10 +73,12 @@ def match_orphans(limit: int) -> Iterator[str]:
 
 
 def settle_silent(limit: int) -> Iterator[str]:
-    """Settles old messages as they are; not those of a vendor that can be asked and has not been, as after an
-    outage of either side."""
+    """Settles old messages with their current status.
+
+    Leaves out those of a vendor that can be asked but was not asked often enough, as after an outage of either side.
+    """
     old = Message.objects.primary().silent().filter(created_at__lt=timezone.now() - REPORTS_EXPIRE_AFTER)
-    # In the order of the index, as the newest first would be looked for among all that are settled.
+    # In the order of the index: with the newest first, the database would search all settled messages.
     due = old.exclude(~Q(remote_id=""), provider__in=_askable(), polls__lt=QUESTIONS_BEFORE_SETTLING).order_by(
         "settled_at", "poll_at"
     )

@@ -1,3 +1,3 @@
-"""What vendors and carriers say about an SMS afterwards."""
+"""Events from vendors after a send: delivery reports, replies and reviews."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Delivery reports and the messages that they are about, joined in few statements however many there are.
+"""Matching delivery reports with their messages, in few statements for any number of reports.
 
-Report and acceptance are each committed before the other is looked for, outside a transaction, so that one of the two
-finds it. Interrupted anywhere, it can be done again: what is matched already is passed over.
+A report and an acceptance are each committed before the other is searched, outside a transaction, so that one of the
+two searches finds the match. After an interruption it can be repeated: matched reports are skipped.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict
 
 REPORTS_EXPIRE_AFTER = timedelta(hours=72)
-"""After this no vendor reports any more: it is as long as they keep their reports."""
+"""After this time no report comes: vendors keep their reports no longer."""
 CLOCKS_DIFFER = timedelta(minutes=5)
-"""How much a vendor's clock may be behind ours; nobody answers an SMS that is sent later."""
+"""How much a vendor's clock may be behind ours; an SMS that was sent later cannot have caused the event."""
 CHUNK_SIZE = 500
-"""Rows in one statement: the conditions for more would nest deeper than SQLite allows."""
+"""Rows in one statement; with more, the conditions would nest deeper than SQLite allows."""
 UNDER_WAY = (MessageStatus.SENDING, MessageStatus.UNKNOWN)
 
 T = TypeVar("T")
 Key = tuple[str, str]
-"""The vendor's id and the number: a vendor's id may stand for a batch."""
+"""The vendor's id and the number; one id may stand for a batch."""
 
 
 def match_reports(provider: Provider, reports: Iterable[DeliveryReport]) -> list[DeliveryReport]:
-    """Gives stored reports of one provider to their messages; returns those about no message that is known yet."""
+    """Matches stored reports of one provider with their messages; returns those whose message is not known yet."""
     unknown: list[DeliveryReport] = []
     for some in chunks(reports):
         messages = _newest(provider, some)
         rest = [report for report in some if _key(report) not in messages]
-        for report in _perhaps_nameless(provider, rest):
-            if message := _named_by(provider, report):
+        for report in _maybe_lost_id(provider, rest):
+            if message := _match_lost_id(provider, report):
                 messages[_key(report)] = message
         match_messages(messages.values())
         unknown += [report for report in rest if _key(report) not in messages]
@@ -50,21 +50,21 @@ def match_reports(provider: Provider, reports: Iterable[DeliveryReport]) -> list
 
 
 def match_after_commit(messages: Sequence[Message]) -> None:
-    """Looks, once these are committed, for reports that were faster than the vendor's answer."""
+    """After the commit, matches reports that arrived before the vendor's answer."""
     rows = Message.objects.primary()
-    transaction.on_commit(lambda: match_messages(_perhaps_reported(messages)), using=rows.db, robust=True)
+    transaction.on_commit(lambda: match_messages(_maybe_reported(messages)), using=rows.db, robust=True)
 
 
 def match_messages(messages: Iterable[Message]) -> None:
-    """Gives messages of one provider the reports about them that have none yet, and the status that these tell.
+    """Matches messages of one provider with the unmatched reports about them, and updates their status.
 
-    The status comes first: a process that dies in between leaves a report that is matched again.
+    The status is stored first: if the process dies in between, the report stays unmatched and is matched again.
     """
     for some in chunks(message for message in messages if message.remote_id):
         by_key = {_key(message): message for message in some}
         orphans = DeliveryReport.objects.primary().filter(message__isnull=True, provider=some[0].provider_id)
         found = sorted(orphans.filter(_among(by_key)), key=lambda report: report.received_at)
-        # A MySQL collation takes the id "a1" for "A1".
+        # In a MySQL collation the id "a1" equals "A1".
         reports = [report for report in found if _key(report) in by_key]
         settled = _settle(by_key, reports)
         for report in reports:
@@ -91,14 +91,14 @@ def _among(keys: Collection[Key]) -> Q:
 
 
 def _newest(provider: Provider, reports: Sequence[DeliveryReport]) -> dict[Key, Message]:
-    """The messages with the ids of these reports; a vendor that counts its ids anew means the newest."""
+    """The messages with the ids of these reports; if a vendor used an id again, the newest one."""
     keys = {_key(report) for report in reports}
     found = Message.objects.primary().filter(_among(keys), provider=provider).order_by("created_at")
     return {_key(message): message for message in found if _key(message) in keys}
 
 
-def _perhaps_nameless(provider: Provider, reports: Sequence[DeliveryReport]) -> Sequence[DeliveryReport]:
-    """Those that may be about a message whose id was lost; of many, asked at once."""
+def _maybe_lost_id(provider: Provider, reports: Sequence[DeliveryReport]) -> Sequence[DeliveryReport]:
+    """Reports that may belong to a message whose id was lost; many are checked in one query."""
     if len(reports) <= 1:
         return reports
     without_id = Message.objects.primary().filter(provider=provider, remote_id="", status__in=UNDER_WAY)
@@ -106,15 +106,15 @@ def _perhaps_nameless(provider: Provider, reports: Sequence[DeliveryReport]) -> 
     return [report for report in reports if report.phone in phones]
 
 
-def _named_by(provider: Provider, report: DeliveryReport) -> Message | None:
-    """The message whose id the vendor told in an answer that was lost, when it can be only one."""
+def _match_lost_id(provider: Provider, report: DeliveryReport) -> Message | None:
+    """The message that lost its id with the vendor's answer, if only one fits; the id is stored."""
     by_then = (report.occurred_at or report.received_at) + CLOCKS_DIFFER
     about = Message.objects.primary().filter(provider=provider, phone=report.phone)
     without_id = about.filter(remote_id="", created_at__range=(by_then - REPORTS_EXPIRE_AFTER, by_then))
-    # One that is under way is about to get an id of its own, which may be this one.
-    rivals = without_id.filter(status__in=UNDER_WAY)[:2]
-    unknown = [message for message in rivals if message.status == MessageStatus.UNKNOWN]
-    if len(rivals) != 1 or not unknown:
+    # A message under way will soon get its own id, which may be this one.
+    candidates = without_id.filter(status__in=UNDER_WAY)[:2]
+    unknown = [message for message in candidates if message.status == MessageStatus.UNKNOWN]
+    if len(candidates) != 1 or not unknown:
         return None
     rows = without_id.filter(pk=unknown[0].pk)
     if not rows.update(remote_id=report.remote_id):
@@ -123,8 +123,8 @@ def _named_by(provider: Provider, report: DeliveryReport) -> Message | None:
     return unknown[0]
 
 
-def _perhaps_reported(messages: Sequence[Message]) -> Sequence[Message]:
-    """Those about which there may be reports that have no message yet; of many, asked at once."""
+def _maybe_reported(messages: Sequence[Message]) -> Sequence[Message]:
+    """Messages that may have unmatched reports; many are checked in one query."""
     if len(messages) == 1:
         return messages
     reports = DeliveryReport.objects.primary().filter(message__isnull=True, provider=messages[0].provider_id)
@@ -134,22 +134,22 @@ def _perhaps_reported(messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _settle(by_key: Mapping[Key, Message], reports: Sequence[DeliveryReport]) -> list[Message]:
-    """Raises each message to the highest status that reports tell of it; returns those for which it was news."""
+    """Raises each message to the highest status of its reports; returns the messages that this changed."""
     highest: dict[Key, MessageStatus] = {}
     for report in reports:
-        told = MessageStatus(report.outcome)
-        if told not in highest.get(_key(report), MessageStatus.QUEUED).below():
-            highest[_key(report)] = told
+        reported = MessageStatus(report.outcome)
+        if reported not in highest.get(_key(report), MessageStatus.QUEUED).below():
+            highest[_key(report)] = reported
     _share_provider([by_key[key] for key in highest if by_key[key].price is not None])
-    alike: dict[tuple[MessageStatus, Decimal | None], list[Message]] = {}
+    identical: dict[tuple[MessageStatus, Decimal | None], list[Message]] = {}
     for key, status in highest.items():
         if by_key[key].status in status.below():
-            alike.setdefault((status, cost_of(by_key[key], status)), []).append(by_key[key])
+            identical.setdefault((status, cost_of(by_key[key], status)), []).append(by_key[key])
     now = timezone.now()
     settled = [
         message
-        for (status, cost), messages in alike.items()
-        for message in _changed(messages, _raising(status, cost, now))
+        for (status, cost), messages in identical.items()
+        for message in _changed(messages, _status_update(status, cost, now))
     ]
     if reports:
         refresh(list(by_key.values()))
@@ -162,9 +162,9 @@ def _share_provider(messages: Sequence[Message]) -> None:
         message.provider = messages[0].provider
 
 
-def _raising(status: MessageStatus, cost: Decimal | None, now: datetime) -> Callable[[Sequence[Message]], int]:
-    """The statement that raises messages to a status, where it is news; the cost goes with it, so that neither is
-    ever without the other."""
+def _status_update(status: MessageStatus, cost: Decimal | None, now: datetime) -> Callable[[Sequence[Message]], int]:
+    """The statement that raises messages to a higher status; it also stores the cost, so that neither is stored
+    alone."""
 
     def change(messages: Sequence[Message]) -> int:
         rows = Message.objects.primary().filter(pk__in=[message.pk for message in messages])
@@ -174,7 +174,7 @@ def _raising(status: MessageStatus, cost: Decimal | None, now: datetime) -> Call
 
 
 def _link(reports: Sequence[DeliveryReport]) -> int:
-    """How many of these had no message and have the one now that they name."""
+    """Links reports without a message to the message set on them; returns how many were linked."""
     orphans = DeliveryReport.objects.primary().filter(message__isnull=True)
     if len(reports) == 1:
         return orphans.filter(pk=reports[0].pk).update(message=reports[0].message)
@@ -182,14 +182,14 @@ def _link(reports: Sequence[DeliveryReport]) -> int:
 
 
 def _changed(rows: Sequence[T], change: Callable[[Sequence[T]], int]) -> Sequence[T]:
-    """Those of the rows that this caller, and no other, has changed: as a rule all, which one statement tells."""
-    if len(rows) > 1 and _is_changed_whole(rows, change):
+    """The rows that this caller, and no other, has changed: usually all, with one statement."""
+    if len(rows) > 1 and _change_all(rows, change):
         return rows
     return [row for row in rows if change([row])]
 
 
-def _is_changed_whole(rows: Sequence[T], change: Callable[[Sequence[T]], int]) -> bool:
-    """Whether all rows are changed; else none is."""
+def _change_all(rows: Sequence[T], change: Callable[[Sequence[T]], int]) -> bool:
+    """Changes all rows and returns True, or none and returns False."""
     using = Message.objects.primary().db
 
     def change_or_undo() -> None:
@@ -205,4 +205,4 @@ def _is_changed_whole(rows: Sequence[T], change: Callable[[Sequence[T]], int]) -
 
 
 class _ChangedByOthersError(Exception):
-    """Undoes a change that did not reach all."""
+    """Rolls back a change that did not reach all rows."""

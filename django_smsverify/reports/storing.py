@@ -1,4 +1,4 @@
-"""What vendors say afterwards, stored once however often, however early and in whatever order it is said."""
+"""Storing vendors' events: each is stored once, however often, however early and in whatever order it arrives."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ from .matching import CLOCKS_DIFFER, chunks, match_reports
 logger = logging.getLogger("django_smsverify")
 
 BULK_ATTEMPTS = 3
-"""How often many reports are stored at once while other processes store some of the same; then one by one."""
+"""How often to try a bulk insert while other processes store some of the same reports; then one by one."""
 MOST_NAMED = 10
-"""Ids in one line of the log."""
+"""Ids in one log line."""
 
 
 def store_events(provider: Provider, news: News, source: ReportSource) -> int:
-    """Stores a vendor's news and returns how many reports and replies of it were new.
+    """Stores a vendor's events and returns how many reports and replies were new.
 
-    When it returns all is committed; interrupted, it can be done again as a whole.
+    When it returns, everything is committed. After an interruption it can be repeated as a whole.
     """
-    if not provider.has_keys:  # which could not be looked for in the vendor's words
+    if not provider.has_keys:  # unreadable keys cannot be searched for in the payload
         news = replace(news, events=tuple(map(hide_tokens, news.events)))
-    new = _hear_reports(provider, (event for event in news.events if isinstance(event, DeliveryEvent)), source)
+    new = _store_and_match_reports(provider, (event for event in news.events if isinstance(event, DeliveryEvent)), source)
     verdicts = {}
     for event in news.events:
         match event:
             case ReplyEvent():
-                new += _hear_reply(provider, event)
+                new += _store_reply(provider, event)
             case ReviewEvent():
                 verdicts[event.submission, event.remote_id] = event
-    for verdict in verdicts.values():  # each may be a question to the vendor
+    for verdict in verdicts.values():  # each may cause a request to the vendor
         store_review_result(provider, verdict)
     for problem in news.problems:
         logger.warning("A part of what %s says cannot be read: %s", provider.slug, problem)
     return new
 
 
-def _hear_reports(provider: Provider, events: Iterable[DeliveryEvent], source: ReportSource) -> int:
-    """Stores all of them, so that nothing is lost, and then looks for their messages."""
+def _store_and_match_reports(provider: Provider, events: Iterable[DeliveryEvent], source: ReportSource) -> int:
+    """Stores all reports first, so that none is lost, and then matches them with their messages."""
     fields: dict[str, dict[str, Any]] = {}
     for event in events:
-        told = _fingerprint("report", provider, event.remote_id, event.phone, event.outcome, event.code)
-        fields.setdefault(told, _report_fields(provider, event, source))
+        fingerprint = _fingerprint("report", provider, event.remote_id, event.phone, event.outcome, event.code)
+        fields.setdefault(fingerprint, _report_fields(provider, event, source))
     stored: list[DeliveryReport] = []
     new: set[str] = set()
     for some in chunks(fields):
@@ -89,15 +89,15 @@ def _report_fields(provider: Provider, event: DeliveryEvent, source: ReportSourc
 
 
 def _store_reports(fields: Mapping[str, dict[str, Any]]) -> tuple[list[DeliveryReport], set[str]]:
-    """The rows under these fingerprints, in order, and the fingerprints of those that were not there before."""
+    """The rows with these fingerprints, in order, and the fingerprints that are new."""
     rows = DeliveryReport.objects.primary()
     for _attempt in range(BULK_ATTEMPTS if len(fields) > 1 else 0):
         known = {report.fingerprint: report for report in rows.filter(fingerprint__in=fields)}
         fresh = {name: DeliveryReport(fingerprint=name, **own) for name, own in fields.items() if name not in known}
         try:
-            # In one order, so that two processes with the same reports do not wait for each other.
+            # Sorted, so that two processes with the same reports do not deadlock.
             _insert(sorted(fresh.values(), key=lambda report: report.fingerprint))
-        except IntegrityError:  # another process stores some of them just now
+        except IntegrityError:  # another process is storing some of them
             continue
         return [known.get(name) or fresh[name] for name in fields], set(fresh)
     stored = [rows.get_or_create(fingerprint=name, defaults=own) for name, own in fields.items()]
@@ -115,14 +115,14 @@ def _insert(reports: Sequence[DeliveryReport]) -> None:
         retry_on_conflict(insert, rows.db)
 
 
-def _hear_reply(provider: Provider, event: ReplyEvent) -> bool:
+def _store_reply(provider: Provider, event: ReplyEvent) -> bool:
     when = event.occurred_at.isoformat() if event.occurred_at else ""
     fingerprint = _fingerprint("reply", provider, event.remote_id, event.phone, event.content, when)
     reply, is_new = Reply.objects.primary().get_or_create(
         fingerprint=fingerprint,
         defaults={
             "provider": provider,
-            "message": _answered(provider, event),
+            "message": _answered_message(provider, event),
             "remote_id": event.remote_id,
             "phone": phones.E164(event.phone),
             "content": event.content,
@@ -135,8 +135,8 @@ def _hear_reply(provider: Provider, event: ReplyEvent) -> bool:
     return is_new
 
 
-def _answered(provider: Provider, event: ReplyEvent) -> Message | None:
-    """The message that the vendor names; else the last that this phone had got from this provider by then."""
+def _answered_message(provider: Provider, event: ReplyEvent) -> Message | None:
+    """The message that the vendor names; else the last one that this provider sent to the phone before the reply."""
     sent = Message.objects.primary().filter(provider=provider, phone=event.phone).order_by("-created_at")
     named = sent.filter(remote_id=event.remote_id).first() if event.remote_id else None
     if named is not None:
@@ -147,7 +147,7 @@ def _answered(provider: Provider, event: ReplyEvent) -> Message | None:
 
 
 def _fingerprint(kind: str, provider: Provider, *words: str) -> str:
-    """What makes a piece of news the same as one that was heard before, by whatever way it came."""
+    """The same hash for the same event, whichever way it arrives."""
     return hashlib.sha256(json.dumps([kind, provider.pk, *map(str, words)]).encode()).hexdigest()
 
 

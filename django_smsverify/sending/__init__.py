@@ -1,4 +1,4 @@
-"""From a number to a vendor's answer."""
+"""Sending codes and messages: from a phone number to the vendor's answer."""
 
 from __future__ import annotations
 

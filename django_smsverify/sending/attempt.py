@@ -1,4 +1,4 @@
-"""The delivery of queued messages, by whoever comes to it: the request itself, a worker, or the poll after a crash."""
+"""Sending queued codes: called by the request itself, by a worker, or by the poll after a crash."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from .vendor_call import note_health, record_outcomes, send_to_vendor
 
 
 def queue(template: Template, verification: Verification, attempt: int = 1) -> Message:
-    """One attempt to send a code, for `send_queued`; the caller holds the number's row."""
+    """Creates and returns one queued attempt to send a code, for `send_queued`; the caller must have locked the
+    number's row."""
     return Message.objects.primary().create(
         verification=verification,
         provider=template.provider,
@@ -41,29 +42,30 @@ def queue(template: Template, verification: Verification, attempt: int = 1) -> M
 
 
 def send_queued(verification: Verification, message: Message) -> Message:
-    """Hands a queued code to one provider after the other until an SMS has left or may have left.
+    """Sends a queued code to one provider after another until an SMS was sent or may have been sent.
 
-    Returns the last attempt, which is `not_sent` when none has. What somebody else has claimed is left to him.
+    Returns the last attempt; its status is `not_sent` when no provider took it. A message that another process has
+    claimed is left to that process.
     """
-    last, following = message, message  # type: Message, Message | None
-    while following is not None:
-        last = following
+    last, upcoming = message, message  # type: Message, Message | None
+    while upcoming is not None:
+        last = upcoming
         sent = send_to_vendor([last], PerNumber({last.phone: code_values(verification, verification.derive_code())}))
         if not sent:
             break
         outcome = sent[0][1]
-        following = retry_on_lost_connection(Message, partial(_following, verification, last, outcome))
+        upcoming = retry_on_lost_connection(Message, partial(_next_attempt, verification, last, outcome))
         note_health(last, [outcome])
     return last
 
 
-def _following(verification: Verification, message: Message, outcome: Outcome) -> Message | None:
-    template = _next_route(verification, message) if _may_go_on(outcome) else None
-    return run_committed(Message, partial(_conclude, verification, message, outcome, template))
+def _next_attempt(verification: Verification, message: Message, outcome: Outcome) -> Message | None:
+    template = _next_route(verification, message) if _may_try_another(outcome) else None
+    return run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, template))
 
 
-def _may_go_on(outcome: Outcome) -> bool:
-    """Whether another provider may be tried: only when certainly nothing was sent, and the number is not at fault."""
+def _may_try_another(outcome: Outcome) -> bool:
+    """Whether another provider may be tried: only if certainly nothing was sent and the number is not the cause."""
     if isinstance(outcome, GatewayRejected):
         return outcome.reason != Reason.RECIPIENT
     return isinstance(outcome, GatewayUnavailable)
@@ -74,41 +76,43 @@ def _next_route(verification: Verification, message: Message) -> Template | None
 
 
 def untried(verification: Verification, message: Message) -> list[Template]:
-    """The routes by providers that this request has not tried yet, the present attempt among them."""
+    """Returns the routes whose providers this request has not tried yet; the current attempt counts as tried."""
     attempts = Message.objects.primary().filter(verification=verification).order_by("-created_at")
     tried = set(attempts.values_list("provider_id", flat=True)[: message.attempt])
     try:
         return routing.routes(verification.purpose, but=tried)
-    except (NoRoute, UnknownPurpose):  # there is no other, or an operator has closed the way meanwhile
+    except (NoRoute, UnknownPurpose):  # no other route, or an operator has disabled it meanwhile
         return []
 
 
-def _conclude(
+def _record_and_queue_next(
     verification: Verification, message: Message, outcome: Outcome, template: Template | None
 ) -> Message | None:
-    """Records an attempt and returns the next one, queued together with the refusal of the last, so that no
-    other request finds the number free between them; None when there is to be none."""
+    """Records an attempt and returns the next one, or None when there is none.
+
+    Both are stored together, so that no other request finds the number free in between.
+    """
     lock_number(verification.recipient)
     record_outcomes([(message, outcome)])
     if message.status != MessageStatus.NOT_SENT:
         return None
-    if following := _queued_already(verification, message):
-        return following
+    if queued := _find_queued_next(verification, message):
+        return queued
     if template is None or not _is_still_wanted(verification):
-        _end_unsent(verification)
+        _expire_if_unsent(verification)
         return None
     return queue(template, verification, message.attempt + 1)
 
 
-def _queued_already(verification: Verification, message: Message) -> Message | None:
-    """The next attempt, where a commit got through and the connection was lost before that was known."""
+def _find_queued_next(verification: Verification, message: Message) -> Message | None:
+    """The next attempt, if an earlier commit succeeded but the connection was lost before the result arrived."""
     rows = Message.objects.primary().filter(verification=verification, status=MessageStatus.QUEUED)
     related = ("provider", "template__provider", "template__signature")
     return rows.filter(attempt=message.attempt + 1).select_related(*related).first()
 
 
 def _is_still_wanted(verification: Verification) -> bool:
-    """Not when the refusal took so long that the code is about to expire or another request has sent an SMS."""
+    """False when the code is about to expire or another request has sent an SMS during the slow refusal."""
     now = timezone.now()
     try:
         check_number(verification.phone, now)
@@ -117,8 +121,8 @@ def _is_still_wanted(verification: Verification) -> bool:
     return verification.expires_at - now >= least_life(verification.purpose)
 
 
-def _end_unsent(verification: Verification) -> None:
-    """A code that nobody received must not count as an open question of the number."""
+def _expire_if_unsent(verification: Verification) -> None:
+    """Expires a code that was never sent, so that it does not count as an open verification of the number."""
     attempts = Message.objects.primary().filter(verification=verification)
     if not attempts.exclude(status=MessageStatus.NOT_SENT).exists():
         verification.expires_at = timezone.now()
@@ -126,15 +130,16 @@ def _end_unsent(verification: Verification) -> None:
 
 
 def cancel(message: Message, why: str) -> bool:
-    """Withdraws a message if it still is queued, and with it a code that nobody received; whether it was."""
+    """Withdraws a message that is still queued, and expires its code if that was never sent; returns whether it was
+    withdrawn."""
     verification = message.verification
 
-    def end() -> bool:
+    def withdraw_and_expire() -> bool:
         if verification is not None:
             lock_number(verification.recipient)
         withdrawn = withdraw(message, why)
         if verification is not None:
-            _end_unsent(verification)
+            _expire_if_unsent(verification)
         return withdrawn
 
-    return run_committed(Message, end)
+    return run_committed(Message, withdraw_and_expire)

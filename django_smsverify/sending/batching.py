@@ -1,4 +1,4 @@
-"""Messages without a code: as many in one call as the gateway takes."""
+"""Notices (messages without a code), with as many numbers in one call as the gateway accepts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from .vendor_call import note_health, record_outcomes, send_to_vendor
 
 
 def send_batch(batch: Sequence[Message]) -> list[Outcome]:
-    """Hands messages without a code, as `batches` makes them, to their gateway in one call and returns what became
-    of those that nobody else hands over."""
+    """Sends one batch of notices, as `batches` builds them, to their gateway in one call.
+
+    Returns their outcomes, without messages that another process has claimed.
+    """
     outcomes = send_to_vendor(batch, PerNumber((message.phone, message.values) for message in batch))
     if outcomes:
         retry_on_lost_connection(Message, lambda: run_committed(Message, partial(record_outcomes, outcomes)))
@@ -29,13 +31,15 @@ def send_batch(batch: Sequence[Message]) -> list[Outcome]:
 
 
 def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
-    """As many messages at a time as a gateway takes in one call: of one template, of equal values where it must
-    be so, and no number twice."""
+    """Yields batches of at most as many messages as their gateway takes in one call.
+
+    A batch has one template, equal values where the gateway requires them, and no number twice.
+    """
     open_batches: dict[object, PerNumber[Message]] = {}
     for message in messages:
         most, same_text = _batch_limits(message.provider)
-        same = tuple(sorted(message.values.items())) if same_text else None
-        batch = open_batches.setdefault((message.template_id, same), PerNumber())
+        shared_values = tuple(sorted(message.values.items())) if same_text else None
+        batch = open_batches.setdefault((message.template_id, shared_values), PerNumber())
         if message.phone in batch:
             yield list(batch.values())
             batch.clear()
@@ -47,15 +51,15 @@ def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
 
 
 def calls_for_one(template: Template) -> bool:
-    """Whether each number is likely to be a call of its own."""
+    """Whether each number probably needs its own call."""
     most, same_text = _batch_limits(template.provider)
     return most == 1 or (same_text and bool(texts.placeholders(template.content)))
 
 
 def _batch_limits(provider: Provider) -> tuple[int, bool]:
-    """How many numbers a gateway takes in one call, and whether all must get the same text."""
+    """How many numbers a gateway takes in one call, and whether all of them must get the same text."""
     try:
         kind = gateway_class(provider.gateway)
-    except InvalidGateway:  # will be said of each message
+    except InvalidGateway:  # each message gets this error when it is sent
         return 1, False
     return kind.max_recipients, kind.same_text

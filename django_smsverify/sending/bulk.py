@@ -1,4 +1,4 @@
-"""Many numbers at once: rows before calls, chunk by chunk, so that whatever ends a run can be gone on from."""
+"""Sending to many numbers: rows are created before calls, chunk by chunk, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def send_message(
     progress: Progress | None = None,
     stopped: Stopped | None = None,
 ) -> list[Message]:
-    """Sends an approved text without a code to many numbers, in batches where the vendor takes them.
+    """Sends an approved template without a code to many numbers, in batches where the vendor takes them.
 
-    `recipients` maps each number to the values of the template's placeholders. The site decides who gets
-    it: no allowance is asked or spent. Returns a message for each number, in order; what became of it is
-    its `status`. `progress` is told how many numbers are done, of how many.
+    `recipients` maps each number to the values of the template's placeholders. The site decides who gets it: no limits
+    are checked or counted. Returns one message per number, in order; its `status` is the result. `progress` is called
+    with how many numbers are done and the total.
 
-    `batch` names the batch, in at most 64 characters: under one name a number gets one message at most,
-    whoever asks how often. Called again after a crash, it sends to whom nothing was sent, touches nothing
-    else (the values that came first stay) and returns what is. Only with a name may `stopped` end it between
-    chunks of at most 1000 numbers; then, and when the provider fails 5 calls in a row or refuses the account,
-    numbers that it did not come to have no message.
+    `batch` names the batch, in at most 64 characters: under one name each number gets at most one message, however
+    often this is called. Called again after a crash, it sends to numbers without a message or with a queued one,
+    changes nothing else (the first values stay) and returns all messages. Only with a name may `stopped` end the run
+    between chunks of at most 1000 numbers. After that, or when the provider fails 5 calls in a row or refuses the
+    account, numbers that were not reached have no message.
 
-    Raises ValueError for a template with `{code}`, one that may not be used now, missing or surplus values,
-    numbers given twice and a name that another template has; InvalidPhone, PhoneNotSupported, InvalidGateway
-    and InsideTransaction. Then nothing was sent.
+    Raises ValueError for a template with `{code}`, one that may not be used now, missing or surplus values, duplicate
+    numbers and a name that another template has; InvalidPhone, PhoneNotSupported, InvalidGateway and InsideTransaction.
+    Then nothing was sent.
     """
-    recipients = PerNumber(recipients)  # shows no number from here on
+    recipients = PerNumber(recipients)  # its repr shows no numbers from here on
     return send_bulk(template, recipients, batch=batch, progress=progress, stopped=stopped).messages
 
 
@@ -62,43 +62,44 @@ def send_bulk(
     progress: Progress | None = None,
     stopped: Stopped | None = None,
 ) -> BulkResult:
-    """As `send_message`, and also tells why it ended early."""
-    gateway_class(template.provider.gateway)  # raises when there is none
-    values = _checked(template, recipients)
+    """Like `send_message`, but returns a BulkResult, which also has the reason for an early end."""
+    gateway_class(template.provider.gateway)  # raises InvalidGateway
+    values = _checked_values(template, recipients)
     run_committed(Message, lambda: None)
     _check_name(batch, template, stopped)
     run = Run(template, BulkResult(len(values)), progress or (lambda done, total: None))
     if batch is not None:
-        run.end(_rest_of(template.provider))
+        run.end(_why_not_now(template.provider))
     rest, is_stopped = iter(values.items()), False
     with run.hands() as submit:
         while not run.result.why_over and (chunk := PerNumber(islice(rest, run.chunk(batch)))):
             if is_stopped := stopped is not None and stopped():
                 break
-            run.go_through(_rows(template, chunk, batch), submit, batch)
+            run.go_through(_get_or_create_messages(template, chunk, batch), submit, batch)
     if is_stopped:
-        run.end("it was stopped")  # not before what was begun is handed over: else the poll would do it
-    _look_again(run.result.messages)
+        # Only after the threads have sent their batches: they skip those of an ended run.
+        run.end("it was stopped")
+    _refresh_unfinished(run.result.messages)
     return run.result
 
 
 def queue_up(template: Template, recipients: Values, batch: str) -> None:
-    """Makes the messages of a batch and leaves them to the workers, and where there are none to the poll.
+    """Creates the messages of a batch and enqueues them for the workers; without workers the poll sends them.
 
     Raises what `send_message` raises.
     """
     gateway_class(template.provider.gateway)
-    values = _checked(template, recipients)
+    values = _checked_values(template, recipients)
     run_committed(Message, lambda: None)
     _check_name(batch, template, None)
     rest = iter(values.items())
     while chunk := PerNumber(islice(rest, CHUNK)):
-        messages = _rows(template, chunk, batch)
+        messages = _get_or_create_messages(template, chunk, batch)
         if conf.DISPATCH != "inline":
             enqueue_many([message for message in messages if message.status == MessageStatus.QUEUED], keep=True)
 
 
-def _checked(template: Template, recipients: Values) -> Values:
+def _checked_values(template: Template, recipients: Values) -> Values:
     names = set(texts.placeholders(template.content))
     if "code" in names:
         raise ValueError(f"The template {template} has {{code}}: it is for send_code(), not for send_message().")
@@ -127,17 +128,17 @@ def _check_name(batch: str | None, template: Template, stopped: Stopped | None) 
         raise ValueError(f"The batch {batch} is of the template {other.template}: give this batch another name.")
 
 
-def _rest_of(provider: Provider) -> str:
-    """Why nothing should be handed over now; without a name to go on under, it is tried all the same."""
+def _why_not_now(provider: Provider) -> str:
+    """Why nothing should be sent now, or an empty text; a batch without a name cannot continue later and ignores it."""
     circuit = circuits.open_circuits([provider.pk]).get(provider.pk)
     if circuit is None or not circuit.is_resting:
         return ""
     return f"the circuit of {provider} is open, close it in the admin or try again in a while: {circuit.why}"
 
 
-def _rows(template: Template, values: Values, batch: str | None) -> list[Message]:
-    """The message of each number, made where there is none yet; a queued one is for the caller to deliver."""
-    known = _known(template, batch, values)
+def _get_or_create_messages(template: Template, values: Values, batch: str | None) -> list[Message]:
+    """One message per number, created if it does not exist yet; the caller must send the queued ones."""
+    known = _existing_messages(template, batch, values)
     fresh = [
         Message(
             provider=template.provider,
@@ -155,14 +156,14 @@ def _rows(template: Template, values: Values, batch: str | None) -> list[Message
     create = partial(rows.bulk_create, fresh, batch_size=CHUNK, ignore_conflicts=batch is not None)
     if fresh:
         run_committed(Message, create)
-    # Another process may have been faster with the same batch: the rows decide.
+    # Another process may have created rows of the same batch first: use the stored rows.
     if batch is None:
         return fresh
-    known = _known(template, batch, values)
+    known = _existing_messages(template, batch, values)
     return [known[phone] for phone in values if phone in known]
 
 
-def _known(template: Template, batch: str | None, values: Values) -> PerNumber[Message]:
+def _existing_messages(template: Template, batch: str | None, values: Values) -> PerNumber[Message]:
     if batch is None:
         return PerNumber()
     rows = Message.objects.primary().filter(batch=batch, phone__in=values)
@@ -173,9 +174,9 @@ def _known(template: Template, batch: str | None, values: Values) -> PerNumber[M
     return found
 
 
-def _look_again(messages: list[Message]) -> None:
-    """Others may have come to some of them meanwhile: a worker, the poll, a run beside this one."""
+def _refresh_unfinished(messages: list[Message]) -> None:
+    """Reloads messages that a worker, the poll or a concurrent run may have changed meanwhile."""
     under_way = (MessageStatus.QUEUED, MessageStatus.SENDING)
-    doubtful = iter([message for message in messages if message.status in under_way])
-    while some := list(islice(doubtful, CHUNK)):
+    unfinished = iter([message for message in messages if message.status in under_way])
+    while some := list(islice(unfinished, CHUNK)):
         refresh(some)

@@ -1,4 +1,4 @@
-"""One run over many numbers: by whom they are handed over, how fast, and when the provider is left alone."""
+"""One run over many numbers: in which threads it sends, how fast, and when it stops because of the provider."""
 
 from __future__ import annotations
 
@@ -25,40 +25,41 @@ from .pacing import Pace, WorkerPool
 from .worker import is_void
 
 CHUNK = 1000
-"""Numbers that get their rows at once; a run that is stopped hands over no more than these."""
+"""Numbers whose rows are created at once; a stopped run sends at most these before it ends."""
 CHUNK_OF_CALLS = 50
-"""The same where each number is a call of its own."""
+"""The same, when each number needs its own call."""
 THREADS = 8
 CALLS_WITHOUT_THREADS = 20
-"""So many calls are made one after the other, without threads."""
+"""Up to this many calls are made one after another, without threads."""
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
 class BulkResult:
-    """What a run has come to."""
+    """The result of a run."""
 
     total: int
-    """Numbers that were given."""
+    """How many numbers were given."""
     messages: list[Message] = field(default_factory=list, repr=False)
-    """In their order, of those that it came to."""
+    """The messages of the numbers that were reached, in order."""
     why_over: str = ""
-    """Why it ended before the last number; empty when it did not."""
+    """Why the run ended early; empty when it did not."""
 
     @property
     def counts(self) -> Counter[str]:
+        """How many messages have each status."""
         return Counter(message.status for message in self.messages)
 
     @property
     def troubles(self) -> list[Message]:
-        """Those that were not sent, or perhaps not."""
+        """Messages that were not sent or not delivered, or whose result is unknown."""
         doubtful = (MessageStatus.UNKNOWN, MessageStatus.NOT_SENT, MessageStatus.UNDELIVERED)
         return [message for message in self.messages if message.status in doubtful]
 
 
 class Run:
-    """One run over many numbers, which ends early when the provider fails again and again or refuses the account."""
+    """One run over many numbers; it ends early when the provider fails repeatedly or refuses the account."""
 
     def __init__(self, template: Template, result: BulkResult, progress: Progress) -> None:
         self.result = result
@@ -70,33 +71,35 @@ class Run:
         self._lock = Lock()
 
     def chunk(self, batch: str | None) -> int:
-        """How many numbers get their rows at once; all when nobody could go on without them."""
+        """How many numbers get their rows at once: all without a batch name, as such a run cannot be continued."""
         if batch is None:
             return self.result.total
         return CHUNK_OF_CALLS if self._calls_for_one else CHUNK
 
     @contextmanager
     def hands(self) -> Iterator[Callable[[list[Message]], object]]:
-        """What a batch is given to: this thread, or several where each number is a call of its own."""
+        """Yields the function that sends a batch: in this thread, or in several when each number needs its own call."""
         local = gateway_class(self._provider.gateway).local
-        # Inside a transaction, which is that of a test, other threads would see nothing.
-        seen = not transaction.get_connection(Message.objects.primary().db).in_atomic_block
+        # Inside a transaction, as in tests, other threads cannot see the rows.
+        rows_are_visible = not transaction.get_connection(Message.objects.primary().db).in_atomic_block
         if (
             self._calls_for_one
             and self.result.total > CALLS_WITHOUT_THREADS
-            and seen
+            and rows_are_visible
             and not local
             and conf.DISPATCH == "inline"
         ):
-            with WorkerPool(THREADS, self._deliver_in_turn) as pool:
+            with WorkerPool(THREADS, self._send_at_pace) as pool:
                 yield pool.submit
         else:
-            yield self._deliver
+            yield self._send
 
     def go_through(self, messages: list[Message], submit: Callable[[list[Message]], object], batch: str | None) -> None:
-        """Delivers those of a chunk that still are queued, or has workers deliver them."""
+        """Sends the messages of a chunk that are still queued, or enqueues them for workers."""
         self.result.messages += messages
-        queued = [message for message in messages if message.status == MessageStatus.QUEUED and self._is_due(message)]
+        queued = [
+            message for message in messages if message.status == MessageStatus.QUEUED and self._can_be_sent(message)
+        ]
         self._advance(len(messages) - len(queued))
         if conf.DISPATCH != "inline":
             if not enqueue_many(queued, keep=batch is not None):
@@ -110,28 +113,28 @@ class Run:
             self._advance(len(some))
 
     def end(self, why: str) -> None:
-        """Hands nothing more over; what is queued by then is left to the next run, or to the poll."""
+        """Ends the run with this reason; messages that are still queued are left to the next run or the poll."""
         self.result.why_over = self.result.why_over or why
 
-    def _is_due(self, message: Message) -> bool:
-        """Whether it is as it should be; a row of a run before may have become too old or unusable."""
+    def _can_be_sent(self, message: Message) -> bool:
+        """Whether it can be sent; the row of an earlier run may be too old or unusable by now."""
         return message.created_at >= self._started or not is_void(message)
 
     def _advance(self, count: int) -> None:
         self._done += count
         self._progress(self._done, self.result.total)
 
-    def _deliver_in_turn(self, batch: list[Message]) -> None:
+    def _send_at_pace(self, batch: list[Message]) -> None:
         if not self.result.why_over:
             self._pace.wait()
-            self._deliver(batch)
+            self._send(batch)
 
-    def _deliver(self, batch: list[Message]) -> None:
+    def _send(self, batch: list[Message]) -> None:
         if not self.result.why_over:
             self._stop_if_failing(send_batch(batch))
 
     def _stop_if_failing(self, outcomes: list[Outcome]) -> None:
-        """Draws the conclusions for the rest."""
+        """Slows down or ends the run, depending on the outcomes of a call."""
         reasons = {outcome.reason: outcome for outcome in outcomes if isinstance(outcome, GatewayRejected)}
         healths = {circuits.is_healthy(outcome): outcome for outcome in outcomes}
         if Reason.RATE in reasons:

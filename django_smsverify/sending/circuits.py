@@ -1,7 +1,7 @@
-"""Circuit breakers: a provider that fails again and again is left alone, and tried again at growing intervals.
+"""Circuit breakers: a provider that fails repeatedly is not used for a while, then tried again at growing intervals.
 
-Their state is in the throttle's cache, for all processes. A cache that fails neither opens nor closes one: who may
-cause an SMS at all was decided before.
+Their state is in the throttle's cache, for all processes. A cache failure neither opens nor closes a circuit: the
+limits were already checked before.
 """
 
 from __future__ import annotations
@@ -25,42 +25,44 @@ T = TypeVar("T")
 logger = logging.getLogger("django_smsverify")
 
 FAILURES = 5
-"""This many in a row open a circuit."""
+"""This many failures in a row open a circuit."""
 FAILURES_COUNT_FOR = 600
-"""Seconds after which the first of them no longer counts."""
+"""Seconds after the first failure until the count starts again."""
 FIRST_PAUSE, LONGEST_PAUSE = 30, 600
-"""Seconds until an open circuit is tried again; each time it fails the pause is twice as long as before."""
+"""Seconds until an open circuit is tried again; the pause doubles with each failed try, up to the longest."""
 TRY_SECONDS = 60
-"""Seconds that a try has before the next request may make one."""
+"""Seconds that one try may take before another request may try."""
 CLOSED_AFTER = 3600
 """Seconds without any try after which a circuit is closed again."""
 
 
 class Circuit(NamedTuple):
-    """An open one."""
+    """The state of an open circuit."""
 
     until: float
     """The UNIX time from which the provider is tried again."""
     trips: int
-    """How often it has failed since it was opened, with that time."""
+    """Failures since it was opened, including the one that opened it."""
     why: str
-    """What the provider said last."""
+    """The provider's last error."""
 
     @property
     def is_resting(self) -> bool:
+        """Whether the pause is not over yet."""
         left = self.until - time.time()
-        # More than the longest pause is left where the clock was set back.
+        # If more than the longest pause is left, the clock was set back.
         return 0 < left <= LONGEST_PAUSE + MAX_CLOCK_SKEW.total_seconds()
 
 
 def open_circuits(providers: Iterable[int]) -> dict[int, Circuit]:
-    """The open ones among the circuits of these providers, by primary key."""
+    """Returns the open circuits of these providers by primary key; an empty dict when the cache fails."""
     keys = {_key(pk): pk for pk in providers}
-    return _asked(lambda cache: {keys[key]: Circuit(*state) for key, state in cache.get_many(keys).items()}, {})
+    return _ask_cache(lambda cache: {keys[key]: Circuit(*state) for key, state in cache.get_many(keys).items()}, {})
 
 
 def choose(templates: Sequence[Template]) -> Template | None:
-    """The first template whose provider's circuit is closed, or due for a try that nobody else makes."""
+    """Returns the first template whose provider's circuit is closed or may now be tried by this caller; None without
+    one."""
     with time_limit():
         circuits = open_circuits({template.provider_id for template in templates})
         for template in templates:
@@ -71,7 +73,8 @@ def choose(templates: Sequence[Template]) -> Template | None:
 
 
 def least_bad(templates: Sequence[Template]) -> Template:
-    """The template whose provider has failed the fewest times and is due soonest; there must be one."""
+    """Returns the template whose provider failed the fewest times and may be tried soonest; `templates` must not be
+    empty."""
     circuits = open_circuits({template.provider_id for template in templates})
     closed = Circuit(0, 0, "")
 
@@ -83,25 +86,25 @@ def least_bad(templates: Sequence[Template]) -> Template:
 
 
 def note(provider: Provider, outcomes: Iterable[Outcome]) -> None:
-    """What a call of a provider says of its health."""
-    words = {is_healthy(outcome): outcome for outcome in outcomes}
-    if True in words:
+    """Updates the circuit of a provider from the outcomes of one call."""
+    by_health = {is_healthy(outcome): outcome for outcome in outcomes}
+    if True in by_health:
         close(provider)
-    elif False in words:
-        _fail(provider, str(words[False]))
+    elif False in by_health:
+        _fail(provider, str(by_health[False]))
     else:
-        _asked(lambda cache: cache.delete(_key(provider.pk, "try")), False)
+        _ask_cache(lambda cache: cache.delete(_key(provider.pk, "try")), False)
 
 
 def close(provider: Provider) -> None:
-    """The provider works, or somebody says so."""
-    if _asked(lambda cache: _forget(cache, provider.pk), False):
+    """Closes the circuit of a provider, after a success or by an operator."""
+    if _ask_cache(lambda cache: _forget(cache, provider.pk), False):
         logger.warning("The circuit of %s is closed.", provider.slug)
         circuit_changed.send_robust(Provider, provider=provider, circuit=None)
 
 
 def _forget(cache: BaseCache, provider: int) -> bool:
-    """Whether the circuit was open."""
+    """Deletes the circuit's state; returns whether it was open."""
     keys = [_key(provider, what) for what in ("open", "try", "failures")]
     was_open = cache.get(keys[0]) is not None
     cache.delete_many(keys)
@@ -109,7 +112,7 @@ def _forget(cache: BaseCache, provider: int) -> bool:
 
 
 def _fail(provider: Provider, why: str) -> None:
-    circuit = _asked(lambda cache: _count_failure(cache, provider.pk, why), None)
+    circuit = _ask_cache(lambda cache: _count_failure(cache, provider.pk, why), None)
     if circuit is None:
         return
     if circuit.trips > 1:
@@ -120,7 +123,7 @@ def _fail(provider: Provider, why: str) -> None:
 
 
 def _count_failure(cache: BaseCache, provider: int, why: str) -> Circuit | None:
-    """The circuit if this failure opens it, or keeps it open for longer."""
+    """The circuit, if this failure opened or extended it."""
     state = cache.get(_key(provider))
     if state is not None:
         return _extend(cache, provider, Circuit(*state), why)
@@ -134,7 +137,7 @@ def _count_failure(cache: BaseCache, provider: int, why: str) -> Circuit | None:
 
 
 def _extend(cache: BaseCache, provider: int, circuit: Circuit, why: str) -> Circuit | None:
-    """Opens a circuit for longer; what fails while it rests was under way before, or had no other choice."""
+    """Extends an open circuit. A failure during the pause does not: its call began before, or had no other route."""
     if circuit.is_resting:
         return None
     trips = circuit.trips + 1
@@ -145,12 +148,13 @@ def _extend(cache: BaseCache, provider: int, circuit: Circuit, why: str) -> Circ
 
 
 def _pause(trips: int) -> int:
-    """Seconds that a circuit rests after it has failed so often."""
+    """Seconds of the pause after this many failures."""
     return int(min(FIRST_PAUSE * 2 ** min(trips - 1, 16), LONGEST_PAUSE))
 
 
 def is_healthy(outcome: Outcome) -> bool | None:
-    """None for what says nothing: a text or a pace that the vendor does not like."""
+    """Whether the provider works, as this outcome shows; None if it shows neither, as for refused content or a pace
+    limit."""
     if isinstance(outcome, (GatewayUnavailable, GatewayUncertain)):
         return False
     if isinstance(outcome, GatewayRejected):
@@ -159,18 +163,18 @@ def is_healthy(outcome: Outcome) -> bool | None:
 
 
 def _may_try(provider: int) -> bool:
-    """Whether this caller, and no other, may try a provider whose pause is over."""
-    return _asked(lambda cache: cache.add(_key(provider, "try"), 1, TRY_SECONDS), False)
+    """Whether this caller, and no other, may now try a provider whose pause is over."""
+    return _ask_cache(lambda cache: cache.add(_key(provider, "try"), 1, TRY_SECONDS), False)
 
 
 def _key(provider: int, what: str = "open") -> str:
     return f"smsverify:circuit:{what}:{provider}"
 
 
-def _asked(ask: Callable[[BaseCache], T], otherwise: T) -> T:
-    """What the throttle's cache answers; its failure is no reason to send nothing."""
+def _ask_cache(ask: Callable[[BaseCache], T], fallback: T) -> T:
+    """Calls the throttle's cache; returns `fallback` when it fails, because sending must go on."""
     try:
         return call_cache(ask)
     except Exception as error:
         logger.error("The throttle's cache failed (%s): circuit breakers are left as they are.", type(error).__name__)
-    return otherwise
+    return fallback

@@ -1,4 +1,4 @@
-"""What a message says, what it is counted as, and what a gateway is given."""
+"""The content of a message: its placeholder values, the SMS it is billed as, and what a gateway gets."""
 
 from __future__ import annotations
 
@@ -14,36 +14,39 @@ from django_smsverify.models import Template, Verification
 from django_smsverify.types import OutgoingSMS
 
 LEAST_LIFE = timedelta(seconds=60)
-"""A code that is about to expire is not worth an SMS."""
+"""A code with less lifetime left is not worth an SMS."""
 
 
 SECONDS_ON_THE_WAY = 5
-"""Seconds that an SMS may be under way before its text counts a minute less."""
+"""Seconds of delay before the minutes in the content count one less."""
 
 
 def least_life(purpose: str) -> timedelta:
-    """What must be left of a code's life when it is sent; never so much that none could be."""
+    """The lifetime a code must have left when it is sent; at most half of CODE_LIFETIME, so that a short one can be
+    sent."""
     return min(LEAST_LIFE, timedelta(seconds=conf.of(purpose).CODE_LIFETIME) / 2)
 
 
 def segments_of_code(template: Template, verification: Verification) -> int:
+    """How many SMS the carriers bill for a verification's code."""
     return segments(template, code_values(verification, Secret("0" * verification.code_length)))
 
 
 def segments(template: Template, values: Mapping[str, str]) -> int:
-    """How many SMS the carriers will bill."""
+    """How many SMS the carriers bill for a template with these values."""
     signature = template.signature.text if template.signature else ""
     return texts.segments(texts.signed(signature, texts.render(template.content, values)))
 
 
 def code_values(verification: Verification, code: Secret) -> dict[str, str]:
+    """The placeholder values of a code's template: the code, and the minutes it is still valid."""
     left = (verification.expires_at - timezone.now()).total_seconds()
-    # The seconds that the way here took do not cost a minute.
+    # A few seconds spent before this point do not cost a minute.
     return {"code": code, "minutes": str(max(1, int(left + SECONDS_ON_THE_WAY) // 60))}
 
 
 def outgoing(template: Template, values: Mapping[str, Mapping[str, str]]) -> OutgoingSMS:
-    """What a gateway is told to send."""
+    """Builds what a gateway sends; `values` maps each number to its placeholder values."""
     signature = template.signature
     return OutgoingSMS(
         content=template.content,

@@ -1,4 +1,4 @@
-"""Where queued messages are delivered: here and now, or by a worker."""
+"""Dispatch of queued messages: inline, or by a worker through a task queue."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from .attempt import cancel, send_queued
 logger = logging.getLogger("django_smsverify")
 
 MESSAGES_A_TASK = 100
-"""Messages of which a worker takes care in one task."""
+"""Messages in one task."""
 
 
 def dispatch_code(verification: Verification, message: Message) -> Message:
-    """Has a code delivered, and returns its last attempt so far, `not_sent` when the queue cannot be reached."""
+    """Sends a code inline, or enqueues it for a worker.
+
+    Returns the last attempt so far; its status is `not_sent` when no provider took it or the queue could not be
+    reached.
+    """
     if conf.DISPATCH == "inline":
         return send_queued(verification, message)
     _enqueue_or_cancel([message])
@@ -26,21 +30,21 @@ def dispatch_code(verification: Verification, message: Message) -> Message:
 
 
 def enqueue_many(messages: Iterable[Message], *, keep: bool) -> bool:
-    """Has workers deliver messages without a code; whether the queue could be reached.
+    """Enqueues notices for workers; returns whether the queue could be reached.
 
-    If not, those that no worker was told of stay queued, for the poll, or are withdrawn, as `keep` says.
+    If not, messages that are not enqueued yet stay queued for the poll with `keep`, and are withdrawn without it.
     """
     rest = iter(messages)
-    while some := list(islice(rest, MESSAGES_A_TASK)):
-        if not _try_to_enqueue(some):
+    while chunk := list(islice(rest, MESSAGES_A_TASK)):
+        if not _try_to_enqueue(chunk):
             if not keep:
-                _cancel_all([*some, *rest])
-            return False  # the others would wait for the same
+                _cancel_all([*chunk, *rest])
+            return False  # the next messages would only wait for the same failure
     return True
 
 
 def _enqueue_or_cancel(messages: Sequence[Message]) -> None:
-    """A queue that cannot be reached leaves nothing behind that somebody might send later."""
+    """Withdraws the messages if the queue cannot be reached, so that no process sends them later."""
     if not _try_to_enqueue(messages):
         _cancel_all(messages)
 
@@ -60,8 +64,8 @@ def _cancel_all(messages: Iterable[Message]) -> None:
 
 
 def _enqueue(ids: list[str]) -> None:
-    """Tells a worker which messages to deliver; only their ids leave, no number and no code."""
-    # Imported late: neither library need be there where it is not used.
+    """Enqueues the messages for a worker; only their ids leave this process, no number and no code."""
+    # Imported here: neither library must be installed where it is not used.
     if conf.DISPATCH == "celery":
         from .queues import celery
 

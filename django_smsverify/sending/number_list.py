@@ -1,4 +1,4 @@
-"""Lists of numbers as people keep them: a CSV file, or some lines, of numbers and the values of a text for each."""
+"""Lists of numbers with their placeholder values, from a CSV file or plain lines."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from .content import outgoing, segments
 PHONE = "phone"
 SEPARATORS = ",;\t"
 LATELY = timedelta(days=1)
-"""Who got the same text so short a time ago has probably not been meant to get it again."""
+"""A number that got the same template within this time is probably not meant to get it again."""
 PORTION = 1000
-"""Numbers in one question to the database."""
+"""Numbers in one database query."""
 
 Recipients = Mapping[str, Mapping[str, str]]
 
 
 class UnreadableList(ValueError):
-    """The whole of it cannot be read; says what to do."""
+    """The whole list cannot be read; the text explains what to do."""
 
 
 class Problem(NamedTuple):
-    """Why nothing can be sent to the number of one line; without the number."""
+    """Why nothing can be sent to the number of one line; it does not contain the number."""
 
     line: int
     words: str
@@ -52,7 +52,7 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class NumberList:
-    """What stands in a list that can be read."""
+    """The readable lines of a list, and the problems of the others."""
 
     recipients: PerNumber[Mapping[str, str]] = field(default_factory=PerNumber)
     """E.164 number to the values of the placeholders, in the order of the lines."""
@@ -60,25 +60,25 @@ class NumberList:
 
 
 class Estimate(NamedTuple):
-    """What a batch would come to."""
+    """The size and cost of a batch."""
 
     numbers: int
     segments: int
     cost: Decimal | None
     """In yuan; None where the provider has no price."""
     first: list[str]
-    """The first SMS as it will be read, its number masked; none when there is no number."""
+    """The first SMS as the phone shows it, with a masked number; empty when there is no number."""
     known: int
-    """Messages that the batch has already."""
+    """Messages that the batch already has."""
     lately: Counter[str]
-    """How many of the numbers got this template within a day in another batch, by its name."""
+    """How many of the numbers got this template within a day in another batch, by that batch's name."""
 
 
 def read(text: Secret, template: Template) -> NumberList:
-    """The numbers that a template is to be sent to, with their values, and what is wrong with the other lines.
+    """Reads a list; returns the numbers to send a template to, with their values, and the problems of the other lines.
 
-    The first line names the columns: `phone` and each placeholder of the template. Numbers alone need no such
-    line.
+    The first line names the columns: `phone` and each placeholder of the template. A list of numbers alone needs no
+    such line.
 
     Raises UnreadableList, and InvalidGateway or UndecryptableValue for a provider that is not set up.
     """
@@ -87,8 +87,8 @@ def read(text: Secret, template: Template) -> NumberList:
         try:
             phone, values = _recipient(row, template, gateway)
             if phone in lines:
-                told = {"phone": phones.mask(phone), "line": lines[phone]}
-                raise ValueError(_("%(phone)s stands in line %(line)d already") % told)
+                details = {"phone": phones.mask(phone), "line": lines[phone]}
+                raise ValueError(_("%(phone)s stands in line %(line)d already") % details)
         except ValueError as error:
             found.problems.append(Problem(line, str(error)))
         else:
@@ -97,14 +97,14 @@ def read(text: Secret, template: Template) -> NumberList:
 
 
 def batch_name(template: Template, recipients: Recipients, *, again: bool = False) -> str:
-    """A name for a batch: the same whenever the same is to be sent to the same numbers, but for `again`."""
-    told = hashlib.sha256(json.dumps(dict(recipients), sort_keys=True).encode())
-    name = f"{template.pk}-{told.hexdigest()[:24]}"
+    """Returns a batch name that is the same for the same template, numbers and values; with `again` it is a new one."""
+    digest = hashlib.sha256(json.dumps(dict(recipients), sort_keys=True).encode())
+    name = f"{template.pk}-{digest.hexdigest()[:24]}"
     return f"{name}-{timezone.now():%y%m%d%H%M%S%f}" if again else name
 
 
 def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate:
-    """What a batch would come to, before anything is sent."""
+    """Calculates the size and cost of a batch before anything is sent."""
     signature = template.signature.text if template.signature else ""
     billed, price = sum(segments(template, values) for values in recipients.values()), template.provider.price
     return Estimate(
@@ -116,18 +116,18 @@ def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate
             for phone, values in islice(recipients.items(), 1)
         ],
         known=Message.objects.primary().filter(batch=batch).count(),
-        lately=_lately(template, recipients, batch),
+        lately=_count_recent(template, recipients, batch),
     )
 
 
 def unsent(recipients: Recipients, batch: str) -> PerNumber[Mapping[str, str]]:
-    """Those of the numbers to which a batch was certainly not sent, though it came to them."""
+    """Returns the recipients whose message in this batch was certainly not sent."""
     refused = Message.objects.primary().filter(batch=batch, status=MessageStatus.NOT_SENT)
     phones_of = set(refused.values_list("phone", flat=True))
     return PerNumber((phone, values) for phone, values in recipients.items() if phone in phones_of)
 
 
-def _lately(template: Template, recipients: Recipients, batch: str) -> Counter[str]:
+def _count_recent(template: Template, recipients: Recipients, batch: str) -> Counter[str]:
     sent = Message.objects.primary().filter(template=template, created_at__gt=timezone.now() - LATELY)
     others = sent.exclude(batch=None).exclude(batch=batch).exclude(status=MessageStatus.NOT_SENT).order_by()
     found, rest = Counter[str](), iter(recipients)
@@ -137,7 +137,8 @@ def _lately(template: Template, recipients: Recipients, batch: str) -> Counter[s
 
 
 def decoded(content: bytes) -> Secret:
-    """A list in UTF-8, UTF-16 with a mark, or GB18030, as Excel writes them; raises UnreadableList for other bytes."""
+    """Decodes a list in UTF-8, UTF-16 with a mark, or GB18030, as Excel writes them; raises UnreadableList for
+    others."""
     codecs = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030")
     for codec in codecs:
         try:
@@ -150,7 +151,7 @@ def decoded(content: bytes) -> Secret:
 
 
 def _rows(text: Secret, names: set[str]) -> Iterator[tuple[int, dict[str, str] | None]]:
-    """Each line that is not blank, with its cells by column; None for one with too many or too few."""
+    """Each line that is not blank, with its cells by column; None for a line with too many or too few cells."""
     first = text.lstrip().partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=first.count), strict=True)
     columns: list[str] = []
@@ -175,20 +176,20 @@ def _columns(first: list[str], names: set[str]) -> list[str]:
     if PHONE not in first and not names and len(first) == 1:
         return [PHONE]
     if set(first) != wanted or len(first) != len(wanted):
-        told = ", ".join(sorted(wanted, key=lambda name: (name != PHONE, name)))
-        raise UnreadableList(_("The first line must name the columns, these and no others: %s") % told)
+        expected = ", ".join(sorted(wanted, key=lambda name: (name != PHONE, name)))
+        raise UnreadableList(_("The first line must name the columns, these and no others: %s") % expected)
     return first
 
 
 def _recipient(row: Mapping[str, str] | None, template: Template, gateway: Gateway) -> tuple[str, dict[str, str]]:
-    """The number and its values; raises ValueError, with words for the person who keeps the list."""
+    """The number and its values; raises ValueError with a text for the person who maintains the list."""
     if row is None:
         raise ValueError(_("it has not as many columns as the first line"))
     phone = _phone(row[PHONE])
     values = {name: value for name, value in row.items() if name != PHONE}
     if empty := [name for name, value in values.items() if not value or not texts.is_text(value)]:
-        told = {"phone": phones.mask(phone), "names": ", ".join(empty)}
-        raise ValueError(_("%(phone)s has no text for: %(names)s") % told)
+        details = {"phone": phones.mask(phone), "names": ", ".join(empty)}
+        raise ValueError(_("%(phone)s has no text for: %(names)s") % details)
     try:
         gateway.require_sendable(outgoing(template, PerNumber({phone: values})), phone)
     except GatewayError as error:

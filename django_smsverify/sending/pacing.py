@@ -1,4 +1,4 @@
-"""Many calls at once, but no faster than a vendor likes: a pace, and threads that keep it."""
+"""Parallel calls at a limited rate: a pace, and threads that keep to it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from django.db import connections
 T = TypeVar("T")
 
 LONGEST_PAUSE = 5.0
-"""Seconds between two calls, however often the vendor asks for a slower pace."""
+"""The longest interval between two calls, in seconds, however often the vendor asks for a slower pace."""
 
 
 class Pace:
-    """So many calls per second at most, at even intervals, over all threads of this process that share it."""
+    """Limits calls to `rate` per second, at even intervals, over all threads of this process that share it."""
 
     def __init__(
         self, rate: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
@@ -28,7 +28,7 @@ class Pace:
         self._lock = Lock()
 
     def wait(self) -> None:
-        """Returns when it is this caller's turn."""
+        """Blocks until this caller may make its call."""
         with self._lock:
             now = self._clock()
             turn = max(self._next, now)
@@ -37,20 +37,21 @@ class Pace:
             self._sleep(turn - now)
 
     def halve(self) -> None:
+        """Halves the rate; the interval between calls grows to at most LONGEST_PAUSE."""
         with self._lock:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
 
 class WorkerPool(Generic[T]):
-    """Threads that do one piece of work after the other, each with database connections of its own.
+    """Threads that run one job after another, each with its own database connections.
 
-    When one piece fails the others are left undone, and the error is raised where the crew is used.
+    When a job fails, the remaining jobs are skipped and the error is raised to the user of the pool.
     """
 
     def __init__(self, size: int, work: Callable[[T], object]) -> None:
         self._work = work
-        # No longer than the crew: what waits here is not stopped any more.
-        self._orders: Queue[T | None] = Queue(size)
+        # No longer than the pool: jobs that are queued here can no longer be stopped.
+        self._jobs: Queue[T | None] = Queue(size)
         self._threads = [Thread(target=self._run, daemon=True) for _ in range(size)]
         self._failure: BaseException | None = None
 
@@ -63,26 +64,27 @@ class WorkerPool(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for _ in self._threads:
-            self._orders.put(None)
+            self._jobs.put(None)
         for thread in self._threads:
             thread.join()
         if error is None and self._failure is not None:
             raise self._failure
 
     def submit(self, job: T) -> None:
-        """Has it done by the next who is free, and waits while there are enough others; raises what has failed."""
+        """Queues a job for the next free thread, and blocks while the queue is full; raises the error of a failed
+        job."""
         if self._failure is not None:
             raise self._failure
-        self._orders.put(job)
+        self._jobs.put(job)
 
     def _run(self) -> None:
         try:
-            while (job := self._orders.get()) is not None:
-                self._do(job)
+            while (job := self._jobs.get()) is not None:
+                self._run_job(job)
         finally:
             connections.close_all()
 
-    def _do(self, job: T) -> None:
+    def _run_job(self, job: T) -> None:
         if self._failure is None:
             try:
                 self._work(job)

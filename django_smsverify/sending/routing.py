@@ -1,4 +1,4 @@
-"""Which templates can carry a purpose now, in the order in which they are tried."""
+"""The templates that can be used for a purpose now, in the order in which they are tried."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _random = random.SystemRandom()
 
 
 def routes(purpose: str, *, but: Collection[int] = ()) -> list[Template]:
-    """Approved, active templates with a code: by priority of the provider, then by weight.
+    """Returns approved, active templates with a code: by priority of the provider, then in random order by weight.
 
-    Leaves out the providers whose primary keys are in `but`, and those with nothing left while there are others.
-    Raises UnknownPurpose when no template with a code names the purpose, NoRoute when none can be used now.
+    Leaves out the providers whose primary keys are in `but`, and those with an empty balance while there are others.
+    Raises UnknownPurpose when no template with a code has the purpose, NoRoute when none can be used now.
     """
     if not PURPOSE.fullmatch(purpose):
         raise UnknownPurpose
-    # Compared in Python too: a MySQL collation takes "Login" for "login".
+    # Compared in Python too: in a MySQL collation "Login" equals "login".
     routable = Template.objects.routable().filter(purpose=purpose).exclude(provider__in=but)
     usable = funded(template for template in routable if _serves(template, purpose))
     if usable:
@@ -33,7 +33,7 @@ def routes(purpose: str, *, but: Collection[int] = ()) -> list[Template]:
 
 
 def funded(templates: Iterable[Template]) -> list[Template]:
-    """Those at providers with something left; all when there are none: the vendor has the last word."""
+    """Returns the templates whose providers have balance left; all of them if there are none, as the vendor decides."""
     every = list(templates)
     return [template for template in every if not template.provider.is_empty] or every
 
@@ -43,7 +43,7 @@ def _serves(template: Template, purpose: str) -> bool:
 
 
 def shuffled(templates: Iterable[Template]) -> list[Template]:
-    """A random order in which each comes first as often as its provider's weight says; weight 0 comes last.
+    """Returns a random order: the chance to come first is proportional to the provider's weight; weight 0 comes last.
 
     Efraimidis and Spirakis, "Weighted random sampling with a reservoir" (2006): sort by u^(1/w).
     """

@@ -1,4 +1,4 @@
-"""The way of queued messages through their gateway, once."""
+"""One call to a vendor for queued messages: claim them, send them, record the outcomes."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ logger = logging.getLogger("django_smsverify")
 def send_to_vendor(
     messages: Sequence[Message], values: Mapping[str, Mapping[str, str]]
 ) -> list[tuple[Message, Outcome]]:
-    """Gives queued messages of one template to its gateway in one call and returns what became of each.
+    """Sends queued messages of one template to its gateway in one call; returns them with their outcomes.
 
-    Leaves out those that somebody else hands over. What it returns must be recorded by the caller.
+    Leaves out messages that another process has claimed. The caller must record the outcomes.
     """
     claimed = PerNumber((message.phone, message) for message in _claimed(messages))
     if not claimed:
@@ -42,7 +42,7 @@ def send_to_vendor(
 
 
 def _claimed(messages: Sequence[Message]) -> Sequence[Message]:
-    """Those that nobody else has claimed: as a rule all, which one statement tells."""
+    """The messages that this process could claim: usually all of them, with one statement."""
     if len(messages) > 1 and claim_all(messages):
         return messages
     return [message for message in messages if claim(message)]
@@ -57,10 +57,10 @@ def _outcomes(template: Template, values: Mapping[str, Mapping[str, str]]) -> Ma
 
 
 def _gateway(provider: Provider) -> Gateway:
-    """Raises GatewayRejected for one that cannot send, whatever is wrong with it."""
+    """Raises GatewayRejected for a gateway that cannot send, whatever the cause is."""
     bug = ""
     try:
-        return _complete(provider.gateway_client())
+        return _require_credentials(provider.gateway_client())
     except ImproperlyConfigured as error:
         why = str(error)
     except Exception as error:
@@ -70,7 +70,7 @@ def _gateway(provider: Provider) -> Gateway:
     raise GatewayRejected(why, reason=Reason.ACCOUNT, error_code="configuration")
 
 
-def _complete(gateway: Gateway) -> Gateway:
+def _require_credentials(gateway: Gateway) -> Gateway:
     missing = [c.name for c in gateway.credentials if not gateway.account.credentials.get(c.name)]
     if missing:
         raise ImproperlyConfigured(f"the provider has no {', '.join(missing)}: enter it in the admin")
@@ -78,12 +78,12 @@ def _complete(gateway: Gateway) -> Gateway:
 
 
 def record_outcomes(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
-    """Stores what became of the messages of one call, and gives them the reports that were faster, once committed."""
+    """Stores the outcomes of one call; after the commit, matches reports that arrived before the vendor's answer."""
     record_all(outcomes)
     match_after_commit([message for message, _ in outcomes])
 
 
 def note_health(message: Message, outcomes: Sequence[Outcome]) -> None:
-    """What one call, of which `message` is recorded, says of the provider's health and balance."""
+    """Updates the provider's circuit and balance from the outcomes of one call; `message` is one of its messages."""
     circuits.note(message.provider, outcomes)
     balances.note_outcomes(message.provider, outcomes, message.claimed_at or timezone.now())

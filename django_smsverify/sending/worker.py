@@ -1,4 +1,4 @@
-"""Delivery by somebody who comes late, a worker or the poll, when much may have changed since a message was queued."""
+"""Sending by a worker or the poll, some time after a message was queued, when conditions may have changed."""
 
 from __future__ import annotations
 
@@ -27,25 +27,26 @@ from .content import least_life, segments_of_code
 logger = logging.getLogger("django_smsverify")
 
 NOTICES_EXPIRE_AFTER = timedelta(hours=24)
-"""A text without a code that has waited for so long is no news any more."""
+"""A notice that was queued for longer is out of date and is not sent."""
 
 
 def send_waiting(ids: Iterable[UUID | str]) -> int:
-    """Takes care of messages that still are queued and returns of how many; the others are left to whoever has them.
+    """Sends messages that are still queued and returns how many were handled; others are left to the process that has
+    them.
 
-    One that fails for a bug keeps no other, and is not tried again. A text whose provider's circuit is open stays
-    queued, for the poll.
+    A message whose sending fails with a bug is withdrawn and does not stop the others. A notice whose provider's
+    circuit is open stays queued, for the poll.
     """
     queued = Message.objects.primary().filter(pk__in=list(ids), status=MessageStatus.QUEUED).order_by("created_at")
     related = ("provider", "template__provider", "template__signature", "verification__recipient")
     messages = list(queued.select_related(*related))
-    texts = [message for message in messages if message.verification is None and not is_void(message)]
+    notices = [message for message in messages if message.verification is None and not is_void(message)]
     codes = [[message] for message in messages if message.verification is not None]
     left = 0
-    for batch in [*codes, *batches(texts)]:
+    for batch in [*codes, *batches(notices)]:
         try:
             with time_limit():
-                left += 0 if _deliver(batch) else len(batch)
+                left += 0 if _send_or_skip(batch) else len(batch)
             continue
         except Exception as error:
             name, bug = type(error).__name__, describe(error)
@@ -56,7 +57,7 @@ def send_waiting(ids: Iterable[UUID | str]) -> int:
 
 
 def is_void(message: Message) -> bool:
-    """Whether a text without a code can or should not be sent any more; it is then withdrawn."""
+    """Whether a notice can or should no longer be sent; if so, it is withdrawn."""
     why = ""
     if timezone.now() - message.created_at > NOTICES_EXPIRE_AFTER:
         why = "it was queued for too long"
@@ -77,8 +78,8 @@ def _is_usable(message: Message) -> bool:
     return usable.filter(pk=message.template_id, provider=message.provider_id).exists()
 
 
-def _deliver(batch: Sequence[Message]) -> bool:
-    """False when the provider is left alone for now, which only a code can go around."""
+def _send_or_skip(batch: Sequence[Message]) -> bool:
+    """False when the provider's circuit is open; only a code can be sent through another provider."""
     message, verification = batch[0], batch[0].verification
     if verification is None:
         if circuits.choose([message.template]) is None:
@@ -86,51 +87,52 @@ def _deliver(batch: Sequence[Message]) -> bool:
         send_batch(batch)
         return True
     charge = Charge.of(message.phone, message.created_at)
-    if _ends_unsent(verification, message):
-        # Nobody waits for the answer who could give back what was taken of the shared limits.
+    if _send_code(verification, message):
+        # No request waits for the result, so the shared limits are given back here.
         charge.refund(*SHARED)
     return True
 
 
-def _ends_unsent(verification: Verification, message: Message) -> bool:
-    """Delivers a code if it still is worth an SMS, by the way that is best now; whether nobody took it in the end."""
+def _send_code(verification: Verification, message: Message) -> bool:
+    """Sends a code through the best route now, if it is still worth an SMS; returns whether no provider took it."""
     own = [message.template] if _is_usable(message) else []
-    ways = routing.funded([*own, *untried(verification, message)])
-    if not ways:
+    templates = routing.funded([*own, *untried(verification, message)])
+    if not templates:
         return cancel(message, "while it was queued all templates for it became unusable")
-    template = circuits.choose(ways) or ways[0]
-    withdrawn = run_committed(Message, partial(_decide, verification, message, template))
+    template = circuits.choose(templates) or templates[0]
+    withdrawn = run_committed(Message, partial(_withdraw_or_reroute, verification, message, template))
     if withdrawn is not None:
         return withdrawn
     last = send_queued(verification, message)
     return last.status == MessageStatus.NOT_SENT and last.error_reason != Reason.RECIPIENT
 
 
-def _decide(verification: Verification, message: Message, template: Template) -> bool | None:
-    """None when a code is to be sent now; else whether it was withdrawn here. Its life goes on: it can be resent."""
+def _withdraw_or_reroute(verification: Verification, message: Message, template: Template) -> bool | None:
+    """None when a code is to be sent now, else whether it was withdrawn here. A withdrawn code stays valid: it can be
+    resent."""
     lock_number(verification.recipient)
     verification.refresh_from_db(fields=["attempts", "expires_at", "verified_at"])
-    if why := _pointless(verification, message):
+    if why := _why_not_worth_sending(verification, message):
         return withdraw(message, why)
-    return None if _move(verification, message, template) else False
+    return None if _store_route(verification, message, template) else False
 
 
-def _move(verification: Verification, message: Message, template: Template) -> bool:
-    """Gives a queued code its way; for the number's limits it is an SMS of this moment."""
-    news = {
+def _store_route(verification: Verification, message: Message, template: Template) -> bool:
+    """Stores the route of a queued code; the number's limits count it as an SMS sent now."""
+    changes = {
         "created_at": timezone.now(),
         "provider": template.provider,
         "template": template,
         "segments": segments_of_code(template, verification),
     }
     queued = Message.objects.primary().filter(pk=message.pk, status=MessageStatus.QUEUED)
-    for name, value in news.items():
+    for name, value in changes.items():
         setattr(message, name, value)
-    return queued.update(**news) == 1
+    return queued.update(**changes) == 1
 
 
-def _pointless(verification: Verification, message: Message) -> str:
-    """Why a code that has waited is no longer worth an SMS; empty when it is."""
+def _why_not_worth_sending(verification: Verification, message: Message) -> str:
+    """Why a queued code is no longer worth an SMS; empty when it is."""
     now = timezone.now()
     try:
         verification.require_live(now)

@@ -1,6 +1,6 @@
-"""The commands and the delivery of queued messages as background tasks: of Celery, of django.tasks, or of both.
+"""Background tasks for Celery and django.tasks: the commands, and sending queued messages.
 
-Celery looks for its tasks here.
+Celery searches this module for tasks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 if find_spec("celery"):
     from . import for_celery as for_celery
-# Without django.tasks, or where a site's TASKS are for other tasks than ours; a check tells, where ours are used.
+# Fails without django.tasks, or if TASKS of the site do not accept ours; a check reports this if ours are used.
 with suppress(Exception):
     from .for_django import balance as balance
     from .for_django import poll as poll

@@ -1,4 +1,4 @@
-"""Tasks of Celery: acknowledged when they are done, and harmless when they are run again."""
+"""Celery tasks: acknowledged after they have run, and safe to run again."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django_smsverify.sending.queues.celery import deliver as deliver
 
 @shared_task(name="smsverify.poll", acks_late=True, ignore_result=True)
 def poll(limit: int = polling.LIMIT) -> dict[str, int]:
-    """What `manage.py smsverify_poll` does; returns what happened how often."""
+    """Does the same as `manage.py smsverify_poll`; returns how often each result occurred."""
     return dict(polling.poll(limit=limit))
 
 
 @shared_task(name="smsverify.balance", acks_late=True, ignore_result=True)
 def balance() -> dict[str, str]:
-    """What `manage.py smsverify_balance` does; returns for each provider's slug how its balance stands."""
+    """Does the same as `manage.py smsverify_balance`; returns the state of the balance by provider slug."""
     return {check.provider.slug: check.state.value for check in balances.check_and_mail()}

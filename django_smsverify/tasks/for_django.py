@@ -1,4 +1,4 @@
-"""Tasks of `django.tasks`; before Django 6.0 of its backport, django-tasks."""
+"""Tasks of `django.tasks`, or of its backport django-tasks before Django 6.0."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ else:
 
 @task()
 def poll(limit: int = polling.LIMIT) -> dict[str, int]:
-    """What `manage.py smsverify_poll` does; returns what happened how often."""
+    """Does the same as `manage.py smsverify_poll`; returns how often each result occurred."""
     return dict(polling.poll(limit=limit))
 
 
 @task()
 def balance() -> dict[str, str]:
-    """What `manage.py smsverify_balance` does; returns for each provider's slug how its balance stands."""
+    """Does the same as `manage.py smsverify_balance`; returns the state of the balance by provider slug."""
     return {check.provider.slug: check.state.value for check in balances.check_and_mail()}

@@ -1,4 +1,4 @@
-"""From a code that a person types to the proof that the number is theirs."""
+"""Checking a code that a person enters, and the proof that the number is theirs."""
 
 from __future__ import annotations
 

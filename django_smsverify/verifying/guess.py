@@ -1,4 +1,4 @@
-"""Verifying: every guess is counted before its result is told, and one right guess wins once."""
+"""Checking a code: every guess is counted before its result is returned, and a right guess succeeds only once."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from django_smsverify.transactions import run_committed
 
 
 def verify_code(verification_id: UUID, code: str) -> Verification:
-    """Judges one guess; returns the verification when it is right, once.
+    """Checks one guess; returns the verification if it is right, only once.
 
-    `code` is read as a person writes it: without spaces, dashes and invisible marks, full-width digits as digits.
+    `code` may be written as people write it: spaces, dashes and invisible marks are removed, full-width digits become
+    ASCII.
 
-    Raises VerificationNotFound, WrongCode, CodeExpired, TooManyAttempts, AlreadyUsed, and
-    InsideTransaction, as a rolled-back guess would be a free one.
+    Raises VerificationNotFound, WrongCode, CodeExpired, TooManyAttempts, AlreadyUsed, and InsideTransaction, because a
+    rolled-back guess would not be counted.
     """
     code = Secret(codes.as_digits(str(code)))
     while True:
         verification = Verification.objects.find(verification_id)
         verification.require_live(timezone.now())
         right = codes.matches(verification.derive_code(), code)
-        if _count(verification, right=right):
+        if _count_guess(verification, right=right):
             break
     if not right:
         raise WrongCode(verification.max_attempts - verification.attempts)
@@ -36,16 +37,18 @@ def verify_code(verification_id: UUID, code: str) -> Verification:
     return verification
 
 
-def _count(verification: Verification, *, right: bool) -> bool:
-    """Counts the guess, and verifies if it is right, in one statement that only one of all who saw the same
-    number of attempts can win; False for the others, who must look again."""
+def _count_guess(verification: Verification, *, right: bool) -> bool:
+    """Counts the guess, and verifies the number if it is right, in one statement.
+
+    Only one of the requests that read the same number of attempts succeeds; the others get False and must read again.
+    """
     now = timezone.now()
-    news: dict[str, Any] = {"attempts": verification.attempts + 1, "attempted_at": now}
+    changes: dict[str, Any] = {"attempts": verification.attempts + 1, "attempted_at": now}
     if right:
-        news["verified_at"] = now
+        changes["verified_at"] = now
     seen = Verification.objects.primary().filter(pk=verification.pk, attempts=verification.attempts)
     live = seen.filter(verified_at__isnull=True, expires_at__gt=now)
-    won = run_committed(Verification, lambda: live.update(**news)) == 1
-    for name, value in news.items():
+    won = run_committed(Verification, lambda: live.update(**changes)) == 1
+    for name, value in changes.items():
         setattr(verification, name, value)
     return won

@@ -1,4 +1,4 @@
-"""The token that says that a number was verified just now: signed, and redeemed once."""
+"""The signed token that proves that a number was just verified; it can be redeemed once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PROOF_SALT = "django_smsverify.proof"
 
 
 def make_proof(verification: Verification) -> Secret:
-    """A signed token that says "this number was verified for this purpose just now"."""
+    """Returns a signed token that proves that this number was just verified for this purpose."""
     return Secret(signing.dumps(str(verification.pk), salt=PROOF_SALT))
 
 
 def redeem_proof(proof: str, purpose: str) -> str:
-    """The verified number as E.164, once.
+    """Returns the verified number as E.164, once for each proof.
 
-    May run inside the caller's transaction: rolled back with it, the proof can be redeemed again.
+    May run inside the caller's transaction: if it is rolled back, the proof can be redeemed again.
 
     Raises ProofRejected for a proof that is forged, older than PROOF_LIFETIME, for another purpose or used.
     """
@@ -34,7 +34,7 @@ def redeem_proof(proof: str, purpose: str) -> str:
     except (signing.BadSignature, TypeError, ValueError):
         raise ProofRejected from None
     now = timezone.now()
-    # Not what was verified before the clock was set back: the age of its proof cannot be told.
+    # Without verifications from before the clock was set back: the age of their proofs is unknown.
     rows = Verification.objects.primary().filter(pk=pk, verified_at__lte=now + MAX_CLOCK_SKEW)
     verification = rows.first()
     if verification is None or verification.purpose != purpose:

@@ -1,3 +1,3 @@
-"""How a worker is told of queued messages: only their ids leave, no number and no code."""
+"""Task queues that pass queued messages to workers; only message ids leave the process, no number and no code."""
 
 from __future__ import annotations

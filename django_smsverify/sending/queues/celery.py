@@ -1,4 +1,4 @@
-"""Queued messages through Celery: the task is acknowledged when it is done, and harmless when it is run again."""
+"""Queued messages through Celery: the task is acknowledged after it has run, and is safe to run again."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from kombu import pools
 from django_smsverify.sending import worker
 
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
-"""How often Celery tries to reach its broker: once more, as a pooled connection may have died of a restart."""
+"""How often Celery tries to reach its broker again: once, as a broker restart may have closed a pooled connection."""
 BROKER_SECONDS = 3
-"""Seconds to wait for a free connection, and for the broker to take or confirm a task."""
+"""Seconds to wait for a free connection, and for the broker to accept or confirm a task."""
 REDIS_TIMEOUTS = {"socket_connect_timeout": 2, "socket_timeout": 2}
-"""Seconds that a Redis may say nothing, unless the site's broker_transport_options say otherwise."""
+"""Seconds that Redis may take to answer, unless the site's broker_transport_options set others."""
 
 
 @shared_task(name="smsverify.deliver", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def deliver(ids: list[str]) -> int:
-    """Delivers those of these messages that still are queued; returns how many were."""
+    """Sends those of these messages that are still queued; returns how many were handled."""
     return worker.send_waiting(ids)
 
 
 def publish(ids: list[str]) -> None:
-    """Queues `deliver`; what a broker's client raises comes within seconds, as a visitor waits."""
+    """Enqueues `deliver`; raises the broker client's error within seconds, because a visitor is waiting."""
     with pools.producers[_broker()].acquire(block=True, timeout=BROKER_SECONDS) as producer:
         deliver.apply_async((ids,), producer=producer, timeout=BROKER_SECONDS, retry=True, retry_policy=RETRY_POLICY)
 
 
 def _broker() -> Any:
-    """A connection to it; Celery bounds its wait for RabbitMQ, but a silent Redis would hold it for minutes."""
+    """A connection to the broker. Celery limits its wait for RabbitMQ, but an unresponsive Redis would block it for
+    minutes."""
     connection = deliver.app.connection_for_write()
     if connection.transport.driver_type != "redis":
         return connection

@@ -1,4 +1,4 @@
-"""Queued messages through `django.tasks`; before Django 6.0 of its backport, django-tasks."""
+"""Queued messages through `django.tasks`, or its backport django-tasks before Django 6.0."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ else:
 
 @task()
 def deliver(ids: list[str]) -> int:
-    """Delivers those of these messages that still are queued; returns how many were."""
+    """Sends those of these messages that are still queued; returns how many were handled."""
     return worker.send_waiting(ids)
