@@ -40,7 +40,8 @@ def store_events(provider: Provider, news: News, source: ReportSource) -> int:
     """
     if not provider.has_keys:  # unreadable keys cannot be searched for in the payload
         news = replace(news, events=tuple(map(hide_tokens, news.events)))
-    new = _store_and_match_reports(provider, (event for event in news.events if isinstance(event, DeliveryEvent)), source)
+    reported = [event for event in news.events if isinstance(event, DeliveryEvent)]
+    new = _store_and_match_reports(provider, reported, source)
     verdicts = {}
     for event in news.events:
         match event:
