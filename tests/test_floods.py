@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
+import time_machine
 from django.test import override_settings
+from django.utils import timezone
 
 from django_smsverify.limits import flood
 from django_smsverify.models import Provider
@@ -19,8 +22,11 @@ FEW = "5/m"
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
+def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Few calls a minute, and a clock that stands: django-ratelimit counts anew in each minute."""
     monkeypatch.setattr(flood, "RATE", FEW)
+    with time_machine.travel(timezone.now(), tick=False):
+        yield
 
 
 def push(site: Site, provider: Provider, secret: str) -> Any:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.cache import BaseCache, caches
@@ -150,10 +151,9 @@ class TestRedis:
         if request.param == "django-redis":
             pytest.importorskip("django_redis")
         redis_script._without_scripts.clear()
-        with override_settings(CACHES={"default": {"BACKEND": REDIS[request.param], "LOCATION": where}}):
-            caches["default"].clear()
+        own = {"BACKEND": REDIS[request.param], "LOCATION": where, "KEY_PREFIX": uuid4().hex}
+        with override_settings(CACHES={"default": own}):
             yield caches["default"]
-            caches["default"].clear()
         redis_script._without_scripts.clear()
 
     @pytest.fixture

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from . import services
 from .conftest import MakeProvider, last_code, wrong
@@ -106,7 +108,11 @@ class Counted(LocMemCache):
 
 @pytest.fixture
 def cache_calls() -> Iterator[None]:
-    with override_settings(CACHES={"default": {"BACKEND": f"{__name__}.Counted", "LOCATION": __name__}}):
+    """Of a clock that stands: another bucket would be another key."""
+    with (
+        time_machine.travel(timezone.now(), tick=False),
+        override_settings(CACHES={"default": {"BACKEND": f"{__name__}.Counted", "LOCATION": __name__}}),
+    ):
         caches["default"].clear()
         yield
         caches["default"].clear()
