@@ -22,7 +22,7 @@ HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """The Python API, imported when it is asked for: its models want a Django that is set up."""
+    """Imports the Python API on first use, because its models need a configured Django."""
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{HOMES[name]}", __name__), name)

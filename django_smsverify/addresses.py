@@ -1,4 +1,4 @@
-"""IP addresses that stand for others."""
+"""IPv6 addresses that stand for IPv4 addresses."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ IPAddress = IPv4Address | IPv6Address
 
 
 NAT64 = IPv6Network("64:ff9b::/96")
-"""Stands for an IPv4 address, the last 32 bits, in networks that have IPv6 alone (RFC 6052)."""
+"""Its addresses stand for the IPv4 address in the last 32 bits, in IPv6-only networks (RFC 6052)."""
 
 
 def unwrapped(address: IPAddress) -> IPAddress:
-    """The IPv4 address that an IPv6 address stands for, where it does."""
+    """Returns the IPv4 address that an IPv6 address stands for, or else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in NAT64:

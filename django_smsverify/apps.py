@@ -1,4 +1,4 @@
-"""The app's place in a Django project."""
+"""The configuration of this Django app."""
 
 from __future__ import annotations
 

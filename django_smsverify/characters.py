@@ -1,17 +1,17 @@
-"""Characters as people type them and as pages and address books copy them along, in plain ones."""
+"""Plain characters in place of those that people type, or copy from pages and address books."""
 
 from __future__ import annotations
 
 import unicodedata
 
 OTHER_DASHES = {"\u2212", "\u30fc", "\u2043", "\u02d7"}
-"""What Unicode calls no dash though it is used as one: a minus sign, a long vowel, a bullet, a modifier."""
+"""Characters used as dashes that Unicode does not class as dashes: minus sign, long vowel, bullet, modifier letter."""
 OTHER_INVISIBLE = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
-"""Marks without a width of their own beside those of Unicode's category Cf: a joiner, variation selectors."""
+"""Marks without width outside Unicode's category Cf: a joiner, variation selectors."""
 
 
 def plain(text: str) -> str:
-    """Full-width characters as ASCII, dashes of all kinds as `-`, spaces of all widths as one kind, and nothing for
+    """Returns the text with full-width characters as ASCII, every dash as `-`, every space as one kind, and without
     invisible marks, such as a zero-width space or a change of direction."""
     return "".join(map(_plain, unicodedata.normalize("NFKC", text)))
 
@@ -24,10 +24,10 @@ def _plain(character: str) -> str:
 
 
 def as_shown(text: str, stream: object) -> str:
-    """The text as a stream can take it.
+    """Returns the text with only characters that the stream's encoding has.
 
-    A character that its encoding lacks, such as an emoji in GBK, becomes an escape such as \\U0001f511, as Python
-    itself writes it to standard error.
+    Another character, such as an emoji in GBK, becomes an escape such as \\U0001f511, as in Python's own output to
+    standard error.
     """
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -1,4 +1,4 @@
-"""Codes: derived from a stored nonce and a secret that is not stored, so that no code ever lies at rest."""
+"""Codes, derived from a stored nonce and a secret that is not stored: a code itself is never stored."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def new_nonce() -> str:
 
 
 def current_key_id() -> str:
-    """Names the key that new codes are derived with."""
+    """Returns the id of the key that derives new codes."""
     return _key_id(settings.SECRET_KEY)
 
 
 def is_known(key_id: str) -> bool:
-    """Whether the key is still SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
+    """Whether the key comes from SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
     return any(_key_id(secret) == key_id for secret in _secrets())
 
 
 def derive(key_id: str, message: str, length: int) -> Secret:
-    """The code of `length` digits for a message under a key.
+    """Returns the code of `length` digits for a message, derived with a key.
 
     256 bits are reduced modulo 10^8 at most: the bias is below 2^-229.
 
@@ -43,13 +43,16 @@ def derive(key_id: str, message: str, length: int) -> Secret:
 
 
 def as_digits(written: str) -> str:
-    """A code as a person writes it, such as `123 456`, without spaces, dashes and invisible marks, and with full-width
-    digits as ASCII ones. Everything else stays, so that it is refused and not overlooked."""
+    """Returns a code as people write it, such as `123 456`, without spaces, dashes and invisible marks, in ASCII
+    digits.
+
+    Everything else stays, so that a wrong character is refused and not ignored.
+    """
     return re.sub(r"[\s-]", "", plain(written))
 
 
 def matches(code: str, guess: str) -> bool:
-    """Whether a guess is the code, in a time that tells nothing."""
+    """Whether a guess equals the code, compared in constant time."""
     return guess.isascii() and constant_time_compare(code, guess)
 
 

@@ -1,7 +1,6 @@
-"""The settings dict SMSVERIFY, read late and checked key by key.
+"""The settings dict SMSVERIFY, read on each access and validated key by key.
 
-A bad value is reported by a system check; until it is mended the key's default stands in for it, so that
-no request ever fails on it.
+A system check reports an invalid value; until it is corrected, the key's default is used, so that no request fails.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ BUILTIN_GATEWAYS = {
     "memory": "django_smsverify.gateways.local.MemoryGateway",
 }
 CLIENT_IP_HEADERS = {"X-Forwarded-For": "HTTP_X_FORWARDED_FOR", "X-Real-IP": "HTTP_X_REAL_IP"}
-"""Headers in which a proxy tells the client's address, and where Django keeps them in `request.META`."""
+"""Headers in which a proxy sends the client's address, and their names in `request.META`."""
 PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,4})?([smhd])", re.ASCII)
 
@@ -45,11 +44,11 @@ T = TypeVar("T")
 
 
 def _refuse(request: Any, data: Mapping[str, Any]) -> bool:
-    """Stands in for a captcha that cannot be imported: better no SMS than an open door."""
+    """Replaces a captcha that cannot be imported: it is safer to send no SMS than to send without a captcha."""
     return False
 
 
-def _whole(low: int, high: int) -> Callable[[object], int]:
+def _integer(low: int, high: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise ValueError(f"a whole number from {low} to {high}")
@@ -152,8 +151,8 @@ def _purposes(value: object) -> dict[str, dict[str, Any]]:
 
 
 class Key(Generic[T]):
-    """One key of SMSVERIFY: its default as a site would write it, how it is read, and what stands in for a
-    bad value (the default, unless `broken` is safer)."""
+    """One key of SMSVERIFY: its default as a site would write it, its parser, and the value that replaces an invalid
+    one (the default, unless `broken` is safer)."""
 
     def __init__(
         self,
@@ -193,25 +192,25 @@ class Key(Generic[T]):
 
 
 class Settings:
-    """One typed attribute a key; with a purpose, that purpose's overrides come first."""
+    """One typed attribute for each key; with a purpose, its overrides come first."""
 
-    CODE_LENGTH = Key(6, _whole(4, 8), per_purpose=True)
-    CODE_LIFETIME = Key(300, _whole(60, 86400), per_purpose=True)
-    MAX_ATTEMPTS = Key(5, _whole(1, 100), per_purpose=True)
-    RESEND_INTERVAL = Key(60, _whole(0, 86400))
+    CODE_LENGTH = Key(6, _integer(4, 8), per_purpose=True)
+    CODE_LIFETIME = Key(300, _integer(60, 86400), per_purpose=True)
+    MAX_ATTEMPTS = Key(5, _integer(1, 100), per_purpose=True)
+    RESEND_INTERVAL = Key(60, _integer(0, 86400))
     PHONE_LIMITS = Key(("5/h", "10/d"), _limits)
     GUESS_LIMIT = Key("15/d", _limit)
     IP_LIMITS = Key(("30/h", "200/d"), _limits)
     PREFIX_LIMITS = Key(("60/h",), _limits)
     GLOBAL_LIMITS = Key((), _limits)
-    TRUSTED_PROXIES = Key(0, _whole(0, 20))
+    TRUSTED_PROXIES = Key(0, _integer(0, 20))
     CLIENT_IP_HEADER = Key("X-Forwarded-For", _client_ip_header)
     REGIONS = Key(("CN",), _regions)
     CAPTCHA: Key[CaptchaCheck | None] = Key(None, _captcha, broken=_refuse, per_purpose=True)
     DISPATCH = Key("inline", _dispatch)
-    PROOF_LIFETIME = Key(600, _whole(1, 86400))
+    PROOF_LIFETIME = Key(600, _integer(1, 86400))
     TIMEOUT = Key((3, 5, 10), _timeout)
-    RETENTION_DAYS = Key(190, _whole(1, 36500))
+    RETENTION_DAYS = Key(190, _integer(1, 36500))
     GATEWAYS = Key({}, _gateways)
     ALLOW_PRIVATE_HOSTS: Key[PrivateHosts] = Key("loopback", _private_hosts)
     CA_BUNDLE: Key[str | None] = Key(None, _path)
@@ -222,11 +221,11 @@ class Settings:
         self._purpose = purpose
 
     def of(self, purpose: str) -> Settings:
-        """The settings as they stand for one purpose."""
+        """Returns the settings for one purpose."""
         return Settings(purpose)
 
     def sources(self, key: Key[Any]) -> list[Mapping[str, Any]]:
-        """Where to look for a key, the most specific first."""
+        """Returns the dicts that may contain a key, the most specific first."""
         own = self.PURPOSES.get(self._purpose, {}) if key.per_purpose and self._purpose else {}
         return [own, written()]
 
@@ -236,6 +235,6 @@ conf = Settings()
 
 
 def written() -> Mapping[str, Any]:
-    """The site's own dict; empty where it is missing or no dict (a check says so)."""
+    """Returns the site's own dict; empty if it is missing or not a dict (a check reports that)."""
     value = getattr(settings, "SMSVERIFY", {})
     return value if isinstance(value, Mapping) else {}

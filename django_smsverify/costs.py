@@ -1,4 +1,4 @@
-"""What SMS cost; the public name of `money.costs`."""
+"""Costs of SMS: the public path of `money.costs`."""
 
 from __future__ import annotations
 

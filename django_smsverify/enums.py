@@ -1,4 +1,4 @@
-"""The closed word lists that are stored, shown and compared."""
+"""The fixed sets of values that are stored, shown and compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Reason(TextChoices):
-    """Whose fault a refusal is; it decides whether another provider may be tried."""
+    """The cause of a refusal; it decides whether another provider may be tried."""
 
     ACCOUNT = "account", _("account: key, balance, address or contract")
     CONTENT = "content", _("content: template, signature or text")
@@ -19,7 +19,7 @@ class Reason(TextChoices):
 
 
 class MessageStatus(TextChoices):
-    """What is known of one message, in rank: news only ever raises it."""
+    """The known state of a message, in rank order: events only raise it."""
 
     QUEUED = "queued", _("queued")
     SENDING = "sending", _("sending")
@@ -30,13 +30,13 @@ class MessageStatus(TextChoices):
     DELIVERED = "delivered", _("delivered")
 
     def below(self) -> list[MessageStatus]:
-        """The statuses that this one overrules."""
+        """Returns the statuses that this one replaces."""
         ranked = list(MessageStatus)
         return ranked[: ranked.index(self)]
 
     @property
     def is_taken(self) -> bool:
-        """Whether the vendor certainly took the message."""
+        """Whether the vendor certainly accepted the message."""
         return self not in self.ACCEPTED.below()
 
 
@@ -47,16 +47,16 @@ class Billing(TextChoices):
     DELIVERED = "delivered", _("what was delivered")
 
     def charges(self, status: MessageStatus) -> bool:
-        """Whether a message that the vendor took is on its bill, as far as its status tells."""
+        """Whether the vendor bills an accepted message with this status."""
         return self == self.SUBMITTED or status != MessageStatus.UNDELIVERED
 
     def may_still_waive(self, status: MessageStatus) -> bool:
-        """Whether a charge is provisional: nobody has told yet that the message arrived."""
+        """Whether the charge is provisional, because no report of the delivery has come yet."""
         return self == self.DELIVERED and status == MessageStatus.ACCEPTED
 
 
 class ReviewStatus(TextChoices):
-    """Where the vendor's review of a signature or a template stands."""
+    """The state of the vendor's review of a signature or a template."""
 
     DRAFT = "draft", _("draft")
     PENDING = "pending", _("in review")
@@ -72,38 +72,38 @@ class Submission(TextChoices):
 
 
 class DeliveryOutcome(TextChoices):
-    """What a delivery report says became of the message."""
+    """The result of a message in a delivery report."""
 
     DELIVERED = "delivered", _("delivered")
     UNDELIVERED = "undelivered", _("undelivered")
 
 
 class ReportSource(TextChoices):
-    """How a delivery report came to us."""
+    """How a delivery report was received."""
 
     PUSH = "push", _("pushed by the vendor")
     POLL = "poll", _("asked from the vendor")
 
 
 class Alarm(TextChoices):
-    """Who knows that a provider's balance has fallen below its alert; blank when it has not."""
+    """Which alarms were sent after a provider's balance fell below its alert; blank when it has not."""
 
     RAISED = "raised", _("the signal was sent, the mail was not")
     MAILED = "mailed", _("mailed")
 
 
 class BalanceState(StrEnum):
-    """What came of asking a vendor for the balance; the words that `smsverify_balance` prints."""
+    """The result of asking a vendor for the balance; `smsverify_balance` prints these values."""
 
     OK = "ok"
     LOW = "low"
-    """Below its alert."""
+    """Below the provider's alert."""
     EMPTY = "empty"
     """Nothing is left."""
     UNASKABLE = "cannot be asked"
-    """The vendor tells nobody."""
+    """The vendor's gateway cannot ask for it."""
     ERROR = "error"
-    """The vendor did not tell this time, or the provider is not configured right."""
+    """The vendor did not return it this time, or the provider is misconfigured."""
 
 
 class Scope(TextChoices):

@@ -1,22 +1,22 @@
-"""Every error of this app, divided by what the caller may do next.
+"""Every error of this app, grouped by what the caller can do next.
 
 SMSVerifyError
-├── GatewayError              the vendor's code and words
-│   ├── GatewayRejected       said no: certainly not sent, `reason` says whose fault
-│   ├── GatewayUnavailable    it never left: certainly not sent
+├── GatewayError              the vendor's code and message
+│   ├── GatewayRejected       refused: certainly not sent, `reason` is the cause
+│   ├── GatewayUnavailable    the request never left: certainly not sent
 │   └── GatewayUncertain      it may have been sent: never try another provider
 ├── InvalidPhone · PhoneNotSupported · PhoneRejected
 ├── UnknownPurpose · NoRoute · CaptchaRequired
 ├── Throttled(scope, retry_after) · ThrottleUnavailable
 ├── VerificationNotFound
-├── InvalidCallback           (SuspiciousOperation) what a vendor's call says cannot be read
-├── TooEarly                  what a vendor's call says is about something that is only being submitted
-├── SubmissionRefused             a move in a review that the vendor forbids, or that cannot be made now
+├── InvalidCallback           (SuspiciousOperation) a vendor's call cannot be read
+├── TooEarly                  a vendor's call is about a submission that is still in progress
+├── SubmissionRefused         a step in a review that the vendor forbids, or that is not possible now
 ├── CodeRejected
 │   └── WrongCode(attempts_left) · CodeExpired · TooManyAttempts · AlreadyUsed
 └── ProofRejected
 
-Outside on purpose, because they are the site's to mend and not its visitor's:
+Not subclasses on purpose, because the site must fix them, not its visitor:
 InvalidGateway · UndecryptableValue (ImproperlyConfigured) and InsideTransaction (RuntimeError).
 """
 
@@ -34,7 +34,7 @@ from .enums import Reason, Scope
 
 
 class SMSVerifyError(Exception):
-    """Base of all; `code` is the stable word of the HTTP answer, `detail` a sentence for a person."""
+    """Base of all; `code` is the stable word in the HTTP answer, `detail` a sentence for a person."""
 
     code: ClassVar[str] = "error"
     sentence: ClassVar[str | Promise] = _("The request could not be served.")
@@ -47,15 +47,15 @@ class SMSVerifyError(Exception):
         return str(self.detail)
 
     def extra(self) -> dict[str, Any]:
-        """What the HTTP answer carries besides `detail` and `code`."""
+        """Returns the fields of the HTTP answer besides `detail` and `code`."""
         return {}
 
 
 class GatewayError(SMSVerifyError):
-    """One provider did not take one message.
+    """One provider did not accept one message.
 
-    `error_code` and `detail` are the vendor's own, verbatim but for codes and numbers; `remote_id` is
-    the vendor's message id where it gave one all the same.
+    `error_code` and `detail` are the vendor's own, unchanged except for masked codes and numbers; `remote_id` is the
+    vendor's message id if it gave one nevertheless.
     """
 
     code = "gateway_error"
@@ -79,7 +79,7 @@ class GatewayUnavailable(GatewayError):
 
 
 class GatewayUncertain(GatewayError):
-    """The request left and no readable answer came: the SMS may well arrive."""
+    """The request left, but no readable answer came: the SMS may still arrive."""
 
 
 class InvalidPhone(SMSVerifyError):
@@ -97,21 +97,21 @@ class PhoneNotSupported(SMSVerifyError):
 
 
 class PhoneRejected(SMSVerifyError):
-    """The vendor says that the number cannot be served (malformed, blacklisted)."""
+    """The vendor refused the number (malformed, blacklisted)."""
 
     code = "phone_rejected"
     sentence = _("This number cannot receive our SMS. Use another number or contact your carrier.")
 
 
 class UnknownPurpose(SMSVerifyError):
-    """No template with a code names the purpose."""
+    """No template with a code has this purpose."""
 
     code = "unknown_purpose"
     sentence = _("There is no such purpose. Ask the operator of the site which purposes exist.")
 
 
 class NoRoute(SMSVerifyError):
-    """No provider could take the message; nothing was sent and nothing was charged."""
+    """No provider accepted the message; nothing was sent and nothing was charged."""
 
     code = "gateway_unavailable"
     sentence = _("The SMS could not be sent. Please try again in a moment.")
@@ -125,7 +125,7 @@ class CaptchaRequired(SMSVerifyError):
 
 
 class Throttled(SMSVerifyError):
-    """A limit was reached; `retry_after` is in whole seconds and true."""
+    """A limit was reached; `retry_after` is the exact wait in whole seconds."""
 
     code = "throttled"
 
@@ -158,32 +158,32 @@ class VerificationNotFound(SMSVerifyError):
 
 
 class InvalidCallback(SMSVerifyError, SuspiciousOperation):
-    """A call of a webhook that cannot be read; nothing of it was stored."""
+    """A webhook call that cannot be read; nothing of it was stored."""
 
     code = "invalid_callback"
     sentence = _("This call cannot be read.")
 
 
 class TooEarly(SMSVerifyError):
-    """A verdict on a text whose id is not known here yet; the vendor may tell it again in a minute."""
+    """A verdict on a submission whose id is not stored yet; the vendor may send it again in a minute."""
 
     code = "too_early"
     sentence = _("This is about something that is being submitted just now. Please send it again.")
 
 
 class SubmissionRefused(SMSVerifyError):
-    """A submission that cannot be made, changed, deleted or asked for: the vendor was not called."""
+    """A submission that cannot be made, changed, deleted or queried: the vendor was not called."""
 
     code = "submission_refused"
     sentence = _("This cannot be submitted.")
 
 
 class CodeRejected(SMSVerifyError):
-    """The code does not verify; the subclass says why."""
+    """The code does not verify; the subclass gives the cause."""
 
 
 class WrongCode(CodeRejected):
-    """The guess was judged and was wrong."""
+    """The guess was counted and was wrong; `attempts_left` more are allowed."""
 
     code = "wrong_code"
 
@@ -199,7 +199,7 @@ class WrongCode(CodeRejected):
 
 
 class CodeExpired(CodeRejected):
-    """The life of the code is over."""
+    """The lifetime of the code is over."""
 
     code = "expired"
     sentence = _("This code has expired. Ask for a new one.")
@@ -213,7 +213,7 @@ class TooManyAttempts(CodeRejected):
 
 
 class AlreadyUsed(CodeRejected):
-    """The code has verified before."""
+    """The code has already been used to verify."""
 
     code = "already_used"
     sentence = _("This code has been used. Ask for a new one.")
@@ -235,14 +235,14 @@ class UndecryptableValue(ImproperlyConfigured):
 
 
 class InsideTransaction(RuntimeError):
-    """Called inside a transaction, where a rollback would forget a guess or an SMS."""
+    """The call runs inside a transaction, whose rollback would lose a guess or an SMS."""
 
 
 def describe(error: BaseException) -> str:
-    """The error's class and the lines of code that it came through, for a log.
+    """Returns the error's class and the code lines of its traceback, for a log.
 
-    Its words may repeat a number or a code. Write the log line outside of the `except` block: inside, monitoring
-    tools find the error itself among the local variables.
+    The message is left out, because it may contain a number or a code. Write the log line outside the `except` block:
+    inside it, monitoring tools find the error itself among the local variables.
     """
     frames = "".join(traceback.format_tb(error.__traceback__))
     return f"{type(error).__name__}:\n{frames}"

@@ -1,4 +1,4 @@
-"""Values that show themselves masked: to debuggers, in tracebacks with local variables, to monitoring tools."""
+"""Values whose `repr` is masked: in debuggers, in tracebacks with local variables, in monitoring tools."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ else:
 
 
 class Secret(str):
-    """Text that shows itself as `***` wherever a `repr` is taken: debuggers, tracebacks with locals, monitoring.
+    """Text whose `repr` is `***`: in debuggers, tracebacks with locals and monitoring tools.
 
-    What is cut out of one, or built with one, is plain again: do that only where the request to a vendor is written.
+    A slice of it, or text built with it, is a plain string again: do that only where the request to a vendor is built.
     """
 
     __slots__ = ()
@@ -26,14 +26,15 @@ class Secret(str):
 
 
 def secrets_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values, each as a Secret; what is no text stays, for whoever checks it."""
+    """Returns the same values, each string as a Secret; other types stay unchanged, for later validation."""
     return {name: Secret(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 class PerNumber(_Mapping[T]):
-    """What belongs to each of some numbers, in order; it shows only how many they are.
+    """A mapping from numbers to values, in order; its `repr` shows only how many numbers it has.
 
-    It can be used like a dict, but at run time it is no Mapping: monitoring tools print the keys of those in full.
+    It works like a dict, but at run time it is no Mapping, because monitoring tools print the keys of a Mapping in
+    full.
     """
 
     __slots__ = ("_items",)
@@ -59,7 +60,7 @@ class PerNumber(_Mapping[T]):
     def __eq__(self, other: object) -> bool:
         return self._items == (other._items if isinstance(other, PerNumber) else other)
 
-    __hash__ = None  # type: ignore[assignment]  # it can be changed
+    __hash__ = None  # type: ignore[assignment]  # it is mutable
 
     def __repr__(self) -> str:
         return f"<{len(self)} numbers>"

@@ -1,4 +1,4 @@
-"""What is known of one message, written down; news only ever raises a status."""
+"""Storing the state of messages; a new event only raises a status."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ logger = logging.getLogger("django_smsverify")
 Named = tuple[Message, str]
 """A message with the id that its vendor gave it."""
 Change = tuple[MessageStatus, tuple[tuple[str, Any], ...], tuple[tuple[str, Any], ...]]
-"""The status that rows are raised to, the facts that are written whatever their status, and what goes with it."""
+"""The status that rows are raised to, the fields stored whatever their status, and the fields stored with the
+status."""
 
 
 def claim(message: Message) -> bool:
-    """Whether this caller, and no other, may now hand the message to its vendor."""
+    """Claims a queued message; returns whether this caller, and no other, may now send it to its vendor."""
     queued = Message.objects.primary().filter(pk=message.pk, status=MessageStatus.QUEUED)
-    # What it costs may be told days later, when the provider has another price.
+    # The cost may be known days later, when the provider has another price.
     price = message.price = message.provider.price
     return queued.update(status=MessageStatus.SENDING, claimed_at=timezone.now(), price=price) == 1
 
 
 def claim_all(messages: Sequence[Message]) -> bool:
-    """Whether this caller, and no other, may now hand all of these over; else it has claimed none of them."""
+    """Claims all of these messages or none; returns whether this caller, and no other, may now send them."""
     queued = Message.objects.primary().filter(pk__in=[message.pk for message in messages], status=MessageStatus.QUEUED)
     price = messages[0].provider.price
 
@@ -56,14 +57,14 @@ def claim_all(messages: Sequence[Message]) -> bool:
 
 
 class _ClaimedByOthersError(Exception):
-    """Undoes a claim that did not get all."""
+    """Rolls back a claim that did not get all messages."""
 
 
 def withdraw(message: Message, why: str) -> bool:
-    """Whether this caller, and no other, has seen to it that a queued message is never sent."""
+    """Withdraws a queued message, so that it is never sent; returns whether this caller, and no other, did it."""
     rows, now = Message.objects.primary().filter(pk=message.pk), timezone.now()
-    news = {"status": MessageStatus.NOT_SENT, "error_message": why, "values": {}, "settled_at": now}
-    withdrawn = rows.filter(status=MessageStatus.QUEUED).update(**news)
+    changes = {"status": MessageStatus.NOT_SENT, "error_message": why, "values": {}, "settled_at": now}
+    withdrawn = rows.filter(status=MessageStatus.QUEUED).update(**changes)
     message.refresh_from_db(using=rows.db)
     if withdrawn:
         logger.warning("SMS to %s by %s is withdrawn: %s", phones.mask(message.phone), message.provider.slug, why)
@@ -72,44 +73,44 @@ def withdraw(message: Message, why: str) -> bool:
 
 
 def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
-    """Stores what became of the messages of one call, on the rows and on the messages, in few statements.
+    """Stores the outcomes of the messages of one call, in their rows and objects, in few statements.
 
-    What is a fact of the handing over is kept whatever the status: a delivery report may have been faster.
+    The vendor's ids and the times are stored whatever the status: a delivery report may have arrived first.
     """
     rows, now, refused = Message.objects.primary(), timezone.now(), []
-    for (status, facts, news), alike in _group_identical(outcomes, now):
-        own = rows.filter(pk__in=[message.pk for message, _ in alike])
-        own.update(values={}, **_remote_ids(alike), **dict(facts))
-        raised = own.filter(status__in=status.below()).update(status=status, **dict(news))
-        refused += [message for message, _ in alike] if raised and status == MessageStatus.NOT_SENT else []
+    for (status, timestamps, fields), identical in _group_identical(outcomes, now):
+        own = rows.filter(pk__in=[message.pk for message, _ in identical])
+        own.update(values={}, **_remote_ids(identical), **dict(timestamps))
+        raised = own.filter(status__in=status.below()).update(status=status, **dict(fields))
+        refused += [message for message, _ in identical] if raised and status == MessageStatus.NOT_SENT else []
     messages = [message for message, _ in outcomes]
     refresh(messages)
     for message in messages:
         message.values = {}
         _log(message)
 
-    def tell() -> None:
+    def send_signals() -> None:
         for message in refused:
             message_settled.send_robust(Message, message=message)
 
-    transaction.on_commit(tell, using=rows.db, robust=True)
+    transaction.on_commit(send_signals, using=rows.db, robust=True)
 
 
 def _group_identical(outcomes: Sequence[tuple[Message, Outcome]], now: datetime) -> list[tuple[Change, list[Named]]]:
-    """The messages by what is to be written of them; a refused one by itself, as it must be known who was."""
-    alike: dict[Any, list[Named]] = {}
+    """The messages by what is stored for them; a refused one alone, to know whether its own row was changed."""
+    identical: dict[Any, list[Named]] = {}
     for message, outcome in outcomes:
-        status, news = _status_and_errors(outcome, now)
-        # The cost goes with the status, in one statement, so that neither is ever without the other.
-        news["cost"] = cost_of(message, status)
-        change = status, tuple(_timestamps(outcome, now).items()), tuple(news.items())
+        status, fields = _status_and_errors(outcome, now)
+        # Cost and status are stored in one statement, so that neither is stored alone.
+        fields["cost"] = cost_of(message, status)
+        change = status, tuple(_timestamps(outcome, now).items()), tuple(fields.items())
         alone = message.pk if status == MessageStatus.NOT_SENT else None
-        alike.setdefault((change, alone), []).append((message, outcome.remote_id))
-    return [(change, messages) for (change, _), messages in alike.items()]
+        identical.setdefault((change, alone), []).append((message, outcome.remote_id))
+    return [(change, messages) for (change, _), messages in identical.items()]
 
 
 def _remote_ids(alike: list[Named]) -> dict[str, Any]:
-    """The vendor's id of each message, where it gave one; of all in one statement."""
+    """The vendor's id of each message, if it gave one; for all messages in one statement."""
     if len({remote_id for _, remote_id in alike}) == 1:
         return {"remote_id": alike[0][1]} if alike[0][1] else {}
     column = Message._meta.get_field("remote_id")
@@ -129,7 +130,7 @@ def _log(message: Message) -> None:
 
 
 def settle_as_it_is(message: Message) -> None:
-    """No more news is expected of a message that its vendor left as it is."""
+    """Settles a message with its current status, because no more events of it are expected."""
     rows = Message.objects.primary().silent().filter(pk=message.pk, status=message.status)
     now = timezone.now()
     if rows.update(settled_at=now):
@@ -138,7 +139,7 @@ def settle_as_it_is(message: Message) -> None:
 
 
 def _timestamps(outcome: Outcome, now: datetime) -> dict[str, Any]:
-    """When the vendor took the message, and when to ask what became of it."""
+    """When the vendor accepted the message, and when to ask for its result."""
     if isinstance(outcome, GatewayError):
         return {}
     return {"sent_at": now, "poll_at": now + FIRST_PAUSE, "error_message": ""}
@@ -147,11 +148,11 @@ def _timestamps(outcome: Outcome, now: datetime) -> dict[str, Any]:
 def _status_and_errors(outcome: Outcome, now: datetime) -> tuple[MessageStatus, dict[str, Any]]:
     if not isinstance(outcome, GatewayError):
         return MessageStatus.ACCEPTED, {}
-    words = {"error_code": outcome.error_code, "error_message": str(outcome.detail)}
+    errors = {"error_code": outcome.error_code, "error_message": str(outcome.detail)}
     if isinstance(outcome, GatewayUncertain):
-        return MessageStatus.UNKNOWN, words
+        return MessageStatus.UNKNOWN, errors
     reason = outcome.reason if isinstance(outcome, GatewayRejected) else ""
-    return MessageStatus.NOT_SENT, {**words, "error_reason": reason, "settled_at": now}
+    return MessageStatus.NOT_SENT, {**errors, "error_reason": reason, "settled_at": now}
 
 
 RECORDED = (
@@ -169,10 +170,10 @@ RECORDED = (
 
 
 def cost_of(message: Message, status: MessageStatus) -> Decimal | None:
-    """What the vendor charges for a message with this status, in yuan.
+    """Returns what the vendor charges for a message with this status, in yuan.
 
-    None without a price, and until the vendor certainly took it: what was not sent costs nothing, and what may have
-    been is counted apart.
+    None without a price, and as long as the vendor has not certainly accepted it: a message that was not sent costs
+    nothing, and one that may have been sent is counted separately.
     """
     if message.price is None or not status.is_taken:
         return None
@@ -181,9 +182,9 @@ def cost_of(message: Message, status: MessageStatus) -> Decimal | None:
 
 
 def refresh(messages: Sequence[Message]) -> None:
-    """Reads again all that changes when they are handed over; what is gone stays as it was."""
+    """Reloads the fields that change during a send; an object whose row is gone stays unchanged."""
     rows = Message.objects.primary()
-    now = rows.only(*RECORDED).in_bulk([message.pk for message in messages])
+    stored = rows.only(*RECORDED).in_bulk([message.pk for message in messages])
     for message in messages:
-        for name in RECORDED if message.pk in now else ():
-            setattr(message, name, getattr(now[message.pk], name))
+        for name in RECORDED if message.pk in stored else ():
+            setattr(message, name, getattr(stored[message.pk], name))

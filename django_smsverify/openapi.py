@@ -1,4 +1,4 @@
-"""The endpoints described for drf-spectacular; imported only where that is installed."""
+"""Descriptions of the endpoints for drf-spectacular; imported only if that is installed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .enums import MessageStatus, Scope
 from .serializers import SendingSerializer, SendSerializer, VerifySerializer
 from .views import SendStatusView, SendView, VerifyView
 
-# The names become those of components, beside the components of the site.
+# The class names become component names in the schema, next to the site's own components.
 
 
 def words_of(*words: str) -> dict[str, Any]:
-    """Inline: drf-spectacular would make components of them, and rename a site's own StatusEnum."""
+    """Returns an inline enum: drf-spectacular would make a component of it, and rename a site's own StatusEnum."""
     return {"type": "string", "allOf": [{"enum": list(words)}]}
 
 

@@ -1,4 +1,4 @@
-"""Phone numbers: read into E.164, checked, masked."""
+"""Phone numbers: parsing to E.164, validation, masking."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .exceptions import InvalidPhone, PhoneNotSupported
 WRITTEN = re.compile(r"\(?\+?[0-9 ().-]{3,31}")
 SEPARATORS = re.compile(r"[ ().-]")
 CHINESE_MOBILE = re.compile(r"(?:\+86|0086|86)?0?(1[3-9][0-9]{9})")
-"""Without separators. Carriers put new blocks into service before phonenumbers' metadata knows them, and the vendor is
-the judge of which one exists."""
+"""For a number without separators. Carriers use new blocks before phonenumbers' metadata has them, so the vendor
+decides which numbers exist."""
 MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
 
 class E164(str):
-    """A number that shows itself masked wherever a `repr` is taken: tracebacks with locals, debuggers, logs."""
+    """A number whose `repr` is masked: in tracebacks with locals, debuggers and logs."""
 
     __slots__ = ()
 
@@ -29,15 +29,14 @@ class E164(str):
 
 
 def parse(written: str) -> E164:
-    """Reads a number as a person writes it and returns it as E.164, such as `+8613800138000`.
+    """Parses a number as people write it and returns it as E.164, such as `+8613800138000`.
 
-    Without a `+` the first of `REGIONS` is assumed. Full-width digits are read as digits.
+    Without a `+` the first of `REGIONS` is assumed. Full-width digits are accepted.
 
     In mainland China eleven digits that begin with 13 to 19 are a mobile number; elsewhere phonenumbers' metadata
     decides.
 
-    Raises InvalidPhone for what is no phone number, PhoneNotSupported for one that is not a mobile
-    number of one of `REGIONS`.
+    Raises InvalidPhone if it is not a phone number, PhoneNotSupported if it is not a mobile number of one of `REGIONS`.
     """
     text = plain(written).strip()
     if not WRITTEN.fullmatch(text):
@@ -54,9 +53,9 @@ def parse(written: str) -> E164:
 
 
 def _chinese_mobile(text: str) -> E164 | None:
-    """A mobile number of mainland China by its plan alone; None for what is none, or is meant for another region.
+    """A mobile number by China's numbering plan alone; None if it is not one, or is meant for another region.
 
-    Raises PhoneNotSupported where China is not one of `REGIONS`.
+    Raises PhoneNotSupported if China is not one of `REGIONS`.
     """
     digits = SEPARATORS.sub("", text)
     match = CHINESE_MOBILE.fullmatch(digits)
@@ -75,9 +74,9 @@ def _read(text: str) -> PhoneNumber:
 
 
 def national(phone: str) -> str:
-    """A mainland number as most Chinese sites store it: `+8613800138000` as `13800138000`.
+    """Returns a mainland number as most Chinese sites store it: `+8613800138000` as `13800138000`.
 
-    Raises PhoneNotSupported for a number of another region, which eleven digits would not name.
+    Raises PhoneNotSupported for a number of another region, which eleven digits would not identify.
     """
     if not phone.startswith("+86"):
         raise PhoneNotSupported
@@ -85,12 +84,12 @@ def national(phone: str) -> str:
 
 
 def mask(phone: str) -> str:
-    """`+8613800138000` as `138****8000`; other countries keep their `+` and the last four digits."""
+    """Returns `+8613800138000` as `138****8000`; other countries keep their `+` and the last four digits."""
     if phone.startswith("+86"):
         return f"{phone[3:6]}****{phone[-4:]}"
     return f"{phone[:3]}****{phone[-4:] if len(phone) > 10 else phone[-2:]}"
 
 
 def block(phone: str) -> str:
-    """The number block (号段): a number without its last four digits, seven digits in China."""
+    """Returns the number block (号段): the number without its last four digits, seven digits in China."""
     return phone[:-4]

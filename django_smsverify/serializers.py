@@ -1,4 +1,4 @@
-"""What front ends may say, read strictly: JSON text stays text, and what is not known is refused."""
+"""The serializers of the endpoints. They are strict: text must be a JSON string, and unknown fields are refused."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .conf import conf
 from .masked import Secret
 
 SHOWN = 40
-"""Characters of an unknown name that an error repeats."""
+"""Characters of an unknown field name that an error repeats."""
 
 
 class TextField(serializers.CharField):
-    """JSON text; a number is refused, as it has lost its leading zeros and its plus."""
+    """A JSON string; a JSON number is refused, because it has lost its leading zeros and its plus."""
 
     default_error_messages = {"invalid": _("Send this as JSON text, in quotes.")}
 
@@ -30,7 +30,7 @@ class TextField(serializers.CharField):
 
 
 class IdField(serializers.UUIDField):
-    """A verification's id as JSON text; DRF would take a number for one too."""
+    """A verification's id as a JSON string; DRF would accept a JSON number too."""
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str):
@@ -39,14 +39,14 @@ class IdField(serializers.UUIDField):
 
 
 class NumberField(TextField):
-    """A phone number as a person writes it."""
+    """A phone number as people write it."""
 
     def to_internal_value(self, data: Any) -> Secret:
         return Secret(super().to_internal_value(data))
 
 
 class CodeField(TextField):
-    """4 to 8 digits as people write them; ASCII digits alone come out."""
+    """4 to 8 digits as people write them, converted to ASCII digits."""
 
     default_error_messages = {"not_a_code": _("A code is 4 to 8 digits.")}
 
@@ -58,10 +58,10 @@ class CodeField(TextField):
 
 
 class KnownFieldsOnly(serializers.Serializer[Any]):
-    """Refuses names that it does not know, so that a misspelled field is found at once."""
+    """Refuses unknown fields, so that a misspelled field is noticed at once."""
 
     def run_validation(self, data: Any = empty) -> Any:
-        """Names an error of the whole itself: DRF's name for it is a site's NON_FIELD_ERRORS_KEY."""
+        """Reports an error of the whole body as `non_field_errors`; DRF would use the site's NON_FIELD_ERRORS_KEY."""
         if not isinstance(data, Mapping):
             message = self.error_messages["invalid"].format(datatype=type(data).__name__)
             raise serializers.ValidationError({"non_field_errors": [message]}, code="invalid")
@@ -77,6 +77,7 @@ class KnownFieldsOnly(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
     def takes_more(self) -> bool:
+        """Whether unknown fields are accepted."""
         return False
 
 
@@ -88,7 +89,7 @@ class SendSerializer(KnownFieldsOnly):
     verification_id = IdField(required=False)
 
     def takes_more(self) -> bool:
-        """A captcha brings fields of its own."""
+        """Whether a captcha is configured, which has its own fields."""
         return conf.CAPTCHA is not None or any("CAPTCHA" in own for own in conf.PURPOSES.values())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -104,14 +105,14 @@ class SendSerializer(KnownFieldsOnly):
 
 
 class VerifySerializer(KnownFieldsOnly):
-    """One guess."""
+    """One guess of a code."""
 
     verification_id = IdField()
     code = CodeField()
 
 
 class SendingSerializer(serializers.Serializer[Any]):
-    """What a front end needs to ask for the code."""
+    """The data that a front end needs to ask its user for the code."""
 
     verification_id = serializers.UUIDField()
     phone = serializers.CharField(help_text="Masked: 138****8000")

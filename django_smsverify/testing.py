@@ -1,4 +1,4 @@
-"""For those who add a gateway: a transport that needs no network, and the tests that every gateway owes.
+"""For authors of gateways: a transport that needs no network, and the tests that every gateway must pass.
 
 class TestAcme(GatewayContract):
     gateway_class = AcmeGateway
@@ -6,7 +6,7 @@ class TestAcme(GatewayContract):
     refused = b'{"ok": false, "error": "no such template"}'
     pushed = (Push(content_type="application/json", headers={}, body=b'{"id": "42", "state": "ok"}'),)
 
-`pushed` only where the vendor calls our webhook.
+Set `pushed` only if the vendor calls our webhook.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .linting import Level, lint_content, lint_signature, value_problem
 from .types import Acceptance, Account, Answer, Draft, OutgoingSMS, Push
 
 JUNK = (b"", b" ", b"\xff\xfe", b"<html>", b"[]", b"{}", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"of=no&use=1")
-"""What no vendor calls a webhook with."""
+"""Bodies that no vendor sends to a webhook."""
 
 
 class FakeTransport:
-    """Answers from a list, each once, and keeps what was sent in `requests`.
+    """Returns prepared answers, each once, and stores what was sent in `requests`.
 
     An answer is the body of an HTTP 200, an Answer, or a GatewayError to raise.
     """
@@ -38,6 +38,7 @@ class FakeTransport:
         self.requests: list[requests.PreparedRequest] = []
 
     def send(self, request: requests.Request, account: Account) -> Answer:
+        """Stores the prepared request and returns or raises the next answer."""
         self.requests.append(request.prepare())
         answer = self.answers.popleft()
         if isinstance(answer, GatewayError):
@@ -46,21 +47,22 @@ class FakeTransport:
 
 
 class GatewayContract:
-    """Inherit this in a pytest class, name the gateway and two of its vendor's answers, and run."""
+    """Inherit this in a pytest class, set the gateway and two of its vendor's answers, and run it."""
 
     gateway_class: ClassVar[type[Gateway]]
     accepted: ClassVar[bytes]
-    """The vendor's answer that it took the SMS to `phone`."""
+    """The vendor's answer when it accepts the SMS to `phone`."""
     refused: ClassVar[bytes]
-    """The vendor's answer that it did not."""
+    """The vendor's answer when it refuses it."""
     pushed: ClassVar[tuple[Push, ...]] = ()
-    """Calls of our webhook by the vendor, each of which says something."""
+    """Calls of our webhook by the vendor; each must contain an event."""
     options: ClassVar[dict[str, str]] = {}
     content: ClassVar[str] = "您的验证码是{code}，5分钟内有效。"
     phone: ClassVar[str] = "+8613800138000"
     values: ClassVar[dict[str, str]] = {"code": "471102"}
 
     def gateway(self, transport: FakeTransport) -> Gateway:
+        """Returns the gateway with made-up credentials and this transport."""
         kind = self.gateway_class
         credentials = {credential.name: f"SECRET-{credential.name}" for credential in kind.credentials}
         account = Account(base_url=kind.base_url, credentials=credentials, options=self.options)
@@ -76,10 +78,11 @@ class GatewayContract:
         )
 
     def send(self, *answers: bytes | Answer | GatewayError) -> Outcome:
+        """Returns the outcome of one SMS after these answers of the vendor."""
         return self.gateway(FakeTransport(*answers)).send(self.sms())[self.phone]
 
     def send_with(self, method: str, error: Exception) -> Outcome:
-        """What becomes of an SMS when a method of the gateway raises something."""
+        """Returns the outcome of an SMS when a method of the gateway raises this error."""
 
         def fail(*args: object) -> None:
             raise error
@@ -89,7 +92,7 @@ class GatewayContract:
         return gateway.send(self.sms())[self.phone]
 
     def questions(self) -> list[requests.Request]:
-        """One of each kind that the vendor is said to answer."""
+        """Returns one request of each kind that the gateway supports."""
         gateway = self.gateway(FakeTransport())
         asked = [gateway.build_review(submission, "234") for submission in sorted(gateway.answers_review)]
         drafts = {
@@ -108,6 +111,7 @@ class GatewayContract:
         return asked
 
     def refuses(self, push: Push) -> bool:
+        """Whether the gateway raises InvalidCallback for a push."""
         try:
             self.gateway(FakeTransport()).read_push(push)
         except InvalidCallback:

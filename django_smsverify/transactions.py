@@ -1,5 +1,5 @@
-"""Transactions that are committed when they end, whoever calls, and that are made again when others were in the way,
-or, for what nobody can repeat, when the connection was lost."""
+"""Transactions that are really committed when they end, and that are repeated after a conflict with others or, where
+the caller cannot repeat the work, after a lost connection."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .exceptions import InsideTransaction
 T = TypeVar("T")
 logger = logging.getLogger("django_smsverify")
 CLASHES = {"40001", "40P01", 1213, 1020}
-"""Serialization failure and deadlock: SQLSTATEs of PostgreSQL, error numbers of MySQL and MariaDB."""
+"""Serialization failures and deadlocks: SQLSTATEs of PostgreSQL, error numbers of MySQL and MariaDB."""
 ATTEMPTS, PAUSE = 50, 0.005
-"""How often a change is tried, and the seconds by which the longest pause before the next attempt grows."""
+"""How often a change is tried, and the seconds by which the longest pause grows with each attempt."""
 
 
 def run_committed(model: type[models.Model], work: Callable[[], T]) -> T:
-    """What `work` returns, run in a transaction of its own on the database of `model`.
+    """Runs `work` in its own transaction on the database of `model` and returns its result.
 
-    It is run again when the database had to undo it because of another transaction.
+    It is run again when the database rolled it back because of another transaction.
 
-    Raises InsideTransaction inside a caller's transaction, whose rollback would undo what must last.
+    Raises InsideTransaction inside a caller's transaction, whose rollback would undo what must be kept.
     """
     using = router.db_for_write(model)
 
@@ -49,9 +49,9 @@ def run_committed(model: type[models.Model], work: Callable[[], T]) -> T:
 
 
 def retry_on_conflict(work: Callable[[], T], using: str) -> T:
-    """What `work` returns, run again while other transactions are in its way.
+    """Runs `work`, again while other transactions conflict with it, and returns its result.
 
-    Inside a transaction it runs once: what was undone began further out.
+    Inside a transaction it runs once: the outer transaction was rolled back as a whole.
     """
     for attempt in range(1, ATTEMPTS):
         try:
@@ -64,10 +64,10 @@ def retry_on_conflict(work: Callable[[], T], using: str) -> T:
 
 
 def retry_on_lost_connection(model: type[models.Model], work: Callable[[], T]) -> T:
-    """What `work` returns, run once more on a new connection when the one in hand was lost.
+    """Runs `work`, once more on a new connection when the connection was lost, and returns its result.
 
-    A connection is easily lost while a vendor answers, and the answer cannot be had again. `work` must bear being done
-    twice: a commit may have got through before the connection was lost. Inside a transaction it runs once.
+    Connections are often lost while a vendor answers, and the answer cannot be requested again. `work` must be safe to
+    run twice: a commit may have succeeded before the connection was lost. Inside a transaction it runs once.
     """
     connection = transaction.get_connection(router.db_for_write(model))
     before = connection.connection
@@ -76,7 +76,7 @@ def retry_on_lost_connection(model: type[models.Model], work: Callable[[], T]) -
     except (OperationalError, InterfaceError) as error:
         if connection.in_atomic_block or not _is_lost(connection, before):
             raise
-        # Without the database's words, which may name its host.
+        # Without the error's message, which may contain the host.
         name = type(error).__name__
         logger.warning("The database connection was lost (%s): what happened is stored by a new one.", name)
         connection.close()
@@ -84,12 +84,12 @@ def retry_on_lost_connection(model: type[models.Model], work: Callable[[], T]) -
 
 
 def _is_lost(connection: BaseDatabaseWrapper, before: object) -> bool:
-    """Whether a connection has ended; after a rollback that failed Django has closed it, and perhaps opened another."""
+    """Whether the connection was lost; after a failed rollback Django has closed it, and perhaps opened another."""
     is_another = before is not None and connection.connection is not before
     return connection.connection is None or is_another or not connection.is_usable()
 
 
 def _is_clash(error: OperationalError) -> bool:
     driver = error.__cause__
-    words = {getattr(driver, name, None) for name in ("sqlstate", "pgcode")} | set(error.args[:1])
-    return bool(words & CLASHES)
+    error_codes = {getattr(driver, name, None) for name in ("sqlstate", "pgcode")} | set(error.args[:1])
+    return bool(error_codes & CLASHES)

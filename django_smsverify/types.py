@@ -1,4 +1,4 @@
-"""The values that pass between the verbs and the gateways."""
+"""The values that are passed between this app and the gateways."""
 
 from __future__ import annotations
 
@@ -32,17 +32,19 @@ class Option:
     name: str
     label: StrOrPromise
     choices: tuple[str, ...] = ()
-    """Empty: any text. Otherwise the first is the default."""
+    """Empty: any text is allowed. Otherwise the first is the default."""
     initial: str = ""
-    """The default where there are no choices."""
+    """The default if there are no choices."""
     is_number: bool = False
     """Whether it is a whole number from 1 to 999, or blank."""
     is_address: bool = False
-    """Whether credentials travel there: a safe URL, and a new one asks for the credentials again."""
+    """Whether requests with credentials go there: it must be a safe URL, and after a change the credentials must be
+    entered again."""
     help_text: StrOrPromise = ""
 
     @property
     def default(self) -> str:
+        """The value that is used if none is entered."""
         return self.choices[0] if self.choices else self.initial
 
 
@@ -52,7 +54,7 @@ PrivateHosts = Literal["loopback"] | bool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What a gateway is told of one provider."""
+    """The data of one provider that its gateway gets."""
 
     base_url: str
     credentials: Mapping[str, str] = field(repr=False)
@@ -61,19 +63,19 @@ class Account:
     """Connect, read and total seconds."""
     private_hosts: PrivateHosts = "loopback"
     """Whether a request may go to addresses that are not on the internet: all (True), none (False), or only to
-    loopback, written literally, over http and without a proxy. A proxy may stand anywhere."""
+    loopback, written literally, over http and without a proxy. A proxy may be at any address."""
     ca_bundle: str | None = None
-    """Path of a PEM file with more certificate authorities, beside the usual ones."""
+    """Path of a PEM file with more certificate authorities, in addition to the usual ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingSMS:
-    """One approved text on its way to one or more numbers."""
+    """One approved template to send to one or more numbers."""
 
     content: str
-    """The template's text in the neutral syntax, without the signature."""
+    """The template's content in the neutral syntax, without the signature."""
     signature: str = ""
-    """The approved sender name, without brackets."""
+    """The approved signature, without brackets."""
     signature_id: str = ""
     template_id: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -88,17 +90,17 @@ class OutgoingSMS:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """The vendor's synchronous "I took it"."""
+    """The vendor's answer that it accepted the message."""
 
     remote_id: str = ""
     """The vendor's id, always as text; it may stand for a whole batch."""
     balance: Decimal | None = None
-    """What is left on the account after this, where the answer tells; in the gateway's `balance_unit`."""
+    """The balance of the account after this message, if the answer has it; in the gateway's `balance_unit`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back over HTTP, read whole."""
+    """A complete HTTP answer."""
 
     status: int
     content: bytes = field(repr=False)
@@ -106,15 +108,15 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """As the vendor most likely means it, without a byte order mark; see `possible_texts`."""
+        """The content in the most likely encoding, without a byte order mark; see `possible_texts`."""
         return possible_texts(self.content, self.content_type)[0]
 
 
 def possible_texts(content: bytes, content_type: str) -> list[str]:
-    """What a vendor's bytes may say, the most likely first; never empty.
+    """Returns the possible texts of a vendor's bytes, the most likely first; never empty.
 
-    In UTF-8, as the vendors document, or in the GBK family, as older systems send; a charset in the content type
-    decides the order. Bytes that are neither become U+FFFD.
+    Encodings are UTF-8, as the vendors document, and the GBK family, as older systems send; a charset in the content
+    type decides the order. Bytes that are valid in neither become U+FFFD.
     """
     encodings = ["utf-8-sig", "gb18030"]
     if "charset=gb" in re.sub(r"""[\s"']""", "", content_type.lower()):
@@ -125,7 +127,7 @@ def possible_texts(content: bytes, content_type: str) -> list[str]:
             texts.append(content.decode(encoding))
         except UnicodeDecodeError:
             continue
-    # A character cut in half costs itself, not all the rest.
+    # Only a character that is cut in half is lost, not the rest.
     return texts or [content.decode("utf-8-sig", errors="replace")]
 
 
@@ -141,18 +143,18 @@ class Push:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryEvent:
-    """The vendor's word on what became of one message; raises ValueError without its id or number."""
+    """The vendor's report on one message; raises ValueError without its id or number."""
 
     remote_id: str
     phone: str = field(repr=False)
     """E.164."""
     outcome: DeliveryOutcome
     code: str = ""
-    """The vendor's own word for the outcome."""
+    """The vendor's own code for the outcome."""
     detail: str = field(default="", repr=False)
     occurred_at: datetime | None = None
     payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What the vendor sent, without the text of the SMS."""
+    """What the vendor sent, without the content of the SMS."""
 
     def __post_init__(self) -> None:
         _require_id(self.remote_id)
@@ -164,7 +166,7 @@ class ReplyEvent:
     """A text that the phone's owner sent back; raises ValueError without a number."""
 
     remote_id: str = ""
-    """The message that the vendor takes it for an answer to, where it says so."""
+    """The message that it answers according to the vendor, if the vendor names one."""
     phone: str = field(repr=False)
     content: str = field(repr=False)
     occurred_at: datetime | None = None
@@ -176,17 +178,17 @@ class ReplyEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A signature or a template as it is submitted to a vendor."""
+    """A signature or a template as submitted to a vendor."""
 
     submission: Submission
     text: str
-    """The sender name without brackets, or the template's text with its placeholders as `{name}`, the name being
-    the vendor's where it differs from ours."""
+    """The signature without brackets, or the template's content with its placeholders as `{name}`, using the vendor's
+    name where it differs from ours."""
     name: str = ""
-    """The template's; a signature has none beside its text."""
+    """The template's name; a signature has none besides its text."""
     remark: str = ""
     remote_id: str = ""
-    """Empty before it is submitted."""
+    """Empty before the first submission."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +200,7 @@ class ReviewEvent:
     status: ReviewStatus
     reason: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
-    """What was reviewed, as in a Draft; empty where the vendor does not repeat it."""
+    """What was reviewed, as in a Draft; empty if the vendor does not return it."""
     name: str = field(default="", repr=False)
     remark: str = field(default="", repr=False)
 
@@ -221,11 +223,11 @@ Event = DeliveryEvent | ReplyEvent | ReviewEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What a vendor told at once, row by row; a row that cannot be read loses only itself."""
+    """The events that a vendor sent in one answer or push; a row that cannot be read does not affect the others."""
 
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
-    """For each row that cannot be read, why."""
+    """The reason for each row that cannot be read."""
 
 
 JSONObject = dict[str, Any]

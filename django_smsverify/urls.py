@@ -1,4 +1,4 @@
-"""The endpoints; include them where front ends may reach them."""
+"""The endpoints; include them where front ends can reach them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ app_name = "smsverify"
 
 
 class SecretConverter(StringConverter):
-    """A part of a path that shows itself masked wherever the arguments of a view are shown."""
+    """A path segment that is masked wherever the arguments of a view are shown."""
 
     def to_python(self, value: str) -> Secret:
         return Secret(value)
@@ -32,24 +32,24 @@ register_converter(SecretConverter, "smsverify_secret")
 View = Callable[..., Any]
 
 
-def _outside(view: View) -> View:
-    """Outside ATOMIC_REQUESTS on every database.
+def _non_atomic(view: View) -> View:
+    """Excludes the view from ATOMIC_REQUESTS on every database.
 
-    An SMS that left and a guess that was made cannot be rolled back, and a vendor is told "taken" after the commit.
+    A sent SMS and a counted guess cannot be rolled back, and a vendor must get its acknowledgement after the commit.
     """
     for alias in connections:
         view = non_atomic_requests(using=alias)(view)
     return view
 
 
-def _closing(view: View) -> View:
+def _close_connections(view: View) -> View:
     """Under ASGI, closes the database connections that the view opened.
 
-    There each request has a thread of its own: a connection that is kept is kept for no other request.
+    There each request has its own thread: a connection that stays open would serve no other request.
     """
 
     @wraps(view)
-    def closing(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         open_before = {one.alias for one in connections.all(initialized_only=True) if one.connection is not None}
         try:
             return view(request, *args, **kwargs)
@@ -59,11 +59,11 @@ def _closing(view: View) -> View:
                     if one.alias not in open_before:
                         one.close()
 
-    return closing
+    return wrapper
 
 
 def _endpoint(view: View) -> View:
-    return _outside(_closing(view))
+    return _non_atomic(_close_connections(view))
 
 
 urlpatterns = [
@@ -71,6 +71,6 @@ urlpatterns = [
     path("send/<str:verification_id>/", _endpoint(SendStatusView.as_view()), name="send-status"),
     path("verify/", _endpoint(VerifyView.as_view()), name="verify"),
     path("webhooks/<slug:slug>/<smsverify_secret:secret>/", _endpoint(webhook), name="webhook"),
-    # Consoles that cut the last slash off: Django would redirect the push, and no vendor follows.
+    # For consoles that remove the last slash: Django would redirect the push, and no vendor follows redirects.
     path("webhooks/<slug:slug>/<smsverify_secret:secret>", _endpoint(webhook)),
 ]

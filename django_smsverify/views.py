@@ -1,4 +1,4 @@
-"""The endpoints for front ends: JSON in, JSON out, every refusal with a stable word."""
+"""The endpoints for front ends: JSON in, JSON out, every refusal with a stable code."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ STATUSES: dict[type[SMSVerifyError], int] = {
 
 
 class SmallJSONParser(BaseParser):
-    """JSON in UTF-8, whatever charset is claimed; refused before it is parsed when it is large."""
+    """Parses JSON in UTF-8, whatever charset is declared; a large body is refused before it is parsed."""
 
     media_type = "application/json"
 
@@ -71,16 +71,16 @@ class SmallJSONParser(BaseParser):
 
 
 class AnyLengthRequest(Request):
-    """A request whose body need not declare its length; DRF takes such a body for none."""
+    """A request whose body may have no declared length; DRF treats such a body as missing."""
 
     @property
     def stream(self) -> HttpRequest | None:
-        """Django's request, for the parser to read; None without a body."""
+        """Django's request, from which the parser reads; None without a body."""
         return None if content_length(self._request) == 0 else self._request
 
 
 class AlwaysJSON(BaseContentNegotiation):
-    """Answers JSON whatever a client says it accepts."""
+    """Answers in JSON, whatever the client accepts."""
 
     def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
         sent = request.content_type.partition(";")[0].strip().lower()
@@ -93,7 +93,7 @@ class AlwaysJSON(BaseContentNegotiation):
 
 
 class PlainJSONRenderer(JSONRenderer):
-    """JSON that does not look different because of a site's UNICODE_JSON, COMPACT_JSON and STRICT_JSON."""
+    """JSON that does not depend on a site's UNICODE_JSON, COMPACT_JSON and STRICT_JSON."""
 
     ensure_ascii = False
     compact = True
@@ -101,9 +101,10 @@ class PlainJSONRenderer(JSONRenderer):
 
 
 class FrontEndView(APIView):
-    """What all endpoints for front ends share; a site's own DRF defaults do not reach them.
+    """The base of all endpoints for front ends; a site's own DRF defaults do not apply to them.
 
-    The handlers take whatever else the path says where a site includes them, such as URLPathVersioning's `<version>`.
+    The handlers accept further arguments from the path where a site includes them, such as URLPathVersioning's
+    `<version>`.
     """
 
     authentication_classes = ()
@@ -128,9 +129,9 @@ class FrontEndView(APIView):
         return refuse
 
     def perform_authentication(self, request: Request) -> None:
-        """Leaves the user as the site's middleware found it, and None where there is none.
+        """Keeps the user that the site's middleware set, and None where there is none.
 
-        DRF would make an UNAUTHENTICATED_USER, which comes from django.contrib.auth unless a site says otherwise.
+        DRF would create an UNAUTHENTICATED_USER, which comes from django.contrib.auth unless a site configures another.
         """
         request.user = cast("Any", getattr(request._request, "user", None))
         request.auth = None
@@ -144,9 +145,10 @@ class FrontEndView(APIView):
 class SendView(FrontEndView):
     """Sends a code, or sends one again.
 
-    A refusal by a limit of the number is true to the second, because its owner waits for it. A stranger who asks
-    learns from it that the number got an SMS within RESEND_INTERVAL, or as many as PHONE_LIMITS allow, and when. This
-    is no way to watch a number: a request that is not refused sends an SMS, which the owner sees and the limits count.
+    A refusal by a limit of the number states the exact seconds, because the number's owner waits for them. A stranger
+    learns from it that the number got an SMS within RESEND_INTERVAL, or as many as PHONE_LIMITS allow, and when. A
+    number cannot be watched this way: a request that is not refused sends an SMS, which the owner sees and the limits
+    count.
     """
 
     def post(self, request: Request, **path: Any) -> Response:
@@ -164,7 +166,8 @@ class SendView(FrontEndView):
 
 
 class SendStatusView(FrontEndView):
-    """What became of a verification's own SMS. It costs nothing, so it tells nothing of others to the number."""
+    """Returns the status of a verification's own SMS. A call costs nothing, so it shows nothing about other SMS to the
+    number."""
 
     def get(self, request: Request, verification_id: str, **path: Any) -> Response:
         check_flood("status", client_ip(request._request))
@@ -178,7 +181,7 @@ class SendStatusView(FrontEndView):
 
 
 class VerifyView(FrontEndView):
-    """Judges a code."""
+    """Checks a code."""
 
     def post(self, request: Request, **path: Any) -> Response:
         verification = verify_code(**read(VerifySerializer, request))
@@ -193,9 +196,9 @@ class VerifyView(FrontEndView):
 
 
 def read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The fields of the body; raises ValidationError.
+    """Returns the validated fields of the body; raises ValidationError.
 
-    The serializer, whose `repr` shows the whole body, is gone before anything else is done.
+    The serializer, whose `repr` shows the whole body, is released before anything else is done.
     """
     serializer = kind(data=request.data)
     serializer.is_valid(raise_exception=True)
@@ -203,7 +206,7 @@ def read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
 
 
 def verification_data(verification: Verification) -> dict[str, Any]:
-    """What a front end needs to ask for the code."""
+    """Returns the data that a front end needs to ask its user for the code."""
     now = timezone.now()
     return {
         "verification_id": str(verification.pk),
@@ -215,7 +218,7 @@ def verification_data(verification: Verification) -> dict[str, Any]:
 
 
 def why_not_sent(message: Message | None) -> dict[str, str]:
-    """What `send/` would have answered, had it known; empty for what may arrive."""
+    """Returns the error that `send/` would have returned if it had been known then; empty if the SMS may arrive."""
     if message is None or message.status != MessageStatus.NOT_SENT:
         return {}
     error = PhoneRejected() if message.error_reason == Reason.RECIPIENT else NoRoute()
@@ -223,14 +226,14 @@ def why_not_sent(message: Message | None) -> dict[str, str]:
 
 
 def ask_captcha(request: Request, purpose: str) -> None:
-    """Raises CaptchaRequired unless the site's captcha, if there is one, accepts the request."""
+    """Raises CaptchaRequired if the site has a captcha and it does not accept the request."""
     captcha = conf.of(purpose).CAPTCHA
     if captcha is not None and not captcha(request, cast("Mapping[str, Any]", request.data)):
         raise CaptchaRequired
 
 
 def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """The answer to a refusal; anything that is none of ours or DRF's stays an error of the server."""
+    """Returns the HTTP answer for an error of ours or of DRF; None for all others, which stay server errors."""
     if isinstance(error, SMSVerifyError):
         status = STATUSES.get(type(error), 400)
         body = {"detail": str(error), "code": error.code, **error.extra()}

@@ -1,4 +1,4 @@
-"""Where vendors call us. All that arrives is hearsay, and untrusted until the secret in the URL was compared."""
+"""The webhooks that vendors call. A call is untrusted until the secret in its URL has been compared."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ logger = logging.getLogger("django_smsverify")
 
 MAX_PUSH_BODY = 256 * 1024
 TEST = b"smsverify=test"
-"""The body of the harmless push that `smsverify_webhooks --test` sends: acknowledged, and nothing else."""
+"""The body of the harmless push that `smsverify_webhooks --test` sends: it is only acknowledged."""
 
 
 @csrf_exempt
 @login_not_required
 def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
-    """Every kind of push of one provider; the vendor's acknowledgement is sent when all is committed."""
-    request.path = request.path.replace(secret, "***")  # it stands in the request's repr
+    """Receives every kind of push of one provider; acknowledges it after everything is committed."""
+    request.path = request.path.replace(secret, "***")  # the request's repr shows the path
     bug = ""
     try:
         response = _answer(request, slug, secret)
@@ -48,26 +48,26 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     except Exception as error:
         response, bug = _text(500, "Nothing was lost here; please send this again."), describe(error)
     if bug:
-        # Django would log and mail the URL with its secret, and the values of the rows.
+        # Django itself would log and mail the URL with its secret, and the values of the rows.
         logger.error("The webhook of %s failed with %s", slug, bug)
     if request.method == "HEAD":
-        response.content = b""  # not every server drops it
+        response.content = b""  # not every server removes it
     return _unlogged(response)
 
 
 def _answer(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     provider = _provider(slug, secret)
     if provider is None:
-        # A right secret is never refused: some vendors push once.
+        # Calls with the right secret are not limited: some vendors push only once.
         check_flood("webhook", client_ip(request))
         return _text(404, "There is no such webhook.")
-    # A vendor's console may probe an address before it saves it. Data in the query is no probe but a push by GET,
-    # which must not be told that it was taken.
+    # A vendor's console may probe an address before it saves it. A query string means a push by GET and no probe:
+    # it must not be acknowledged.
     if request.method in ("GET", "HEAD") and not request.META.get("QUERY_STRING"):
         return _text(200, "This webhook works. The vendor calls it by POST.")
     if request.method != "POST":
         return _text(405, "A webhook is called by POST.", Allow="GET, HEAD, POST")
-    push, gateway = _push(request), _listener(provider)
+    push, gateway = _push(request), _reading_gateway(provider)
     if push.body != TEST:
         store_events(provider, gateway.read_push(push), ReportSource.PUSH)
     return _text(200, gateway.acknowledgement)
@@ -81,8 +81,8 @@ def _push(request: HttpRequest) -> Push:
     )
 
 
-def _listener(provider: Provider) -> Gateway:
-    """The gateway that reads the push; the keys are wanted only to keep them out of what is stored."""
+def _reading_gateway(provider: Provider) -> Gateway:
+    """The gateway that reads the push; it needs the keys only to mask them in what is stored."""
     if not provider.has_keys:
         logger.error(
             "The credentials of %s cannot be decrypted: what it pushes is stored all the same, with whatever may be a "
@@ -99,12 +99,12 @@ def _provider(slug: str, secret: str) -> Provider | None:
     found = rows.values_list("slug", "webhook_secret", "previous_webhook_secret").first()
     # A MySQL collation takes "Main" for "main".
     known = found[1:] if found and found[0] == slug else ("", "")
-    fits = [constant_time_compare(secret, own or _NOBODYS) for own in known]
+    fits = [constant_time_compare(secret, own or _UNGUESSABLE) for own in known]
     return rows.get() if any(fits) else None
 
 
-_NOBODYS = secrets.token_urlsafe(32)
-"""Stands in for a secret that is not there; nobody can guess it."""
+_UNGUESSABLE = secrets.token_urlsafe(32)
+"""Replaces a secret that does not exist; nobody can guess it."""
 
 
 def _text(status: int, words: str, **headers: str) -> HttpResponse:
@@ -115,13 +115,13 @@ def _text(status: int, words: str, **headers: str) -> HttpResponse:
 
 
 def _throttled(error: Throttled) -> HttpResponse:
-    """The refusal that front ends get, too."""
+    """The same refusal as for front ends."""
     body = {"detail": str(error), "code": error.code, **error.extra()}
     headers = {"Retry-After": str(error.retry_after), "Cache-Control": "no-store"}
     return JsonResponse(body, status=429, headers=headers)
 
 
 def _unlogged(response: HttpResponse) -> HttpResponse:
-    """Django logs the URL of every refusal, unless it takes it for logged already."""
+    """Marks the response as logged, because Django would log the URL of every refusal."""
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response

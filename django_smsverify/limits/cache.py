@@ -139,6 +139,7 @@ class _Call(Thread, Generic[R]):
         return not (self.is_alive() and self._settle())
 
     def result(self) -> R:
+        """What `work` returned; raises what it raised."""
         if self._error is not None:
             raise self._error
         return self._answer

@@ -66,6 +66,7 @@ def give_back(cache: BaseCache, keys: Sequence[str]) -> bool:
 
 
 def runs_scripts(cache: BaseCache) -> bool:
+    """Whether scripts can be tried: the cache has a Redis client, and no server has refused a script yet."""
     return _client(cache) is not None
 
 

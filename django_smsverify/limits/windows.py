@@ -45,6 +45,7 @@ class Window:
         return [self._key(bucket) for bucket in range(present - CURRENT, present + 2)]
 
     def current_key(self, now: float) -> str:
+        """Returns the key of the bucket in which a request at a UNIX time is counted."""
         return self._key(self.bucket(now))
 
     @property
@@ -71,7 +72,7 @@ class Counting:
     def __init__(self, windows: Sequence[Window], now: float) -> None:
         self._windows, self._now = windows, now
         self.counted: list[tuple[Scope, str]] = []
-        """The buckets that count it, with their scopes."""
+        """The buckets that counted the request, with their scopes."""
 
     def count(self, cache: BaseCache) -> list[int]:
         """Returns the seconds to wait in each window; all 0 when the request was counted."""
@@ -79,6 +80,7 @@ class Counting:
         return self._count_each(cache) if waits is None else waits
 
     def undo(self, cache: BaseCache) -> None:
+        """Takes the request off the buckets that counted it."""
         give_back(cache, [key for _, key in self.counted])
         self.counted = []
 

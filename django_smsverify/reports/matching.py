@@ -76,6 +76,7 @@ def match_messages(messages: Iterable[Message]) -> None:
 
 
 def chunks(rows: Iterable[T]) -> Iterator[list[T]]:
+    """Yields the rows in lists of at most CHUNK_SIZE."""
     rest = iter(rows)
     while some := list(islice(rest, CHUNK_SIZE)):
         yield some
