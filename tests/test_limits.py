@@ -137,6 +137,19 @@ def test_a_status_tells_of_the_pause_after_its_own_sms_alone(
     assert (status(site, mine)["resend_in"], status(site, theirs)["resend_in"]) == (60, 0)
 
 
+def test_a_status_after_a_resend_that_no_provider_took_tells_of_the_sms_before(
+    site: Site, memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
+    provider = memory()
+    verification = send_code(PHONE, "login")
+    Provider.objects.filter(pk=provider.pk).update(gateway="gone")
+    clock.shift(20)
+    with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0}), pytest.raises(NoRoute):
+        resend_code(verification.pk)
+
+    assert status(site, verification.pk)["resend_in"] == 40
+
+
 @pytest.mark.parametrize("end", ["verified", "expired", "exhausted", "key-gone"])
 def test_the_status_of_what_is_over_tells_nothing_of_the_number(
     end: str, site: Site, memory: MakeProvider, clock: time_machine.Traveller, settings: Any

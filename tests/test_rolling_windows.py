@@ -115,6 +115,14 @@ class TestAnyCache:
         assert passes(roomy, [rule], NOW + 10)
         assert not passes(roomy, [rule], NOW)
 
+    def test_a_cache_that_keeps_nothing_lets_nobody_pass(self) -> None:
+        class Forgetful(LocMemCache):
+            def get_many(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+                return {}
+
+        with pytest.raises(ConnectionError, match="does not keep what it counts"):
+            passes(Forgetful("forgetful", {}), [window(2, 3600)], NOW)
+
     def test_a_window_costs_three_calls_and_a_refusal_one_more(self) -> None:
         calls: Counter[str] = Counter()
 
