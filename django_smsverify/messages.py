@@ -32,7 +32,7 @@ status."""
 
 def claim(message: Message) -> bool:
     """Claims a queued message; returns whether this caller, and no other, may now send it to its vendor."""
-    queued = Message.objects.primary().filter(pk=message.pk, status=MessageStatus.QUEUED)
+    queued = Message.objects.filter(pk=message.pk, status=MessageStatus.QUEUED)
     # The cost may be known days later, when the provider has another price.
     price = message.price = message.provider.price
     return queued.update(status=MessageStatus.SENDING, claimed_at=timezone.now(), price=price) == 1
@@ -40,7 +40,7 @@ def claim(message: Message) -> bool:
 
 def claim_all(messages: Sequence[Message]) -> bool:
     """Claims all of these messages or none; returns whether this caller, and no other, may now send them."""
-    queued = Message.objects.primary().filter(pk__in=[message.pk for message in messages], status=MessageStatus.QUEUED)
+    queued = Message.objects.filter(pk__in=[message.pk for message in messages], status=MessageStatus.QUEUED)
     price = messages[0].provider.price
 
     def claim_or_undo() -> None:
@@ -62,7 +62,7 @@ class _ClaimedByOthersError(Exception):
 
 def withdraw(message: Message, why: str) -> bool:
     """Withdraws a queued message, so that it is never sent; returns whether this caller, and no other, did it."""
-    rows, now = Message.objects.primary().filter(pk=message.pk), timezone.now()
+    rows, now = Message.objects.filter(pk=message.pk), timezone.now()
     changes = {"status": MessageStatus.NOT_SENT, "error_message": why, "values": {}, "settled_at": now}
     withdrawn = rows.filter(status=MessageStatus.QUEUED).update(**changes)
     message.refresh_from_db(using=rows.db)
@@ -77,7 +77,7 @@ def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
 
     The vendor's ids and the times are stored whatever the status: a delivery report may have arrived first.
     """
-    rows, now, refused = Message.objects.primary(), timezone.now(), []
+    rows, now, refused = Message.objects, timezone.now(), []
     for (status, timestamps, fields), identical in _group_identical(outcomes, now):
         own = rows.filter(pk__in=[message.pk for message, _ in identical])
         own.update(values={}, **_remote_ids(identical), **dict(timestamps))
@@ -131,7 +131,7 @@ def _log(message: Message) -> None:
 
 def settle_as_it_is(message: Message) -> None:
     """Settles a message with its current status, because no more events of it are expected."""
-    rows = Message.objects.primary().silent().filter(pk=message.pk, status=message.status)
+    rows = Message.objects.silent().filter(pk=message.pk, status=message.status)
     now = timezone.now()
     if rows.update(settled_at=now):
         message.settled_at = now
@@ -183,7 +183,7 @@ def cost_of(message: Message, status: MessageStatus) -> Decimal | None:
 
 def refresh(messages: Sequence[Message]) -> None:
     """Reloads the fields that change during a send; an object whose row is gone stays unchanged."""
-    rows = Message.objects.primary()
+    rows = Message.objects.all()
     stored = rows.only(*RECORDED).in_bulk([message.pk for message in messages])
     for message in messages:
         for name in RECORDED if message.pk in stored else ():

@@ -95,7 +95,7 @@ def _reading_gateway(provider: Provider) -> Gateway:
 
 def _provider(slug: str, secret: str) -> Provider | None:
     """The provider with this slug and secret; an unknown slug costs the same comparisons as a wrong secret."""
-    rows = Provider.objects.primary().filter(slug=slug)
+    rows = Provider.objects.filter(slug=slug)
     found = rows.values_list("slug", "webhook_secret", "previous_webhook_secret").first()
     # A MySQL collation takes "Main" for "main".
     known = found[1:] if found and found[0] == slug else ("", "")

@@ -102,7 +102,7 @@ class ImportForm(forms.Form):
 
     def _text(self, remote_id: str) -> Text:
         own = {"provider": self.cleaned_data["provider"], "remote_id": remote_id}
-        return Signature.objects.primary().filter(**own).first() or Signature(**own)
+        return Signature.objects.filter(**own).first() or Signature(**own)
 
 
 class ImportTemplateForm(ImportForm):
@@ -130,4 +130,4 @@ class ImportTemplateForm(ImportForm):
         own = {"provider": cleaned["provider"], "purpose": cleaned["purpose"], "remote_id": remote_id}
         variables = {"code": cleaned["code"]} if cleaned["code"] not in ("", "code") else {}
         new = Template(**own, signature=cleaned["signature"], variables=variables)
-        return Template.objects.primary().filter(**own).first() or new
+        return Template.objects.filter(**own).first() or new

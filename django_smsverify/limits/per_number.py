@@ -20,7 +20,7 @@ def lock_number(recipient: Recipient) -> None:
 
     It writes first: under load SQLite refuses to turn a read transaction into a write transaction.
     """
-    Recipient.objects.primary().filter(pk=recipient.pk).update(claimed_at=timezone.now())
+    Recipient.objects.filter(pk=recipient.pk).update(claimed_at=timezone.now())
 
 
 def check_number(phone: str, now: datetime, *, but: Message | None = None) -> None:
@@ -33,7 +33,7 @@ def check_number(phone: str, now: datetime, *, but: Message | None = None) -> No
         *((Scope.PHONE, limit) for limit in conf.PHONE_LIMITS),
     ]
     longest = timedelta(seconds=max(limit.seconds for _, limit in limits))
-    messages = Message.objects.primary().exclude(pk=but.pk) if but else Message.objects.primary()
+    messages = Message.objects.exclude(pk=but.pk) if but else Message.objects.all()
     spent = _charged(messages, phone, now - longest, now)
     waits = [(_wait(spent, limit, now), scope) for scope, limit in limits]
     seconds, scope = max(waits, key=lambda wait: wait[0])
@@ -73,7 +73,7 @@ def resend_wait(verification: Verification, now: datetime) -> int:
     pause = Limit(1, conf.RESEND_INTERVAL)
     if verification.last_sent_at is not None:
         return _wait([verification.last_sent_at], pause, now)
-    own = Message.objects.primary().filter(verification=verification)
+    own = Message.objects.filter(verification=verification)
     return _wait(own.charged(verification.phone, now - timedelta(seconds=pause.seconds)), pause, now)
 
 
@@ -81,5 +81,5 @@ def allowed_guesses(phone: str, purpose: str, now: datetime) -> int:
     """Returns how many guesses a new verification gets; at least one, so that no stranger can lock the owner out."""
     limit = conf.GUESS_LIMIT
     since = now - timedelta(seconds=limit.seconds)
-    spent = Verification.objects.primary().guesses(phone, since, now)
+    spent = Verification.objects.guesses(phone, since, now)
     return int(max(1, min(conf.of(purpose).MAX_ATTEMPTS, limit.times - spent)))

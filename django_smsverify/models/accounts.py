@@ -25,7 +25,7 @@ from django_smsverify.types import Account
 
 from .fields import CheckedCharField, EncryptedDictField
 from .gateway_classes import gateway_class
-from .querysets import RowQuerySet
+from .querysets import PrimaryManager, RowQuerySet
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -103,7 +103,7 @@ class Provider(models.Model):
     balance_alarm = models.CharField(max_length=8, choices=Alarm.choices, blank=True, editable=False)
     balance_alert = models.DecimalField(_("alert below"), max_digits=14, decimal_places=4, null=True, blank=True)
 
-    objects = RowQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
         verbose_name = _("provider")
@@ -213,7 +213,7 @@ class Provider(models.Model):
         """
         fields = ["previous_webhook_secret", "webhook_secret"]
         # The stored row decides, not the loaded one. MySQL assigns from left to right.
-        rows = Provider.objects.primary().filter(pk=self.pk, previous_webhook_secret="")
+        rows = Provider.objects.filter(pk=self.pk, previous_webhook_secret="")
         rotated = rows.update(previous_webhook_secret=F("webhook_secret"), webhook_secret=new_webhook_secret())
         self.refresh_from_db(using=rows.db, fields=fields)
         if not rotated:

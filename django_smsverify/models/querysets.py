@@ -27,17 +27,22 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 
 
 class RowQuerySet(models.QuerySet[M]):
-    """A queryset whose writes are retried after a deadlock or a similar conflict."""
-
-    def primary(self) -> Self:
-        """Reads from the primary database: a replica may not have the newest attempts and messages yet."""
-        return self.using(router.db_for_write(self.model))
-
     def update(self, **values: Any) -> int:
         return retry_on_conflict(lambda: super(RowQuerySet, self).update(**values), self.db)
 
     def get_or_create(self, defaults: Mapping[str, Any] | None = None, **values: Any) -> tuple[M, bool]:
         return retry_on_conflict(lambda: super(RowQuerySet, self).get_or_create(defaults, **values), self.db)
+
+
+class PrimaryManager(models.Manager[M]):
+    """Reads from the database that is written to: a replica may not know of a guess or an SMS yet."""
+
+    def get_queryset(self) -> models.QuerySet[M]:
+        return super().get_queryset().using(self.db)
+
+    @property
+    def db(self) -> str:
+        return self._db or router.db_for_write(self.model)
 
 
 class PolledQuerySet(RowQuerySet[M]):
@@ -95,7 +100,7 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
     def find(self, verification_id: UUID | str) -> Verification:
         """The verification with this id, read from the primary database; raises VerificationNotFound."""
         try:
-            found = self.primary().select_related("recipient").filter(pk=verification_id).first()
+            found = self.select_related("recipient").filter(pk=verification_id).first()
         except ValidationError:  # not a UUID
             found = None
         if found is None:

@@ -17,7 +17,7 @@ from django_smsverify.masked import Secret
 
 from .accounts import Provider
 from .fields import EncryptedDictField, PhoneField, VendorCharField, VendorTextField
-from .querysets import MAX_CLOCK_SKEW, MessageQuerySet, RowQuerySet, VerificationQuerySet
+from .querysets import MAX_CLOCK_SKEW, MessageQuerySet, PrimaryManager, RowQuerySet, VerificationQuerySet
 from .texts import Polled, Template
 
 
@@ -28,7 +28,7 @@ class Recipient(models.Model):
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     claimed_at = models.DateTimeField(_("last claimed at"), default=timezone.now)
 
-    objects = RowQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
         verbose_name = _("recipient")
@@ -59,7 +59,7 @@ class Verification(models.Model):
     last_sent_at: datetime | None = None
     """When its last SMS was sent, known where that was done just now; no column."""
 
-    objects = VerificationQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(VerificationQuerySet)()
 
     class Meta:
         verbose_name = _("verification")
@@ -151,7 +151,7 @@ class Message(Polled):
     sent_at = models.DateTimeField(_("handed over at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
 
-    objects = MessageQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(MessageQuerySet)()
 
     class Meta:
         verbose_name = _("message")
@@ -199,7 +199,7 @@ class DeliveryReport(models.Model):
     payload = models.JSONField(_("payload"), default=dict)
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
 
-    objects = RowQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
         verbose_name = _("delivery report")
@@ -235,7 +235,7 @@ class Reply(models.Model):
     payload = models.JSONField(_("payload"), default=dict)
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
 
-    objects = RowQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
         verbose_name = _("reply")
@@ -263,7 +263,7 @@ class ReportBatch(models.Model):
     problems = VendorTextField(_("problems"), blank=True)
     received_at = models.DateTimeField(_("received at"), default=timezone.now)
 
-    objects = RowQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
         verbose_name = _("fetched reports")

@@ -17,7 +17,7 @@ from django_smsverify.linting import Finding, TextRules, lint_content, lint_sign
 from .accounts import Provider
 from .fields import CheckedCharField, CheckedTextField, VendorCharField, VendorTextField
 from .gateway_classes import gateway_class
-from .querysets import PolledQuerySet, TemplateQuerySet
+from .querysets import PolledQuerySet, PrimaryManager, TemplateQuerySet
 
 SEND_VALUES = ("code", "minutes")
 """Placeholders that `send/` can fill in; others are for `send_message` only."""
@@ -58,7 +58,7 @@ class Signature(Polled):
     status = models.CharField(_("review"), max_length=16, choices=ReviewStatus.choices, default=ReviewStatus.DRAFT)
     reason = VendorTextField(_("reason"), blank=True)
 
-    objects = PolledQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(PolledQuerySet)()
 
     class Meta:
         verbose_name = _("signature")
@@ -116,7 +116,7 @@ class Template(Polled):
     reason = VendorTextField(_("reason"), blank=True)
     is_active = models.BooleanField(_("active"), default=True)
 
-    objects = TemplateQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(TemplateQuerySet)()
 
     class Meta:
         verbose_name = _("template")

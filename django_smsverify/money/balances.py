@@ -59,7 +59,7 @@ def note_balance(provider: Provider, amount: Decimal, asked_at: datetime) -> boo
 
     Sends `balance_low` when it fell below the alert.
     """
-    rows = Provider.objects.primary().filter(pk=provider.pk)
+    rows = Provider.objects.filter(pk=provider.pk)
     unknown = Q(balance__isnull=True) | Q(balance_checked_at__isnull=True)
     later = Q(balance_checked_at__lt=asked_at)
     lower = Q(balance__gt=amount, balance_checked_at__lte=asked_at + LONGEST_CALL)
@@ -78,7 +78,7 @@ def note_outcomes(provider: Provider, outcomes: Iterable[Outcome], asked_at: dat
             note_balance(provider, min(amounts), asked_at)
         elif taken and provider.balance is not None and provider.balance <= 0:
             # The vendor accepts SMS, so the stored empty balance is out of date.
-            spent = Provider.objects.primary().filter(pk=provider.pk, balance__lte=0, balance_checked_at__lt=asked_at)
+            spent = Provider.objects.filter(pk=provider.pk, balance__lte=0, balance_checked_at__lt=asked_at)
             spent.update(balance=None, balance_checked_at=None)
     except (DatabaseError, InterfaceError) as error:
         logger.error("The balance of %s could not be stored (%s).", provider.slug, type(error).__name__)
@@ -89,7 +89,7 @@ def watch(provider: Provider) -> None:
 
     Conditional updates on the stored balance make sure that of concurrent calls only one raises the alarm.
     """
-    rows = Provider.objects.primary().filter(pk=provider.pk)
+    rows = Provider.objects.filter(pk=provider.pk)
     provider.refresh_from_db(using=rows.db, fields=FIELDS)
     if provider.is_low and not provider.balance_alarm:
         if rows.filter(LOW, balance_alarm="").update(balance_alarm=Alarm.RAISED):
@@ -104,7 +104,7 @@ def watch(provider: Provider) -> None:
 
 def forget_balance(provider: Provider) -> None:
     """Clears the balance: the provider is now another account, whose balance is unknown."""
-    Provider.objects.primary().filter(pk=provider.pk).update(balance=None, balance_checked_at=None, balance_alarm="")
+    Provider.objects.filter(pk=provider.pk).update(balance=None, balance_checked_at=None, balance_alarm="")
 
 
 def ask_balance(provider: Provider) -> None:
@@ -131,7 +131,7 @@ def take_turn(provider: Provider, gateway: Gateway) -> bool:
         logger.error("The throttle's cache failed (%s): a balance may be asked for twice.", type(error).__name__)
         free = True
     if free:
-        provider.refresh_from_db(using=Provider.objects.primary().db, fields=FIELDS)
+        provider.refresh_from_db(using=Provider.objects.db, fields=FIELDS)
     return free and is_due(provider, gateway)
 
 
@@ -147,7 +147,7 @@ def check_balances(
     InsideTransaction, because no transaction may be open during network calls.
     """
     run_committed(Provider, lambda: None)
-    chosen = list(Provider.objects.primary().filter(is_active=True) if providers is None else providers)
+    chosen = list(Provider.objects.filter(is_active=True) if providers is None else providers)
     return list(_checks(chosen, stopped, progress))
 
 
@@ -196,7 +196,7 @@ def mail_alarms() -> Iterator[str]:
 
     Yields, for each mail, the word under which the poll counts it. The next run retries a mail that failed.
     """
-    rows = Provider.objects.primary()
+    rows = Provider.objects.all()
     for provider in rows.filter(LOW, balance_alarm=Alarm.RAISED):
         raised = rows.filter(pk=provider.pk, balance_alarm=Alarm.RAISED)
         if raised.update(balance_alarm=Alarm.MAILED):
@@ -212,7 +212,7 @@ def _mail(provider: Provider) -> str:
         with translation.override(settings.LANGUAGE_CODE):
             send(*_mail_text(provider))
     except Exception as error:
-        mailed = Provider.objects.primary().filter(pk=provider.pk, balance_alarm=Alarm.MAILED)
+        mailed = Provider.objects.filter(pk=provider.pk, balance_alarm=Alarm.MAILED)
         mailed.update(balance_alarm=Alarm.RAISED)
         # Without its message, which may hold the mail server's login.
         name = type(error).__name__

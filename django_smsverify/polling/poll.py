@@ -114,7 +114,7 @@ def _ask(question: Question) -> str:
 def _questions(limit: int) -> Iterator[Question]:
     """The due questions, of each vendor in turn, so that none waits for the backlog of another."""
     by_provider: list[Iterator[Question]] = []
-    for provider in Provider.objects.primary():
+    for provider in Provider.objects.all():
         try:
             gateway = provider.gateway_client()
         except ImproperlyConfigured as error:
@@ -128,7 +128,7 @@ def _questions(limit: int) -> Iterator[Question]:
 def _questions_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Question]:
     if balances.is_due(provider, gateway):
         yield Question(provider, _about_balance(provider, gateway))
-    due = Message.objects.primary().silent().filter(provider=provider).due(timezone.now())
+    due = Message.objects.silent().filter(provider=provider).due(timezone.now())
     if gateway.hands_out_reports and due.exists():
         yield Question(provider, _report_fetcher(provider, gateway, due), goes_on=True)
     yield from _stored_batches(provider)
@@ -140,7 +140,7 @@ def _questions_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[
 
 def _stored_batches(provider: Provider) -> Iterator[Question]:
     """Batches that were fetched but not read yet: they need no credentials, only a gateway that reads them."""
-    for batch in ReportBatch.objects.primary().filter(provider=provider, problems="").select_related("provider"):
+    for batch in ReportBatch.objects.filter(provider=provider, problems="").select_related("provider"):
         yield Question(provider, _about_batch(batch))
 
 
@@ -156,7 +156,7 @@ def _about_balance(provider: Provider, gateway: Gateway) -> Callable[[], str]:
 
 def _about_message(provider: Provider, gateway: Gateway, message: Message) -> Callable[[], str]:
     def ask() -> str:
-        if not Message.objects.primary().silent().take_turn(message, timezone.now()):
+        if not Message.objects.silent().take_turn(message, timezone.now()):
             return "no longer due"
         event = gateway.ask_status(message.remote_id, message.phone)
         if event is None:
@@ -195,7 +195,7 @@ def _report_fetcher(provider: Provider, gateway: Gateway, due: MessageQuerySet) 
             # Stored unchanged before anything else is done with it.
             body = gateway.pull_reports().text.replace("\0", " ")
             batch = retry_on_lost_connection(
-                ReportBatch, lambda: ReportBatch.objects.primary().create(provider=provider, body=body)
+                ReportBatch, lambda: ReportBatch.objects.create(provider=provider, body=body)
             )
             found = _read_batch(batch)
         except GatewayError:
@@ -223,7 +223,7 @@ def _read_batch(batch: ReportBatch) -> Found:
 
     Rows that cannot be read stay in the batch, for an operator.
     """
-    rows = ReportBatch.objects.primary().filter(pk=batch.pk)
+    rows = ReportBatch.objects.filter(pk=batch.pk)
     gateway = batch.provider.gateway_client(with_keys=batch.provider.has_keys)
     try:
         news = gateway.read_reports(Answer(200, batch.body.encode()))

@@ -33,7 +33,7 @@ TEXTS_AT_ONCE = 20
 
 def send_forgotten(limit: int) -> Iterator[str]:
     """Sends queued messages whose process or worker died before claiming them, or has a long queue; codes first."""
-    queued = Message.objects.primary().filter(status=MessageStatus.QUEUED, created_at__lt=timezone.now() - FORGOTTEN)
+    queued = Message.objects.filter(status=MessageStatus.QUEUED, created_at__lt=timezone.now() - FORGOTTEN)
     notices = queued.filter(verification=None).exclude(provider__in=_unavailable_providers())
     for kind, at_once in ((queued.exclude(verification=None), 1), (notices, TEXTS_AT_ONCE)):
         ids = list(kind.order_by("created_at").values_list("pk", flat=True)[:limit])
@@ -44,13 +44,13 @@ def send_forgotten(limit: int) -> Iterator[str]:
 
 def _unavailable_providers() -> list[int]:
     """The providers whose circuits are open: a code may use another provider, a notice waits for its own."""
-    every = Provider.objects.primary().values_list("pk", flat=True)
+    every = Provider.objects.values_list("pk", flat=True)
     return [pk for pk, circuit in circuits.open_circuits(every).items() if circuit.is_resting]
 
 
 def give_up_stuck(limit: int) -> Iterator[str]:
     """Marks messages whose process died while sending as unknown: they may have been sent, and are not sent again."""
-    rows = Message.objects.primary().filter(status=MessageStatus.SENDING)
+    rows = Message.objects.filter(status=MessageStatus.SENDING)
     why = "the process that handed it over ended before the vendor's answer was stored"
     for pk in list(rows.filter(claimed_at__lt=timezone.now() - STUCK_AFTER).values_list("pk", flat=True)[:limit]):
         rows.filter(pk=pk).update(status=MessageStatus.UNKNOWN, values={}, error_message=why)
@@ -62,11 +62,11 @@ def match_orphans(limit: int) -> Iterator[str]:
     ours = Message.objects.filter(provider=OuterRef("provider"), phone=OuterRef("phone"))
     named = ours.filter(remote_id=OuterRef("remote_id"))
     without_id = ours.filter(remote_id="", status=MessageStatus.UNKNOWN)
-    lately = DeliveryReport.objects.primary().filter(message__isnull=True, received_at__gt=timezone.now() - ORPHANED)
+    lately = DeliveryReport.objects.filter(message__isnull=True, received_at__gt=timezone.now() - ORPHANED)
     # In the order of the index: there may be many reports on unknown messages, and most reports have a message.
     orphans = lately.filter(Exists(named) | Exists(without_id)).order_by("message_id", "received_at")
     found = list(orphans[:limit])
-    for provider in Provider.objects.primary().filter(pk__in={report.provider_id for report in found}):
+    for provider in Provider.objects.filter(pk__in={report.provider_id for report in found}):
         own = [report for report in found if report.provider_id == provider.pk]
         unclear = len(match_reports(provider, own))
         yield from ["matched"] * (len(own) - unclear) + ["unclear"] * unclear
@@ -77,7 +77,7 @@ def settle_silent(limit: int) -> Iterator[str]:
 
     Leaves out those of a vendor that can be asked but was not asked often enough, as after an outage of either side.
     """
-    old = Message.objects.primary().silent().filter(created_at__lt=timezone.now() - REPORTS_EXPIRE_AFTER)
+    old = Message.objects.silent().filter(created_at__lt=timezone.now() - REPORTS_EXPIRE_AFTER)
     # In the order of the index: with the newest first, the database would search all settled messages.
     due = old.exclude(~Q(remote_id=""), provider__in=_askable(), polls__lt=QUESTIONS_BEFORE_SETTLING).order_by(
         "settled_at", "poll_at"
@@ -88,7 +88,7 @@ def settle_silent(limit: int) -> Iterator[str]:
 
 
 def _askable() -> list[Provider]:
-    return [provider for provider in Provider.objects.primary() if _can_be_asked(provider)]
+    return [provider for provider in Provider.objects.all() if _can_be_asked(provider)]
 
 
 def _can_be_asked(provider: Provider) -> bool:

@@ -51,7 +51,7 @@ def match_reports(provider: Provider, reports: Iterable[DeliveryReport]) -> list
 
 def match_after_commit(messages: Sequence[Message]) -> None:
     """After the commit, matches reports that arrived before the vendor's answer."""
-    rows = Message.objects.primary()
+    rows = Message.objects.all()
     transaction.on_commit(lambda: match_messages(_maybe_reported(messages)), using=rows.db, robust=True)
 
 
@@ -62,7 +62,7 @@ def match_messages(messages: Iterable[Message]) -> None:
     """
     for some in chunks(message for message in messages if message.remote_id):
         by_key = {_key(message): message for message in some}
-        orphans = DeliveryReport.objects.primary().filter(message__isnull=True, provider=some[0].provider_id)
+        orphans = DeliveryReport.objects.filter(message__isnull=True, provider=some[0].provider_id)
         found = sorted(orphans.filter(_among(by_key)), key=lambda report: report.received_at)
         # In a MySQL collation the id "a1" equals "A1".
         reports = [report for report in found if _key(report) in by_key]
@@ -94,7 +94,7 @@ def _among(keys: Collection[Key]) -> Q:
 def _newest(provider: Provider, reports: Sequence[DeliveryReport]) -> dict[Key, Message]:
     """The messages with the ids of these reports; if a vendor used an id again, the newest one."""
     keys = {_key(report) for report in reports}
-    found = Message.objects.primary().filter(_among(keys), provider=provider).order_by("created_at")
+    found = Message.objects.filter(_among(keys), provider=provider).order_by("created_at")
     return {_key(message): message for message in found if _key(message) in keys}
 
 
@@ -102,7 +102,7 @@ def _maybe_lost_id(provider: Provider, reports: Sequence[DeliveryReport]) -> Seq
     """Reports that may belong to a message whose id was lost; many are checked in one query."""
     if len(reports) <= 1:
         return reports
-    without_id = Message.objects.primary().filter(provider=provider, remote_id="", status__in=UNDER_WAY)
+    without_id = Message.objects.filter(provider=provider, remote_id="", status__in=UNDER_WAY)
     phones = set(without_id.filter(phone__in={report.phone for report in reports}).values_list("phone", flat=True))
     return [report for report in reports if report.phone in phones]
 
@@ -110,7 +110,7 @@ def _maybe_lost_id(provider: Provider, reports: Sequence[DeliveryReport]) -> Seq
 def _match_lost_id(provider: Provider, report: DeliveryReport) -> Message | None:
     """The message that lost its id with the vendor's answer, if only one fits; the id is stored."""
     by_then = (report.occurred_at or report.received_at) + CLOCKS_DIFFER
-    about = Message.objects.primary().filter(provider=provider, phone=report.phone)
+    about = Message.objects.filter(provider=provider, phone=report.phone)
     without_id = about.filter(remote_id="", created_at__range=(by_then - REPORTS_EXPIRE_AFTER, by_then))
     # A message under way will soon get its own id, which may be this one.
     candidates = without_id.filter(status__in=UNDER_WAY)[:2]
@@ -128,7 +128,7 @@ def _maybe_reported(messages: Sequence[Message]) -> Sequence[Message]:
     """Messages that may have unmatched reports; many are checked in one query."""
     if len(messages) == 1:
         return messages
-    reports = DeliveryReport.objects.primary().filter(message__isnull=True, provider=messages[0].provider_id)
+    reports = DeliveryReport.objects.filter(message__isnull=True, provider=messages[0].provider_id)
     ids = {message.remote_id for message in messages} - {""}
     found = set(reports.filter(remote_id__in=ids).values_list("remote_id", "phone"))
     return [message for message in messages if (message.remote_id, message.phone) in found]
@@ -168,7 +168,7 @@ def _status_update(status: MessageStatus, cost: Decimal | None, now: datetime) -
     alone."""
 
     def change(messages: Sequence[Message]) -> int:
-        rows = Message.objects.primary().filter(pk__in=[message.pk for message in messages])
+        rows = Message.objects.filter(pk__in=[message.pk for message in messages])
         return rows.filter(status__in=status.below()).update(status=status, cost=cost, settled_at=now)
 
     return change
@@ -176,7 +176,7 @@ def _status_update(status: MessageStatus, cost: Decimal | None, now: datetime) -
 
 def _link(reports: Sequence[DeliveryReport]) -> int:
     """Links reports without a message to the message set on them; returns how many were linked."""
-    orphans = DeliveryReport.objects.primary().filter(message__isnull=True)
+    orphans = DeliveryReport.objects.filter(message__isnull=True)
     if len(reports) == 1:
         return orphans.filter(pk=reports[0].pk).update(message=reports[0].message)
     return orphans.bulk_update(reports, ["message"])
@@ -191,7 +191,7 @@ def _changed(rows: Sequence[T], change: Callable[[Sequence[T]], int]) -> Sequenc
 
 def _change_all(rows: Sequence[T], change: Callable[[Sequence[T]], int]) -> bool:
     """Changes all rows and returns True, or none and returns False."""
-    using = Message.objects.primary().db
+    using = Message.objects.db
 
     def change_or_undo() -> None:
         with transaction.atomic(using=using):

@@ -91,7 +91,7 @@ def _report_fields(provider: Provider, event: DeliveryEvent, source: ReportSourc
 
 def _store_reports(fields: Mapping[str, dict[str, Any]]) -> tuple[list[DeliveryReport], set[str]]:
     """The rows with these fingerprints, in order, and the fingerprints that are new."""
-    rows = DeliveryReport.objects.primary()
+    rows = DeliveryReport.objects.all()
     for _attempt in range(BULK_ATTEMPTS if len(fields) > 1 else 0):
         known = {report.fingerprint: report for report in rows.filter(fingerprint__in=fields)}
         fresh = {name: DeliveryReport(fingerprint=name, **own) for name, own in fields.items() if name not in known}
@@ -106,7 +106,7 @@ def _store_reports(fields: Mapping[str, dict[str, Any]]) -> tuple[list[DeliveryR
 
 
 def _insert(reports: Sequence[DeliveryReport]) -> None:
-    rows = DeliveryReport.objects.primary()
+    rows = DeliveryReport.objects.all()
 
     def insert() -> None:
         with transaction.atomic(using=rows.db):
@@ -119,7 +119,7 @@ def _insert(reports: Sequence[DeliveryReport]) -> None:
 def _store_reply(provider: Provider, event: ReplyEvent) -> bool:
     when = event.occurred_at.isoformat() if event.occurred_at else ""
     fingerprint = _fingerprint("reply", provider, event.remote_id, event.phone, event.content, when)
-    reply, is_new = Reply.objects.primary().get_or_create(
+    reply, is_new = Reply.objects.get_or_create(
         fingerprint=fingerprint,
         defaults={
             "provider": provider,
@@ -138,7 +138,7 @@ def _store_reply(provider: Provider, event: ReplyEvent) -> bool:
 
 def _answered_message(provider: Provider, event: ReplyEvent) -> Message | None:
     """The message that the vendor names; else the last one that this provider sent to the phone before the reply."""
-    sent = Message.objects.primary().filter(provider=provider, phone=event.phone).order_by("-created_at")
+    sent = Message.objects.filter(provider=provider, phone=event.phone).order_by("-created_at")
     named = sent.filter(remote_id=event.remote_id).first() if event.remote_id else None
     if named is not None:
         return named

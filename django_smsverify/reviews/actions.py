@@ -233,7 +233,7 @@ def _require_clean(text: Text) -> None:
 
 
 def _require_unique_id(text: Text) -> None:
-    others = type(text).objects.primary().filter(provider=text.provider, remote_id=text.remote_id).exclude(pk=text.pk)
+    others = type(text).objects.filter(provider=text.provider, remote_id=text.remote_id).exclude(pk=text.pk)
     if other := others.first():
         words = gettext("%s has the same id at the vendor: what is done to the one is done to the other, too.")
         raise SubmissionRefused(words % other)

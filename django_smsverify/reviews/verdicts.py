@@ -143,4 +143,4 @@ def _apply(text: Text, event: ReviewEvent) -> None:
 
 def _rows(submission: Submission) -> Any:
     model: type[Text] = Signature if submission == Submission.SIGNATURE else Template
-    return model.objects.primary()
+    return model.objects.all()

@@ -29,7 +29,7 @@ from .vendor_call import note_health, record_outcomes, send_to_vendor
 def queue(template: Template, verification: Verification, attempt: int = 1) -> Message:
     """Creates and returns one queued attempt to send a code, for `send_queued`; the caller must have locked the
     number's row."""
-    return Message.objects.primary().create(
+    return Message.objects.create(
         verification=verification,
         provider=template.provider,
         template=template,
@@ -77,7 +77,7 @@ def _next_route(verification: Verification, message: Message) -> Template | None
 
 def untried(verification: Verification, message: Message) -> list[Template]:
     """Returns the routes whose providers this request has not tried yet; the current attempt counts as tried."""
-    attempts = Message.objects.primary().filter(verification=verification).order_by("-created_at")
+    attempts = Message.objects.filter(verification=verification).order_by("-created_at")
     tried = set(attempts.values_list("provider_id", flat=True)[: message.attempt])
     try:
         return routing.routes(verification.purpose, but=tried)
@@ -106,7 +106,7 @@ def _record_and_queue_next(
 
 def _find_queued_next(verification: Verification, message: Message) -> Message | None:
     """The next attempt, if an earlier commit succeeded but the connection was lost before the result arrived."""
-    rows = Message.objects.primary().filter(verification=verification, status=MessageStatus.QUEUED)
+    rows = Message.objects.filter(verification=verification, status=MessageStatus.QUEUED)
     related = ("provider", "template__provider", "template__signature")
     return rows.filter(attempt=message.attempt + 1).select_related(*related).first()
 
@@ -123,10 +123,10 @@ def _is_still_wanted(verification: Verification) -> bool:
 
 def _expire_if_unsent(verification: Verification) -> None:
     """Expires a code that was never sent, so that it does not count as an open verification of the number."""
-    attempts = Message.objects.primary().filter(verification=verification)
+    attempts = Message.objects.filter(verification=verification)
     if not attempts.exclude(status=MessageStatus.NOT_SENT).exists():
         verification.expires_at = timezone.now()
-        Verification.objects.primary().filter(pk=verification.pk).update(expires_at=verification.expires_at)
+        Verification.objects.filter(pk=verification.pk).update(expires_at=verification.expires_at)
 
 
 def cancel(message: Message, why: str) -> bool:

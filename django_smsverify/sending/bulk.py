@@ -123,7 +123,7 @@ def _check_name(batch: str | None, template: Template, stopped: Stopped | None) 
         return
     if not 0 < len(batch) <= LONGEST_NAME:
         raise ValueError(f"The name of a batch has 1 to {LONGEST_NAME} characters, not {len(batch)}.")
-    others = Message.objects.primary().filter(batch=batch).exclude(template=template.pk)
+    others = Message.objects.filter(batch=batch).exclude(template=template.pk)
     if other := others.select_related("template").first():
         raise ValueError(f"The batch {batch} is of the template {other.template}: give this batch another name.")
 
@@ -152,7 +152,7 @@ def _get_or_create_messages(template: Template, values: Values, batch: str | Non
         for phone, own in values.items()
         if phone not in known
     ]
-    rows = Message.objects.primary()
+    rows = Message.objects.all()
     create = partial(rows.bulk_create, fresh, batch_size=CHUNK, ignore_conflicts=batch is not None)
     if fresh:
         run_committed(Message, create)
@@ -166,7 +166,7 @@ def _get_or_create_messages(template: Template, values: Values, batch: str | Non
 def _existing_messages(template: Template, batch: str | None, values: Values) -> PerNumber[Message]:
     if batch is None:
         return PerNumber()
-    rows = Message.objects.primary().filter(batch=batch, phone__in=values)
+    rows = Message.objects.filter(batch=batch, phone__in=values)
     found = PerNumber((message.phone, message) for message in rows)
     for message in found.values():
         if message.template_id == template.pk and message.provider_id == template.provider_id:

@@ -81,7 +81,7 @@ class Run:
         """Yields the function that sends a batch: in this thread, or in several when each number needs its own call."""
         local = gateway_class(self._provider.gateway).local
         # Inside a transaction, as in tests, other threads cannot see the rows.
-        rows_are_visible = not transaction.get_connection(Message.objects.primary().db).in_atomic_block
+        rows_are_visible = not transaction.get_connection(Message.objects.db).in_atomic_block
         if (
             self._calls_for_one
             and self.result.total > CALLS_WITHOUT_THREADS

@@ -115,20 +115,20 @@ def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate
             f"{phones.mask(phone)}: {texts.signed(signature, texts.render(template.content, values))}"
             for phone, values in islice(recipients.items(), 1)
         ],
-        known=Message.objects.primary().filter(batch=batch).count(),
+        known=Message.objects.filter(batch=batch).count(),
         lately=_count_recent(template, recipients, batch),
     )
 
 
 def unsent(recipients: Recipients, batch: str) -> PerNumber[Mapping[str, str]]:
     """Returns the recipients whose message in this batch was certainly not sent."""
-    refused = Message.objects.primary().filter(batch=batch, status=MessageStatus.NOT_SENT)
+    refused = Message.objects.filter(batch=batch, status=MessageStatus.NOT_SENT)
     phones_of = set(refused.values_list("phone", flat=True))
     return PerNumber((phone, values) for phone, values in recipients.items() if phone in phones_of)
 
 
 def _count_recent(template: Template, recipients: Recipients, batch: str) -> Counter[str]:
-    sent = Message.objects.primary().filter(template=template, created_at__gt=timezone.now() - LATELY)
+    sent = Message.objects.filter(template=template, created_at__gt=timezone.now() - LATELY)
     others = sent.exclude(batch=None).exclude(batch=batch).exclude(status=MessageStatus.NOT_SENT).order_by()
     found, rest = Counter[str](), iter(recipients)
     while some := list(islice(rest, PORTION)):

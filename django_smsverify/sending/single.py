@@ -44,7 +44,7 @@ def send_code_to(phone: E164, purpose: str, *, ip: str | None) -> Verification:
     templates = routing.routes(purpose)
     with time_limit():
         with admission(phone, ip) as charge:
-            recipient = Recipient.objects.primary().get_or_create(phone=phone)[0]
+            recipient = Recipient.objects.get_or_create(phone=phone)[0]
             template = circuits.choose(templates) or circuits.least_bad(templates)
             verification, first = run_committed(Message, partial(_create_rows, recipient, purpose, template))
         _dispatch_or_raise(verification, first, charge)
@@ -91,7 +91,7 @@ def _lock_and_check(recipient: Recipient) -> None:
 def _create_rows(recipient: Recipient, purpose: str, template: Template) -> tuple[Verification, Message]:
     _lock_and_check(recipient)
     now, settings = timezone.now(), conf.of(purpose)
-    verification = Verification.objects.primary().create(
+    verification = Verification.objects.create(
         recipient=recipient,
         phone=recipient.phone,
         purpose=purpose,
@@ -115,7 +115,7 @@ def _extend_lifetime(verification: Verification) -> None:
     expires_at = max(verification.expires_at, min(now + lifetime, verification.created_at + 2 * lifetime))
     if expires_at - now < least_life(verification.purpose):
         raise CodeExpired
-    rows = Verification.objects.primary().filter(pk=verification.pk)
+    rows = Verification.objects.filter(pk=verification.pk)
     if not rows.live(now).update(expires_at=expires_at):
         # The locked read returns the current row, not the one that this transaction saw first.
         rows.select_for_update().get().require_live(now)
@@ -125,9 +125,6 @@ def _extend_lifetime(verification: Verification) -> None:
 
 def _uncertain_providers_last(verification: Verification, templates: list[Template]) -> list[Template]:
     """Sorts providers whose last message may still arrive to the end."""
-    last = {
-        m.provider_id: m.status
-        for m in Message.objects.primary().filter(verification=verification).order_by("created_at")
-    }
+    last = {m.provider_id: m.status for m in Message.objects.filter(verification=verification).order_by("created_at")}
     uncertain = (MessageStatus.SENDING, MessageStatus.UNKNOWN)
     return sorted(templates, key=lambda template: last.get(template.provider_id) in uncertain)

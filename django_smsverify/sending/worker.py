@@ -37,7 +37,7 @@ def send_waiting(ids: Iterable[UUID | str]) -> int:
     A message whose sending fails with a bug is withdrawn and does not stop the others. A notice whose provider's
     circuit is open stays queued, for the poll.
     """
-    queued = Message.objects.primary().filter(pk__in=list(ids), status=MessageStatus.QUEUED).order_by("created_at")
+    queued = Message.objects.filter(pk__in=list(ids), status=MessageStatus.QUEUED).order_by("created_at")
     related = ("provider", "template__provider", "template__signature", "verification__recipient")
     messages = list(queued.select_related(*related))
     notices = [message for message in messages if message.verification is None and not is_void(message)]
@@ -74,7 +74,7 @@ def is_void(message: Message) -> bool:
 
 
 def _is_usable(message: Message) -> bool:
-    usable = Template.objects.primary().routable()
+    usable = Template.objects.routable()
     return usable.filter(pk=message.template_id, provider=message.provider_id).exists()
 
 
@@ -125,7 +125,7 @@ def _store_route(verification: Verification, message: Message, template: Templat
         "template": template,
         "segments": segments_of_code(template, verification),
     }
-    queued = Message.objects.primary().filter(pk=message.pk, status=MessageStatus.QUEUED)
+    queued = Message.objects.filter(pk=message.pk, status=MessageStatus.QUEUED)
     for name, value in changes.items():
         setattr(message, name, value)
     return queued.update(**changes) == 1

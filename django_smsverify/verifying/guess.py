@@ -46,7 +46,7 @@ def _count_guess(verification: Verification, *, right: bool) -> bool:
     changes: dict[str, Any] = {"attempts": verification.attempts + 1, "attempted_at": now}
     if right:
         changes["verified_at"] = now
-    seen = Verification.objects.primary().filter(pk=verification.pk, attempts=verification.attempts)
+    seen = Verification.objects.filter(pk=verification.pk, attempts=verification.attempts)
     live = seen.filter(verified_at__isnull=True, expires_at__gt=now)
     won = run_committed(Verification, lambda: live.update(**changes)) == 1
     for name, value in changes.items():

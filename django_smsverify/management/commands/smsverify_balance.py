@@ -42,7 +42,7 @@ class Command(TerminalCommand):
 
 def named(slugs: list[str]) -> list[Provider] | None:
     """The providers with these slugs, in this order; None, for all active ones, without a slug. Raises CommandError."""
-    known = {provider.slug: provider for provider in Provider.objects.primary()}
+    known = {provider.slug: provider for provider in Provider.objects.all()}
     if unknown := [slug for slug in slugs if slug not in known]:
         raise CommandError(f"There is no provider {', '.join(unknown)}; there are: {', '.join(known) or 'none'}.")
     return [known[slug] for slug in slugs] or None
