@@ -13,9 +13,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.enums import BalanceState
-from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.models import Provider
-from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.models.gateway_classes import gateway_class_or_missing
 from django_smsverify.money import balances
 
 from .masking import masked
@@ -59,7 +58,4 @@ class ShowsBalance(admin.ModelAdmin):
 
 def answers_balance(provider: Provider) -> bool:
     """Whether the provider's vendor has a query for the balance."""
-    try:
-        return gateway_class(provider.gateway).answers_balance
-    except InvalidGateway:
-        return False
+    return gateway_class_or_missing(provider.gateway).answers_balance

@@ -13,10 +13,9 @@ from django.http import HttpRequest
 from django.utils import translation
 from django.utils.translation import gettext
 
-from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.gateways.redaction import loggable
 from django_smsverify.models import Provider
-from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.models.gateway_classes import gateway_class_or_missing
 
 logger = logging.getLogger("django_smsverify")
 
@@ -33,12 +32,8 @@ def may_change_destination(request: HttpRequest) -> bool:
 
 def destination_of(provider: Provider) -> Destination:
     """Where the SMS of a provider are sent; for a blank base URL, the vendor's own."""
-    found = {"gateway": provider.gateway, "base URL": provider.base_url}
-    try:
-        kind = gateway_class(provider.gateway)
-    except InvalidGateway:
-        return found
-    found["base URL"] = provider.base_url or kind.base_url
+    kind = gateway_class_or_missing(provider.gateway)
+    found = {"gateway": provider.gateway, "base URL": provider.base_url or kind.base_url}
     addresses = (option for option in kind.options if option.is_address)
     return found | {option.name: provider.options.get(option.name) or option.default for option in addresses}
 

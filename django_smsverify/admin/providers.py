@@ -21,7 +21,7 @@ from django_smsverify.conf import conf
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Provider
-from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.models.gateway_classes import gateway_class, gateway_class_or_missing
 from django_smsverify.money import balances
 from django_smsverify.sending import circuits
 from django_smsverify.types import Credential, Option
@@ -251,14 +251,11 @@ class ProviderAdmin(ShowsBalance, SearchesWhatIsStored, KeptByRecords):
         self.message_user(request, gettext("Only the newest webhook secrets work now."), messages.SUCCESS)
 
     def _kind(self, request: HttpRequest, obj: Provider | None) -> type[Gateway]:
-        """The gateway class of the form; a class without fields if the gateway is missing."""
+        """The gateway class of the form; MissingGateway, which has no fields, if it is missing."""
         alias = obj.gateway if obj else ""
         if obj is None or may_change_destination(request):
             alias = request.POST.get("gateway") or request.GET.get("gateway") or alias
-        try:
-            return gateway_class(alias)
-        except InvalidGateway:
-            return type("Unknown", (Gateway,), {"options": ()})
+        return gateway_class_or_missing(alias)
 
     def _locked(self, request: HttpRequest, obj: Provider | None, kind: type[Gateway]) -> frozenset[str]:
         """Fields that decide where SMS go, if the user may not change them; not the gateway of a new provider."""

@@ -9,10 +9,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.enums import ReviewStatus, Submission
-from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Provider, Signature, Template
-from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.models.gateway_classes import gateway_class_or_missing
 from django_smsverify.models.texts import purpose_validator
 from django_smsverify.reviews.verdicts import Text, submission_of
 
@@ -24,11 +23,8 @@ FINAL = (ReviewStatus.PENDING, ReviewStatus.APPROVED)
 
 
 def kind_of(provider: Provider | None) -> type[Gateway]:
-    """The class of a provider's gateway; Gateway, which supports nothing, if it is missing."""
-    try:
-        return gateway_class(provider.gateway if provider else "")
-    except InvalidGateway:
-        return Gateway
+    """The class of a provider's gateway; MissingGateway, which supports nothing, if there is none."""
+    return gateway_class_or_missing(provider.gateway if provider else "")
 
 
 class FiledForm(LintedForm):

@@ -24,7 +24,7 @@ from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.limits.cache import cache_alias
 from django_smsverify.models import Provider
 from django_smsverify.models.charsets import REPLACEMENT, narrow_columns
-from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.models.gateway_classes import gateway_class, gateway_class_or_missing
 
 GOOD_CACHES = "Use one that all processes share and that counts atomically: Redis or Memcached."
 LONGEST_LIFETIME = 600
@@ -271,7 +271,4 @@ def _too_narrow(alias: str, narrow: Mapping[str, str]) -> Iterable[CheckMessage]
 
 
 def _is_local(alias: str) -> bool:
-    try:
-        return gateway_class(alias).local
-    except InvalidGateway:
-        return False
+    return gateway_class_or_missing(alias).local

@@ -24,7 +24,7 @@ from django_smsverify.gateways.transport.hosts import Objection, objection
 from django_smsverify.types import Account
 
 from .fields import CheckedCharField, EncryptedDictField
-from .gateway_classes import gateway_class
+from .gateway_classes import gateway_class, gateway_class_or_missing
 from .querysets import PrimaryManager, RowQuerySet
 
 if TYPE_CHECKING:
@@ -201,10 +201,7 @@ class Provider(models.Model):
     @property
     def billing(self) -> Billing:
         """Which messages are charged; the most expensive rule if the gateway is missing."""
-        try:
-            return gateway_class(self.gateway).billing
-        except InvalidGateway:
-            return Billing.SUBMITTED
+        return gateway_class_or_missing(self.gateway).billing
 
     def rotate_webhook_secret(self) -> None:
         """Creates a new webhook secret; the previous one stays valid until it is retired.

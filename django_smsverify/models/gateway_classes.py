@@ -22,3 +22,18 @@ def gateway_class(alias: str) -> type[Gateway]:
     if not (isinstance(found, type) and issubclass(found, Gateway)):
         raise InvalidGateway(f'"{path}" of the gateway "{alias}" is not a subclass of Gateway.')
     return found
+
+
+class MissingGateway(Gateway):
+    """Stands for a gateway that cannot be imported: it supports nothing, and its billing is the most expensive rule."""
+
+    label = "?"
+    options = ()
+
+
+def gateway_class_or_missing(alias: str) -> type[Gateway]:
+    """Returns the class behind an alias, or MissingGateway; a system check reports what is missing."""
+    try:
+        return gateway_class(alias)
+    except InvalidGateway:
+        return MissingGateway

@@ -11,12 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
 from django_smsverify.enums import ReviewStatus
-from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.linting import Finding, TextRules, lint_content, lint_signature
 
 from .accounts import Provider
 from .fields import CheckedCharField, CheckedTextField, VendorCharField, VendorTextField
-from .gateway_classes import gateway_class
+from .gateway_classes import gateway_class_or_missing
 from .querysets import PolledQuerySet, PrimaryManager, TemplateQuerySet
 
 SEND_VALUES = ("code", "minutes")
@@ -32,10 +31,7 @@ purpose_validator = RegexValidator(
 
 def _rules_of(provider: Provider) -> TextRules:
     """The rules of the provider's vendor; the default rules if its gateway is missing."""
-    try:
-        return gateway_class(provider.gateway).rules_for(provider.options)
-    except InvalidGateway:
-        return TextRules()
+    return gateway_class_or_missing(provider.gateway).rules_for(provider.options)
 
 
 class Polled(models.Model):

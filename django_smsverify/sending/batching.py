@@ -6,13 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from django_smsverify import texts
-from django_smsverify.exceptions import (
-    InvalidGateway,
-)
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.masked import PerNumber
 from django_smsverify.models import Message, Provider, Template
-from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.models.gateway_classes import gateway_class_or_missing
 from django_smsverify.transactions import retry_on_lost_connection, run_committed
 
 from .vendor_call import note_health, record_outcomes, send_to_vendor
@@ -58,8 +55,5 @@ def calls_for_one(template: Template) -> bool:
 
 def _batch_limits(provider: Provider) -> tuple[int, bool]:
     """How many numbers a gateway takes in one call, and whether all of them must get the same text."""
-    try:
-        kind = gateway_class(provider.gateway)
-    except InvalidGateway:  # each message gets this error when it is sent
-        return 1, False
+    kind = gateway_class_or_missing(provider.gateway)  # if it is missing, each message gets that error when it is sent
     return kind.max_recipients, kind.same_text
