@@ -1,7 +1,7 @@
 """Runs the suite on every database, isolation level and cache that can be reached, beyond SQLite with LocMem.
 
-`make test` runs the whole suite on these. Elsewhere only what meets a database is run again, and with Redis only what
-counts, locks or races. tests/servers.py says where the servers are; every test empties that database of Redis.
+`make coverage` runs the whole suite on these. Elsewhere only what meets a database is run again, and with Redis only
+what counts, locks or races. tests/servers.py says where the servers are; every test empties that database of Redis.
 """
 
 from __future__ import annotations

@@ -227,6 +227,17 @@ class TestRedis:
         assert not redis_script.runs_scripts(redis)
         assert log.text.count("runs no scripts") == 1
 
+    def test_a_server_that_cannot_write_now_is_asked_by_script_again(
+        self, redis: BaseCache, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(redis_script, "COUNT", "return redis.error_reply('READONLY You cannot write')")
+            with pytest.raises(Exception, match="You cannot write"):
+                passes(redis, [window(1, 60)], NOW)
+
+        assert redis_script.runs_scripts(redis)
+        assert passes(redis, [window(1, 60)], NOW)
+
     def test_both_ways_count_together(self, redis: BaseCache) -> None:
         rule = window(2, 60)
         assert passes(redis, [rule], NOW)

@@ -42,6 +42,9 @@ end
 return 1
 """
 
+REFUSALS = ("unknown command", "unknown redis command", "crossslot", "noperm", "no permissions")
+"""What a cluster, a proxy or a user without the permission answers to a script, in lower case."""
+
 _without_scripts: set[str] = set()
 """The cache classes whose server refused to run a script: a cluster, or a proxy."""
 
@@ -80,6 +83,8 @@ def _run(cache: BaseCache, script: str, keys: Sequence[str], values: Sequence[in
         return client.register_script(script)(keys=[cache.make_key(key) for key in keys], args=values)
     except ResponseError as error:
         why = str(error)
+        if not any(refusal in why.lower() for refusal in REFUSALS):
+            raise  # a server that cannot write now may run scripts again later
     _without_scripts.add(_name(cache))
     logger.warning("This Redis runs no scripts (%s): the limits are counted one by one.", why)
     return None
