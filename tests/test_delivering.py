@@ -484,8 +484,9 @@ class TestMuchHasChanged:
         assert notice.error_message
 
     def test_what_nobody_took_is_given_back_to_the_limits_that_are_shared(
-        self, queue: Queue, memory: MakeProvider
+        self, queue: Queue, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:
+        clock.shift(60)  # at the edge of a bucket a worker gives nothing back
         provider = memory()
         limits = {"DISPATCH": "celery", "PREFIX_LIMITS": ("2/h",), "GLOBAL_LIMITS": ("2/h",)}
         with override_settings(SMSVERIFY=limits):
