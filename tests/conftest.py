@@ -129,7 +129,7 @@ def age_cache(seconds: int) -> None:
             client.expire(key, client.ttl(key) - seconds)
 
 
-class Ear(logging.Handler):
+class LogRecorder(logging.Handler):
     """Keeps what any logger says at any level."""
 
     def __init__(self) -> None:
@@ -146,21 +146,21 @@ class Ear(logging.Handler):
 
 
 @pytest.fixture(autouse=True)
-def log(sandbox_server: Sandbox) -> Iterator[Ear]:
+def log(sandbox_server: Sandbox) -> Iterator[LogRecorder]:
     """Everything that is logged at DEBUG during a test; no test may let a secret, a code or a number into it."""
-    ear, root = Ear(), logging.getLogger()
+    recorder, root = LogRecorder(), logging.getLogger()
     before, quiet = root.level, {name: logging.getLogger(name).level for name in ("django", "urllib3")}
-    root.addHandler(ear)
+    root.addHandler(recorder)
     for name in ("", *quiet):
         logging.getLogger(name).setLevel(logging.DEBUG)
     # The statements hold what is stored anyway, and this suite's own clients are not the app.
     logging.getLogger("django.db.backends").setLevel(logging.INFO)
-    yield ear
-    root.removeHandler(ear)
+    yield recorder
+    root.removeHandler(recorder)
     root.setLevel(before)
     for name, level in quiet.items():
         logging.getLogger(name).setLevel(level)
-    assert_clean(ear.text, codes_of(sandbox_server))
+    assert_clean(recorder.text, codes_of(sandbox_server))
 
 
 def codes_of(sandbox: Sandbox) -> set[str]:

@@ -13,7 +13,7 @@ from django.test import Client, override_settings
 from django_smsverify.gateways.ihuyi import IhuyiGateway
 from django_smsverify.models import Provider
 
-from .conftest import PHONE, Ear, addressee
+from .conftest import PHONE, LogRecorder, addressee
 from .test_admin import OTHER, SECRET, Desk, errors, filled_in, page
 
 pytestmark = pytest.mark.django_db
@@ -157,7 +157,12 @@ def test_the_permission_alone_changes_nothing(acme: Provider, client: Client) ->
     ],
 )
 def test_a_change_is_logged_and_mailed(
-    fields: dict[str, str], told: str, acme: Provider, chief: Desk, log: Ear, django_capture_on_commit_callbacks: Any
+    fields: dict[str, str],
+    told: str,
+    acme: Provider,
+    chief: Desk,
+    log: LogRecorder,
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     with override_settings(ADMINS=ROOT), django_capture_on_commit_callbacks(execute=True):
         answer = chief.post(page(acme, "change"), filled_in("ihuyi", secret=OTHER) | fields)
@@ -188,7 +193,7 @@ def test_a_new_provider_with_an_address_of_its_own_is_told_of(
 
 
 def test_what_leads_nowhere_else_is_told_to_nobody(
-    acme: Provider, chief: Desk, log: Ear, django_capture_on_commit_callbacks: Any
+    acme: Provider, chief: Desk, log: LogRecorder, django_capture_on_commit_callbacks: Any
 ) -> None:
     new = filled_in("topthink", secret=SECRET, slug="new", name="New", base_url="https://api.topthink.com")
     with override_settings(ADMINS=ROOT), django_capture_on_commit_callbacks(execute=True):
@@ -220,7 +225,7 @@ def test_a_user_name_that_is_a_number_is_not_told(
     shown: str,
     acme: Provider,
     client: Client,
-    log: Ear,
+    log: LogRecorder,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     client.force_login(staff("view_provider", "change_provider", "change_destination", username=username))
@@ -234,7 +239,11 @@ def test_a_user_name_that_is_a_number_is_not_told(
 
 
 def test_a_mail_that_fails_stops_nothing(
-    acme: Provider, chief: Desk, log: Ear, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    acme: Provider,
+    chief: Desk,
+    log: LogRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise OSError("smtp://login:PASSWORD@mail.example")

@@ -30,9 +30,9 @@ from django_smsverify.sending import circuits, resend_code, send_code, send_mess
 from django_smsverify.sending.worker import send_waiting
 from django_smsverify.signals import balance_low
 
-from .conftest import PHONE, Ear, MakeProvider, Site, add_template, addressee
+from .conftest import PHONE, LogRecorder, MakeProvider, Site, add_template, addressee
 from .test_races import at_once
-from .test_storing_reports import heard
+from .test_storing_reports import values_sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +57,7 @@ def account(memory: MakeProvider) -> Provider:
 
 @contextmanager
 def alarms() -> Iterator[list[Any]]:
-    with heard(balance_low, "provider") as told:
+    with values_sent(balance_low, "provider") as told:
         yield told
 
 
@@ -177,7 +177,7 @@ class TestWhatIsKnown:
         assert left(provider) == str(sandbox.credits("veesing")) == "70"
 
     def test_news_that_cannot_be_stored_costs_no_sms(
-        self, vendor: MakeProvider, monkeypatch: pytest.MonkeyPatch, log: Ear
+        self, vendor: MakeProvider, monkeypatch: pytest.MonkeyPatch, log: LogRecorder
     ) -> None:
         def fail(*args: object) -> None:
             raise DatabaseError("disk full")
@@ -319,14 +319,16 @@ class TestMail:
         assert [sent.to for sent in mail.outbox] == [["root@example.com"]]
 
     @override_settings(MANAGERS=[], ADMINS=[])
-    def test_without_anybody_that_is_logged_once_and_the_signal_comes_all_the_same(self, log: Ear) -> None:
+    def test_without_anybody_that_is_logged_once_and_the_signal_comes_all_the_same(self, log: LogRecorder) -> None:
         with alarms() as told:
             for _ in range(3):
                 balances.check_and_mail()
         assert (len(told), mail.outbox) == (1, [])
         assert log.text.count("MANAGERS and ADMINS are empty") == 1
 
-    def test_one_that_fails_is_tried_again(self, low: Provider, log: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_that_fails_is_tried_again(
+        self, low: Provider, log: LogRecorder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def fail(*args: object) -> None:
             raise OSError("login hunter2 refused")
 
@@ -517,7 +519,7 @@ class TestPoll:
         clock.shift(60)
         assert poll() == {"balance told": 1}
 
-    def test_a_cache_that_fails_keeps_nobody_from_asking(self, provider: Provider, log: Ear) -> None:
+    def test_a_cache_that_fails_keeps_nobody_from_asking(self, provider: Provider, log: LogRecorder) -> None:
         broken = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9"}
         with override_settings(CACHES={"default": broken}):
             assert poll() == {"balance told": 1}

@@ -32,7 +32,7 @@ from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.sending.worker import NOTICES_EXPIRE_AFTER, send_waiting
 from django_smsverify.types import Acceptance, OutgoingSMS
 
-from .conftest import NOTICE_IDS, PLAIN_IDS, Ear, MakeProvider, add_template
+from .conftest import NOTICE_IDS, PLAIN_IDS, LogRecorder, MakeProvider, add_template
 from .test_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -320,7 +320,7 @@ def test_one_bad_number_keeps_no_other(
 
 @pytest.mark.slow
 def test_a_broker_that_cannot_be_reached_leaves_a_named_mailing_to_be_gone_on_with(
-    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch, log: Ear
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch, log: LogRecorder
 ) -> None:
     template = add_template(memory(), "notice", "您好。", "")
     told: list[list[str]] = []

@@ -32,8 +32,8 @@ from django_smsverify.sending import circuits, send_code, send_message
 from django_smsverify.signals import circuit_changed
 from django_smsverify.types import OutgoingSMS
 
-from .conftest import Ear, MakeProvider, add_template
-from .test_storing_reports import heard
+from .conftest import LogRecorder, MakeProvider, add_template
+from .test_storing_reports import values_sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -144,7 +144,7 @@ def test_after_the_pause_one_request_tries_and_its_success_closes(
     clock.shift(circuits.FIRST_PAUSE)
     MoodyGateway.mood, MoodyGateway.calls = None, 0
 
-    with heard(circuit_changed, "circuit") as changes:
+    with values_sent(circuit_changed, "circuit") as changes:
         assert ask() == [("moody", "accepted")]
 
     assert changes == [None]
@@ -245,8 +245,8 @@ def test_a_batch_says_once_how_the_provider_is(moody: Provider) -> None:
     assert circuits.open_circuits([moody.pk]) == {}
 
 
-def test_both_changes_are_told_and_logged(moody: Provider, healthy: Provider, clock: Any, log: Ear) -> None:
-    with heard(circuit_changed, "circuit") as changes:
+def test_both_changes_are_told_and_logged(moody: Provider, healthy: Provider, clock: Any, log: LogRecorder) -> None:
+    with values_sent(circuit_changed, "circuit") as changes:
         fail(BAD["account"], circuits.FAILURES + 3)
         clock.shift(circuits.FIRST_PAUSE)
         MoodyGateway.mood = None
@@ -261,7 +261,7 @@ def test_both_changes_are_told_and_logged(moody: Provider, healthy: Provider, cl
 @override_settings(
     CACHES={"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9"}}
 )
-def test_a_cache_that_fails_leaves_all_as_it_is(moody: Provider, healthy: Provider, log: Ear) -> None:
+def test_a_cache_that_fails_leaves_all_as_it_is(moody: Provider, healthy: Provider, log: LogRecorder) -> None:
     templates = list(moody.templates.all())
 
     assert circuits.choose(templates) == templates[0]

@@ -13,7 +13,7 @@ from django_smsverify.http.client_address import client_ip
 from django_smsverify.limits.shared import networks
 from tests.folding import folded
 
-from .conftest import Ear, MakeProvider, Site
+from .conftest import LogRecorder, MakeProvider, Site
 
 FORWARDED, REAL = "X-Forwarded-For", "X-Real-IP"
 CLIENT, OTHER, PROXY = "9.9.9.9", "8.8.4.4", "10.0.0.2"
@@ -34,7 +34,7 @@ def found(proxies: int, header: str = FORWARDED, *, peer: str = PROXY, **sent: s
         return client_ip(request)
 
 
-def warnings(log: Ear) -> list[str]:
+def warnings(log: LogRecorder) -> list[str]:
     return [line for line in log.lines if line.startswith(f"django_smsverify WARNING {ALIKE}")]
 
 
@@ -100,7 +100,7 @@ def test_x_real_ip_is_not_read_unless_a_site_says_so(proxies: int, sent: dict[st
     ],
 )
 def test_a_site_is_told_once_what_to_set_when_all_clients_look_alike(
-    proxies: int, header: str, sent: dict[str, str], to_do: str, log: Ear
+    proxies: int, header: str, sent: dict[str, str], to_do: str, log: LogRecorder
 ) -> None:
     for _ in range(3):
         found(proxies, header, **sent)
@@ -129,14 +129,14 @@ def test_a_site_is_told_once_what_to_set_when_all_clients_look_alike(
     ],
 )
 def test_nothing_is_said_where_clients_can_be_told_apart(
-    proxies: int, header: str, sent: dict[str, str], log: Ear
+    proxies: int, header: str, sent: dict[str, str], log: LogRecorder
 ) -> None:
     found(proxies, header, **sent)
 
     assert not warnings(log)
 
 
-def test_each_cause_is_told_once(log: Ear) -> None:
+def test_each_cause_is_told_once(log: LogRecorder) -> None:
     for _ in range(2):
         found(1, real=CLIENT)
         found(2, forwarded=CLIENT)
@@ -145,7 +145,7 @@ def test_each_cause_is_told_once(log: Ear) -> None:
 
 
 def test_behind_a_proxy_that_sends_x_real_ip_each_client_has_a_limit_of_his_own(
-    site: Site, memory: MakeProvider, log: Ear
+    site: Site, memory: MakeProvider, log: LogRecorder
 ) -> None:
     memory()
     limits = {"IP_LIMITS": ("1/h",), "TRUSTED_PROXIES": 1}

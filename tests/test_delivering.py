@@ -31,8 +31,8 @@ from django_smsverify.signals import message_settled
 from django_smsverify.types import OutgoingSMS
 from django_smsverify.verifying import verify_code
 
-from .conftest import PHONE, Ear, MakeProvider, Site, add_template, last_code, refusal
-from .test_storing_reports import heard
+from .conftest import PHONE, LogRecorder, MakeProvider, Site, add_template, last_code, refusal
+from .test_storing_reports import values_sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -176,10 +176,10 @@ class TestWithoutABroker:
         queue.is_up = False
 
     def test_nothing_is_sent_now_or_later_and_nothing_is_charged(
-        self, queue: Queue, memory: MakeProvider, site: Site, log: Ear
+        self, queue: Queue, memory: MakeProvider, site: Site, log: LogRecorder
     ) -> None:
         memory()
-        with heard(message_settled, "message") as settled:
+        with values_sent(message_settled, "message") as settled:
             assert refusal(site.send()) == (503, "gateway_unavailable")
 
         assert (statuses(), len(settled)) == (["not_sent"], 1)
@@ -264,7 +264,7 @@ class TestForgotten:
         verification = send_code(PHONE, "login")
         forget(timedelta(seconds=241))
 
-        with heard(message_settled, "message") as settled:
+        with values_sent(message_settled, "message") as settled:
             assert poll() == {"taken up": 1}
 
         assert (statuses(), len(settled), len(MemoryGateway.outbox)) == (["not_sent"], 1, 0)
@@ -346,7 +346,7 @@ class TestForgotten:
         assert {(message.status, str(message.values)) for message in Message.objects.all()} == {("accepted", "{}")}
 
     def test_a_bug_of_one_gateway_keeps_no_other(
-        self, forget: Callable[..., None], memory: MakeProvider, log: Ear
+        self, forget: Callable[..., None], memory: MakeProvider, log: LogRecorder
     ) -> None:
         buggy = memory("login", slug="buggy")
         memory("payment")
@@ -364,7 +364,7 @@ class TestForgotten:
         assert "BuggyGateway fails while it is sending: RuntimeError" in log.text
 
     def test_a_bug_of_ours_keeps_no_other(
-        self, forget: Callable[..., None], memory: MakeProvider, log: Ear, monkeypatch: pytest.MonkeyPatch
+        self, forget: Callable[..., None], memory: MakeProvider, log: LogRecorder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         memory("login", "payment")
         send_code(PHONE, "login")

@@ -27,7 +27,7 @@ from .conftest import (
     PHONE,
     SECRETS,
     VENDORS,
-    Ear,
+    LogRecorder,
     MakeProvider,
     Site,
     add_template,
@@ -82,7 +82,7 @@ def raised(purpose: str) -> list[BaseException]:
     return []
 
 
-def test_nothing_leaks(site: Site, vendor: MakeProvider, sandbox: Sandbox, log: Ear) -> None:
+def test_nothing_leaks(site: Site, vendor: MakeProvider, sandbox: Sandbox, log: LogRecorder) -> None:
     with override_settings(SMSVERIFY=ROOMY):
         errors = busy_day(site, vendor, sandbox)
     codes = codes_of(sandbox)
@@ -155,7 +155,7 @@ def test_an_error_report_shows_no_code(memory: MakeProvider, rf: Any) -> None:
     assert_clean(html, {str(Verification.objects.get().derive_code())})
 
 
-def test_debug_logs_of_other_traffic_are_left_alone(log: Ear) -> None:
+def test_debug_logs_of_other_traffic_are_left_alone(log: LogRecorder) -> None:
     logging.getLogger("urllib3.connectionpool").debug("https://example.com/ of somebody else")
     assert "somebody else" in log.text
 

@@ -21,7 +21,7 @@ from django_smsverify.sending import attempt, send_code, send_message
 from django_smsverify.transactions import retry_on_lost_connection
 from django_smsverify.verifying import verify_code
 
-from .conftest import PHONE, Ear, MakeProvider, Site, add_template, code_in
+from .conftest import PHONE, LogRecorder, MakeProvider, Site, add_template, code_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,7 +91,7 @@ def rows() -> list[tuple[str, str, bool]]:
 
 @pytest.mark.parametrize("gateway", ["topthink", "veesing", "apispace", "ihuyi"])
 def test_an_acceptance_is_recorded_with_its_id(
-    gateway: str, vendor: MakeProvider, site: Site, sandbox: Sandbox, cutting: Callable[..., None], log: Ear
+    gateway: str, vendor: MakeProvider, site: Site, sandbox: Sandbox, cutting: Callable[..., None], log: LogRecorder
 ) -> None:
     vendor(gateway)
     cutting()

@@ -21,7 +21,7 @@ from django_smsverify.polling.poll import poll
 from django_smsverify.types import DeliveryEvent
 from django_smsverify.webhooks import TEST
 
-from .conftest import CODE_TEXT, PHONE, SECRETS, Ear, MakeProvider, Site, add_template
+from .conftest import CODE_TEXT, PHONE, SECRETS, LogRecorder, MakeProvider, Site, add_template
 from .test_webhooks import (
     IDS,
     PUSHING,
@@ -52,7 +52,9 @@ LOST = override_settings(SMSVERIFY={"ENCRYPTION_KEYS": ["a key under which nothi
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
-def test_its_reports_are_heard_and_acknowledged(gateway: str, vendor: MakeProvider, caller: Caller, log: Ear) -> None:
+def test_its_reports_are_heard_and_acknowledged(
+    gateway: str, vendor: MakeProvider, caller: Caller, log: LogRecorder
+) -> None:
     message = sent(provider := vendor(gateway), IDS[gateway])
 
     with LOST:
@@ -99,7 +101,7 @@ def test_a_key_of_each_vendor_is_long_enough_to_be_seen() -> None:
 
 
 def test_a_verdict_that_cannot_be_confirmed_now_is_asked_for_when_the_key_is_back(
-    vendor: MakeProvider, caller: Caller, sandbox: Sandbox, log: Ear
+    vendor: MakeProvider, caller: Caller, sandbox: Sandbox, log: LogRecorder
 ) -> None:
     text = submitted(provider := vendor("topthink"), "template")
     decide(sandbox, "template", "approved")

@@ -27,9 +27,9 @@ from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.types import Acceptance, DeliveryEvent, Event, News
 
-from .conftest import Ear, MakeProvider
+from .conftest import LogRecorder, MakeProvider
 from .test_polling import notify
-from .test_storing_reports import DELIVERED, UNDELIVERED, heard, in_parallel, push, report, sending
+from .test_storing_reports import DELIVERED, UNDELIVERED, in_parallel, push, report, sending, values_sent
 from .test_webhooks import path_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,8 +100,8 @@ def test_a_push_of_2000_reports_takes_tens_of_statements(vendor: MakeProvider, c
     accepted(provider, range(MANY))
 
     with (
-        heard(delivery_reported, "report") as reported,
-        heard(message_settled, "message") as settled,
+        values_sent(delivery_reported, "report") as reported,
+        values_sent(message_settled, "message") as settled,
         counted() as statements,
     ):
         answer: Any = client.post(path_of(provider), body_of(MANY), "application/json")
@@ -242,7 +242,7 @@ def test_more_than_one_chunk_of_reports_on_one_message_raises_it_once(
     provider = memory()
     accepted(provider, range(1))
 
-    with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
+    with values_sent(delivery_reported, "report") as reported, values_sent(message_settled, "message") as settled:
         push(provider, *[report("0", DELIVERED, str(code), phone=number(0)) for code in range(10)])
 
     assert (len(reported), len(settled), statuses()) == (10, 1, {"delivered": 1})
@@ -258,7 +258,7 @@ def test_the_same_reports_at_once_are_stored_and_told_once(memory: MakeProvider)
     def store(some: list[DeliveryEvent]) -> Callable[[], None]:
         return lambda: new.append(store_events(provider, News(events=tuple(some)), ReportSource.PUSH))
 
-    with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
+    with values_sent(delivery_reported, "report") as reported, values_sent(message_settled, "message") as settled:
         in_parallel(
             store(events), store(events[::-1]), store(events[::2]), store(events[:1]), lambda: record_outcomes(accept)
         )
@@ -281,7 +281,7 @@ def test_rows_that_others_change_meanwhile_are_told_by_these(
         push(provider, told(0))
         return raising(*args)
 
-    with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
+    with values_sent(delivery_reported, "report") as reported, values_sent(message_settled, "message") as settled:
         monkeypatch.setattr(matching, "_settle", late)
         push(provider, *[told(index) for index in range(5)])
 
@@ -321,7 +321,7 @@ def test_wherever_it_is_interrupted_a_repeated_push_ends_well(memory: MakeProvid
     assert place > 10
 
 
-def test_strangers_are_named_in_one_line_of_the_log(memory: MakeProvider, log: Ear) -> None:
+def test_strangers_are_named_in_one_line_of_the_log(memory: MakeProvider, log: LogRecorder) -> None:
     provider = memory()
 
     push(provider, *[told(index) for index in range(12)])

@@ -36,8 +36,8 @@ from django_smsverify.signals import delivery_reported, message_settled, review_
 from django_smsverify.types import Acceptance, Answer
 from tests.conftest import record
 
-from .conftest import NOTICE_IDS, PHONE, Ear, MakeProvider, add_template
-from .test_storing_reports import heard, sending
+from .conftest import NOTICE_IDS, PHONE, LogRecorder, MakeProvider, add_template
+from .test_storing_reports import sending, values_sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,7 +109,7 @@ def test_a_message_is_asked_about_ever_less_often_and_settled_in_the_end(
     moments: list[int] = []
     before = asked(sandbox)
 
-    with heard(message_settled, "message") as settled:
+    with values_sent(message_settled, "message") as settled:
         while not settled:
             clock.shift(timedelta(minutes=1 if len(moments) < 10 else 40))
             poll()
@@ -223,7 +223,7 @@ def test_a_provider_that_cannot_be_used_does_not_keep_the_others(
 
 
 def test_a_bug_of_one_gateway_keeps_no_other(
-    vendor: MakeProvider, sandbox: Sandbox, clock: Any, log: Ear, monkeypatch: pytest.MonkeyPatch
+    vendor: MakeProvider, sandbox: Sandbox, clock: Any, log: LogRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notify(vendor("topthink"), 1)
     broken = vendor("apispace")
@@ -410,7 +410,7 @@ class TestReviews:
     ) -> None:
         provider = vendor("topthink")
         template = add_template(provider, "register", "动态码{code}", "238", status=ReviewStatus.PENDING)
-        with heard(review_changed, "text") as changed:
+        with values_sent(review_changed, "text") as changed:
             assert poll() == {"reviewed": 1}
             assert poll() == {}
             sandbox.judge("topthink", "template", "238", approved=False, reason="请提供网址")
@@ -492,7 +492,7 @@ class TestEndings:
         clock.shift(timedelta(seconds=1))
 
         word = "unknown for good" if status == MessageStatus.UNKNOWN else "settled"
-        with heard(message_settled, "message") as settled:
+        with values_sent(message_settled, "message") as settled:
             assert poll() == {word: 1}
             assert poll() == {}
 
@@ -506,7 +506,7 @@ class TestEndings:
         report = DeliveryReport.objects.create(remote_id="42", fingerprint="1", **fields)
         DeliveryReport.objects.create(remote_id="unknown", fingerprint="2", **fields)
 
-        with heard(delivery_reported, "report") as reported:
+        with values_sent(delivery_reported, "report") as reported:
             assert poll() == {"matched": 1}
 
         message.refresh_from_db()

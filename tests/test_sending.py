@@ -42,7 +42,7 @@ from django_smsverify.types import Acceptance, Answer, OutgoingSMS
 from django_smsverify.verifying import verify_code
 from tests.conftest import record
 
-from .conftest import NOTICE_IDS, PHONE, Ear, MakeProvider, add_template, last_code
+from .conftest import NOTICE_IDS, PHONE, LogRecorder, MakeProvider, add_template, last_code
 
 NOTICE = "{name}，您的订单已发货，请注意查收。"
 
@@ -226,7 +226,9 @@ def test_the_vendors_words_are_kept_without_number_and_code(
         '{"code": "13800138000", "message": "13800138000"}',
     ],
 )
-def test_whatever_a_vendor_says_can_be_stored(body: str, vendor: MakeProvider, memory: MakeProvider, log: Ear) -> None:
+def test_whatever_a_vendor_says_can_be_stored(
+    body: str, vendor: MakeProvider, memory: MakeProvider, log: LogRecorder
+) -> None:
     class Says(TopThinkGateway):
         def call(self, request: requests.Request) -> Answer:
             return Answer(200, body.encode())
@@ -305,7 +307,7 @@ def test_the_row_is_committed_and_no_transaction_is_open_while_the_vendor_is_cal
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_bug_in_a_gateway_leaves_the_outcome_unknown(memory: MakeProvider, log: Ear) -> None:
+def test_a_bug_in_a_gateway_leaves_the_outcome_unknown(memory: MakeProvider, log: LogRecorder) -> None:
     provider = memory(priority=1)
     memory(slug="other", priority=2)
     Provider.objects.filter(pk=provider.pk).update(gateway="broken")
@@ -320,7 +322,7 @@ def test_a_bug_in_a_gateway_leaves_the_outcome_unknown(memory: MakeProvider, log
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_gateway_that_cannot_be_set_up_is_passed_over(memory: MakeProvider, log: Ear) -> None:
+def test_a_gateway_that_cannot_be_set_up_is_passed_over(memory: MakeProvider, log: LogRecorder) -> None:
     provider = memory(priority=1)
     memory(slug="other", priority=2)
     Provider.objects.filter(pk=provider.pk).update(gateway="unmade")

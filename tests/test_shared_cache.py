@@ -25,7 +25,7 @@ from django_smsverify.signals import circuit_changed
 
 from .caches import HangingCache
 from .conftest import PHONE, MakeProvider, Site, refusal
-from .test_storing_reports import heard
+from .test_storing_reports import values_sent
 
 SHORT = 0.5
 QUICK = SHORT + 3
@@ -272,7 +272,7 @@ class TestRequests:
 
         with override_settings(CACHES=shared("SharedCache")):
             caches["default"].clear()
-            with heard(circuit_changed, "circuit") as changes:
+            with values_sent(circuit_changed, "circuit") as changes:
                 circuit_changed.connect(receiver)
                 try:
                     for _ in range(circuits.FAILURES):

@@ -53,7 +53,7 @@ def push(provider: Provider, *events: Event) -> None:
 
 
 @contextmanager
-def heard(signal: Signal, name: str) -> Iterator[list[Any]]:
+def values_sent(signal: Signal, name: str) -> Iterator[list[Any]]:
     """What a signal brings while the body runs."""
     brought: list[Any] = []
 
@@ -94,7 +94,7 @@ def test_a_report_raises_its_message(memory: MakeProvider) -> None:
     message = sending(provider)
     record(message, Acceptance(remote_id="42"))
 
-    with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
+    with values_sent(delivery_reported, "report") as reported, values_sent(message_settled, "message") as settled:
         push(provider, report("42", detail="DELIVRD", occurred_at=datetime(2026, 11, 21, 8, tzinfo=CHINA)))
 
     message.refresh_from_db()
@@ -165,7 +165,7 @@ def test_a_report_at_once_in_ten_copies_is_told_once(memory: MakeProvider) -> No
     provider = memory()
     record(sending(provider), Acceptance(remote_id="42"))
 
-    with heard(delivery_reported, "report") as reported, heard(message_settled, "message") as settled:
+    with values_sent(delivery_reported, "report") as reported, values_sent(message_settled, "message") as settled:
         in_parallel(*[lambda: push(provider, report("42"))] * 10)
 
     assert (DeliveryReport.objects.count(), len(reported), len(settled)) == (1, 1, 1)
@@ -179,7 +179,7 @@ def test_a_report_on_something_else_is_kept_and_changes_nothing(memory: MakeProv
     teller = memory(slug="other") if other == "provider" else provider
     event = {"remote_id": report("43"), "phone": report("42", phone="+8613900139000")}.get(other, report("42"))
 
-    with heard(delivery_reported, "report") as reported:
+    with values_sent(delivery_reported, "report") as reported:
         push(teller, event)
 
     message.refresh_from_db()
@@ -234,7 +234,7 @@ def test_a_report_is_right_against_what_the_handing_over_said(
 def test_a_refusal_settles_and_says_so_after_the_commit(memory: MakeProvider) -> None:
     message = sending(memory())
 
-    with heard(message_settled, "message") as settled:
+    with values_sent(message_settled, "message") as settled:
         record(message, GatewayRejected("no"))
 
     assert [m.status for m in settled] == [MessageStatus.NOT_SENT]
@@ -243,7 +243,7 @@ def test_a_refusal_settles_and_says_so_after_the_commit(memory: MakeProvider) ->
 def test_what_is_only_accepted_is_not_settled(memory: MakeProvider) -> None:
     message = sending(memory())
 
-    with heard(message_settled, "message") as settled:
+    with values_sent(message_settled, "message") as settled:
         record(message, Acceptance(remote_id="42"))
 
     assert (settled, message.settled_at) == ([], None)
@@ -285,7 +285,7 @@ class TestReplies:
         record(named, Acceptance(remote_id="42"))
         record(newest, Acceptance(remote_id="43"))
 
-        with heard(reply_received, "reply") as received:
+        with values_sent(reply_received, "reply") as received:
             push(provider, reply("好的", remote_id="42"))
 
         stored = Reply.objects.get()
@@ -322,7 +322,7 @@ class TestReplies:
     def test_a_repeated_push_is_one_reply_and_the_same_words_later_are_another(self, memory: MakeProvider) -> None:
         provider, noon = memory(), datetime(2026, 11, 21, 12, tzinfo=CHINA)
 
-        with heard(reply_received, "reply") as received:
+        with values_sent(reply_received, "reply") as received:
             for moment in (noon, noon, noon + timedelta(seconds=1)):
                 push(provider, reply("好", remote_id="42", occurred_at=moment))
 

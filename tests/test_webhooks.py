@@ -39,7 +39,7 @@ from django_smsverify.types import Acceptance, News, ReviewEvent
 from django_smsverify.webhooks import webhook
 from tests.conftest import record
 
-from .conftest import CODE_TEXT, PHONE, Ear, MakeProvider, Site, add_template
+from .conftest import CODE_TEXT, PHONE, LogRecorder, MakeProvider, Site, add_template
 from .services import as_stored
 from .test_races import at_once
 
@@ -162,7 +162,7 @@ class Caller:
     def taken(self, provider: Provider, *bodies: bytes) -> None:
         """Pushes what the site must take, and be heard to take."""
         for body in bodies:
-            assert told(self.push(provider, body)) == (200, "success")
+            assert status_and_text(self.push(provider, body)) == (200, "success")
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def caller(site: Site) -> Caller:
     return Caller(site)
 
 
-def told(response: requests.Response) -> tuple[int, str]:
+def status_and_text(response: requests.Response) -> tuple[int, str]:
     """Status and body of an answer, which is always plain text that nobody keeps."""
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert response.headers["Cache-Control"] == "no-store"
@@ -216,7 +216,7 @@ def everything() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def said(log: Ear) -> str:
+def said(log: LogRecorder) -> str:
     """What was logged by anybody but this suite's own client, which logs the addresses that it calls."""
     return "\n".join(line for line in log.lines if not line.startswith("urllib3."))
 
@@ -386,7 +386,7 @@ def test_report_and_acceptance_at_the_same_moment_find_each_other(
 
 
 def test_a_report_on_a_message_that_is_not_known_is_kept(
-    vendor: MakeProvider, caller: Caller, ears: Told, log: Ear
+    vendor: MakeProvider, caller: Caller, ears: Told, log: LogRecorder
 ) -> None:
     other = sent(provider := vendor("ihuyi"), "another")
 
@@ -484,7 +484,9 @@ def test_a_message_under_way_is_no_news(vendor: MakeProvider, caller: Caller) ->
     assert status_of(message) == "accepted"
 
 
-def test_a_bad_row_of_a_batch_loses_only_itself_and_is_logged(vendor: MakeProvider, caller: Caller, log: Ear) -> None:
+def test_a_bad_row_of_a_batch_loses_only_itself_and_is_logged(
+    vendor: MakeProvider, caller: Caller, log: LogRecorder
+) -> None:
     provider = vendor("topthink")
     one, three = sent(provider, "1"), sent(provider, "3")
     rows = [topthink_row(id="1"), topthink_row(id="2", phone="1380013"), topthink_row(id="3", status="-1")]
@@ -798,7 +800,7 @@ WRONG_SECRETS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
 @pytest.mark.parametrize("mistake", WRONG_SECRETS)
 def test_a_wrong_secret_opens_nothing(
-    mistake: str, method: str, vendor: MakeProvider, caller: Caller, log: Ear
+    mistake: str, method: str, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     provider = vendor("ihuyi")
     sent(provider, IDS["ihuyi"])
@@ -806,7 +808,7 @@ def test_a_wrong_secret_opens_nothing(
 
     answer = caller.call(method, caller.url(provider, secret), ihuyi_report())
 
-    assert told(answer) == (404, "There is no such webhook.")
+    assert status_and_text(answer) == (404, "There is no such webhook.")
     assert "Allow" not in answer.headers
     assert everything() == before
     assert secret not in said(log)
@@ -823,7 +825,7 @@ def test_each_provider_has_its_own_secret(vendor: MakeProvider, caller: Caller) 
         caller.push(one, ihuyi_report(), slug="ONE"),
     ]
 
-    assert {told(answer) for answer in answers} == {(404, "There is no such webhook.")}
+    assert {status_and_text(answer) for answer in answers} == {(404, "There is no such webhook.")}
     assert not DeliveryReport.objects.exists()
 
 
@@ -860,12 +862,12 @@ def test_old_and_new_secret_work_until_the_old_one_is_retired(vendor: MakeProvid
     assert provider.webhook_secret != old
 
     for secret in (old, provider.webhook_secret):
-        assert told(caller.push(provider, ihuyi_report(smsid=secret), secret=secret)) == (200, "success")
+        assert status_and_text(caller.push(provider, ihuyi_report(smsid=secret), secret=secret)) == (200, "success")
     assert DeliveryReport.objects.count() == 2
 
     provider.retire_webhook_secret()
-    assert told(caller.push(provider, ihuyi_reply(), secret=old)) == (404, "There is no such webhook.")
-    assert told(caller.push(provider, ihuyi_report(smsid="new"))) == (200, "success")
+    assert status_and_text(caller.push(provider, ihuyi_reply(), secret=old)) == (404, "There is no such webhook.")
+    assert status_and_text(caller.push(provider, ihuyi_report(smsid="new"))) == (200, "success")
     assert not Reply.objects.exists()
 
 
@@ -881,7 +883,9 @@ def test_a_rotation_is_refused_while_an_older_secret_works(vendor: MakeProvider)
 
 
 @pytest.mark.slow
-def test_hundreds_of_forged_and_replayed_calls_change_nothing(vendor: MakeProvider, caller: Caller, log: Ear) -> None:
+def test_hundreds_of_forged_and_replayed_calls_change_nothing(
+    vendor: MakeProvider, caller: Caller, log: LogRecorder
+) -> None:
     providers = [vendor(gateway) for gateway in PUSHING]
     for provider in providers:
         sent(provider, IDS[provider.gateway])
@@ -894,7 +898,7 @@ def test_hundreds_of_forged_and_replayed_calls_change_nothing(vendor: MakeProvid
         known = {"owner": owner.webhook_secret, "guess": f"{dice.getrandbits(256):x}", "blanks": "  "}
         secret = WRONG_SECRETS[dice.choice(list(WRONG_SECRETS))](known[dice.choice(list(known))])
         slug = dice.choice([aimed.slug, "nobody"])
-        assert told(caller.push(aimed, REPORTS[aimed.gateway](), secret=secret, slug=slug))[0] == 404
+        assert status_and_text(caller.push(aimed, REPORTS[aimed.gateway](), secret=secret, slug=slug))[0] == 404
 
     assert everything() == before
     for provider in providers:
@@ -911,12 +915,12 @@ def test_the_body_of_a_stranger_is_not_even_read(vendor: MakeProvider, rf: Reque
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_a_webhook_is_called_by_post(method: str, vendor: MakeProvider, caller: Caller, log: Ear) -> None:
+def test_a_webhook_is_called_by_post(method: str, vendor: MakeProvider, caller: Caller, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
 
     answer = caller.call(method, caller.url(provider), ihuyi_report())
 
-    assert told(answer) == (405, "A webhook is called by POST.")
+    assert status_and_text(answer) == (405, "A webhook is called by POST.")
     assert answer.headers["Allow"] == "GET, HEAD, POST"
     assert not DeliveryReport.objects.exists()
     assert provider.webhook_secret not in said(log)
@@ -925,7 +929,7 @@ def test_a_webhook_is_called_by_post(method: str, vendor: MakeProvider, caller: 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("gateway", [*PUSHING, "apispace", "gone"])
 def test_a_console_may_probe_the_address_before_it_saves_it(
-    gateway: str, method: str, vendor: MakeProvider, caller: Caller, log: Ear
+    gateway: str, method: str, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     provider = vendor("ihuyi" if gateway == "gone" else gateway)
     Provider.objects.update(gateway=gateway)
@@ -934,7 +938,7 @@ def test_a_console_may_probe_the_address_before_it_saves_it(
     answers = [caller.call(method, url) for url in (caller.url(provider), caller.url(provider).rstrip("/"))]
 
     words = "" if method == "HEAD" else "This webhook works. The vendor calls it by POST."
-    assert [told(answer) for answer in answers] == [(200, words)] * 2
+    assert [status_and_text(answer) for answer in answers] == [(200, words)] * 2
     assert everything() == before
     assert provider.webhook_secret not in said(log)
 
@@ -943,14 +947,14 @@ def test_a_console_may_probe_the_address_before_it_saves_it(
 def test_a_probe_with_a_wrong_secret_finds_nothing(method: str, vendor: MakeProvider, caller: Caller) -> None:
     answer = caller.call(method, caller.url(vendor("ihuyi"), "guessed"))
 
-    assert told(answer) == (404, "" if method == "HEAD" else "There is no such webhook.")
+    assert status_and_text(answer) == (404, "" if method == "HEAD" else "There is no such webhook.")
     assert "Allow" not in answer.headers
 
 
 def test_a_push_by_get_is_not_said_to_be_taken(vendor: MakeProvider, caller: Caller) -> None:
     answer = caller.call("GET", f"{caller.url(vendor('ihuyi'))}?code=2&smsid=1")
 
-    assert told(answer) == (405, "A webhook is called by POST.")
+    assert status_and_text(answer) == (405, "A webhook is called by POST.")
     assert not DeliveryReport.objects.exists()
 
 
@@ -967,7 +971,7 @@ def test_a_console_that_cuts_the_last_slash_off_gets_through(vendor: MakeProvide
 
     answer = caller.call("POST", caller.url(provider).rstrip("/"), ihuyi_report())
 
-    assert told(answer) == (200, "success")
+    assert status_and_text(answer) == (200, "success")
     assert DeliveryReport.objects.count() == 1
 
 
@@ -976,7 +980,7 @@ def test_a_console_that_adds_a_query_gets_through(vendor: MakeProvider, caller: 
 
     answer = caller.call("POST", f"{caller.url(provider)}?from=ihuyi&code=0", ihuyi_report())
 
-    assert told(answer) == (200, "success")
+    assert status_and_text(answer) == (200, "success")
     assert DeliveryReport.objects.get().outcome == "delivered"
 
 
@@ -995,12 +999,12 @@ def test_a_body_as_large_as_may_be_is_read(vendor: MakeProvider, caller: Caller)
 
 
 @pytest.mark.parametrize("length", [MOST + 1, 20 * MOST])
-def test_a_larger_body_is_refused(length: int, vendor: MakeProvider, caller: Caller, log: Ear) -> None:
+def test_a_larger_body_is_refused(length: int, vendor: MakeProvider, caller: Caller, log: LogRecorder) -> None:
     provider = vendor("topthink")
 
     answer = caller.push(provider, padded(length))
 
-    assert told(answer) == (413, "The body is larger than 256 KiB.")
+    assert status_and_text(answer) == (413, "The body is larger than 256 KiB.")
     assert not DeliveryReport.objects.exists()
     assert provider.webhook_secret not in said(log)
 
@@ -1036,7 +1040,7 @@ CUT = form({"status": "1", "mobile": PHONE[3:], "taskid": "33137"})
     ids=["none", "no number", "negative", "too short", "broken off"],
 )
 def test_a_body_that_is_not_whole_is_not_taken(
-    headers: str, body: bytes, vendor: MakeProvider, caller: Caller, log: Ear
+    headers: str, body: bytes, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     provider = vendor("veesing")
 
@@ -1053,7 +1057,7 @@ def test_a_body_that_is_not_whole_is_not_taken(
     ids=["in chunks", "of no length"],
 )
 def test_a_body_whose_end_nobody_marks_is_asked_for_with_its_length(
-    headers: str, body: bytes, vendor: MakeProvider, caller: Caller, log: Ear
+    headers: str, body: bytes, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     """Under the server of these tests; tests/http_servers has others."""
     provider = vendor("veesing")
@@ -1078,7 +1082,7 @@ def test_a_body_in_chunks_is_taken_where_the_server_knows_their_end(vendor: Make
     assert DeliveryReport.objects.count() == 1
 
 
-def test_a_connection_that_breaks_off_is_said_to(vendor: MakeProvider, rf: RequestFactory, log: Ear) -> None:
+def test_a_connection_that_breaks_off_is_said_to(vendor: MakeProvider, rf: RequestFactory, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
     request = rf.post("/", ihuyi_report(), FORM, **BROKEN)
 
@@ -1123,12 +1127,12 @@ UNREADABLE: list[tuple[str, str, bytes]] = [
     ("gateway", "body"), [pytest.param(gateway, body, id=f"{gateway} {name}") for gateway, name, body in UNREADABLE]
 )
 def test_what_cannot_be_read_is_refused_and_leaves_nothing(
-    gateway: str, body: bytes, vendor: MakeProvider, caller: Caller, log: Ear
+    gateway: str, body: bytes, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     provider = vendor(gateway)
     before = everything()
 
-    status, text = told(caller.push(provider, body))
+    status, text = status_and_text(caller.push(provider, body))
 
     assert status == 400
     assert text.startswith("This call cannot be read: ")
@@ -1146,7 +1150,7 @@ def test_only_topthinks_own_event_is_taken(event: str, status: int, vendor: Make
 
     answer = caller.call("POST", caller.url(provider), topthink_report(), JSON, X_ThinkPHP_Event=event)
 
-    assert told(answer)[0] == status
+    assert status_and_text(answer)[0] == status
     assert DeliveryReport.objects.count() == (status == 200)
 
 
@@ -1158,7 +1162,7 @@ def test_who_is_not_known_to_push_is_not_understood(
 
     answer = caller.push(provider, ihuyi_report())
 
-    assert told(answer) == (400, "This call cannot be read: this vendor is not known to push anything")
+    assert status_and_text(answer) == (400, "This call cannot be read: this vendor is not known to push anything")
 
 
 # ------------------------------------------------------------------------------- what breaks on our side
@@ -1178,13 +1182,13 @@ def failing(model: type[models.Model], error: Exception) -> Iterator[None]:
 )
 @pytest.mark.parametrize(("model", "body"), [(DeliveryReport, ihuyi_report()), (Reply, ihuyi_reply())])
 def test_what_could_not_be_stored_is_not_acknowledged(
-    model: type[models.Model], body: bytes, error: Exception, vendor: MakeProvider, caller: Caller, log: Ear
+    model: type[models.Model], body: bytes, error: Exception, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     message = sent(provider := vendor("ihuyi"), IDS["ihuyi"])
     before = everything()
 
     with failing(model, error):
-        answer = told(caller.push(provider, body))
+        answer = status_and_text(caller.push(provider, body))
 
     assert answer == (500, "Nothing was lost here; please send this again.")
     assert everything() == before
@@ -1207,7 +1211,7 @@ def test_what_was_stored_and_not_adopted_is_not_acknowledged_and_heals(
 
     with monkeypatch.context() as patched:
         patched.setattr(storing, "match_reports", fail)
-        assert told(caller.push(provider, ihuyi_report()))[0] == 500
+        assert status_and_text(caller.push(provider, ihuyi_report()))[0] == 500
     assert status_of(message) == "accepted"
 
     caller.taken(provider, ihuyi_report())
@@ -1217,7 +1221,9 @@ def test_what_was_stored_and_not_adopted_is_not_acknowledged_and_heals(
 
 
 @pytest.mark.parametrize("table", ["smsverify_provider", "smsverify_deliveryreport", "smsverify_message"])
-def test_a_dead_database_is_not_taken_for_a_yes(table: str, vendor: MakeProvider, client: Client, log: Ear) -> None:
+def test_a_dead_database_is_not_taken_for_a_yes(
+    table: str, vendor: MakeProvider, client: Client, log: LogRecorder
+) -> None:
     provider = vendor("ihuyi")
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -1242,7 +1248,7 @@ def test_a_provider_without_its_gateway_acknowledges_nothing(
     Provider.objects.update(gateway=gateway)
 
     with override_settings(SMSVERIFY={"GATEWAYS": {"broken": "no.such.Gateway"}}):
-        assert told(caller.push(provider, ihuyi_report()))[0] == 500
+        assert status_and_text(caller.push(provider, ihuyi_report()))[0] == 500
 
 
 def test_receivers_that_raise_break_no_answer(vendor: MakeProvider, caller: Caller) -> None:
@@ -1346,7 +1352,9 @@ def test_a_site_without_time_zones_stores_its_own_time(vendor: MakeProvider, cli
         assert DeliveryReport.objects.get().occurred_at == datetime(2017, 8, 2, 6, 31, 51)
 
 
-def test_a_call_under_a_wrong_name_does_not_log_the_secret(vendor: MakeProvider, caller: Caller, log: Ear) -> None:
+def test_a_call_under_a_wrong_name_does_not_log_the_secret(
+    vendor: MakeProvider, caller: Caller, log: LogRecorder
+) -> None:
     """Django refuses it before we are asked, and would log the address."""
     provider = vendor("ihuyi")
 

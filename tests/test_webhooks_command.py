@@ -17,9 +17,9 @@ from django.test import override_settings
 from django_smsverify.management.commands import smsverify_webhooks
 from django_smsverify.models import DeliveryReport, Provider
 
-from .conftest import PHONE, Ear, MakeProvider, Site
+from .conftest import PHONE, LogRecorder, MakeProvider, Site
 from .gateways.support import Vendor
-from .test_webhooks import Caller, everything, ihuyi_report, sent, told
+from .test_webhooks import Caller, everything, ihuyi_report, sent, status_and_text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -211,7 +211,7 @@ def test_a_site_without_time_zones_reads_its_own_time(vendor: MakeProvider) -> N
 # --------------------------------------------------------------------------------- through the front door
 
 
-def test_a_test_push_goes_through_and_stores_nothing(vendor: MakeProvider, site: Site, log: Ear) -> None:
+def test_a_test_push_goes_through_and_stores_nothing(vendor: MakeProvider, site: Site, log: LogRecorder) -> None:
     providers = [vendor(name) for name in ("topthink", "veesing", "ihuyi")]
     before = everything()
 
@@ -230,7 +230,7 @@ def test_a_vendor_that_pushes_nothing_can_be_tested_by_its_name(vendor: MakeProv
     assert "the test push went through" in webhooks("apispace", "--site", site.url, "--test")
 
 
-def test_one_that_fails_keeps_no_other_from_being_tested(vendor: MakeProvider, site: Site, log: Ear) -> None:
+def test_one_that_fails_keeps_no_other_from_being_tested(vendor: MakeProvider, site: Site, log: LogRecorder) -> None:
     broken = vendor("ihuyi", slug="broken")
     Provider.objects.update(gateway="gone")
     vendor("veesing")
@@ -256,7 +256,7 @@ HINTS = {
 
 
 @pytest.mark.parametrize("status", HINTS)
-def test_what_keeps_a_push_out_is_told_with_what_to_do(status: int, vendor: MakeProvider, log: Ear) -> None:
+def test_what_keeps_a_push_out_is_told_with_what_to_do(status: int, vendor: MakeProvider, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
     body = "" if status == 204 else "success, or so they say"
 
@@ -265,12 +265,12 @@ def test_what_keeps_a_push_out_is_told_with_what_to_do(status: int, vendor: Make
 
     assert failure == "No push gets through to: ihuyi"
     assert said.splitlines()[-1].strip() == f"HTTP {status}: {HINTS[status]}"
-    (call,) = stranger.heard
+    (call,) = stranger.received
     assert (call.line.split()[0], call.body) == ("POST", "smsverify=test"), "and no redirect is followed"
     assert provider.webhook_secret not in log.text
 
 
-def test_a_site_that_does_not_answer_to_this_name_is_told(vendor: MakeProvider, site: Site, log: Ear) -> None:
+def test_a_site_that_does_not_answer_to_this_name_is_told(vendor: MakeProvider, site: Site, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
 
     with override_settings(ALLOWED_HOSTS=["www.example.com"]):
@@ -289,7 +289,7 @@ def nobody_at_home() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def test_a_site_that_is_down_is_told(vendor: MakeProvider, log: Ear) -> None:
+def test_a_site_that_is_down_is_told(vendor: MakeProvider, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
 
     with nobody_at_home() as url:
@@ -301,7 +301,7 @@ def test_a_site_that_is_down_is_told(vendor: MakeProvider, log: Ear) -> None:
     assert provider.webhook_secret not in log.text
 
 
-def test_a_site_that_hangs_up_is_told(vendor: MakeProvider, log: Ear) -> None:
+def test_a_site_that_hangs_up_is_told(vendor: MakeProvider, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
 
     with Vendor("success", promised=100, hang_up=True) as stranger:
@@ -326,7 +326,7 @@ def test_a_rotated_secret_is_printed_and_the_old_one_works_on(vendor: MakeProvid
     assert new != old
     assert secrets_of(other) == others
     for secret in (old, new):
-        assert told(caller.push(provider, ihuyi_report(), secret=secret)) == (200, "success")
+        assert status_and_text(caller.push(provider, ihuyi_report(), secret=secret)) == (200, "success")
 
 
 def test_a_second_rotation_is_refused_until_the_old_secret_is_retired(vendor: MakeProvider) -> None:
@@ -364,8 +364,8 @@ def test_a_retired_secret_works_no_more(vendor: MakeProvider, site: Site) -> Non
     assert printed(webhooks("ihuyi", "--retire", "--site", site.url)) == {"ihuyi": caller.url(provider, new)}
 
     assert secrets_of(provider) == (new, "")
-    assert told(caller.push(provider, ihuyi_report(), secret=old))[0] == 404
-    assert told(caller.push(provider, ihuyi_report(), secret=new)) == (200, "success")
+    assert status_and_text(caller.push(provider, ihuyi_report(), secret=old))[0] == 404
+    assert status_and_text(caller.push(provider, ihuyi_report(), secret=new)) == (200, "success")
 
 
 def test_retiring_and_rotating_at_once_leaves_the_two_newest(vendor: MakeProvider) -> None:
@@ -379,7 +379,7 @@ def test_retiring_and_rotating_at_once_leaves_the_two_newest(vendor: MakeProvide
     assert previous == second != third
 
 
-def test_a_new_secret_can_be_tested_at_once(vendor: MakeProvider, site: Site, log: Ear) -> None:
+def test_a_new_secret_can_be_tested_at_once(vendor: MakeProvider, site: Site, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
 
     said = webhooks("ihuyi", "--rotate", "--test", "--site", site.url)

@@ -31,4 +31,4 @@ def test_the_package_is_imported_and_sends_without_what_windows_lacks() -> None:
         name.removesuffix("/__init__") for name in modules if name.endswith("/__init__")
     } - {"django_smsverify"}
     assert "v: accepted" in done.stdout
-    assert [heard.line for heard in server.heard] == ["POST /sms/send HTTP/1.1"]
+    assert [heard.line for heard in server.received] == ["POST /sms/send HTTP/1.1"]

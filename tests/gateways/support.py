@@ -94,7 +94,7 @@ def offline(
     return kind(account, transport), transport.requests
 
 
-def told(vendor: str, body: str | bytes, content_type: str = "", **headers: str) -> News:
+def parsed_push(vendor: str, body: str | bytes, content_type: str = "", **headers: str) -> News:
     """What the gateway makes of a call of its webhook."""
     sent = body.encode() if isinstance(body, str) else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -155,7 +155,7 @@ def body_of(request: PreparedRequest) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class ReceivedRequest:
     """One request as it came in over a socket."""
 
     port: int
@@ -186,7 +186,7 @@ class Vendor:
         self.headers = (*headers, ("Content-Length", str(len(self.answer) + promised)))
         self.status = status
         self.hang_up = hang_up
-        self.heard: list[Heard] = []
+        self.received: list[ReceivedRequest] = []
         self.closed = Semaphore(0)
         self.opens = opens
         self.server = _Server(self)
@@ -255,7 +255,9 @@ class _Handler(BaseHTTPRequestHandler):
         vendor = self.server.vendor
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         headers = dict(self.headers.items())
-        vendor.heard.append(Heard(port=self.client_address[1], line=self.requestline, headers=headers, body=body))
+        vendor.received.append(
+            ReceivedRequest(port=self.client_address[1], line=self.requestline, headers=headers, body=body)
+        )
         self.send_response(vendor.status)
         for name, value in vendor.headers:
             self.send_header(name, value)
@@ -270,7 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
         if vendor.opens is None:
             self.do_GET()
             return
-        vendor.heard.append(Heard(port=self.client_address[1], line=self.requestline, headers={}, body=""))
+        vendor.received.append(ReceivedRequest(port=self.client_address[1], line=self.requestline, headers={}, body=""))
         self.send_response(200)
         self.end_headers()
         name = self.path.partition(":")[0]

@@ -51,10 +51,10 @@ def test_a_code_goes_out_through_it_and_comes_back_verified() -> None:
         acme(server.url + "/v1/")
         verification = send_code(PHONE[3:], "login")
 
-    (heard,) = server.heard
-    sent = json.loads(heard.body)
-    assert heard.line == "POST /v1/messages HTTP/1.1"
-    assert heard.headers["X-Key"] == "k"
+    (call,) = server.received
+    sent = json.loads(call.body)
+    assert call.line == "POST /v1/messages HTTP/1.1"
+    assert call.headers["X-Key"] == "k"
     assert (sent["to"], sent["queue"]) == (PHONE, "cheap")
     message = Message.objects.get()
     assert (message.status, message.remote_id) == ("accepted", "42")

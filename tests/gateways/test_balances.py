@@ -19,7 +19,7 @@ from tests.folding import folded
 
 from .support import ACCEPTED, GATEWAYS, body_of, offline, submitted
 
-TOLD = {
+BALANCES = {
     "veesing": '{"returnStatus":"1 ","message":"成功","remainPoint":"241","taskId":null,"successCounts":null}',
     "ihuyi": (
         '<?xml version="1.0" encoding="utf-8"?>\n<GetNumResult xmlns="106.ihuyi.com">\n'
@@ -60,7 +60,7 @@ UNREADABLE = [
 
 
 def test_exactly_the_vendors_that_document_a_question_are_asked() -> None:
-    assert {name for name, kind in GATEWAYS.items() if kind.answers_balance} == TOLD.keys()
+    assert {name for name, kind in GATEWAYS.items() if kind.answers_balance} == BALANCES.keys()
 
 
 @pytest.mark.parametrize("kind", GATEWAYS.values())
@@ -69,7 +69,7 @@ def test_what_is_counted_is_no_money(kind: type[AcmeGateway]) -> None:
 
 
 def test_10658_is_asked_by_a_form() -> None:
-    gateway, asked = offline("veesing", TOLD["veesing"].encode())
+    gateway, asked = offline("veesing", BALANCES["veesing"].encode())
 
     assert gateway.ask_balance() == 241
 
@@ -80,7 +80,7 @@ def test_10658_is_asked_by_a_form() -> None:
 
 
 def test_10658_is_asked_as_in_its_sample_where_the_operator_says_so() -> None:
-    gateway, asked = offline("veesing", TOLD["veesing"].encode(), balance_auth="query")
+    gateway, asked = offline("veesing", BALANCES["veesing"].encode(), balance_auth="query")
 
     assert gateway.ask_balance() == 241
 
@@ -100,7 +100,7 @@ def test_10658_is_asked_as_in_its_sample_where_the_operator_says_so() -> None:
 )
 def test_ihuyi_is_asked_with_a_password_of_account_and_time(options: dict[str, str], secret: str) -> None:
     credentials = {"account": "test", "api_key": "1q784322ba1d9bb88d50cf5cdfd89k7d"}
-    transport = FakeTransport(TOLD["ihuyi"].encode())
+    transport = FakeTransport(BALANCES["ihuyi"].encode())
     account = Account(base_url="https://106.ihuyi.com", credentials=credentials, options=options)
 
     assert IhuyiGateway(account, transport).ask_balance() == 856
@@ -115,8 +115,8 @@ def test_ihuyi_is_asked_with_a_password_of_account_and_time(options: dict[str, s
     [
         '{"code":2,"msg":"查询成功","num":"856"}',
         '{"code":"2 ","msg":"查询成功","num":856}',
-        "\ufeff" + TOLD["ihuyi"],
-        TOLD["ihuyi"].replace("106.ihuyi.com", "http://106.ihuyi.com/"),
+        "\ufeff" + BALANCES["ihuyi"],
+        BALANCES["ihuyi"].replace("106.ihuyi.com", "http://106.ihuyi.com/"),
     ],
 )
 def test_ihuyis_answer_is_read_however_it_is_written(answer: str) -> None:
@@ -128,7 +128,7 @@ REFUSALS = [
     ("veesing", '{"returnStatus":"0","message":"IP受限","remainPoint":"241"}', "account", "IP受限"),
     ("veesing", '{"returnStatus":0,"message":"未知原因，请联系客服"}', "other", "未知原因，请联系客服"),
     ("ihuyi", '{"code":405,"msg":"用户名或密码不正确","num":"0"}', "account", "用户名或密码不正确"),
-    ("ihuyi", TOLD["ihuyi"].replace("<code>2", "<code>4050"), "account", "查询成功"),
+    ("ihuyi", BALANCES["ihuyi"].replace("<code>2", "<code>4050"), "account", "查询成功"),
 ]
 
 
@@ -140,14 +140,14 @@ def test_a_refusal_is_no_balance_whatever_stands_beside_it(vendor: str, answer: 
     assert caught.value.reason == reason
 
 
-@folded("vendor", TOLD)
+@folded("vendor", BALANCES)
 @folded("body", ["", "<html></html>", "[]", "{}", "null", "<!DOCTYPE x><a/>", '{"returnStatus":"1"}'])
 def test_an_answer_without_a_balance_is_uncertain(vendor: str, body: str) -> None:
     with pytest.raises(GatewayUncertain):
         offline(vendor, body.encode())[0].ask_balance()
 
 
-@folded("vendor", TOLD)
+@folded("vendor", BALANCES)
 @folded("written", UNREADABLE)
 def test_what_is_no_amount_is_uncertain(vendor: str, written: str) -> None:
     answers = {
@@ -210,7 +210,7 @@ def test_qixuntongs_number_means_nothing_and_is_not_read(balance: str) -> None:
     assert accepted("qixuntong", answer) == Acceptance(remote_id="5BCFD88382720003")
 
 
-@pytest.mark.parametrize("vendor", TOLD)
+@pytest.mark.parametrize("vendor", BALANCES)
 def test_no_key_stands_in_what_is_said_of_a_failure(vendor: str) -> None:
     gateway, _ = offline(vendor, b'{"code":405,"returnStatus":0,"message":"SECRET-app_key","msg":"SECRET-api_key"}')
 

@@ -13,7 +13,7 @@ from django_smsverify.exceptions import GatewayUnavailable
 from django_smsverify.gateways import transport
 from django_smsverify.gateways.transport import connections
 from django_smsverify.types import Acceptance
-from tests.conftest import PHONE, VENDORS, Ear
+from tests.conftest import PHONE, VENDORS, LogRecorder
 
 from .certificates import Authority
 from .support import ACCEPTED, Vendor, at, submitted
@@ -44,8 +44,8 @@ def test_a_server_is_trusted_by_an_authority_of_ones_own(vendor: str, company: A
         for _ in range(2):
             assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
 
-    assert len(server.heard) == 2
-    assert len({heard.port for heard in server.heard}) == 1
+    assert len(server.received) == 2
+    assert len({call.port for call in server.received}) == 1
 
 
 @pytest.mark.parametrize("trusts", ["nobody", "stranger"])
@@ -57,7 +57,7 @@ def test_without_it_or_with_another_it_is_not(trusts: str, company: Authority, s
 
     assert isinstance(error, GatewayUnavailable)
     assert "SSLError" in str(error)
-    assert server.heard == []
+    assert server.received == []
 
 
 def test_a_name_that_is_not_on_the_certificate_is_not_trusted_either(company: Authority) -> None:
@@ -66,7 +66,7 @@ def test_a_name_that_is_not_on_the_certificate_is_not_trusted_either(company: Au
         error = gateway.send(submitted("topthink"))[PHONE]
 
     assert isinstance(error, GatewayUnavailable)
-    assert server.heard == []
+    assert server.received == []
 
 
 def test_the_usual_authorities_are_trusted_beside_it(
@@ -94,15 +94,15 @@ def test_a_proxy_that_opens_tls_is_passed(vendor: str, company: Authority) -> No
         gateway = at(vendor, "https://vendor.example", options={"proxy": proxy.url}, ca_bundle=str(company.path))
         assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
 
-    assert proxy.heard[0].line.startswith("CONNECT vendor.example:443 ")
-    assert proxy.heard[1].line.split()[1].startswith("/")
+    assert proxy.received[0].line.startswith("CONNECT vendor.example:443 ")
+    assert proxy.received[1].line.split()[1].startswith("/")
 
 
 def test_a_proxy_that_opens_tls_unasked_gets_nothing(inspector: Vendor) -> None:
     gateway = at("topthink", "https://vendor.example", options={"proxy": inspector.url})
 
     assert isinstance(gateway.send(submitted("topthink"))[PHONE], GatewayUnavailable)
-    assert [heard.line.split()[0] for heard in inspector.heard] == ["CONNECT"]
+    assert [call.line.split()[0] for call in inspector.received] == ["CONNECT"]
 
 
 def test_a_proxy_may_be_spoken_to_by_https_itself(company: Authority) -> None:
@@ -110,7 +110,7 @@ def test_a_proxy_may_be_spoken_to_by_https_itself(company: Authority) -> None:
         gateway = at("topthink", "https://vendor.example", options={"proxy": proxy.url}, ca_bundle=str(company.path))
         assert isinstance(gateway.send(submitted("topthink"))[PHONE], GatewayUnavailable)
 
-    assert [heard.line.split()[0] for heard in proxy.heard] == ["CONNECT"]
+    assert [call.line.split()[0] for call in proxy.received] == ["CONNECT"]
 
 
 def test_an_idle_tunnel_is_opened_anew(inspector: Vendor, company: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,13 +120,13 @@ def test_an_idle_tunnel_is_opened_anew(inspector: Vendor, company: Authority, mo
         monkeypatch.setattr(connections, "MAX_IDLE", idle)
         assert isinstance(gateway.send(submitted("topthink"))[PHONE], Acceptance)
 
-    verbs = [heard.line.split()[0] for heard in inspector.heard]
+    verbs = [call.line.split()[0] for call in inspector.received]
     assert verbs == ["CONNECT", "POST", "CONNECT", "POST", "POST"]
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nx\n"])
 def test_a_bundle_that_cannot_be_read_leaves_the_usual_authorities(
-    content: str | None, tmp_path: Path, log: Ear, company: Authority
+    content: str | None, tmp_path: Path, log: LogRecorder, company: Authority
 ) -> None:
     path = tmp_path / "bundle.pem"
     if content is not None:

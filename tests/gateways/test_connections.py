@@ -112,7 +112,7 @@ def test_a_connection_of_a_moment_ago_is_used_again(vendor: str, clock: Callable
             assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
             clock(1)
 
-    assert len({heard.port for heard in server.heard}) == 1
+    assert len({call.port for call in server.received}) == 1
 
 
 def test_of_several_connections_the_old_ones_are_not_used_either(clock: Callable[[float], None]) -> None:
@@ -127,7 +127,7 @@ def test_of_several_connections_the_old_ones_are_not_used_either(clock: Callable
             with ThreadPoolExecutor(4) as pool:
                 list(pool.map(lambda _: send(), range(4)))
             clock(10)
-        ports = [heard.port for heard in server.heard]
+        ports = [call.port for call in server.received]
 
     assert set(ports[:4]).isdisjoint(ports[4:])
 
@@ -304,4 +304,4 @@ def test_requests_made_by_others_are_as_they_were() -> None:
     with Vendor("{}") as server:
         assert requests.get(f"{server.url}/?a=b", timeout=5).status_code == 200
 
-    assert server.heard[0].line == "GET /?a=b HTTP/1.1"
+    assert server.received[0].line == "GET /?a=b HTTP/1.1"

@@ -83,8 +83,8 @@ def test_the_request_line_is_what_was_built_and_what_comes_back_names_no_query(
         gateway = at(vendor, server.url, options=IN_QUERY[vendor])
         gateway.send(submitted(vendor))
 
-    (heard,), (answer,) = server.heard, answers
-    method, target, version = heard.line.split()
+    (call,), (answer,) = server.received, answers
+    method, target, version = call.line.split()
     assert (method, version) == (answer.request.method, "HTTP/1.1")
     assert PHONE[3:] in target
     assert CODE in target
@@ -139,7 +139,7 @@ def test_where_python_writes_requests_in_another_way_nothing_leaves(
 
     assert isinstance(found, GatewayUnavailable)
     assert "this version of Python writes requests in a way that is not known here" in str(found)
-    assert server.heard == []
+    assert server.received == []
 
 
 def test_python_still_writes_the_request_line_where_we_add_the_query() -> None:
@@ -173,5 +173,5 @@ def test_a_query_of_any_shape_is_written_as_requests_would(written: str, sent: s
         account = Account(base_url=server.url, credentials={})
         HTTPTransport().send(requests.Request("GET", server.url + written), account)
 
-    assert [heard.line for heard in server.heard] == [f"GET {sent} HTTP/1.1"]
-    assert "X-Evil" not in server.heard[0].headers
+    assert [call.line for call in server.received] == [f"GET {sent} HTTP/1.1"]
+    assert "X-Evil" not in server.received[0].headers

@@ -186,7 +186,7 @@ def test_the_default_leaves_loopback_as_it_is_written_over_http(host: str) -> No
 
         assert isinstance(at("topthink", url).send(submitted("topthink"))[PHONE], Acceptance)
         assert refusal(url, False) == NO
-    assert len(server.heard) == 1
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_proxy_never_carries_http(host: str, private_hosts: PrivateHosts) -> N
     with Vendor('{"secret": "internal"}', status=403) as proxy:
         assert refusal(f"http://{host}/", private_hosts, proxy.url) == PROXIED
 
-    assert proxy.heard == []
+    assert proxy.received == []
 
 
 @pytest.mark.parametrize("private_hosts", ["loopback", True, False])
@@ -245,7 +245,7 @@ def test_a_proxy_itself_may_stand_in_ones_own_network(private_hosts: PrivateHost
     with Vendor("no", status=403) as proxy:
         assert refusal("https://vendor.example", private_hosts, proxy.url) == ""
 
-    assert [heard.line.rpartition(" ")[0] for heard in proxy.heard] == ["CONNECT vendor.example:443"]
+    assert [call.line.rpartition(" ")[0] for call in proxy.received] == ["CONNECT vendor.example:443"]
 
 
 def test_a_connection_is_not_used_under_stricter_rules(resolver: Resolver, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_connection_is_not_used_under_stricter_rules(resolver: Resolver, tmp_p
             gateway = at("topthink", url, private_hosts=private_hosts, ca_bundle=str(company.path))
             assert isinstance(gateway.send(submitted("topthink"))[PHONE], kind)
 
-    assert len(server.heard) == 1
+    assert len(server.received) == 1
 
 
 def test_an_address_that_stands_in_an_option_is_judged_too() -> None:

@@ -29,7 +29,7 @@ from .calls import (
     china,
     each_call,
 )
-from .support import GATEWAYS, offline, told
+from .support import GATEWAYS, offline, parsed_push
 
 DELIVERED, UNDELIVERED = DeliveryOutcome.DELIVERED, DeliveryOutcome.UNDELIVERED
 APPROVED, REJECTED, PENDING = ReviewStatus.APPROVED, ReviewStatus.REJECTED, ReviewStatus.PENDING
@@ -43,20 +43,20 @@ def only(news: News) -> Event:
 
 
 def delivery(call: Call, **fields: Any) -> DeliveryEvent:
-    event = only(told(call.vendor, call.saying(**fields)))
+    event = only(parsed_push(call.vendor, call.saying(**fields)))
     assert isinstance(event, DeliveryEvent)
     return event
 
 
 def review(call: Call, **fields: Any) -> ReviewEvent:
-    event = only(told(call.vendor, call.saying(**fields)))
+    event = only(parsed_push(call.vendor, call.saying(**fields)))
     assert isinstance(event, ReviewEvent)
     return event
 
 
 def refused(vendor: str, body: str | bytes, **headers: str) -> str:
     with pytest.raises(InvalidCallback) as raised:
-        told(vendor, body, **headers)
+        parsed_push(vendor, body, **headers)
     return str(raised.value)
 
 
@@ -85,7 +85,7 @@ def test_a_call_without_a_needed_field_says_nothing(call: Call, name: str) -> No
 
 @folded("call, name", [(call, name) for call in CALLS for name in sorted(call.fields.keys() - call.needed)], ids=str)
 def test_a_call_without_another_field_still_says_the_rest(call: Call, name: str) -> None:
-    event = only(told(call.vendor, call.without(name)))
+    event = only(parsed_push(call.vendor, call.without(name)))
 
     assert type(event) is type(call.event)
     assert not isinstance(event, DeliveryEvent | ReplyEvent) or name not in event.payload
@@ -129,7 +129,7 @@ class TestTopThinkReports:
     def test_the_time_of_arrival_has_two_spellings(self, fields: dict[str, Any], expected: str | None) -> None:
         sms = {"id": "6055075678d9", "phone": "13509898765", "sendDate": "2021-04-20 04:19:33", "status": 1, **fields}
 
-        event = only(told("topthink", json.dumps({"action": "report", "sms": sms})))
+        event = only(parsed_push("topthink", json.dumps({"action": "report", "sms": sms})))
 
         assert isinstance(event, DeliveryEvent)
         assert event.occurred_at == (expected and china(expected))
@@ -145,7 +145,7 @@ class TestTopThinkReports:
 
     @pytest.mark.parametrize("status", [0, "0", " 0 ", "0\n"])
     def test_a_message_under_way_is_no_news_and_no_problem(self, status: object) -> None:
-        assert told("topthink", TOPTHINK_REPORT.saying(status=status)) == News()
+        assert parsed_push("topthink", TOPTHINK_REPORT.saying(status=status)) == News()
 
     @pytest.mark.parametrize("status", [2, "", None, True, "ok", 1.0, "１", [1], {"1": 1}, "- 1"])
     def test_another_status_is_not_guessed_at(self, status: object) -> None:
@@ -173,7 +173,7 @@ class TestTopThinkReports:
     def test_a_decimal_id_keeps_each_digit(self) -> None:
         body = TOPTHINK_REPORT.body.replace('"6055075678d9"', "1704101038362451100.10")
 
-        event = only(told("topthink", body))
+        event = only(parsed_push("topthink", body))
 
         assert isinstance(event, DeliveryEvent)
         assert event.remote_id == "1704101038362451100.10"
@@ -220,7 +220,7 @@ class TestTopThinkReviews:
         ids=["sign", "template", "both", "null", "empty"],
     )
     def test_a_template_stands_under_either_name(self, named: dict[str, Any], remote_id: str) -> None:
-        event = only(told("topthink", json.dumps({"action": "template", **named})))
+        event = only(parsed_push("topthink", json.dumps({"action": "template", **named})))
 
         assert event == ReviewEvent(submission=Submission.TEMPLATE, remote_id=remote_id, status=APPROVED)
 
@@ -233,10 +233,10 @@ class TestTopThinkReviews:
 class TestTopThinkCalls:
     @pytest.mark.parametrize("value", ["sms", "SMS", "Sms", " sms "])
     def test_the_header_is_taken_in_any_case(self, value: str) -> None:
-        assert only(told("topthink", TOPTHINK_REPORT.body, x_thinkphp_event=value)) == TOPTHINK_REPORT.event
+        assert only(parsed_push("topthink", TOPTHINK_REPORT.body, x_thinkphp_event=value)) == TOPTHINK_REPORT.event
 
     def test_the_header_may_be_missing(self) -> None:
-        assert only(told("topthink", TOPTHINK_REPORT.body)) == TOPTHINK_REPORT.event
+        assert only(parsed_push("topthink", TOPTHINK_REPORT.body)) == TOPTHINK_REPORT.event
 
     @pytest.mark.parametrize("value", ["order", "", "sms2", "sms,sms", "None"])
     def test_another_event_is_not_ours(self, value: str) -> None:
@@ -248,7 +248,7 @@ class TestTopThinkCalls:
     def test_the_action_decides(self, action: str) -> None:
         body = TOPTHINK_REPORT.body.replace('"report"', f'"{action}"')
 
-        assert only(told("topthink", body)) == TOPTHINK_REPORT.event
+        assert only(parsed_push("topthink", body)) == TOPTHINK_REPORT.event
 
     @pytest.mark.parametrize("action", ['"refund"', '""', "null", "1", "[]", '"Report"'])
     def test_another_action_is_refused(self, action: str) -> None:
@@ -263,7 +263,7 @@ class TestTopThinkCalls:
         under_way = TOPTHINK_REPORT.saying(status=0).decode()
         rows = [TOPTHINK_REPORT.body, '{"action":"refund"}', TOPTHINK_SIGN.body, under_way, TOPTHINK_TEMPLATE.body]
 
-        news = told("topthink", f"[{','.join(rows)}]")
+        news = parsed_push("topthink", f"[{','.join(rows)}]")
 
         assert news.events == (TOPTHINK_REPORT.event, TOPTHINK_SIGN.event, TOPTHINK_TEMPLATE.event)
         assert news.problems == ("row 2: unknown action",)
@@ -271,7 +271,7 @@ class TestTopThinkCalls:
     def test_a_row_that_cannot_be_stored_loses_only_itself(self) -> None:
         nameless = TOPTHINK_REPORT.saying(id=" \0 ").decode()
 
-        news = told("topthink", f"[{nameless},{TOPTHINK_SIGN.body}]")
+        news = parsed_push("topthink", f"[{nameless},{TOPTHINK_SIGN.body}]")
 
         assert news.events == (TOPTHINK_SIGN.event,)
         (problem,) = news.problems
@@ -287,7 +287,7 @@ class TestTopThinkCalls:
     def test_a_batch_of_messages_under_way_is_no_news(self) -> None:
         under_way = TOPTHINK_REPORT.saying(status=0).decode()
 
-        assert told("topthink", f"[{under_way},{under_way}]") == News()
+        assert parsed_push("topthink", f"[{under_way},{under_way}]") == News()
 
 
 class TestVeeSing:
@@ -305,7 +305,7 @@ class TestVeeSing:
     @pytest.mark.parametrize("call", [VEESING_RECEIPT, VEESING_REPLY], ids=str)
     @pytest.mark.parametrize("name", ["taskid", "taskId", "TaskID", "TASKID"])
     def test_the_id_is_found_in_any_spelling(self, call: Call, name: str) -> None:
-        event = only(told("veesing", call.body.replace("taskid", name)))
+        event = only(parsed_push("veesing", call.body.replace("taskid", name)))
 
         assert event == call.event
 
@@ -315,10 +315,10 @@ class TestVeeSing:
             f"{name.upper()}={value}" for name, _, value in (pair.partition("=") for pair in call.body.split("&"))
         )
 
-        assert only(told("veesing", shouted)) == call.event
+        assert only(parsed_push("veesing", shouted)) == call.event
 
     def test_a_reply_need_not_name_a_message(self) -> None:
-        event = only(told("veesing", VEESING_REPLY.without("taskid")))
+        event = only(parsed_push("veesing", VEESING_REPLY.without("taskid")))
 
         assert isinstance(event, ReplyEvent)
         assert (event.remote_id, event.content) == ("", "收到，谢谢")
@@ -366,14 +366,14 @@ class TestIhuyi:
     @pytest.mark.parametrize("call", [IHUYI_REPORT, IHUYI_REPLY], ids=str)
     def test_an_unreadable_time_loses_nothing_else(self, call: Call) -> None:
         name = "report_time" if call is IHUYI_REPORT else "reply_time"
-        event = only(told("ihuyi", call.saying(**{name: "0000-00-00 00:00:00"})))
+        event = only(parsed_push("ihuyi", call.saying(**{name: "0000-00-00 00:00:00"})))
 
         assert isinstance(event, DeliveryEvent | ReplyEvent)
         assert isinstance(call.event, DeliveryEvent | ReplyEvent)
         assert event == replace(call.event, occurred_at=None, payload=event.payload)
 
     def test_a_reply_need_not_name_a_message(self) -> None:
-        event = only(told("ihuyi", IHUYI_REPLY.without("smsid")))
+        event = only(parsed_push("ihuyi", IHUYI_REPLY.without("smsid")))
 
         assert isinstance(event, ReplyEvent)
         assert (event.remote_id, event.content) == ("", "收到，谢谢")
@@ -397,7 +397,7 @@ class TestIhuyi:
         assert "is none of: 2, 0" in refused("ihuyi", IHUYI_AUDIT.saying(code=code))
 
     def test_a_verdict_without_words_is_one(self) -> None:
-        event = only(told("ihuyi", IHUYI_AUDIT.without("msg")))
+        event = only(parsed_push("ihuyi", IHUYI_AUDIT.without("msg")))
 
         assert event == ReviewEvent(submission=Submission.TEMPLATE, remote_id="2001", status=REJECTED)
 
@@ -419,7 +419,7 @@ class TestIhuyi:
 )
 @folded("call", [VEESING_REPLY, IHUYI_REPLY], ids=str)
 def test_a_reply_is_kept_as_it_was_written(call: Call, content: str, kept: str) -> None:
-    event = only(told(call.vendor, call.saying(content=content)))
+    event = only(parsed_push(call.vendor, call.saying(content=content)))
 
     assert isinstance(event, ReplyEvent)
     assert event.content == kept

@@ -26,7 +26,7 @@ from .calls import (
     each_call,
 )
 from .storable import assert_storable, assert_text, shown
-from .support import FORM, GATEWAYS, JSON, told
+from .support import FORM, GATEWAYS, JSON, parsed_push
 
 FORMS = [call for call in CALLS if not call.is_json]
 IN_JSON = [call for call in CALLS if call.is_json]
@@ -77,7 +77,7 @@ LITERALS = [
 def tolerated(vendor: str, body: bytes, content_type: str = "") -> News:
     """What is read, which is nothing where it is refused in words that can be logged."""
     try:
-        news = told(vendor, body, content_type)
+        news = parsed_push(vendor, body, content_type)
     except InvalidCallback as error:
         for said in str(error).split("; "):
             assert_text(said, 500)
@@ -115,7 +115,7 @@ def chinese(call: Call) -> str:
 @folded("body", EMPTY + GARBAGE, ids=lambda body: repr(body[:30]))
 def test_what_says_nothing_is_refused(vendor: str, content_type: str, body: bytes) -> None:
     with pytest.raises(InvalidCallback) as raised:
-        told(vendor, body, content_type)
+        parsed_push(vendor, body, content_type)
 
     assert_text(str(raised.value), 500)
 
@@ -123,14 +123,14 @@ def test_what_says_nothing_is_refused(vendor: str, content_type: str, body: byte
 @each_call
 @folded("content_type", ["", FORM, JSON, "text/xml", "application/json;charset=UTF-8", "\0", ";;="])
 def test_the_content_type_does_not_decide(call: Call, content_type: str) -> None:
-    assert only(told(call.vendor, call.body, content_type)) == call.event
+    assert only(parsed_push(call.vendor, call.body, content_type)) == call.event
 
 
 @each_call
 @folded("before", [b"", BOM, BOM + b"\r\n", b"\n"])
 @folded("after", [b"", b"\r\n", b" "])
 def test_a_byte_order_mark_and_white_space_around_are_ignored(call: Call, before: bytes, after: bytes) -> None:
-    assert only(told(call.vendor, before + call.body.encode() + after)) == call.event
+    assert only(parsed_push(call.vendor, before + call.body.encode() + after)) == call.event
 
 
 @each_call
@@ -145,8 +145,8 @@ def test_half_a_call_is_none_or_less(call: Call) -> None:
 def test_gbk_is_understood_whether_declared_or_not(call: Call, charset: str, words: str) -> None:
     fields = {**call.fields, chinese(call): words}
 
-    raw = told(call.vendor, call.text(fields).encode("gb18030"), call.content_type + charset)
-    escaped = told(call.vendor, call.saying("gb18030", **{chinese(call): words}), call.content_type + charset)
+    raw = parsed_push(call.vendor, call.text(fields).encode("gb18030"), call.content_type + charset)
+    escaped = parsed_push(call.vendor, call.saying("gb18030", **{chinese(call): words}), call.content_type + charset)
 
     assert words_of(only(raw)) == words_of(only(escaped)) == words
 
@@ -155,14 +155,14 @@ def test_gbk_is_understood_whether_declared_or_not(call: Call, charset: str, wor
 @pytest.mark.parametrize("charset", ["gbk", "GBK", "gb2312", "GB18030", '"gbk"'])
 def test_a_declared_gbk_decides_where_the_bytes_may_be_either(call: Call, charset: str) -> None:
     """The GBK of “一” is UTF-8 of a letter as well."""
-    news = told(call.vendor, call.saying("gbk", content="一"), f"{FORM}; charset={charset}")
+    news = parsed_push(call.vendor, call.saying("gbk", content="一"), f"{FORM}; charset={charset}")
 
     assert words_of(only(news)) == "一"
 
 
 @pytest.mark.parametrize("call", REPLIES, ids=str)
 def test_utf_8_is_understood_where_it_cannot_be_the_declared_gbk(call: Call) -> None:
-    news = told(call.vendor, call.saying(content="好"), f"{FORM}; charset=gbk")
+    news = parsed_push(call.vendor, call.saying(content="好"), f"{FORM}; charset=gbk")
 
     assert words_of(only(news)) == "好"
 
@@ -173,7 +173,7 @@ def test_utf_8_is_understood_where_it_cannot_be_the_declared_gbk(call: Call) -> 
 def test_rare_characters_arrive(call: Call, encoding: str, content: str) -> None:
     body = call.saying(encoding, content=content)
 
-    assert words_of(only(told(call.vendor, body))) == content
+    assert words_of(only(parsed_push(call.vendor, body))) == content
 
 
 @folded("call, name", EACH_FIELD, ids=str)
@@ -189,7 +189,7 @@ def test_characters_that_no_database_holds_do_not_come_through(call: Call, name:
 def test_a_null_byte_moves_no_field_of_a_form(call: Call, null: bytes) -> None:
     body = b"before" + null + b"=1&between=" + null + b"2&" + call.body.encode() + b"&after=" + null
 
-    event = only(told(call.vendor, body))
+    event = only(parsed_push(call.vendor, body))
 
     assert not isinstance(event, ReviewEvent) or event == call.event
     if isinstance(event, DeliveryEvent | ReplyEvent):
@@ -209,7 +209,7 @@ def test_broken_escapes_do_not_come_through(call: Call, escape: str) -> None:
 def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     body = TOPTHINK_SIGN.body.replace("请提供网址或公众号", r"请\ud800提供")
 
-    assert words_of(only(told("topthink", body))) == "请?提供"
+    assert words_of(only(parsed_push("topthink", body))) == "请?提供"
 
 
 @folded("call", IN_JSON, ids=str)
@@ -225,7 +225,7 @@ def test_a_value_of_another_type_is_read_or_refused(call: Call, literal: str) ->
 
 @pytest.mark.parametrize("literal", ["NaN", "1e999999", "1" + "0" * 499, "-Infinity"])
 def test_a_number_that_python_cannot_count_is_kept_as_it_was_written(literal: str) -> None:
-    news = told("topthink", TOPTHINK_REPORT.body.replace('"message":""', f'"message":"","price":{literal}'))
+    news = parsed_push("topthink", TOPTHINK_REPORT.body.replace('"message":""', f'"message":"","price":{literal}'))
 
     event = only(news)
     assert isinstance(event, DeliveryEvent)
@@ -238,7 +238,7 @@ def test_a_nested_field_that_nobody_needs_is_left_out(opening: str, depth: int) 
     nested = opening * depth + "0" + ("]" if opening == "[" else "}") * depth
     body = TOPTHINK_REPORT.body.replace('"message":""', f'"message":"","deep":{nested}')
 
-    assert only(told("topthink", body)) == TOPTHINK_REPORT.event
+    assert only(parsed_push("topthink", body)) == TOPTHINK_REPORT.event
 
 
 @folded("call", IN_JSON, ids=str)
@@ -261,7 +261,7 @@ def test_a_form_has_a_hundred_fields_at_most(call: Call, more: int, is_read: boo
 def test_fifty_fields_are_kept_and_the_vendors_own_first(call: Call) -> None:
     more = {f"x{n}": str(n) for n in range(80)}
 
-    event = only(told(call.vendor, call.saying(**more)))
+    event = only(parsed_push(call.vendor, call.saying(**more)))
 
     assert isinstance(event, DeliveryEvent | ReplyEvent)
     assert isinstance(call.event, DeliveryEvent | ReplyEvent)
@@ -271,7 +271,7 @@ def test_fifty_fields_are_kept_and_the_vendors_own_first(call: Call) -> None:
 
 @pytest.mark.parametrize("call", FORMS, ids=str)
 def test_of_a_repeated_field_the_last_counts(call: Call) -> None:
-    event = only(told(call.vendor, f"{urlencode(dict.fromkeys(call.fields, '?'))}&{call.body}"))
+    event = only(parsed_push(call.vendor, f"{urlencode(dict.fromkeys(call.fields, '?'))}&{call.body}"))
 
     assert event == call.event
 
@@ -283,7 +283,7 @@ def test_a_form_in_json_and_json_in_a_form_are_refused(call: Call) -> None:
 
     for body in (swapped, wrapped, json.dumps([swapped]), quote(call.body)):
         with pytest.raises(InvalidCallback):
-            told(call.vendor, body)
+            parsed_push(call.vendor, body)
 
 
 @each_call
@@ -291,7 +291,7 @@ def test_an_id_is_cut_to_what_the_column_holds(call: Call) -> None:
     name = {"veesing": "taskid", "topthink": "id"}.get(call.vendor, "templateid" if call is IHUYI_AUDIT else "smsid")
     long = "7" * 30 + "id" * 100
 
-    assert only(told(call.vendor, call.saying(**{name: long}))).remote_id == long[:64]
+    assert only(parsed_push(call.vendor, call.saying(**{name: long}))).remote_id == long[:64]
 
 
 @folded("call", [call for call in CALLS if not isinstance(call.event, ReplyEvent)], ids=str)
@@ -300,12 +300,12 @@ def test_an_id_of_nothing_is_none(call: Call, nothing: str) -> None:
     name = {"veesing": "taskid", "topthink": "id"}.get(call.vendor, "templateid" if call is IHUYI_AUDIT else "smsid")
 
     with pytest.raises(InvalidCallback, match="no id"):
-        told(call.vendor, call.saying(**{name: nothing}))
+        parsed_push(call.vendor, call.saying(**{name: nothing}))
 
 
 def test_long_words_are_cut_to_what_is_kept() -> None:
-    report = only(told("ihuyi", IHUYI_REPORT.saying(msg="长" * 3000, code="9" * 3000, note="注" * 3000)))
-    verdict = only(told("ihuyi", IHUYI_AUDIT.saying(msg="长" * 3000)))
+    report = only(parsed_push("ihuyi", IHUYI_REPORT.saying(msg="长" * 3000, code="9" * 3000, note="注" * 3000)))
+    verdict = only(parsed_push("ihuyi", IHUYI_AUDIT.saying(msg="长" * 3000)))
 
     assert isinstance(report, DeliveryEvent)
     assert isinstance(verdict, ReviewEvent)
@@ -317,12 +317,12 @@ def test_long_words_are_cut_to_what_is_kept() -> None:
 def test_a_zone_that_no_place_has_can_be_stored(zone: str) -> None:
     body = TOPTHINK_REPORT.saying(receiveDate=f"2021-04-20T04:21:30{zone}")
 
-    assert_storable(told("topthink", body))
+    assert_storable(parsed_push("topthink", body))
 
 
 def test_a_long_batch_of_bad_rows_makes_no_long_story() -> None:
     with pytest.raises(InvalidCallback) as raised:
-        told("topthink", b"[" + b"0," * 100_000 + b"0]")
+        parsed_push("topthink", b"[" + b"0," * 100_000 + b"0]")
 
     assert len(str(raised.value)) < 10_000
 
@@ -333,7 +333,7 @@ def test_the_words_of_a_report_do_not_repeat_its_number(call: Call, spelling: st
     assert isinstance(call.event, DeliveryEvent)
     number = spelling.format(call.event.phone[3:])
 
-    event = only(told(call.vendor, call.saying(**{chinese(call): f"空号{number}。"})))
+    event = only(parsed_push(call.vendor, call.saying(**{chinese(call): f"空号{number}。"})))
 
     assert isinstance(event, DeliveryEvent)
     assert call.event.phone[3:] not in event.detail
@@ -347,7 +347,7 @@ def test_no_number_is_shown(call: Call, name: str, shape: str) -> None:
     assert isinstance(call.event, DeliveryEvent | ReplyEvent)
     number = call.event.phone[3:]
     try:
-        found = shown(told(call.vendor, call.saying(**{name: shape.format(number)})))
+        found = shown(parsed_push(call.vendor, call.saying(**{name: shape.format(number)})))
     except InvalidCallback as error:
         found = repr(error)
 
@@ -356,7 +356,7 @@ def test_no_number_is_shown(call: Call, name: str, shape: str) -> None:
 
 @pytest.mark.parametrize("call", [TOPTHINK_SIGN, TOPTHINK_TEMPLATE, IHUYI_AUDIT], ids=str)
 def test_the_words_of_a_verdict_are_not_shown(call: Call) -> None:
-    news = told(call.vendor, call.saying(**{chinese(call): "请联系 13800138000"}))
+    news = parsed_push(call.vendor, call.saying(**{chinese(call): "请联系 13800138000"}))
 
     assert words_of(only(news)) == "请联系 13800138000"
     assert "13800138000" not in shown(news)

@@ -247,10 +247,10 @@ def test_any_other_code_is_a_refusal(code: object, reason: Reason, name: str) ->
 
 @pytest.mark.parametrize("name", ["errorMsg", "code"])
 def test_a_refusal_is_fit_to_be_logged(name: str) -> None:
-    told = {"code": "001", name: "7\r\nforged SECRET-token 13800138000\0" + "x" * 900}
+    parsed_push = {"code": "001", name: "7\r\nforged SECRET-token 13800138000\0" + "x" * 900}
 
     with pytest.raises(GatewayRejected) as raised:
-        read(json.dumps(told).encode())
+        read(json.dumps(parsed_push).encode())
 
     assert_text(str(raised.value), 500)
     assert_text(raised.value.error_code, 64)

@@ -32,7 +32,7 @@ from sandbox.server import Sandbox
 from django_smsverify.exceptions import GatewayError, GatewayUnavailable, GatewayUncertain
 from django_smsverify.gateways.transport import connections
 from django_smsverify.types import Acceptance
-from tests.conftest import PHONE, VENDORS, Ear
+from tests.conftest import PHONE, VENDORS, LogRecorder
 from tests.folding import folded
 
 from .support import ACCEPTED, CODE, GATEWAYS, Vendor, at, body_of, dripping_proxy, submitted, verdict
@@ -186,7 +186,7 @@ def impostor(self_signed: Path) -> Iterator[Vendor]:
     tls.load_cert_chain(self_signed)
     with Vendor(ACCEPTED["topthink"], tls=tls) as server:
         assert requests.post(server.url, verify=str(self_signed), timeout=5).status_code == 200
-        server.heard.clear()
+        server.received.clear()
         yield server
 
 
@@ -201,7 +201,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_accepted(
 
     assert isinstance(error, GatewayUnavailable)
     assert "SSLError" in str(error)
-    assert impostor.heard == []
+    assert impostor.received == []
 
 
 # ------------------------------------------------------------------------ perhaps sent
@@ -264,7 +264,7 @@ def test_an_answer_that_breaks_off_may_have_been_sent(vendor: str) -> None:
         error = outcome_of(at(vendor, server.url), vendor)
 
     assert isinstance(error, GatewayUncertain)
-    assert len(server.heard) == 1
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1024 * 1024, "accepted"), (1024 * 1024 + 1, "uncertain")])
@@ -281,7 +281,7 @@ def test_a_compressed_answer_is_not_unpacked(vendor: str, coding: str) -> None:
 
     assert isinstance(error, GatewayUncertain)
     assert str(error) == "the answer is compressed, which was not asked for"
-    assert len(server.heard) == 1
+    assert len(server.received) == 1
 
 
 @every_vendor
@@ -366,12 +366,12 @@ def test_what_was_built_arrives_with_nothing_of_the_environment(vendor: str) -> 
             built = gateway.build_send(submitted(vendor)).prepare()
             assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
 
-    (heard,) = server.heard
-    assert heard.line == f"{built.method} {built.path_url} HTTP/1.1"
-    assert heard.body == body_of(built)
+    (call,) = server.received
+    assert call.line == f"{built.method} {built.path_url} HTTP/1.1"
+    assert call.body == body_of(built)
     general = {"Host", "User-Agent", "Accept", "Accept-Encoding", "Connection"}
-    assert {name: value for name, value in heard.headers.items() if name not in general} == dict(built.headers)
-    assert (heard.headers["User-Agent"], heard.headers["Accept-Encoding"]) == ("django-smsverify", "identity")
+    assert {name: value for name, value in call.headers.items() if name not in general} == dict(built.headers)
+    assert (call.headers["User-Agent"], call.headers["Accept-Encoding"]) == ("django-smsverify", "identity")
 
 
 @every_vendor
@@ -380,8 +380,8 @@ def test_one_connection_serves_many_sends(vendor: str) -> None:
         for _ in range(3):
             assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
 
-    assert len(server.heard) == 3
-    assert len({heard.port for heard in server.heard}) == 1
+    assert len(server.received) == 3
+    assert len({call.port for call in server.received}) == 1
 
 
 @every_vendor
@@ -391,7 +391,7 @@ def test_a_connection_that_the_vendor_closed_meanwhile_is_replaced(vendor: str) 
             assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
             assert server.closed.acquire(timeout=10)
 
-    assert len({heard.port for heard in server.heard}) == 2
+    assert len({call.port for call in server.received}) == 2
 
 
 def test_proxies_of_the_environment_are_ignored(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -416,7 +416,7 @@ def test_netrc_does_not_replace_the_authorization(tmp_path: Path, monkeypatch: p
         at("topthink", server.url, options={"auth": "header"}).send(submitted("topthink"))
         at("veesing", server.url).send(submitted("veesing"))
 
-    by_hand, topthink, veesing = (heard.headers.get("Authorization") for heard in server.heard)
+    by_hand, topthink, veesing = (call.headers.get("Authorization") for call in server.received)
     assert by_hand is not None
     assert by_hand.startswith("Basic ")
     assert topthink == f"AppCode {CREDENTIALS['topthink']['app_code']}"
@@ -428,7 +428,7 @@ def test_cookies_are_not_kept() -> None:
         for _ in range(2):
             at("topthink", server.url).send(submitted("topthink"))
 
-    assert [heard.headers.get("Cookie") for heard in server.heard] == [None, None]
+    assert [call.headers.get("Cookie") for call in server.received] == [None, None]
 
 
 def test_a_proxy_that_opens_no_tunnel_never_let_it_leave() -> None:
@@ -436,7 +436,7 @@ def test_a_proxy_that_opens_no_tunnel_never_let_it_leave() -> None:
         error = outcome_of(at("topthink", "https://vendor.example", options={"proxy": proxy.url}), "topthink")
 
     assert isinstance(error, GatewayUnavailable)
-    assert [heard.line.rpartition(" ")[0] for heard in proxy.heard] == ["CONNECT vendor.example:443"]
+    assert [call.line.rpartition(" ")[0] for call in proxy.received] == ["CONNECT vendor.example:443"]
 
 
 def test_a_proxy_that_drips_its_answer_ends_at_the_deadline() -> None:
@@ -463,7 +463,7 @@ def test_a_proxy_that_is_down_never_let_it_leave(closed_port: int) -> None:
 @every_vendor
 @pytest.mark.parametrize("fault", [None, Fault.status(500), Fault.reset()], ids=["accepted", "500", "reset"])
 def test_urllib3_says_nothing_while_a_send_is_under_way(
-    vendor: str, fault: Fault | None, sandbox: Sandbox, log: Ear
+    vendor: str, fault: Fault | None, sandbox: Sandbox, log: LogRecorder
 ) -> None:
     if fault is not None:
         sandbox.misbehave(vendor, fault)
@@ -552,7 +552,7 @@ def test_a_forked_process_opens_a_connection_of_its_own() -> None:
     with Vendor(ACCEPTED["topthink"]) as server:
         subprocess.run([sys.executable, "-c", FORKING, server.url], check=True, timeout=60)
 
-    parent, child, parent_again = (heard.port for heard in server.heard)
+    parent, child, parent_again = (call.port for call in server.received)
     assert parent_again == parent
     assert child != parent
 
@@ -563,7 +563,7 @@ def test_a_forked_process_opens_a_connection_of_its_own() -> None:
     ids=["before", "after"],
 )
 def test_what_nobody_foresaw_is_told_by_whether_it_left(
-    broken: str, expected: type[GatewayError], monkeypatch: pytest.MonkeyPatch, log: Ear
+    broken: str, expected: type[GatewayError], monkeypatch: pytest.MonkeyPatch, log: LogRecorder
 ) -> None:
     def fail(*args: object) -> None:
         raise AssertionError(f"a bug that repeats {PHONE}")

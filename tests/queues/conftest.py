@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import override_settings
 from kombu import pools
 
-from tests.conftest import Ear, assert_clean, codes_of
+from tests.conftest import LogRecorder, assert_clean, codes_of
 from tests.servers import require
 
 from .app import make_app
@@ -85,7 +85,7 @@ def queue(broker: Broker, transactional_db: None, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def processes(tmp_path: Path, log: Ear, sandbox: Any) -> Iterator[Callable[..., Worker]]:
+def processes(tmp_path: Path, log: LogRecorder, sandbox: Any) -> Iterator[Callable[..., Worker]]:
     """Starts processes on this test's database; what they say is as discreet as what the site says."""
     started: list[Worker] = []
     with ExitStack() as running:
