@@ -118,22 +118,26 @@ class GatewayContract:
             return True
         return False
 
-    def test_says_who_it_is(self) -> None:
+    def test_has_a_label_and_an_https_address(self) -> None:
         assert str(self.gateway_class.label)
         assert self.gateway_class.base_url.startswith("https://")
 
-    def test_its_rules_let_an_everyday_text_pass(self) -> None:
+    def test_no_method_is_missing(self) -> None:
+        missing = self.gateway_class.missing_methods()
+        assert not missing, f"the class has no {', '.join(missing)}"
+
+    def test_the_rules_allow_a_usual_text(self) -> None:
         rules = self.gateway_class.rules_for(self.options)
         found = lint_content(self.content, rules) + lint_signature("示例站", rules)
         assert [finding for finding in found if finding.level is Level.ERROR] == []
         assert [value_problem(rules, value) for value in self.values.values()] == [None] * len(self.values)
 
-    def test_an_acceptance_is_one_with_its_id_as_text(self) -> None:
+    def test_an_accepted_sms_has_its_id_as_text(self) -> None:
         outcome = self.send(self.accepted)
         assert isinstance(outcome, Acceptance), outcome
         assert isinstance(outcome.remote_id, str)
 
-    def test_a_refusal_is_certain_and_has_a_reason(self) -> None:
+    def test_a_refused_sms_is_rejected_with_a_reason(self) -> None:
         outcome = self.send(self.refused)
         assert isinstance(outcome, GatewayRejected), outcome
         assert outcome.reason in Reason
@@ -143,44 +147,44 @@ class GatewayContract:
         self.gateway(transport).send(self.sms())
         assert len(transport.requests) == 1
 
-    def test_what_cannot_be_read_may_have_been_sent(self) -> None:
+    def test_an_unreadable_answer_is_uncertain(self) -> None:
         for body in (b"", b"\xff\xfe", b"<html>", b"[]", b"{}", b"null", b"[" * 5000):
             assert isinstance(self.send(body), GatewayUncertain), body
 
-    def test_a_server_error_may_have_been_sent(self) -> None:
+    def test_a_server_error_is_uncertain(self) -> None:
         assert isinstance(self.send(Answer(500, self.accepted)), GatewayUncertain)
 
-    def test_a_refusal_by_http_was_not_sent(self) -> None:
+    def test_a_refusal_by_http_status_is_rejected(self) -> None:
         for status in (302, 400, 401, 403, 404, 429):
             assert isinstance(self.send(Answer(status, b"no")), GatewayRejected), status
 
-    def test_the_networks_errors_keep_their_meaning(self) -> None:
+    def test_a_network_error_keeps_its_class(self) -> None:
         assert isinstance(self.send(GatewayUnavailable("refused")), GatewayUnavailable)
         assert isinstance(self.send(GatewayUncertain("timeout")), GatewayUncertain)
 
-    def test_what_nobody_foresaw_is_an_outcome_too(self) -> None:
+    def test_an_unexpected_exception_becomes_an_outcome(self) -> None:
         for error in (ArithmeticError, AssertionError, OSError, RuntimeError, requests.ReadTimeout):
             assert isinstance(self.send_with("parse_send", error()), GatewayUncertain), error
             assert isinstance(self.send_with("transmit", error()), GatewayUncertain), error
             assert isinstance(self.send_with("build_send", error()), (GatewayRejected, GatewayUnavailable)), error
 
-    def test_no_secret_is_repeated(self) -> None:
+    def test_no_secret_is_shown(self) -> None:
         echo = f"{self.phone} {self.phone[3:]} {self.values.get('code', '')}".encode()
         shown = repr(self.gateway(FakeTransport()).account) + repr(self.sms()) + repr(self.send(Answer(400, echo)))
         for secret in ("SECRET-", self.phone, self.phone[3:], self.values.get("code", "SECRET-")):
             assert secret not in shown
 
-    def test_what_the_vendor_pushes_is_read(self) -> None:
+    def test_each_push_has_an_event(self) -> None:
         assert bool(self.pushed) == self.gateway_class.pushes, "a gateway that pushes, and no other, has calls to show"
         for push in self.pushed:
             assert self.gateway(FakeTransport()).read_push(push).events, push.body
 
-    def test_a_push_that_says_nothing_is_refused(self) -> None:
+    def test_a_push_without_an_event_is_refused(self) -> None:
         for content_type in ("", "application/json", "application/x-www-form-urlencoded; charset=gbk"):
             for body in JUNK:
                 assert self.refuses(Push(content_type=content_type, headers={}, body=body)), body[:20]
 
-    def test_what_the_vendor_answers_can_be_asked(self) -> None:
+    def test_each_query_is_a_request(self) -> None:
         for question in self.questions():
             assert isinstance(question, requests.Request), question
             assert str(question.prepare().url).startswith("https://"), question.url

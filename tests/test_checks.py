@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from django.core.checks import CheckMessage, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
 
+from django_smsverify.conf import conf
 from django_smsverify.gateways.topthink import TopThinkGateway
+from django_smsverify.models.gateway_classes import gateway_class
+from tests.acme_sms import AcmeGateway
 from tests.folding import folded
 
 from .conftest import MakeProvider
@@ -147,6 +151,24 @@ def test_e004_a_gateway_that_is_none(path: str) -> None:
         "smsverify.E004",
         f'"{path}" of the gateway "acme" is not a subclass of Gateway.',
     )
+
+
+class HalfGateway(AcmeGateway):
+    """Builds a query for the balance, and cannot read the answer."""
+
+    def build_balance(self) -> requests.Request:
+        return requests.Request("GET", self.url("/balance"))
+
+
+def test_e012_a_gateway_that_lacks_a_method() -> None:
+    with override_settings(SMSVERIFY={"GATEWAYS": {"acme": "tests.test_checks.HalfGateway"}}):
+        (message,) = found()
+
+    assert (message.id, message.msg) == ("smsverify.E012", 'The gateway "acme" has no parse_balance.')
+
+
+def test_the_gateways_of_this_app_lack_nothing() -> None:
+    assert [alias for alias in conf.GATEWAYS if gateway_class(alias).missing_methods()] == []
 
 
 def test_a_gateway_of_the_sites_own_is_welcome() -> None:

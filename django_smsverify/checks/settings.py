@@ -79,13 +79,17 @@ def check_lifetimes(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_gateways(**kwargs: Any) -> list[CheckMessage]:
-    """Each gateway can be imported."""
+    """Each gateway can be imported, and implements what it needs."""
     messages: list[CheckMessage] = []
     for alias in conf.GATEWAYS:
         try:
-            gateway_class(alias)
+            missing = ", ".join(gateway_class(alias).missing_methods())
         except InvalidGateway as error:
             messages.append(Error(str(error), hint='See SMSVERIFY["GATEWAYS"].', id="smsverify.E004"))
+            continue
+        if missing:
+            why, hint = f'The gateway "{alias}" has no {missing}.', "A query needs two methods: build_… and parse_…."
+            messages.append(Error(why, hint=hint, id="smsverify.E012"))
     return messages
 
 

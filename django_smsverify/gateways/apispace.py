@@ -28,7 +28,7 @@ from django_smsverify.types import (
     OutgoingSMS,
 )
 
-from .base import PACE, PROXY, Gateway, Outcome
+from .base import Gateway, Outcome
 from .parsing import as_text, china_time, e164, json_object, ordered_values, parse_rows, payload_without, required_code
 
 REPORTS = 50
@@ -55,14 +55,12 @@ class APISpaceGateway(Gateway):
             is_address=True,
             help_text=_("Where delivery reports are fetched."),
         ),
-        PROXY,
-        PACE,
     )
     reasons = {"002": Reason.ACCOUNT, "003": Reason.ACCOUNT}
     # The vendor's page: 按照号码个数以及短信长度扣除实际请求次数, so by request and not by delivery.
     billing = Billing.SUBMITTED
+    mainland_only = True
     max_recipients = 500
-    hands_out_reports = True
     text_rules = TextRules(
         signature_length=(2, 20),  # 签名规范, also for the rules down to refuses_neutral
         signature_refuses="-+*&%#@~ ",
@@ -73,9 +71,6 @@ class APISpaceGateway(Gateway):
         topics=CARRIERS | LISTED | {"points"},  # 签名规范 and 模板规范
         value_refuses=",;",  # they separate values and numbers
     )
-
-    def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
-        self.mobile(phone)
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         groups = [",".join([self.mobile(phone), *ordered_values(sms, phone)]) for phone in sms.recipients]

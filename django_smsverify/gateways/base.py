@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -34,9 +35,9 @@ from django_smsverify.types import (
     ReviewEvent,
 )
 
+from .dialect import CAPABILITIES, SUBMISSIONS, Dialect
 from .dialect import PACE as PACE
 from .dialect import PROXY as PROXY
-from .dialect import Dialect
 from .dialect import Outcome as Outcome
 from .parsing import SHAPE_ERRORS, amount, amount_if_any, as_text, excerpt, ordered_values
 from .redaction import (
@@ -66,10 +67,35 @@ class Gateway(Dialect):
 
         Returns an outcome for each number. Any exception except a GatewayError makes the outcome uncertain.
         """
-        answer = self.call(self._before_call(lambda: self.build_send(sms)))
-        return self._after_call(lambda: self.parse_send(answer, sms), answer)
+        answer = self.call(self._before_call(partial(self.build_send, sms)))
+        return self._after_call(lambda answer: self.parse_send(answer, sms), answer)
 
     # ------------------------------------------------------------------ subclasses override nothing below
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Derives the capabilities from the methods, and adds the options that every vendor has."""
+        super().__init_subclass__(**kwargs)
+        for capability, methods in CAPABILITIES.items():
+            if capability not in vars(cls):
+                setattr(cls, capability, all(map(cls._overrides, methods)))
+        common = () if cls.local else (PROXY, PACE)
+        cls.options = (*cls.options, *(option for option in common if option not in cls.options))
+
+    @classmethod
+    def missing_methods(cls) -> list[str]:
+        """Returns the methods that a vendor's file lacks for what it can do."""
+        missing = []
+        if not cls._overrides("transmit"):
+            pairs = (("build_one", "build_send"), ("parse_one", "parse_send"))
+            missing += [one for one, many in pairs if not cls._overrides(one) and not cls._overrides(many)]
+        for capability, methods in (CAPABILITIES | SUBMISSIONS).items():
+            if getattr(cls, capability) or any(map(cls._overrides, methods)):
+                missing += [method for method in methods if not cls._overrides(method)]
+        return missing
+
+    @classmethod
+    def _overrides(cls, method: str) -> bool:
+        return getattr(cls, method) is not getattr(Gateway, method)
 
     def __init__(self, account: Account, transport: Transport | None = None) -> None:
         self.account = account
@@ -133,77 +159,77 @@ class Gateway(Dialect):
     def ask_status(self, remote_id: str, phone: str) -> DeliveryEvent | None:
         """Asks for the delivery status of a message; None while it is under way. Raises a GatewayError."""
 
-        def read(answer: Answer) -> DeliveryEvent | None:
+        def parse(answer: Answer) -> DeliveryEvent | None:
             event = self.parse_status(answer, remote_id, phone)
             if event is not None and (event.remote_id, event.phone) != (remote_id, phone):
                 raise GatewayUncertain("the answer is about another message")
             return event and clean_delivery(event, self._keys())
 
-        return self._ask(lambda: self.build_status(remote_id, phone), read)
+        return self.exchange(partial(self.build_status, remote_id, phone), parse)
 
     def pull_reports(self) -> Answer:
         """Fetches the next delivery reports; raises a GatewayError.
 
         The vendor deletes the reports that it returns, so the caller must store this answer.
         """
-        return self._ask(self.build_reports, lambda answer: answer)
+        return self.exchange(self.build_reports, lambda answer: answer)
 
     def read_reports(self, answer: Answer) -> News:
         """Parses the answer of `pull_reports`; raises a GatewayError when it holds no reports."""
-        return self._safe_errors(lambda: self._cleaned(self._after_call(lambda: self.parse_reports(answer), answer)))
+        with self._safe_errors():
+            return self._cleaned(self._after_call(self.parse_reports, answer))
 
     def ask_review(self, submission: Submission, remote_id: str) -> ReviewEvent:
         """Asks for the state of a review; raises a GatewayError."""
 
-        def read(answer: Answer) -> ReviewEvent:
+        def parse(answer: Answer) -> ReviewEvent:
             event = self.parse_review(answer, submission, remote_id)
             if (event.submission, event.remote_id) != (submission, remote_id):
                 raise GatewayUncertain("the answer is about another text")
             return clean_review(event, self._keys())
 
-        return self._ask(lambda: self.build_review(submission, remote_id), read)
+        return self.exchange(partial(self.build_review, submission, remote_id), parse)
 
     def submit(self, draft: Draft) -> str:
         """Submits a signature or a template; returns its id at the vendor, or raises a GatewayError."""
 
-        def read(answer: Answer) -> str:
+        def parse(answer: Answer) -> str:
             remote_id = storable(self.parse_submit(answer, draft), LONGEST_WORD)
             if not remote_id:
                 raise GatewayUncertain("the vendor took it and gave no id")
             return remote_id
 
-        return self._ask(lambda: self.build_submit(draft), read)
+        return self.exchange(partial(self.build_submit, draft), parse)
 
     def resubmit(self, draft: Draft) -> None:
         """Submits a changed signature or template again; raises a GatewayError."""
-        self._ask(lambda: self.build_resubmit(draft), lambda answer: self.parse_resubmit(answer, draft))
+        self.exchange(partial(self.build_resubmit, draft), lambda answer: self.parse_resubmit(answer, draft))
 
     def delete(self, submission: Submission, remote_id: str) -> None:
         """Deletes a signature or a template at the vendor; raises a GatewayError."""
-        self._ask(
-            lambda: self.build_delete(submission, remote_id),
+        self.exchange(
+            partial(self.build_delete, submission, remote_id),
             lambda answer: self.parse_delete(answer, submission, remote_id),
         )
 
     def ask_balance(self) -> Decimal:
         """Asks for the balance of the account, in `balance_unit`; raises a GatewayError."""
-        return self._ask(self.build_balance, lambda answer: amount(self.parse_balance(answer)))
+        return self.exchange(self.build_balance, lambda answer: amount(self.parse_balance(answer)))
 
-    def _ask(self, build: Callable[[], requests.Request], read: Callable[[Answer], T]) -> T:
-        """Builds a request, sends it and parses the answer; raises a GatewayError."""
-
-        def ask() -> T:
+    def exchange(self, build: Callable[[], requests.Request], parse: Callable[[Answer], T]) -> T:
+        """Builds a request, sends it and parses the answer; raises a GatewayError whose text is safe to log."""
+        with self._safe_errors():
             answer = self.call(self._before_call(build))
-            return self._after_call(lambda: read(answer), answer)
+            return self._after_call(parse, answer)
 
-        return self._safe_errors(ask)
-
-    def _safe_errors(self, read: Callable[[], T]) -> T:
-        """Calls `read`; a GatewayError that it raises gets a text that is safe to log."""
+    @contextmanager
+    def _safe_errors(self) -> Iterator[None]:
         try:
-            return read()
+            yield
         except GatewayError as error:
             failure = error
+        else:
+            return
         failure.detail = loggable(str(failure.detail), self._keys())
         failure.args = (failure.detail,)
         failure.error_code = loggable(failure.error_code, self._keys(), LONGEST_WORD, digits=7)
@@ -218,11 +244,11 @@ class Gateway(Dialect):
             failure = GatewayUnavailable(str(error.detail), error_code=error.error_code)
         raise failure
 
-    def _after_call(self, parse: Callable[[], T], answer: Answer) -> T:
+    def _after_call(self, parse: Callable[[Answer], T], answer: Answer) -> T:
         """Runs code after the call; the SMS may have been sent, so that a bug or a failure means uncertain."""
         bug = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
         try:
-            return self._guarded(parse, "cannot read an answer", bug)
+            return self._guarded(partial(parse, answer), "cannot read an answer", bug)
         except GatewayUnavailable as error:
             failure = GatewayUncertain(str(error.detail), error_code=error.error_code)
         raise failure

@@ -49,6 +49,22 @@ PACE = Option(
 )
 
 
+CAPABILITIES = {
+    "pushes": ("parse_push",),
+    "answers_status": ("build_status", "parse_status"),
+    "hands_out_reports": ("build_reports", "parse_reports"),
+    "answers_balance": ("build_balance", "parse_balance"),
+}
+"""What a vendor can do, by the methods that implement it."""
+SUBMISSIONS = {
+    "answers_review": ("build_review", "parse_review"),
+    "submits": ("build_submit", "parse_submit"),
+    "resubmits": ("build_resubmit", "parse_resubmit"),
+    "deletes": ("build_delete", "parse_delete"),
+}
+"""The same for signatures and templates: here a class declares the kinds of submission."""
+
+
 class Dialect:
     """One vendor's HTTP dialect: how its requests are built and its answers are parsed.
 
@@ -60,33 +76,40 @@ class Dialect:
     base_url: ClassVar[str] = ""
     """The vendor's own address, used when a provider's base URL is blank."""
     credentials: ClassVar[tuple[Credential, ...]] = ()
-    options: ClassVar[tuple[Option, ...]] = (PROXY, PACE)
+    options: ClassVar[tuple[Option, ...]] = ()
+    """The vendor's own options; PROXY and PACE are added to those of a gateway that is not `local`."""
     reasons: ClassVar[Mapping[str, Reason]] = {}
     """Maps the vendor's error codes, as text, to our reasons; a code that is not here is OTHER."""
     billing: ClassVar[Billing] = Billing.SUBMITTED
     """Which messages the vendor charges for; if it is not documented, the most expensive rule."""
+    mainland_only: ClassVar[bool] = False
+    """Whether the vendor serves mainland numbers (+86) only."""
     max_recipients: ClassVar[int] = 1
-    """The most numbers in one call."""
+    """The most numbers in one call; more than one: the class overrides `build_send` and `parse_send`."""
     same_text: ClassVar[bool] = False
     """Whether all numbers of one call must get the same values."""
     local: ClassVar[bool] = False
     """For development only: sends nothing over the network."""
     pushes: ClassVar[bool] = False
-    """Whether the vendor calls our webhook; `parse_push` then parses the call."""
+    """Whether the vendor calls our webhook. This and the other `bool`s of CAPABILITIES follow from the methods."""
     acknowledgement: ClassVar[str] = "success"
     """The response body that the vendor expects after a push was accepted."""
     answers_status: ClassVar[bool] = False
-    """Whether the vendor has a query for the status of one message: `build_status`, `parse_status`."""
+    """Whether the vendor has a query for the status of one message."""
     hands_out_reports: ClassVar[bool] = False
-    """Whether delivery reports can be fetched, each once: `build_reports`, `parse_reports`."""
+    """Whether delivery reports can be fetched, each once."""
+    answers_balance: ClassVar[bool] = False
+    """Whether the vendor has a query for the balance."""
     answers_review: ClassVar[frozenset[Submission]] = frozenset()
-    """The kinds of submission whose review state can be queried: `build_review`, `parse_review`."""
+    """The kinds of submission whose review state can be queried."""
     submits: ClassVar[frozenset[Submission]] = frozenset()
-    """The kinds that can be submitted to the vendor for review: `build_submit`, `parse_submit`."""
+    """The kinds that can be submitted to the vendor for review."""
     resubmits: ClassVar[frozenset[Submission]] = frozenset()
-    """The kinds that can be changed and submitted again after a rejection: `build_resubmit`, `parse_resubmit`."""
+    """The kinds that can be changed and submitted again after a rejection."""
     deletes: ClassVar[frozenset[Submission]] = frozenset()
-    """The kinds that can be deleted at the vendor: `build_delete`, `parse_delete`."""
+    """The kinds that can be deleted at the vendor."""
+    balance_unit: ClassVar[StrOrPromise] = _("SMS credits")
+    """The unit of a balance, as the admin shows it; no supported vendor is known to return money."""
     text_rules: ClassVar[TextRules] = TextRules()
     """The vendor's rules for signatures, contents and values; they are checked before the vendor is called."""
 
@@ -95,27 +118,36 @@ class Dialect:
         """The text rules of an account with these options."""
         return cls.text_rules
 
-    answers_balance: ClassVar[bool] = False
-    """Whether the vendor has a query for the balance: `build_balance`, `parse_balance`."""
-    balance_unit: ClassVar[StrOrPromise] = _("SMS credits")
-    """The unit of a balance, as the admin shows it; no supported vendor is known to return money."""
-
     def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
         """Raises GatewayRejected for a number that the vendor would refuse; the other numbers are still sent.
 
         Values are checked against `text_rules` elsewhere.
         """
+        if self.mainland_only:
+            self.mobile(phone)
+
+    def build_one(self, sms: OutgoingSMS, phone: str) -> requests.Request:
+        """Builds the request that sends an SMS to one number; raises GatewayRejected when the vendor would refuse."""
+        raise NotImplementedError
+
+    def parse_one(self, answer: Answer) -> Acceptance:
+        """Returns the acceptance of an SMS to one number; raises a GatewayError for any other answer.
+
+        The answer's HTTP status is 2xx.
+        """
+        raise NotImplementedError
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
-        """Builds the request that sends an SMS; raises GatewayRejected when the vendor would refuse all numbers."""
-        raise NotImplementedError
+        """Like `build_one`, for one or more numbers; raises GatewayRejected when the vendor would refuse all."""
+        (phone,) = sms.recipients
+        return self.build_one(sms, phone)
 
     def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         """Returns the outcome for each number; raises a GatewayError when all numbers have the same one.
 
-        The answer's HTTP status is 2xx; a number that is missing here counts as uncertain.
+        A number that is missing here counts as uncertain.
         """
-        raise NotImplementedError
+        return dict.fromkeys(sms.recipients, self.parse_one(answer))
 
     def refusal(self, code: object, message: object) -> GatewayRejected:
         """The error for a refusal by the vendor, with the reason that `reasons` has for its code."""
@@ -173,6 +205,7 @@ class Dialect:
 
     def parse_delete(self, answer: Answer, submission: Submission, remote_id: str) -> None:
         """Raises GatewayRejected when the vendor did not delete it."""
+        raise NotImplementedError
 
     def build_balance(self) -> requests.Request:
         """Builds the query for the balance."""

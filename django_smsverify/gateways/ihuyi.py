@@ -32,7 +32,7 @@ from django_smsverify.types import (
     ReviewEvent,
 )
 
-from .base import PACE, PROXY, Gateway, Outcome
+from .base import Gateway
 from .parsing import (
     amount,
     as_text,
@@ -82,8 +82,6 @@ class IhuyiGateway(Gateway):
             is_number=True,
             help_text=_("Characters; the vendor names the account's limit when it refuses with 40722. Blank: none."),
         ),
-        PROXY,
-        PACE,
     )
     reasons = {
         **dict.fromkeys(("400", "401", "402", "405", "4050", "40501", "40502", "40505"), Reason.ACCOUNT),
@@ -95,8 +93,7 @@ class IhuyiGateway(Gateway):
     }
     # The vendor's guide of 2018: charged when submitted, refunded when the submission fails.
     billing = Billing.SUBMITTED
-    pushes = True
-    answers_balance = True
+    mainland_only = True
     submits = frozenset({Submission.TEMPLATE})
     text_rules = TextRules(
         signature_length=(2, 30),  # user guide of 2018, also for the next rule
@@ -115,11 +112,7 @@ class IhuyiGateway(Gateway):
             value_refuses="|" if options.get("mode") == "template" else "",  # it separates values
         )
 
-    def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
-        self.mobile(phone)
-
-    def build_send(self, sms: OutgoingSMS) -> requests.Request:
-        (phone,) = sms.recipients
+    def build_one(self, sms: OutgoingSMS, phone: str) -> requests.Request:
         mobile, template = self.mobile(phone), self.option("mode") == "template"
         # The vendor adds the signature itself.
         content = "|".join(ordered_values(sms, phone)) if template else full_text(sms, phone)
@@ -146,8 +139,8 @@ class IhuyiGateway(Gateway):
             data={**fields, "format": self.option("format")},
         )
 
-    def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
-        return dict.fromkeys(sms.recipients, Acceptance(remote_id=as_text(self.successful(answer).get("smsid"))))
+    def parse_one(self, answer: Answer) -> Acceptance:
+        return Acceptance(remote_id=as_text(self.successful(answer).get("smsid")))
 
     def build_balance(self) -> requests.Request:
         return self.request("GetNum", self.authorized("", "", {}))

@@ -23,7 +23,6 @@ class ConsoleGateway(Gateway):
     """Prints each SMS to standard output."""
 
     label = _("Console (development)")
-    options = ()
     max_recipients = 200
     local = True
 
@@ -46,7 +45,6 @@ class MemoryGateway(Gateway):
     """Keeps the last 1000 SMS in `MemoryGateway.outbox`, newest last, for the tests of a site."""
 
     label = _("Memory (tests)")
-    options = ()
     max_recipients = 200
     local = True
     outbox: ClassVar[deque[KeptSMS]] = deque(maxlen=1000)

@@ -47,11 +47,9 @@ class QixuntongGateway(Gateway):
         "21": Reason.RATE,
     }
     billing = Billing.SUBMITTED  # not documented; there are no delivery reports
+    mainland_only = True
     max_recipients = 200
     same_text = True
-
-    def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
-        self.mobile(phone)
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         text = full_text(sms, next(iter(sms.recipients)))

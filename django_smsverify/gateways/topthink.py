@@ -30,7 +30,7 @@ from django_smsverify.types import (
     ReviewEvent,
 )
 
-from .base import PACE, PROXY, Gateway, Outcome
+from .base import Gateway
 from .parsing import (
     as_text,
     china_time,
@@ -80,13 +80,10 @@ class TopThinkGateway(Gateway):
             choices=("header", "query"),
             help_text=_("“header”, which the vendor recommends, keeps it out of URLs."),
         ),
-        PROXY,
-        PACE,
     )
     # The vendor's page, 计费规则: 最终的计费也是以发信记录里面的成功次数来计费; 最终按照实际发送成功的短信条数计费.
     billing = Billing.DELIVERED
-    pushes = True
-    answers_status = True
+    mainland_only = True
     answers_review = submits = resubmits = deletes = frozenset(KINDS)
     text_rules = TextRules(
         refuses_neutral=True,  # 签名提交注意事项: 过于宽泛的名称
@@ -99,11 +96,7 @@ class TopThinkGateway(Gateway):
         topics=CARRIERS | LISTED | {"surgery", "medicine"},  # 签名及模板审核要求, and 医疗 at the top of the page
     )
 
-    def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
-        self.mobile(phone)
-
-    def build_send(self, sms: OutgoingSMS) -> requests.Request:
-        (phone,) = sms.recipients
+    def build_one(self, sms: OutgoingSMS, phone: str) -> requests.Request:
         fields = {
             "signId": sms.signature_id,
             "templateId": sms.template_id,
@@ -126,10 +119,9 @@ class TopThinkGateway(Gateway):
             return requests.Request("POST", self.url(path), data=fields, headers=headers)
         return requests.Request("GET", self.url(path), params=fields, headers=headers)
 
-    def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+    def parse_one(self, answer: Answer) -> Acceptance:
         data = self._data(answer)
-        remote_id = as_text(data.get("id")) if isinstance(data, dict) else ""
-        return dict.fromkeys(sms.recipients, Acceptance(remote_id=remote_id))
+        return Acceptance(remote_id=as_text(data.get("id")) if isinstance(data, dict) else "")
 
     def parse_push(self, push: Push) -> News:
         if push.headers.get("x-thinkphp-event", "sms").strip().lower() != "sms":

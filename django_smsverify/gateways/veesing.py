@@ -27,7 +27,7 @@ from django_smsverify.types import (
     ReplyEvent,
 )
 
-from .base import PACE, PROXY, Gateway, Outcome
+from .base import Gateway
 from .parsing import (
     amount,
     amount_if_any,
@@ -61,8 +61,6 @@ class VeeSingGateway(Gateway):
             choices=("form", "query"),
             help_text=_("The vendor documents a form, and sends the keys in the address itself: use what works."),
         ),
-        PROXY,
-        PACE,
     )
     # Keys are parts of the message in NFKC: the vendor's own samples differ in punctuation.
     reasons = {
@@ -81,8 +79,7 @@ class VeeSingGateway(Gateway):
     }
     # Not documented; the answer to each accepted send has the new balance (remainPoint).
     billing = Billing.SUBMITTED
-    pushes = True
-    answers_balance = True
+    mainland_only = True
     text_rules = TextRules(
         exact_variables=1,  # the only parameter for a value, "variables", is the code
         value_pattern="[0-9]{2,8}",  # 支持2-8位纯数字
@@ -91,13 +88,12 @@ class VeeSingGateway(Gateway):
     )
 
     def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
-        self.mobile(phone)
+        super().check_recipient(sms, phone)
         if len(texts.placeholders(sms.content)) != 1:
             why = "this vendor's templates have exactly one variable, the code"
             raise GatewayRejected(why, reason=Reason.CONTENT, error_code="template")
 
-    def build_send(self, sms: OutgoingSMS) -> requests.Request:
-        (phone,) = sms.recipients
+    def build_one(self, sms: OutgoingSMS, phone: str) -> requests.Request:
         (value,) = ordered_values(sms, phone)
         fields = {"phone": self.mobile(phone), "templateId": sms.template_id, "variables": value}
         return self.form("/smsApi/verifyCode", {**self.keys(), **fields})
@@ -111,10 +107,9 @@ class VeeSingGateway(Gateway):
         headers = {"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
         return requests.Request("POST", self.url(path), data=fields, headers=headers)
 
-    def parse_send(self, answer: Answer, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+    def parse_one(self, answer: Answer) -> Acceptance:
         found = self.successful(answer)
-        acceptance = Acceptance(remote_id=as_text(found.get("taskId")), balance=amount_if_any(found.get("remainPoint")))
-        return dict.fromkeys(sms.recipients, acceptance)
+        return Acceptance(remote_id=as_text(found.get("taskId")), balance=amount_if_any(found.get("remainPoint")))
 
     def build_balance(self) -> requests.Request:
         path = "/smsApi/verifyCode/getBalance"

@@ -28,7 +28,6 @@ class MissingGateway(Gateway):
     """Stands for a gateway that cannot be imported: it supports nothing, and its billing is the most expensive rule."""
 
     label = "?"
-    options = ()
 
 
 def gateway_class_or_missing(alias: str) -> type[Gateway]:

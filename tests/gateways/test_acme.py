@@ -90,7 +90,7 @@ def test_without_the_line_in_the_settings_there_is_no_such_gateway() -> None:
     ("options", "words"),
     [
         ({"queue": "slow"}, "queue: use fast, cheap"),
-        ({"pace": "slow"}, "The options of this gateway are: queue, proxy"),
+        ({"speed": "slow"}, "The options of this gateway are: queue, proxy, pace"),
         ({"queue": 1}, "queue: use fast, cheap"),
     ],
 )
@@ -113,7 +113,7 @@ def test_it_stands_beside_the_gateways_that_come_along() -> None:
         ("tests.acme_sms.Nothing", 'The gateway "bad" cannot be imported from "tests.acme_sms.Nothing"'),
         ("tests.nowhere.Gateway", 'The gateway "bad" cannot be imported from "tests.nowhere.Gateway"'),
         ("nonsense", 'The gateway "bad" cannot be imported from "nonsense"'),
-        ("tests.acme_sms.PROXY", "not a subclass of Gateway"),
+        ("tests.acme_sms.Credential", "not a subclass of Gateway"),
         ("tests.acme_sms.Reason", "not a subclass of Gateway"),
     ],
 )

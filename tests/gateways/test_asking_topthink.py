@@ -291,7 +291,7 @@ def test_a_review_stands_somewhere(
 
 
 @pytest.mark.parametrize(("answer", "kind"), NETWORK, ids=str)
-def test_the_networks_errors_keep_their_meaning(answer: Answer | GatewayError, kind: type[GatewayError]) -> None:
+def test_a_network_error_keeps_its_class(answer: Answer | GatewayError, kind: type[GatewayError]) -> None:
     for ask in (lambda: status(answer), lambda: review(Submission.SIGNATURE, answer)):
         with pytest.raises(GatewayError) as raised:
             ask()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
 
-from django_smsverify.enums import DeliveryOutcome, Submission
+from django_smsverify.enums import DeliveryOutcome, ReviewStatus, Submission
 from django_smsverify.exceptions import InvalidCallback
-from django_smsverify.gateways.parsing import form_row, json_rows, parse_rows
+from django_smsverify.gateways.base import Gateway
+from django_smsverify.gateways.parsing import form_row, json_object, json_rows, parse_rows
 from django_smsverify.testing import GatewayContract
-from django_smsverify.types import DeliveryEvent, News, Push
+from django_smsverify.types import Answer, DeliveryEvent, News, Push, ReviewEvent
 from tests.acme_sms import AcmeGateway
 
 from .support import FORM
@@ -29,11 +31,7 @@ def event(row: Any) -> DeliveryEvent:
 class PushingGateway(AcmeGateway):
     """Calls back, and can be asked for everything."""
 
-    pushes = True
-    answers_status = True
-    hands_out_reports = True
     answers_review = frozenset(Submission)
-    answers_balance = True
 
     def parse_push(self, push: Push) -> News:
         return parse_rows([form_row(push)], event)
@@ -41,14 +39,32 @@ class PushingGateway(AcmeGateway):
     def build_status(self, remote_id: str, phone: str) -> requests.Request:
         return requests.Request("GET", self.url(f"/messages/{remote_id}"))
 
+    def parse_status(self, answer: Answer, remote_id: str, phone: str) -> DeliveryEvent | None:
+        return None
+
     def build_reports(self) -> requests.Request:
         return requests.Request("GET", self.url("/reports"))
+
+    def parse_reports(self, answer: Answer) -> News:
+        return News()
 
     def build_review(self, submission: Submission, remote_id: str) -> requests.Request:
         return requests.Request("GET", self.url(f"/{submission}/{remote_id}"))
 
+    def parse_review(self, answer: Answer, submission: Submission, remote_id: str) -> ReviewEvent:
+        return ReviewEvent(submission=submission, remote_id=remote_id, status=ReviewStatus.PENDING)
+
     def build_balance(self) -> requests.Request:
         return requests.Request("GET", self.url("/balance"))
+
+    def parse_balance(self, answer: Answer) -> Decimal:
+        return Decimal(json_object(answer)["left"])
+
+
+class QuietGateway(PushingGateway):
+    """Could read a push, and declares that it gets none."""
+
+    pushes = False
 
 
 class TestPushing(GatewayContract):
@@ -96,7 +112,7 @@ def nothing(self: object, *args: object) -> None:
 )
 def test_a_push_that_is_not_read_is_found(broken: GatewayContract) -> None:
     with pytest.raises((AssertionError, InvalidCallback)):
-        broken.test_what_the_vendor_pushes_is_read()
+        broken.test_each_push_has_an_event()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +136,7 @@ def test_a_gateway_that_believes_junk_is_found(parse_push: object, found: type[E
     broken = contract(PushingGateway, PUSH, parse_push=parse_push)
 
     with pytest.raises(found):
-        broken.test_a_push_that_says_nothing_is_refused()
+        broken.test_a_push_without_an_event_is_refused()
 
 
 def test_a_gateway_that_believes_one_kind_of_junk_is_found() -> None:
@@ -130,12 +146,12 @@ def test_a_gateway_that_believes_one_kind_of_junk_is_found() -> None:
         raise InvalidCallback
 
     with pytest.raises(AssertionError):
-        contract(PushingGateway, PUSH, parse_push=parse).test_a_push_that_says_nothing_is_refused()
+        contract(PushingGateway, PUSH, parse_push=parse).test_a_push_without_an_event_is_refused()
 
 
 def test_a_gateway_that_pushes_nothing_refuses_junk_of_itself() -> None:
-    contract(AcmeGateway).test_a_push_that_says_nothing_is_refused()
-    contract(AcmeGateway).test_what_the_vendor_pushes_is_read()
+    contract(AcmeGateway).test_a_push_without_an_event_is_refused()
+    contract(AcmeGateway).test_each_push_has_an_event()
 
 
 @pytest.mark.parametrize("name", ["build_status", "build_reports", "build_review", "build_balance"])
@@ -144,7 +160,7 @@ def test_a_question_that_is_no_request_is_found(name: str, method: object) -> No
     broken = contract(PushingGateway, **{name: method})
 
     with pytest.raises(AssertionError):
-        broken.test_what_the_vendor_answers_can_be_asked()
+        broken.test_each_query_is_a_request()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +174,7 @@ def test_a_question_that_is_no_request_is_found(name: str, method: object) -> No
 )
 def test_a_declared_question_without_its_request_is_found(declared: dict[str, Any]) -> None:
     with pytest.raises(NotImplementedError):
-        contract(AcmeGateway, **declared).test_what_the_vendor_answers_can_be_asked()
+        contract(AcmeGateway, **declared).test_each_query_is_a_request()
 
 
 def test_each_declared_question_is_asked_for() -> None:
@@ -170,3 +186,24 @@ def test_each_declared_question_is_asked_for() -> None:
 
 def test_a_gateway_that_declares_nothing_is_asked_nothing() -> None:
     assert contract(AcmeGateway).questions() == []
+
+
+@pytest.mark.parametrize("method", ["build_status", "parse_reports", "parse_review", "build_balance", "parse_push"])
+def test_a_missing_method_is_found(method: str) -> None:
+    broken = contract(PushingGateway, **{method: getattr(Gateway, method)}, pushes=True)
+
+    with pytest.raises(AssertionError, match=method):
+        broken.test_no_method_is_missing()
+
+
+@pytest.mark.parametrize("method", ["build_one", "parse_one"])
+def test_a_gateway_that_cannot_send_is_found(method: str) -> None:
+    with pytest.raises(AssertionError, match=method):
+        contract(AcmeGateway, **{method: getattr(Gateway, method)}).test_no_method_is_missing()
+
+
+def test_what_a_vendor_can_do_follows_from_the_methods() -> None:
+    assert (PushingGateway.pushes, PushingGateway.answers_status, PushingGateway.hands_out_reports) == (True,) * 3
+    assert not AcmeGateway.pushes
+    assert not QuietGateway.pushes
+    assert [option.name for option in PushingGateway.options] == ["queue", "proxy", "pace"]

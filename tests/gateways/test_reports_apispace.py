@@ -89,7 +89,7 @@ def test_what_was_fetched_is_kept_before_it_is_read(body: bytes) -> None:
         (Answer(403, b"SECRET-token 13800138000"), GatewayRejected),
     ],
 )
-def test_the_networks_errors_keep_their_meaning(answer: Answer | GatewayError, kind: type[GatewayError]) -> None:
+def test_a_network_error_keeps_its_class(answer: Answer | GatewayError, kind: type[GatewayError]) -> None:
     with pytest.raises(GatewayError) as raised:
         offline("apispace", answer)[0].pull_reports()
 

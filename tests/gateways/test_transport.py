@@ -325,7 +325,7 @@ def test_what_an_answer_would_unpack_to_is_never_in_memory(status: int, packed: 
         (304, "other"),
     ],
 )
-def test_a_refusal_by_http_was_not_sent(vendor: str, status: int, reason: str, sandbox: Sandbox) -> None:
+def test_a_refusal_by_http_status_is_rejected(vendor: str, status: int, reason: str, sandbox: Sandbox) -> None:
     sandbox.misbehave(vendor, Fault.status(status))
 
     error = outcome_of(at(vendor, sandbox.base_urls[vendor]), vendor)
