@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -18,9 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from django_smsverify.conf import conf
+from django_smsverify.enums import MessageStatus
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
 from django_smsverify.gateways.base import Gateway
-from django_smsverify.models import Provider
+from django_smsverify.gateways.parsing import UNREADABLE
+from django_smsverify.models import Message, Provider
 from django_smsverify.models.gateway_classes import gateway_class, gateway_class_or_missing
 from django_smsverify.money import balances
 from django_smsverify.sending import circuits
@@ -146,7 +148,7 @@ class ProviderAdmin(ShowsBalance, SearchesWhatIsStored, KeptByRecords):
     list_filter = ("gateway", "is_active")
     search_fields = ("name", "slug")
     actions = ("ask_balance", "close_circuit", "rotate_webhook_secret", "retire_webhook_secret")
-    readonly_fields = ("circuit", "left", "webhook")
+    readonly_fields = ("circuit", "unreadable", "left", "webhook")
     prepopulated_fields = {"slug": ("name",)}
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -184,7 +186,7 @@ class ProviderAdmin(ShowsBalance, SearchesWhatIsStored, KeptByRecords):
             (_("Routing and money"), {"fields": ["priority", "weight", "price", "balance_alert"]}),
         ]
         if obj is not None:
-            sections[0][1]["fields"].append("circuit")
+            sections[0][1]["fields"] += ["circuit", "unreadable"]
             sections[3][1]["fields"].append("left")
         if obj is not None and kind.pushes:
             sections.append((_("Webhook"), {"fields": ["webhook"]}))
@@ -212,6 +214,15 @@ class ProviderAdmin(ShowsBalance, SearchesWhatIsStored, KeptByRecords):
         if found.is_resting:
             return gettext("open: left alone until %(when)s (pause %(count)d): %(why)s") % facts
         return gettext("open: the next SMS tries it (after pause %(count)d): %(why)s") % facts
+
+    @admin.display(description=_("unreadable answers"))
+    def unreadable(self, row: Provider) -> str:
+        """How many SMS have an unknown outcome because the vendor's answer could not be read."""
+        since = timezone.now() - timedelta(days=1)
+        unknown = Message.objects.filter(provider=row, status=MessageStatus.UNKNOWN, created_at__gte=since)
+        if not (count := unknown.filter(error_code=UNREADABLE).count()):
+            return gettext("none in 24 hours")
+        return gettext("%d in 24 hours: has the vendor changed its answers? The log says what cannot be read.") % count
 
     @admin.action(description=_("Close the circuit: use it again at once"), permissions=["change"])
     def close_circuit(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:

@@ -39,7 +39,7 @@ from .dialect import CAPABILITIES, SUBMISSIONS, Dialect
 from .dialect import PACE as PACE
 from .dialect import PROXY as PROXY
 from .dialect import Outcome as Outcome
-from .parsing import SHAPE_ERRORS, amount, amount_if_any, as_text, excerpt, ordered_values
+from .parsing import SHAPE_ERRORS, UNREADABLE, amount, amount_if_any, as_text, excerpt, ordered_values
 from .redaction import (
     LONGEST_DETAIL,
     LONGEST_WORD,
@@ -73,13 +73,13 @@ class Gateway(Dialect):
     # ------------------------------------------------------------------ subclasses override nothing below
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        """Derives the capabilities from the methods, and adds the options that every vendor has."""
+        """Derives the capabilities from the methods, and adds the options of all vendors that are called over HTTP."""
         super().__init_subclass__(**kwargs)
         for capability, methods in CAPABILITIES.items():
             if capability not in vars(cls):
                 setattr(cls, capability, all(map(cls._overrides, methods)))
-        common = () if cls.local else (PROXY, PACE)
-        cls.options = (*cls.options, *(option for option in common if option not in cls.options))
+        if any(map(cls._overrides, ("build_one", "build_send"))):
+            cls.options = (*cls.options, *(option for option in (PROXY, PACE) if option not in cls.options))
 
     @classmethod
     def missing_methods(cls) -> list[str]:
@@ -246,7 +246,7 @@ class Gateway(Dialect):
 
     def _after_call(self, parse: Callable[[Answer], T], answer: Answer) -> T:
         """Runs code after the call; the SMS may have been sent, so that a bug or a failure means uncertain."""
-        bug = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})")
+        bug = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})", error_code=UNREADABLE)
         try:
             return self._guarded(partial(parse, answer), "cannot read an answer", bug)
         except GatewayUnavailable as error:

@@ -77,7 +77,7 @@ class Dialect:
     """The vendor's own address, used when a provider's base URL is blank."""
     credentials: ClassVar[tuple[Credential, ...]] = ()
     options: ClassVar[tuple[Option, ...]] = ()
-    """The vendor's own options; PROXY and PACE are added to those of a gateway that is not `local`."""
+    """The vendor's own options; PROXY and PACE are added where `build_one` or `build_send` is overridden."""
     reasons: ClassVar[Mapping[str, Reason]] = {}
     """Maps the vendor's error codes, as text, to our reasons; a code that is not here is OTHER."""
     billing: ClassVar[Billing] = Billing.SUBMITTED

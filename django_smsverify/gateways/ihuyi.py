@@ -7,14 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from xml.etree import ElementTree
 
 import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
 from django_smsverify.enums import Billing, DeliveryOutcome, Reason, ReviewStatus, Submission
-from django_smsverify.exceptions import GatewayUncertain
 from django_smsverify.linting import TextRules
 from django_smsverify.types import (
     Acceptance,
@@ -38,9 +36,9 @@ from .parsing import (
     as_text,
     china_time,
     e164,
+    flat_object,
     form_row,
     full_text,
-    json_object,
     lookup,
     ordered_values,
     parse_rows,
@@ -150,7 +148,7 @@ class IhuyiGateway(Gateway):
 
     def successful(self, answer: Answer) -> JSONObject:
         """The fields of an answer that means success; raises a GatewayError for any other."""
-        found = flat_object(answer)
+        found = flat_object(answer)  # the content type is not documented
         code = required_code(found["code"])
         if code != "2":
             raise self.refusal(code, found.get("msg"))
@@ -197,22 +195,3 @@ def _event(row: Mapping[str, str]) -> Event:
         occurred_at=china_time(row["report_time"]),
         payload=payload_without(row, "content"),
     )
-
-
-def flat_object(answer: Answer) -> JSONObject:
-    """Parses the answer as JSON or XML, ignoring namespaces; raises GatewayUncertain for anything else.
-
-    The first character decides, because the content type is not documented.
-    """
-    text = answer.text.strip()
-    if not text.startswith("<"):
-        return json_object(answer)
-    if "<!DOCTYPE" in text:
-        raise GatewayUncertain("the answer is XML with a document type")
-    try:
-        root = ElementTree.fromstring(text)  # noqa: S314 - at most 1 MiB and no document type
-    except ElementTree.ParseError:
-        root = None
-    if root is None:
-        raise GatewayUncertain(f"the answer is not XML (HTTP {answer.status})")
-    return {child.tag.rpartition("}")[2]: child.text for child in root}

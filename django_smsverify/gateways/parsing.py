@@ -25,6 +25,8 @@ MEDIA_TYPE = re.compile(r"(text|image|application)/[a-z+]{1,20}(?![\w.+-])", re.
 """Common media types; any other is not repeated in an error."""
 SHORT = 8
 """The most characters of a vendor's value that an error repeats."""
+UNREADABLE = "unreadable"
+"""The error code of an answer that this app cannot read: operators are shown how many there are."""
 SHAPE_ERRORS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
 """Errors of a parser whose input does not have the vendor's shape."""
 
@@ -52,7 +54,21 @@ def json_object(answer: Answer) -> JSONObject:
     for text in possible_texts(answer.content, answer.content_type):
         if (found := _object(text)) is not None:
             return found
-    raise GatewayUncertain(f"the answer is not a JSON object (HTTP {answer.status})")
+    raise GatewayUncertain(f"the answer is not a JSON object (HTTP {answer.status})", error_code=UNREADABLE)
+
+
+def flat_object(answer: Answer) -> JSONObject:
+    """Parses the answer as a JSON object, or as XML with one level of fields, without namespaces.
+
+    The first character decides. Raises GatewayUncertain for anything else.
+    """
+    text = answer.text.strip()
+    if not text.startswith("<"):
+        return json_object(answer)
+    root = _xml(text)
+    if root is None:
+        raise GatewayUncertain(f"the answer is not XML (HTTP {answer.status})", error_code=UNREADABLE)
+    return {_local_name(child): child.text for child in root}
 
 
 def excerpt(answer: Answer) -> str:
@@ -183,14 +199,24 @@ def _object(text: str) -> JSONObject | None:
 
 def _is_flat_xml(text: str) -> bool:
     """Whether the text is XML in the form of a vendor's answer: one element with flat fields, and no HTML page."""
-    if not text.startswith("<") or "<!DOCTYPE" in text:
+    root = _xml(text) if text.startswith("<") else None
+    if root is None or _local_name(root).lower() == "html":
         return False
+    return len(root) > 0 and not any(len(child) for child in root)
+
+
+def _xml(text: str) -> ElementTree.Element | None:
+    """Parses text as XML without a document type, which could make it grow; None for anything else."""
+    if "<!DOCTYPE" in text:
+        return None
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314 - at most 1 MiB and no document type
+        return ElementTree.fromstring(text)  # noqa: S314 - at most 1 MiB and no document type
     except (ElementTree.ParseError, ValueError):
-        return False
-    is_page = root.tag.rpartition("}")[2].lower() == "html"
-    return len(root) > 0 and not is_page and not any(len(child) for child in root)
+        return None
+
+
+def _local_name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
 
 
 def _json(text: str) -> Any:

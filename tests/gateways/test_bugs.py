@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import cast
 
+import pytest
+from django.test import Client
+from sandbox.faults import Fault
+from sandbox.server import Sandbox
+
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain
+from django_smsverify.sending import send_code
 from django_smsverify.types import Acceptance
-from tests.conftest import PHONE
+from tests.conftest import PHONE, MakeProvider
 
 from .support import ACCEPTED, offline, submitted
 
@@ -57,3 +63,17 @@ def test_ids_and_codes_that_are_no_text_are_read_as_text() -> None:
     outcome = gateway.send(submitted("topthink"))[PHONE]
     assert isinstance(outcome, Acceptance)
     assert outcome.remote_id == "42"
+
+
+@pytest.mark.parametrize(("fault", "shown"), [(Fault.garbage(), "1 in 24 hours: "), (Fault.status(500), "none in")])
+@pytest.mark.django_db(transaction=True)
+def test_operators_see_how_many_answers_cannot_be_read(
+    fault: Fault, shown: str, sandbox: Sandbox, vendor: MakeProvider, admin_client: Client
+) -> None:
+    provider = vendor("topthink")
+    sandbox.misbehave("topthink", fault)
+    send_code(PHONE, "login")
+
+    page = admin_client.get(f"/admin/smsverify/provider/{provider.pk}/change/").content.decode()
+
+    assert shown in page

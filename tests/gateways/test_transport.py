@@ -30,6 +30,7 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify.exceptions import GatewayError, GatewayUnavailable, GatewayUncertain
+from django_smsverify.gateways.parsing import UNREADABLE
 from django_smsverify.gateways.transport import connections
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, VENDORS, LogRecorder
@@ -239,8 +240,8 @@ def test_without_a_whole_answer_it_may_have_been_sent(
         (Fault.status(500), "500"),
         (Fault.status(502), "502"),
         (Fault.deliver_then_status(503), "503"),
-        (Fault.garbage(), ""),
-        (Fault.empty(), ""),
+        (Fault.garbage(), UNREADABLE),
+        (Fault.empty(), UNREADABLE),
         (Fault.huge(), ""),
     ],
     ids=["500", "502", "delivered, then 503", "garbage", "empty", "huge"],
