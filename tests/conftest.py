@@ -189,7 +189,7 @@ def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
     sandbox_server.release()
     sandbox_server.wait_until_idle()  # what was slow delivers now, and not into the next test
     sandbox_server.inbox.clear()
-    sandbox_server.forget()
+    sandbox_server.reset()
     for quirk in ("apispace_envelope", "ihuyi_string_codes", "ihuyi_bom", "qixuntong_int_status"):
         setattr(sandbox_server, quirk, False)
 

@@ -604,7 +604,7 @@ def test_a_reply_as_long_as_a_novel_is_cut(vendor: MakeProvider, caller: Caller)
 def office(sandbox: Sandbox) -> Iterator[Sandbox]:
     """The vendor's reviewers, who have decided nothing yet."""
     yield sandbox
-    sandbox.forget()
+    sandbox.reset()
 
 
 def decide(office: Sandbox, kind: str, verdict: str) -> None:

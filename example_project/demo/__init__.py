@@ -1,1 +1,1 @@
-"""A small site that has its visitors' numbers verified by SMS."""
+"""A small site that verifies phone numbers by SMS."""

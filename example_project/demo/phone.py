@@ -1,4 +1,4 @@
-"""What is on the screen of the visitor's phone: what came, what was answered, and what the site knows of both."""
+"""The screen of the visitor's phone: received SMS, typed replies, and the site's status of both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from sandbox.server import SMS
 
 from demo.seed import ACCOUNTS
-from demo.vendors import PASSING_ON_REPLIES, sandbox
+from demo.vendors import FORWARDING_REPLIES, sandbox
 from django_smsverify.models import Message, Reply
 
 LONGEST_REPLY = 200
@@ -24,7 +24,7 @@ _NAMES = {account.slug: account.name for account in ACCOUNTS}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TypedReply:
     """A reply that was typed on the phone."""
 
     id: int
@@ -35,7 +35,7 @@ class Answer:
 
 _SMS = ("provider__slug", "remote_id")
 _ids = count(1)
-_answers: deque[Answer] = deque(maxlen=_KEPT)
+_typed: deque[TypedReply] = deque(maxlen=_KEPT)
 
 
 def inbox(phone: str) -> tuple[SMS, ...]:
@@ -44,23 +44,23 @@ def inbox(phone: str) -> tuple[SMS, ...]:
 
 
 def screen(phone: str) -> dict[str, Any]:
-    came = inbox(phone)
+    received = inbox(phone)
     return {
-        "messages": _messages(phone, came),
+        "messages": _messages(phone, received),
         "replies": _replies(phone),
-        "closed": closed(came[-1]) if came else "",
+        "closed": why_closed(received[-1]) if received else "",
     }
 
 
-def closed(sms: SMS) -> str:
-    """Why an SMS cannot be answered; empty where it can be."""
-    if sms.vendor in PASSING_ON_REPLIES:
+def why_closed(sms: SMS) -> str:
+    """The reason why an SMS cannot be answered; empty if it can be."""
+    if sms.vendor in FORWARDING_REPLIES:
         return ""
     return _("{vendor} passes on no replies.").format(vendor=_NAMES[sms.vendor])
 
 
 def one_line(content: object) -> str:
-    """What was typed, as it can be sent; raises ValueError where it cannot."""
+    """The typed text as one line; raises ValueError if it cannot be sent."""
     line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", content).strip() if isinstance(content, str) else ""
     line.encode()
     if not 1 <= len(line) <= LONGEST_REPLY:
@@ -68,15 +68,15 @@ def one_line(content: object) -> str:
     return line
 
 
-def answer(sms: SMS, content: str) -> None:
-    """Sends what the phone's owner typed on the way that the newest SMS came."""
-    _answers.append(Answer(next(_ids), sms, content, timezone.now()))
+def send_reply(sms: SMS, content: str) -> None:
+    """Sends the reply that the visitor typed to the vendor of this SMS."""
+    _typed.append(TypedReply(next(_ids), sms, content, timezone.now()))
     sandbox.reply(sms.phone, content)
 
 
-def _messages(phone: str, came: Sequence[SMS]) -> list[dict[str, Any]]:
-    known = Message.objects.filter(phone=phone, remote_id__in=[sms.remote_id for sms in came])
-    statuses = {(slug, remote_id): status for slug, remote_id, status in known.values_list(*_SMS, "status")}
+def _messages(phone: str, received: Sequence[SMS]) -> list[dict[str, Any]]:
+    sent = Message.objects.filter(phone=phone, remote_id__in=[sms.remote_id for sms in received])
+    statuses = {(slug, remote_id): status for slug, remote_id, status in sent.values_list(*_SMS, "status")}
     return [
         {
             "id": f"{sms.vendor}-{sms.remote_id}",
@@ -86,18 +86,18 @@ def _messages(phone: str, came: Sequence[SMS]) -> list[dict[str, Any]]:
             "age": (timezone.now() - sms.received_at).total_seconds(),
             "status": statuses.get((sms.vendor, sms.remote_id)),
         }
-        for sms in came
+        for sms in received
     ]
 
 
 def _replies(phone: str) -> list[dict[str, Any]]:
     stored = Counter(Reply.objects.filter(phone=phone).values_list(*_SMS, "content"))
-    typed = [answer for answer in tuple(_answers) if answer.sms.phone == phone.removeprefix("+86")]
-    return [_reply(answer, stored) for answer in typed]
+    typed = [reply for reply in tuple(_typed) if reply.sms.phone == phone.removeprefix("+86")]
+    return [_reply(reply, stored) for reply in typed]
 
 
-def _reply(typed: Answer, stored: Counter[tuple[str, str, str]]) -> dict[str, Any]:
-    """A typed reply, and whether one of the stored ones is it; no other can then be the same."""
+def _reply(typed: TypedReply, stored: Counter[tuple[str, str, str]]) -> dict[str, Any]:
+    """A typed reply, and whether the site has received it; each stored reply matches only one typed reply."""
     row = (typed.sms.vendor, typed.sms.remote_id, typed.content)
     stored[row] -= 1
     return {

@@ -18,7 +18,7 @@ FIVE_MINUTES = "您的验证码是{code}，5分钟内有效。"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is entered in the admin for one vendor."""
+    """The values entered in the admin for one vendor."""
 
     slug: str
     name: str
@@ -28,7 +28,7 @@ class Account:
     signature_id: str = ""
     content: str = catalogue.CODE_TEXT
     addresses: tuple[str, ...] = ()
-    """Options that name a host of the vendor, beside the base URL."""
+    """Options that contain a host of the vendor, in addition to the base URL."""
 
 
 ACCOUNTS = (
@@ -63,12 +63,12 @@ ACCOUNTS = (
 
 
 def seed(base_urls: Mapping[str, str]) -> None:
-    """Adds what is missing; what was changed in the admin since stays, but for the way to the vendor."""
+    """Adds missing rows; keeps changes made in the admin, except the connection to the vendor."""
     for account in ACCOUNTS:
         provider = _provider(account, base_urls[account.slug])
         names = Signature.objects.filter(provider=provider, text=catalogue.SIGNATURE)
         approved = {"provider": provider, "status": ReviewStatus.APPROVED}
-        # Visitors may have added more of the same in the admin.
+        # Visitors may have added more signatures with this text in the admin.
         signature = names.first() or names.create(text=catalogue.SIGNATURE, remote_id=account.signature_id, **approved)
         for purpose in ("login", f"login-{account.slug}"):
             if not Template.objects.filter(provider=provider, purpose=purpose).exists():
@@ -83,9 +83,11 @@ def seed(base_urls: Mapping[str, str]) -> None:
 
 
 def _provider(account: Account, base_url: str) -> Provider:
-    way = {"credentials": dict(catalogue.CREDENTIALS[account.slug]), "base_url": base_url}
+    connection = {"credentials": dict(catalogue.CREDENTIALS[account.slug]), "base_url": base_url}
     first = {"name": f"{account.name} {account.native_name}", "gateway": account.slug, "price": account.price}
-    provider, _ = Provider.objects.update_or_create(slug=account.slug, defaults=way, create_defaults={**first, **way})
+    provider, _ = Provider.objects.update_or_create(
+        slug=account.slug, defaults=connection, create_defaults={**first, **connection}
+    )
     provider.options |= dict.fromkeys(account.addresses, base_url)
     provider.save(update_fields=["options"])
     return provider

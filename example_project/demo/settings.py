@@ -1,4 +1,4 @@
-"""Settings of the demo; what it writes is kept in `example_project/var` or where DEMO_VAR says."""
+"""Settings of the demo; its files are in `example_project/var` or in DEMO_VAR."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ VAR = Path(os.environ.get("DEMO_VAR") or Path(__file__).resolve().parent.parent 
 VAR.mkdir(parents=True, exist_ok=True)
 
 
-def kept_secret(path: Path) -> str:
-    """The secret in a file, made at the first start: the stored credentials are encrypted with it."""
+def stored_secret(path: Path) -> str:
+    """The secret in a file, created at the first start: the stored credentials are encrypted with it."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(get_random_secret_key())
     return path.read_text()
 
 
-SECRET_KEY = kept_secret(VAR / "secret_key")
+SECRET_KEY = stored_secret(VAR / "secret_key")
 DEBUG = True
 ALLOWED_HOSTS = ["*"]
 
@@ -41,7 +41,7 @@ if find_spec("drf_spectacular"):
     REST_FRAMEWORK["DEFAULT_SCHEMA_CLASS"] = "drf_spectacular.openapi.AutoSchema"
 
 SMSVERIFY = {
-    # A demo is played with: one person sends many SMS to one number from one address.
+    # In a demo, one person sends many SMS to one number from one address.
     "RESEND_INTERVAL": 10,
     "PHONE_LIMITS": ("120/h", "600/d"),
     "IP_LIMITS": ("600/h",),
@@ -96,7 +96,7 @@ LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 TIME_ZONE = "Asia/Shanghai"
 
-# The page shows what happens; the terminal keeps the login in sight and speaks of broken code only.
+# The page shows all events; the terminal shows the login, and after that only errors of the code.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,4 +1,4 @@
-"""The five vendors that run beside the site, and the mood that a visitor puts each of them in."""
+"""The five vendors that run with the site, and the mood (working or a fault) that a visitor sets for each."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ REFUSALS = {
 moods = dict.fromkeys(REFUSALS, Mood.WORKS)
 
 PUSHING = ("topthink", "veesing", "ihuyi")
-"""They push their reports; APISpace wants to be asked, and Qixuntong never tells."""
-PASSING_ON_REPLIES = ("veesing", "ihuyi")
+"""The vendors that push reports; APISpace must be polled, and Qixuntong has no reports."""
+FORWARDING_REPLIES = ("veesing", "ihuyi")
 DELAY = 1.5
 
 
-def choices(vendor: str) -> list[Mood]:
-    """The moods that make a difference at a vendor."""
-    tells = {Mood.FAILS: (*PUSHING, "apispace"), Mood.LOSES_REPORTS: PUSHING}
-    return [mood for mood in Mood if vendor in tells.get(mood, REFUSALS)]
+def moods_of(vendor: str) -> list[Mood]:
+    """The moods that have an effect at a vendor."""
+    limited = {Mood.FAILS: (*PUSHING, "apispace"), Mood.LOSES_REPORTS: PUSHING}
+    return [mood for mood in Mood if vendor in limited.get(mood, REFUSALS)]
 
 
-def put(vendor: str, mood: Mood) -> None:
-    """Lets a vendor behave in a way until it is told otherwise; raises ValueError where that makes no difference."""
-    if mood not in choices(vendor):
+def set_mood(vendor: str, mood: Mood) -> None:
+    """Sets a vendor's mood until the next call; raises ValueError if it has no effect at this vendor."""
+    if mood not in moods_of(vendor):
         raise ValueError(mood)
     _travel(vendor, mood)
     match mood:
@@ -65,7 +65,7 @@ def _travel(vendor: str, mood: Mood) -> None:
 
 
 def register_webhooks(url: str) -> None:
-    """Tells the vendors where the site, which has this URL, wants to hear what became of its SMS."""
+    """Registers the webhooks of the site at this URL with the vendors that push."""
     for provider in Provider.objects.filter(slug__in=PUSHING):
         path = reverse("smsverify:webhook", args=[provider.slug, provider.webhook_secret])
         sandbox.webhooks[provider.slug] = url.rstrip("/") + path

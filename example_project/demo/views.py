@@ -1,4 +1,4 @@
-"""The page of a site that uses the app, and what the page asks once a second."""
+"""The page of a site that uses the app, and the data that the page polls once a second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from demo import phone as visitor
 from demo.seed import ACCOUNTS
-from demo.vendors import Mood, choices, moods, put
+from demo.vendors import Mood, moods, moods_of, set_mood
 from demo.words import words
 from django_smsverify import phones
 from django_smsverify.enums import DeliveryOutcome
@@ -30,8 +30,8 @@ SHOWN = 20
 View = Callable[[HttpRequest], HttpResponse]
 
 
-def shielded(view: View) -> View:
-    """Lets the page load what this site serves, and nothing else."""
+def with_csp(view: View) -> View:
+    """Sets a policy under which the page loads only files of this site."""
 
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
@@ -42,10 +42,10 @@ def shielded(view: View) -> View:
     return answer
 
 
-@shielded
+@with_csp
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    vendors = [(account, moods[account.slug], choices(account.slug)) for account in ACCOUNTS]
+    vendors = [(account, moods[account.slug], moods_of(account.slug)) for account in ACCOUNTS]
     context = {
         "vendors": vendors,
         "words": words(),
@@ -55,10 +55,10 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "demo/home.html", context)
 
 
-@shielded
+@with_csp
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
-    """What is on the screen of the phone with the number `phone`, oldest first."""
+    """The screen of the phone with the number `phone`, oldest first."""
     try:
         phone = phones.parse(request.GET.get("phone", ""))
     except SMSVerifyError as error:
@@ -66,7 +66,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return JsonResponse(visitor.screen(phone))
 
 
-@shielded
+@with_csp
 @require_safe
 def wire(request: HttpRequest) -> HttpResponse:
     """The latest messages, newest first."""
@@ -77,8 +77,8 @@ def wire(request: HttpRequest) -> HttpResponse:
 def _on_wire(message: Message) -> dict[str, Any]:
     answered_at = message.sent_at or message.settled_at
     failures = [report for report in message.reports.all() if report.outcome == DeliveryOutcome.UNDELIVERED]
-    said = [message.error_code, message.error_message]
-    said += [word for report in failures for word in (report.code, report.detail)]
+    texts = [message.error_code, message.error_message]
+    texts += [text for report in failures for text in (report.code, report.detail)]
     return {
         "id": message.pk,
         "created_at": message.created_at,
@@ -89,12 +89,12 @@ def _on_wire(message: Message) -> dict[str, Any]:
         "segments": message.segments,
         "cost": message.cost,
         "milliseconds": answered_at and round((answered_at - message.created_at).total_seconds() * 1000),
-        "error": " ".join(filter(None, said)),
+        "error": " ".join(filter(None, texts)),
     }
 
 
-def _asked(request: HttpRequest) -> Any:
-    """What stands in a request that is JSON and says so; another site's form cannot send that."""
+def _json_body(request: HttpRequest) -> Any:
+    """The JSON body of a request; another site's form cannot send this content type."""
     return json.loads(request.body) if request.content_type == "application/json" else {}
 
 
@@ -103,31 +103,31 @@ def _refusal(detail: str) -> HttpResponse:
 
 
 @csrf_exempt
-@shielded
+@with_csp
 @require_POST
 def reply(request: HttpRequest) -> HttpResponse:
-    """The phone's owner answers the newest SMS."""
+    """The visitor replies to the newest SMS."""
     try:
-        asked = _asked(request)
-        phone, content = phones.parse(asked["phone"]), visitor.one_line(asked["content"])
+        body = _json_body(request)
+        phone, content = phones.parse(body["phone"]), visitor.one_line(body["content"])
     except (KeyError, TypeError, ValueError, SMSVerifyError):
         return _refusal(f"Send JSON with phone and content, of 1 to {visitor.LONGEST_REPLY} characters.")
-    came = visitor.inbox(phone)
-    problem = visitor.closed(came[-1]) if came else _("There is no SMS to answer.")
+    received = visitor.inbox(phone)
+    problem = visitor.why_closed(received[-1]) if received else _("There is no SMS to answer.")
     if problem:
         return _refusal(problem)
-    visitor.answer(came[-1], content)
+    visitor.send_reply(received[-1], content)
     return JsonResponse(visitor.screen(phone))
 
 
 @csrf_exempt
-@shielded
+@with_csp
 @require_POST
 def trouble(request: HttpRequest) -> HttpResponse:
-    """Puts a vendor in a mood."""
+    """Sets the mood of a vendor."""
     try:
-        asked = _asked(request)
-        put(asked["vendor"], Mood(asked["mood"]))
+        body = _json_body(request)
+        set_mood(body["vendor"], Mood(body["mood"]))
     except (KeyError, TypeError, ValueError):
         return _refusal(f"Send JSON with vendor: {', '.join(moods)}; mood: {', '.join(Mood.values)}.")
     return JsonResponse({"moods": moods})

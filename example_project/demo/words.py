@@ -1,4 +1,4 @@
-"""The sentences that the page's scripts say; {names} are filled in there."""
+"""The texts that the page's scripts show; the scripts fill in the {names}."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sandbox vendors know: accounts, signatures and submitted templates, as plain data."""
+"""The data of the sandbox vendors: accounts, signatures and submitted templates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A submitted text in the placeholder syntax of its vendor; id is empty where there are none."""
+    """A submitted text in the placeholder syntax of its vendor; id is empty if the vendor has no template ids."""
 
     id: str
     text: str
@@ -39,7 +39,7 @@ CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
     "qixuntong": {"secret_id": "SANDBOX-SECRETID-8a41f7", "secret_key": "SANDBOX-SECRETKEY-d26c90be"},
 }
 
-FILED_AT: Final = datetime(2024, 5, 20, 2, 0, tzinfo=UTC)
+SUBMITTED_AT: Final = datetime(2024, 5, 20, 2, 0, tzinfo=UTC)
 
 SIGNATURE: Final = "示例站"
 SIGNED: Final = f"【{SIGNATURE}】"

@@ -1,4 +1,4 @@
-"""The time as vendors write it."""
+"""Time stamps in the format of the vendors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an account at a vendor has left to spend."""
+"""The credits left in an account at a vendor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from threading import Lock
 
 
 class Credits:
-    """A number of credits that many requests draw on at once."""
+    """A number of credits that concurrent requests spend."""
 
     def __init__(self, opening: int) -> None:
         self._lock = Lock()
@@ -26,7 +26,7 @@ class Credits:
             self._left = left
 
     def spend(self, count: int = 1) -> int | None:
-        """What is left afterwards; None, and nothing spent, when there are not so many."""
+        """Returns the credits left afterwards; None, with nothing spent, if there are too few."""
         with self._lock:
             if self._left < count:
                 return None

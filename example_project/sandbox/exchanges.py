@@ -10,7 +10,7 @@ _KEPT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request; status is None and answered is false while no whole answer was sent."""
+    """One request; status is None and answered is false until the whole answer is sent."""
 
     vendor: str
     method: str
@@ -18,7 +18,7 @@ class Exchange:
     status: int | None = None
     answered: bool = False
     operation: str = ""
-    """Where one path serves several, which of them the query asks for."""
+    """The operation named in the query, where one path serves several."""
 
 
 class ExchangeLog:

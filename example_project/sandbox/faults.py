@@ -1,4 +1,4 @@
-"""The ways in which a vendor can be told to go wrong, and the board on which that is noted."""
+"""The faults that a vendor can be set to show, and the store of the current ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Lock
 
 
 class Kind(Enum):
-    """What goes wrong."""
+    """The kind of a fault."""
 
     REFUSE = auto()
     REFUSE_NUMBER = auto()
@@ -25,7 +25,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way of going wrong; deliver tells whether a valid request takes effect first."""
+    """One fault; with deliver, a valid request takes effect first."""
 
     kind: Kind
     code: str = ""
@@ -40,7 +40,7 @@ class Fault:
 
     @classmethod
     def refuse_number(cls, result: int) -> Fault:
-        """An accepted request in which every single number is refused."""
+        """The request is accepted and every number in it is refused."""
         return cls(Kind.REFUSE_NUMBER, code=str(result))
 
     @classmethod
@@ -85,7 +85,7 @@ class Fault:
 
 
 class FaultBoard:
-    """The present fault of each vendor and for how many more requests it lasts."""
+    """The current fault of each vendor and the number of requests that it still applies to."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,4 +1,4 @@
-"""The phones of the sandbox: every SMS a vendor accepted, as it would be read on the screen."""
+"""The phones of the sandbox: every SMS that a vendor accepted, with its text as delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The socket server: requests read, connections kept alive, everything closed promptly."""
+"""The socket server: reads requests, keeps connections alive and closes all of them promptly."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from socketserver import TCPServer
 from threading import Lock, Thread
 from typing import Any
 
-from sandbox.line import Gate, Line
+from sandbox.connection import Connection, Gate
 from sandbox.wire import Reply, Request
 
 _BODY_CAP = 1024 * 1024
 _POLL_SECONDS = 0.02
 
-Serve = Callable[[Request, Line], None]
+Serve = Callable[[Request, Connection], None]
 
 
 class Listener(ThreadingHTTPServer):
-    """Listens in a daemon thread and hands each request on."""
+    """Listens in a daemon thread and passes each request to `serve`."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -58,13 +58,13 @@ class Listener(ThreadingHTTPServer):
         self.gate.open(for_good=True)
         with self._lock:
             for connection in self._connections:
-                _hang_up(connection)
+                _shut_down(connection)
         self.server_close()
         self._thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Reads whole requests off one connection, one after another."""
+    """Reads whole requests from one connection, one after another."""
 
     server: Listener
     protocol_version = "HTTP/1.1"
@@ -83,16 +83,16 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _exchange(self) -> None:
-        line = Line(self.connection, self.server.gate.ahead())
+        connection = Connection(self.connection, self.server.gate.current())
         body = self._body()
         if isinstance(body, Reply):
-            line.send(body)
+            connection.send(body)
             self.close_connection = True
             return
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.serve(Request(self.command, path, query, headers, body), line)
-        if line.spent:
+        self.server.serve(Request(self.command, path, query, headers, body), connection)
+        if connection.spent:
             self._cut()
 
     def _body(self) -> bytes | Reply:
@@ -109,13 +109,13 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _cut(self) -> None:
-        # Only a close of both, before the server's own orderly shutdown, lets an abortive close be one.
+        # A TCP reset is sent only if both are closed before the server's own orderly shutdown.
         self.close_connection = True
         self.rfile.close()
         self.connection.close()
 
 
-def _hang_up(connection: socket) -> None:
+def _shut_down(connection: socket) -> None:
     try:
         connection.shutdown(SHUT_RDWR)
     except OSError:

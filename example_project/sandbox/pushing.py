@@ -1,4 +1,4 @@
-"""What a vendor says of its own accord, and the record of what the app answered."""
+"""Calls of the app's webhook by a vendor, and the log of the app's answers."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ _TIMEOUT = 10
 _KEPT = 10_000
 _LONGEST_ANSWER = 1000
 _FORM = "application/x-www-form-urlencoded"
-_in_flight: ContextVar[bool] = ContextVar("in_flight", default=False)
+_pushing: ContextVar[bool] = ContextVar("pushing", default=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One call of the app's webhook; it is repeated until the answer is `wanted`, where that is not empty."""
+    """One call of the app's webhook; if `expected_answer` is set, it is repeated until the app returns it."""
 
     vendor: str
     kind: Kind
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
-    wanted: str = ""
+    expected_answer: str = ""
 
     @classmethod
-    def form(cls, vendor: str, kind: Kind, fields: Mapping[str, str], charset: str = "", wanted: str = "") -> Self:
+    def form(
+        cls, vendor: str, kind: Kind, fields: Mapping[str, str], charset: str = "", expected_answer: str = ""
+    ) -> Self:
         headers = {"Content-Type": f"{_FORM};charset={charset}" if charset else _FORM}
-        return cls(vendor, kind, urlencode(fields).encode(), headers, wanted)
+        return cls(vendor, kind, urlencode(fields).encode(), headers, expected_answer)
 
     @classmethod
     def json(cls, vendor: str, kind: Kind, value: object, headers: Mapping[str, str]) -> Self:
@@ -46,7 +48,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A push that was made; status is None when no answer came."""
+    """A push that was made; status is None if there was no answer."""
 
     vendor: str
     kind: Kind
@@ -54,22 +56,22 @@ class Pushed:
     status: int | None
     answer: str
 
-    def satisfies(self, push: Push) -> bool:
-        return not push.wanted or (self.status == 200 and self.answer == push.wanted)
+    def is_expected_by(self, push: Push) -> bool:
+        return not push.expected_answer or (self.status == 200 and self.answer == push.expected_answer)
 
 
-class _Discreet(logging.Filter):
-    """The address of a webhook holds its secret, and urllib3 logs whole addresses."""
+class _WebhookAddressFilter(logging.Filter):
+    """Drops the records of urllib3 during a push: they contain the webhook's address with its secret."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not _in_flight.get()
+        return not _pushing.get()
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_Discreet())
+logging.getLogger("urllib3.connectionpool").addFilter(_WebhookAddressFilter())
 
 
 class Pusher:
-    """Makes the pushes and keeps the latest of them."""
+    """Makes the pushes and keeps a log of the latest."""
 
     def __init__(self, url_of: Callable[[str], str | None]) -> None:
         self._url_of = url_of
@@ -77,7 +79,7 @@ class Pusher:
         self._log: deque[Pushed] = deque(maxlen=_KEPT)
 
     def make(self, push: Push) -> Pushed | None:
-        """Calls the app once; None where the vendor was told no address."""
+        """Calls the app once; returns None if the vendor has no webhook address."""
         url = self._url_of(push.vendor)
         if not url:
             return None
@@ -97,7 +99,7 @@ class Pusher:
 
 
 def _post(url: str, push: Push) -> tuple[int | None, str]:
-    token = _in_flight.set(True)
+    token = _pushing.set(True)
     try:
         with requests.Session() as session:
             session.trust_env = False
@@ -106,4 +108,4 @@ def _post(url: str, push: Push) -> tuple[int | None, str]:
     except (requests.RequestException, ValueError):
         return None, ""
     finally:
-        _in_flight.reset(token)
+        _pushing.reset(token)

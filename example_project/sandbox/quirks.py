@@ -1,4 +1,4 @@
-"""The switches between the answer shapes that one vendor is known to use."""
+"""Switches between the answer formats that a vendor is known to use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(eq=False)
 class Quirks:
-    """Which of its possible answer shapes each vendor uses now."""
+    """The answer format that each vendor uses now."""
 
     apispace_envelope: bool = False
     ihuyi_string_codes: bool = False

@@ -1,4 +1,4 @@
-"""What is submitted with a vendor, and what its reviewers have decided on it."""
+"""The signatures and templates submitted to a vendor, and the verdicts of its reviewers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import count
 from threading import Lock
 from typing import Generic, Literal, TypeVar
 
-from sandbox.catalogue import FILED_AT, Sign, Template
+from sandbox.catalogue import SUBMITTED_AT, Sign, Template
 
 Submission = Literal["sign", "template"]
 Submitted = TypeVar("Submitted", bound=Sign | Template)
@@ -20,32 +20,32 @@ IN_REVIEW, APPROVED, REJECTED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where the review of one thing stands; a reason is given for a rejection only."""
+    """The review status of a signature or template; only a rejection has a reason."""
 
     status: int
     reason: str = ""
-    at: datetime = FILED_AT
+    at: datetime = SUBMITTED_AT
 
 
 @dataclass(frozen=True, slots=True)
 class Record(Generic[Submitted]):
-    """One thing that is submitted, and its verdict at the same moment."""
+    """A submitted signature or template and its verdict at one moment."""
 
     submitted: Submitted
-    filed_at: datetime
+    submitted_at: datetime
     verdict: Verdict
 
 
 class Reviews(Generic[Submitted]):
-    """The signatures or the templates of one vendor, by their ids; each method is one step for all threads."""
+    """The signatures or the templates of one vendor, by their ids; each method is atomic."""
 
     def __init__(self, submitted: Sequence[Submitted]) -> None:
         self._lock = Lock()
         self._first = {
-            item.id: Record(item, FILED_AT, Verdict(APPROVED if item.approved else IN_REVIEW)) for item in submitted
+            item.id: Record(item, SUBMITTED_AT, Verdict(APPROVED if item.approved else IN_REVIEW)) for item in submitted
         }
         self._records = dict(self._first)
-        # Ids must stay fresh when a demo restarts with its old database.
+        # Ids must not repeat when a demo restarts with its old database.
         self._ids = count(int(time.time()))
 
     def all(self) -> tuple[Record[Submitted], ...]:
@@ -60,7 +60,7 @@ class Reviews(Generic[Submitted]):
             return self._records.get(remote_id)
 
     def add(self, make: Callable[[str], Submitted]) -> Record[Submitted]:
-        """Files what is made for an id that was never given before."""
+        """Stores the item that `make` returns for a new id; no id is used twice."""
         now = datetime.now(UTC)
         with self._lock:
             item = make(str(next(self._ids)))
@@ -68,30 +68,30 @@ class Reviews(Generic[Submitted]):
             return record
 
     def judge(self, remote_id: str, verdict: Verdict) -> Record[Submitted]:
-        """Raises KeyError for what is not submitted."""
+        """Raises KeyError for an unknown id."""
         with self._lock:
             return self._put(self._records[remote_id], verdict)
 
     def resubmit(self, remote_id: str, make: Callable[[str], Submitted]) -> tuple[int, Record[Submitted]]:
-        """The status it had; only what was rejected is made anew and reviewed again. Raises KeyError."""
+        """Replaces a rejected item and reviews it again; returns the status before. Raises KeyError."""
         with self._lock:
             record = self._records[remote_id]
             before = record.verdict.status
             if before == REJECTED:
-                made = Record(make(remote_id), record.filed_at, record.verdict)
+                made = Record(make(remote_id), record.submitted_at, record.verdict)
                 record = self._put(made, Verdict(IN_REVIEW, at=datetime.now(UTC)))
             return before, record
 
     def delete(self, remote_id: str) -> None:
-        """Raises KeyError for what is not submitted."""
+        """Raises KeyError for an unknown id."""
         with self._lock:
             del self._records[remote_id]
 
     def clear(self) -> None:
-        """What was submitted at first, judged as at first."""
+        """Restores the initial items and verdicts."""
         with self._lock:
             self._records = dict(self._first)
 
     def _put(self, record: Record[Submitted], verdict: Verdict) -> Record[Submitted]:
-        put = self._records[record.submitted.id] = Record(record.submitted, record.filed_at, verdict)
+        put = self._records[record.submitted.id] = Record(record.submitted, record.submitted_at, verdict)
         return put

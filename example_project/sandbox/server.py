@@ -1,4 +1,4 @@
-"""The sandbox as its users hold it: start, stop, look into the inbox, hear from the vendors, and cause trouble."""
+"""The public class of the sandbox: start, stop, read the inbox, receive pushes and set faults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.catalogue import Sign, Template
-from sandbox.courier import Courier
 from sandbox.credits import Credits
 from sandbox.exchanges import Exchange, ExchangeLog
 from sandbox.faults import Fault, FaultBoard
@@ -15,7 +14,8 @@ from sandbox.listener import Listener
 from sandbox.pushing import Pushed, Pusher
 from sandbox.quirks import Quirks
 from sandbox.reviews import Submission
-from sandbox.switchboard import Switchboard
+from sandbox.router import Router
+from sandbox.scheduler import Scheduler
 from sandbox.travel import Travel
 from sandbox.vendors import VENDORS
 
@@ -34,9 +34,9 @@ class Sandbox(Quirks):
         self._faults = FaultBoard()
         self._log = ExchangeLog()
         self._pusher = Pusher(lambda vendor: self.webhooks.get(vendor))
-        self._courier = Courier(self._pusher)
-        self._vendors = {vendor.name: vendor(self.inbox, self, self._courier) for vendor in VENDORS}
-        self._switchboard = Switchboard(self._vendors, self._faults, self._log)
+        self._scheduler = Scheduler(self._pusher)
+        self._vendors = {vendor.name: vendor(self.inbox, self, self._scheduler) for vendor in VENDORS}
+        self._router = Router(self._vendors, self._faults, self._log)
         self._listener: Listener | None = None
 
     def __enter__(self) -> Self:
@@ -49,14 +49,14 @@ class Sandbox(Quirks):
 
     def start(self) -> Self:
         if self._listener is None:
-            self._listener = Listener(self._host, self._port, self._switchboard.serve)
-            self._courier.start()
+            self._listener = Listener(self._host, self._port, self._router.serve)
+            self._scheduler.start()
         return self
 
     def stop(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
-            self._courier.stop()
+            self._scheduler.stop()
             listener.close()
 
     @property
@@ -74,7 +74,7 @@ class Sandbox(Quirks):
         return self._log.all()
 
     def misbehave(self, vendor: str, fault: Fault, times: int | None = None) -> None:
-        """Replace the vendor's present fault; without times it lasts until behave()."""
+        """Replace the vendor's current fault; without times it lasts until behave()."""
         if vendor not in self._vendors:
             raise KeyError(vendor)
         self._faults.put(vendor, fault, times)
@@ -83,52 +83,52 @@ class Sandbox(Quirks):
         self._faults.clear(vendor)
 
     def release(self) -> None:
-        """Let the connections that hang, drip or wait end at once; later faults are not touched."""
+        """End the connections that hang, drip or wait now; later ones are not affected."""
         if self._listener is not None:
             self._listener.gate.open()
 
     def wait_until_idle(self, seconds: float = 5) -> bool:
-        """Whether within so long no request is under way any more; one that was released may still deliver."""
-        return self._switchboard.wait_until_idle(seconds)
+        """Waits until no request is under way; False on a timeout. A released request may still deliver until then."""
+        return self._router.wait_until_idle(seconds)
 
     @property
     def pushes(self) -> tuple[Pushed, ...]:
-        """What the vendors told the app at its `webhooks`, oldest first."""
+        """The pushes that the vendors made to the app's `webhooks`, oldest first."""
         return self._pusher.all()
 
     def travel(self, vendor: str | None, travel: Travel) -> None:
-        """How what a vendor accepts from now on travels, and how its pushes do; None: every vendor's."""
+        """Set the travel plan for all SMS and pushes of a vendor from now on; None: of every vendor."""
         for name in self._vendors if vendor is None else [self._vendors[vendor].name]:
-            self._courier.plan(name, travel)
+            self._scheduler.plan(name, travel)
 
     def flush(self) -> int:
-        """Let all that waits, retries included, happen now, in this thread; the number of calls made."""
-        return self._courier.flush()
+        """Run all waiting actions now, retries included, in this thread; returns the number of calls made."""
+        return self._scheduler.flush()
 
     def reply(self, phone: str, content: str) -> bool:
-        """The phone's owner answers its newest SMS; False when there is none or its vendor passes on no replies."""
+        """Reply to the newest SMS of the phone; False if there is none or its vendor does not forward replies."""
         newest = self.inbox.of(phone)[-1:]
-        push = self._vendors[newest[0].vendor].forward(newest[0], content) if newest else None
+        push = self._vendors[newest[0].vendor].on_reply(newest[0], content) if newest else None
         if push is not None:
-            self._courier.leave(push.vendor, lambda travel: push)
+            self._scheduler.schedule(push.vendor, lambda travel: push)
         return push is not None
 
     def judge(self, vendor: str, kind: Submission, remote_id: str, approved: bool, reason: str = "") -> None:
-        """The vendor's reviewers decide on what is submitted there; raises KeyError for what is not."""
+        """Set the verdict of the vendor's reviewers; raises KeyError for an unknown id."""
         push = self._vendors[vendor].judge(kind, remote_id, approved, reason)
-        self._courier.leave(vendor, lambda travel: push)
+        self._scheduler.schedule(vendor, lambda travel: push)
 
     def submitted(self, vendor: str, kind: Submission) -> list[tuple[str, str, int]]:
-        """What is submitted there, oldest first: id, name of a sign or text of a template, and the status (0, 1, 2)."""
+        """The submissions at a vendor, oldest first: id, name of a sign or text of a template, status (0, 1, 2)."""
         records = self._vendors[vendor].reviews(kind).all()
-        return [(record.submitted.id, _words(record.submitted), record.verdict.status) for record in records]
+        return [(record.submitted.id, _text_of(record.submitted), record.verdict.status) for record in records]
 
     def credits(self, vendor: str) -> int:
-        """How many SMS the account at the vendor can still pay for; raises KeyError where the vendor tells nobody."""
+        """The credits left in the account; raises KeyError if the vendor does not report them."""
         return self._account(vendor).left
 
     def set_credits(self, vendor: str, left: int) -> None:
-        """From now on the account has so many; sends that it cannot pay for are refused."""
+        """Set the credits of the account; a send that costs more is refused."""
         self._account(vendor).left = left
 
     def _account(self, vendor: str) -> Credits:
@@ -136,14 +136,14 @@ class Sandbox(Quirks):
             raise KeyError(vendor)
         return self._vendors[vendor].credits
 
-    def forget(self) -> None:
-        """Drop plans, webhooks, pushes and all that waits or could be asked for; filings and credits as at first."""
+    def reset(self) -> None:
+        """Drop plans, webhooks, pushes, waiting actions and SMS states; restore the initial submissions and credits."""
         self.webhooks.clear()
-        self._courier.forget()
+        self._scheduler.reset()
         for vendor in self._vendors.values():
-            vendor.forget()
+            vendor.reset()
         self._pusher.clear()
 
 
-def _words(submitted: Sign | Template) -> str:
+def _text_of(submitted: Sign | Template) -> str:
     return submitted.name if isinstance(submitted, Sign) else submitted.text

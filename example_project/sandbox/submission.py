@@ -1,4 +1,4 @@
-"""How a submitted text is read: placeholders found, filled in, matched against a full text; and what a text costs."""
+"""Parsing of submitted texts: find and fill placeholders, match a full text; and the segments of a text."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-_ALONE, _JOINED = 70, 67
+_SINGLE_SEGMENT, _SEGMENT = 70, 67
 
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """A vendor's placeholder notation, and the pattern of what may stand in its place."""
+    """The placeholder syntax of a vendor, and the pattern of an allowed value."""
 
     placeholder: str
     value: str
@@ -34,4 +34,4 @@ class Syntax:
 
 def segments(text: str) -> int:
     """How many SMS a text with its signature is billed as."""
-    return 1 if len(text) <= _ALONE else ceil(len(text) / _JOINED)
+    return 1 if len(text) <= _SINGLE_SEGMENT else ceil(len(text) / _SEGMENT)

@@ -1,4 +1,4 @@
-"""How far an SMS has come, and how a vendor's word about it travels."""
+"""The delivery state of an SMS, and how the vendor's pushes about it travel."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ class Travel:
     """How a vendor's pushes travel."""
 
     delay: float = 1.0
-    """Seconds from the acceptance until the SMS reaches its final state and the push leaves."""
+    """Seconds from the acceptance until the SMS reaches its final state and the push is made."""
     copies: int = 1
-    """How many times each push is made; with 0 it is lost, the final state being reached all the same."""
+    """How many times each push is made; with 0 the push is lost, but the SMS still reaches its final state."""
     early: bool = False
-    """The push is made, and answered, before the answer to the send is written."""
+    """The push is made and answered before the answer to the send is written."""
     backwards: bool = False
-    """Of what waits, the newest leaves first."""
+    """Of the waiting pushes, the newest is made first."""
     arrives: bool = True
     """Whether the final state is a success."""
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
-    """Where an SMS is, since when; on its way while nobody can say whether it arrived."""
+class DeliveryState:
+    """The state of an SMS and its time; `arrived` is None until the state is final."""
 
     sms: SMS
     at: datetime
     arrived: bool | None = None
 
 
-class Journeys:
-    """The latest journeys, by the vendor's id; of one id the latest."""
+class DeliveryStates:
+    """The latest states by the vendor's id; one state for each id."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._journeys: OrderedDict[str, Journey] = OrderedDict()
+        self._states: OrderedDict[str, DeliveryState] = OrderedDict()
 
-    def note(self, journey: Journey) -> None:
+    def store(self, state: DeliveryState) -> None:
         with self._lock:
-            self._journeys[journey.sms.remote_id] = journey
-            if len(self._journeys) > _KEPT:
-                self._journeys.popitem(last=False)
+            self._states[state.sms.remote_id] = state
+            if len(self._states) > _KEPT:
+                self._states.popitem(last=False)
 
-    def of(self, remote_id: str) -> Journey | None:
+    def of(self, remote_id: str) -> DeliveryState | None:
         with self._lock:
-            return self._journeys.get(remote_id)
+            return self._states.get(remote_id)
 
     def clear(self) -> None:
         with self._lock:
-            self._journeys.clear()
+            self._states.clear()

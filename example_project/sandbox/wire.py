@@ -1,4 +1,4 @@
-"""HTTP requests as vendors read them and replies as vendors write them."""
+"""Parsing of HTTP requests and encoding of replies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_FIELDS = 64
 
 
 class MalformedError(ValueError):
-    """The request cannot be read as what it claims to be."""
+    """The request does not match its declared format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Request:
         return self.content_is(_FORM)
 
     def form_fields(self) -> dict[str, str]:
-        """The fields of the body; none at all when the body is not declared as a form."""
+        """The fields of the body; empty if the body is not declared as a form."""
         if not self.has_form():
             return {}
         try:
@@ -82,7 +82,7 @@ class Reply:
         return cls(status, body.encode(), "text/html; charset=utf-8", headers)
 
     def encoded(self, pad_to: int = 0) -> bytes:
-        """The bytes on the wire, the body filled up with spaces to pad_to bytes."""
+        """The bytes to send, the body padded with spaces to pad_to bytes."""
         body = b"" if self.status in _BODILESS else self.body.ljust(pad_to)
         lines = [
             f"HTTP/1.1 {self.status} {_phrase(self.status)}",
@@ -94,7 +94,7 @@ class Reply:
 
 
 def json_object(text: str) -> dict[str, object]:
-    """Parse a JSON object, refusing any other value and any repeated name."""
+    """Parse a JSON object; refuses any other value and any repeated name."""
     try:
         value = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
@@ -105,7 +105,7 @@ def json_object(text: str) -> dict[str, object]:
 
 
 def only(fields: Mapping[str, object], *names: str) -> None:
-    """Refuse fields that the vendor does not know."""
+    """Refuse unknown fields."""
     if not fields.keys() <= set(names):
         raise MalformedError("unknown field")
 

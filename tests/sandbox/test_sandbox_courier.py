@@ -72,7 +72,7 @@ def test_ihuyi_stops_asking_when_it_was_answered(sandbox: Sandbox, site: App) ->
 
 def test_the_pause_of_ihuyi_grows_by_a_minute(sandbox: Sandbox, site: App, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("sandbox.courier.monotonic", lambda: now)
+    monkeypatch.setattr("sandbox.scheduler.monotonic", lambda: now)
     sandbox.travel(None, Travel(delay=0))
     site.status = 500
 
@@ -145,7 +145,7 @@ def test_the_address_of_a_webhook_is_not_logged(sandbox: Sandbox, site: App, cap
 
 def test_what_is_overdue_waits_for_a_new_start(sandbox: Sandbox, site: App, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("sandbox.courier.monotonic", lambda: now)
+    monkeypatch.setattr("sandbox.scheduler.monotonic", lambda: now)
     for _ in range(2):
         send(sandbox, "veesing")
     now = 3600
@@ -221,7 +221,7 @@ def test_nothing_is_left_after_forgetting(sandbox: Sandbox, site: App) -> None:
     send(sandbox, "apispace")
     send(sandbox, "veesing")
     assert sandbox.reply(PHONE, "在吗")
-    sandbox.forget()
+    sandbox.reset()
     assert (sandbox.pushes, sandbox.webhooks, sandbox.flush()) == ((), {}, 0)
     assert pull(sandbox).json()["data"] == []
     assert query(sandbox, "status", old) is None
@@ -239,7 +239,7 @@ def test_forgetting_waits_for_what_is_under_way(sandbox: Sandbox, site: App) -> 
     send(sandbox, "ihuyi")
     assert entered.wait(10)
     with ThreadPoolExecutor(1) as pool:
-        forgetting = pool.submit(sandbox.forget)
+        forgetting = pool.submit(sandbox.reset)
         go_on.set()
         forgetting.result(10)
     assert sandbox.pushes == ()

@@ -298,7 +298,7 @@ def test_a_filed_template_sends_once_it_is_approved(sandbox: Sandbox, password: 
     sandbox.judge("ihuyi", "template", new_id, approved=True)
     assert [code(sandbox, values), code(sandbox, full)] == [2, 2]
     assert [sms.text for sms in sandbox.inbox.all()] == [f"{SIGNED}您的动态码是1234，5分钟内有效。"] * 2
-    sandbox.forget()
+    sandbox.reset()
     assert [row[0] for row in sandbox.submitted("ihuyi", "template")] == [item.id for item in catalogue.IHUYI_TEMPLATES]
     assert answer(sandbox, "AddTemplate", METHODS["AddTemplate"])["templateid"] > int(new_id)
 
@@ -329,7 +329,7 @@ def test_a_send_costs_its_segments_while_there_are_any(sandbox: Sandbox) -> None
     assert answer(sandbox, "GetNum", LOGIN)["num"] == "0"
     assert [len(sms.text) for sms in sandbox.inbox.all()] == [70, 71, 70]
     assert answer(sandbox, "Submit", sends[0])["msg"] == "剩余条数不足"
-    sandbox.forget()
+    sandbox.reset()
     assert sandbox.credits("ihuyi") == IHUYI_CREDITS
 
 

@@ -140,7 +140,7 @@ def test_an_id_is_never_given_again(sandbox: Sandbox, kind: Submission) -> None:
     first = add(sandbox, kind)
     ask(sandbox, f"delete_{kind}", {"id": first})
     second = add(sandbox, kind)
-    sandbox.forget()
+    sandbox.reset()
     third = add(sandbox, kind)
     assert int(first) < int(second) < int(third)
     assert added(sandbox, kind) == [third]
@@ -201,7 +201,7 @@ def test_forgets_what_was_filed_changed_and_deleted(sandbox: Sandbox, kind: Subm
     sandbox.judge("topthink", kind, UNAPPROVED[kind], approved=False)
     ask(sandbox, f"modify_{kind}", FILINGS[kind] | {"id": UNAPPROVED[kind]})
     assert sandbox.submitted("topthink", kind) != before
-    sandbox.forget()
+    sandbox.reset()
     assert sandbox.submitted("topthink", kind) == before
 
 

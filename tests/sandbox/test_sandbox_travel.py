@@ -9,7 +9,7 @@ import pytest
 from sandbox import travel as travelling
 from sandbox.inbox import SMS
 from sandbox.server import Sandbox, Travel
-from sandbox.travel import Journey, Journeys
+from sandbox.travel import DeliveryState, DeliveryStates
 
 from .conftest import LATER, PHONE, PUSHING, App, pull, query, send, until
 
@@ -117,8 +117,8 @@ def test_going_backwards_is_one_vendor_s_own_matter(sandbox: Sandbox, site: App)
 
 def test_only_the_latest_states_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(travelling, "_KEPT", 2)
-    journeys = Journeys()
+    states = DeliveryStates()
     for serial in "123":
         sms = SMS("topthink", PHONE, "text", serial, datetime.now(UTC))
-        journeys.note(Journey(sms, sms.received_at))
-    assert [journeys.of(serial) is None for serial in "123"] == [True, False, False]
+        states.store(DeliveryState(sms, sms.received_at))
+    assert [states.of(serial) is None for serial in "123"] == [True, False, False]

@@ -144,7 +144,7 @@ def test_without_points_nothing_is_sent(sandbox: Sandbox) -> None:
     assert answers[1] == failure("余额不足")
     assert len(sandbox.inbox.all()) == 1
     assert ask_balance(sandbox, data=BALANCE).json()["remainPoint"] == "0"
-    sandbox.forget()
+    sandbox.reset()
     assert sandbox.credits("veesing") == VEESING_POINTS
 
 

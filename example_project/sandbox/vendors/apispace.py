@@ -1,4 +1,4 @@
-"""APISpace: the caller's own submitted text with positional values, many recipients in one request."""
+"""APISpace: an approved text with positional values, many recipients in one request."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 from sandbox.catalogue import APISPACE_TEMPLATES, CREDENTIALS, SIGNED
 from sandbox.clock import stamp
-from sandbox.courier import Courier
 from sandbox.inbox import Inbox
 from sandbox.quirks import Quirks
+from sandbox.scheduler import Scheduler
 from sandbox.submission import Syntax
-from sandbox.travel import Journey
+from sandbox.travel import DeliveryState
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, only
 
@@ -25,7 +25,7 @@ BAD_PHONE = "107"
 BAD_EXTEND = "113"
 BAD_VALUES = "114"
 BAD_SIGNATURE = "116"
-NOT_FILED = "124"
+NO_MATCHING_TEMPLATE = "124"
 BAD_SENDTIME = "127"
 MALFORMED = "130"
 
@@ -36,7 +36,7 @@ _MESSAGES = {
     BAD_EXTEND: "扩展码格式错",
     BAD_VALUES: "可用参数组个数错误",
     BAD_SIGNATURE: "签名不合法或未带签名",
-    NOT_FILED: "模板匹配错误",
+    NO_MATCHING_TEMPLATE: "模板匹配错误",
     BAD_SENDTIME: "定时发送时间格式错误",
     MALFORMED: "请求参数错误",
 }
@@ -48,55 +48,55 @@ _SYNTAX = Syntax(r"\{\$var\}", ".+")
 
 
 class APISpace(Vendor):
-    """eolink.o.apispace.com, answering as the platform behind it is known to."""
+    """eolink.o.apispace.com, with the answers of the platform behind it."""
 
     name = "apispace"
     malformed = MALFORMED
 
-    def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
-        super().__init__(inbox, quirks, courier)
-        self._ended: deque[Journey] = deque(maxlen=_REPORTS_KEPT)
+    def __init__(self, inbox: Inbox, quirks: Quirks, scheduler: Scheduler) -> None:
+        super().__init__(inbox, quirks, scheduler)
+        self._final: deque[DeliveryState] = deque(maxlen=_REPORTS_KEPT)
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
-        return {("POST", "/sms-code/verifycode"): self._send, ("GET", "/api/sms/report"): self._hand_out}
+        return {("POST", "/sms-code/verifycode"): self._send, ("GET", "/api/sms/report"): self._reports}
 
     def refuse(self, request: Request, code: str) -> Reply:
         reason = _MESSAGES.get(code, "提交失败")
         status = 401 if code == UNAUTHORIZED else 200
         return Reply.json({"code": code, "msgId": "", "time": _now(), "errorMsg": reason}, status)
 
-    def settle(self, journey: Journey) -> None:
-        self._ended.append(journey)
+    def on_final_state(self, state: DeliveryState) -> None:
+        self._final.append(state)
 
-    def forget(self) -> None:
-        super().forget()
-        self._ended.clear()
+    def reset(self) -> None:
+        super().reset()
+        self._final.clear()
 
     def _send(self, request: Request) -> Reply:
         _authorize(request)
         fields = _strings(request.json_object())
         _check_options(fields)
-        text = _filed_text(fields["msg"])
+        text = _approved_text(fields["msg"])
         recipients = [_recipient(group, text) for group in fields["params"].split(";")]
         message_id = str(10**16 + secrets.randbelow(9 * 10**16))
         for phone, filled in recipients:
             self.deliver(phone, SIGNED + filled, message_id)
         return self._accepted(message_id, len(recipients))
 
-    def _hand_out(self, request: Request) -> Reply:
-        """Final reports, oldest first; what is handed out is forgotten."""
+    def _reports(self, request: Request) -> Reply:
+        """Final reports, oldest first; each report is returned once."""
         _authorize(request)
         fields = request.query_fields()
         only(fields, "count")
         count = fields.get("count", _USUAL_COUNT)
         if request.body or not re.fullmatch("[1-9][0-9]{0,3}", count) or int(count) > _MOST_REPORTS:
             raise MalformedError("count")
-        return Reply.json({"code": "0", "data": [_report(journey) for journey in self._next(int(count))]})
+        return Reply.json({"code": "0", "data": [_report(state) for state in self._next(int(count))]})
 
-    def _next(self, count: int) -> Iterator[Journey]:
+    def _next(self, count: int) -> Iterator[DeliveryState]:
         with suppress(IndexError):
             for _ in range(count):
-                yield self._ended.popleft()
+                yield self._final.popleft()
 
     def _accepted(self, message_id: str, count: int) -> Reply:
         if self._quirks.apispace_envelope:
@@ -140,14 +140,14 @@ def _check_options(fields: Mapping[str, str]) -> None:
         raise RefusedError(BAD_EXTEND)
 
 
-def _filed_text(message: str) -> str:
+def _approved_text(message: str) -> str:
     if len(message) > _LONGEST_TEXT:
         raise RefusedError(BAD_LENGTH)
     if not message.startswith(SIGNED):
         raise RefusedError(BAD_SIGNATURE)
     text = message.removeprefix(SIGNED)
     if not any(template.approved and template.text == text for template in APISPACE_TEMPLATES):
-        raise RefusedError(NOT_FILED)
+        raise RefusedError(NO_MATCHING_TEMPLATE)
     return text
 
 
@@ -160,14 +160,14 @@ def _recipient(group: str, text: str) -> tuple[str, str]:
     return phone, _SYNTAX.fill(text, values)
 
 
-def _report(journey: Journey) -> dict[str, str]:
+def _report(state: DeliveryState) -> dict[str, str]:
     return {
         "uid": "",
-        "msgId": journey.sms.remote_id,
-        "mobile": journey.sms.phone,
-        "status": "DELIVRD" if journey.arrived else "UNDELIV",
-        "statusDesc": "短信发送成功" if journey.arrived else "短信发送失败",
-        "reportTime": stamp(journey.at, "%y%m%d%H%M"),
-        "notifyTime": stamp(journey.at, "%y%m%d%H%M%S"),
+        "msgId": state.sms.remote_id,
+        "mobile": state.sms.phone,
+        "status": "DELIVRD" if state.arrived else "UNDELIV",
+        "statusDesc": "短信发送成功" if state.arrived else "短信发送失败",
+        "reportTime": stamp(state.at, "%y%m%d%H%M"),
+        "notifyTime": stamp(state.at, "%y%m%d%H%M%S"),
         "length": "1",
     }

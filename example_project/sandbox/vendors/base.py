@@ -1,4 +1,4 @@
-"""What the vendors have in common: routing, refusing, delivering to the inbox, and what they say afterwards."""
+"""The base class of the vendors: routing, refusals, delivery to the inbox, and pushes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sandbox.catalogue import Sign, Template
-from sandbox.courier import Courier
 from sandbox.credits import Credits
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Push
 from sandbox.quirks import Quirks
 from sandbox.reviews import APPROVED, REJECTED, Record, Reviews, Submission, Verdict
-from sandbox.travel import Journey
+from sandbox.scheduler import Scheduler
+from sandbox.travel import DeliveryState
 from sandbox.wire import MalformedError, Reply, Request
 
 Operation = Callable[[Request], Reply]
@@ -33,33 +33,33 @@ class RefusedError(Exception):
 
 
 class Vendor(ABC):
-    """One vendor: its operations by method and path, the path counted from the vendor's own root."""
+    """One vendor: its operations by method and path; the path is relative to the vendor's root."""
 
     name: ClassVar[str]
     base: ClassVar[str] = ""
     malformed: ClassVar[str]
-    filed_signs: ClassVar[tuple[Sign, ...]] = ()
-    filed_templates: ClassVar[tuple[Template, ...]] = ()
+    initial_signs: ClassVar[tuple[Sign, ...]] = ()
+    initial_templates: ClassVar[tuple[Template, ...]] = ()
     opening_credits: ClassVar[int] = 0
-    """What the account has to begin with; 0 where the vendor tells nobody."""
+    """The initial credits of the account; 0 if the vendor does not report credits."""
 
-    def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
+    def __init__(self, inbox: Inbox, quirks: Quirks, scheduler: Scheduler) -> None:
         self._inbox = inbox
         self._quirks = quirks
-        self._courier = courier
+        self._scheduler = scheduler
         self.credits = Credits(self.opening_credits)
-        self.signs = Reviews(self.filed_signs)
-        self.templates = Reviews(self.filed_templates)
+        self.signs = Reviews(self.initial_signs)
+        self.templates = Reviews(self.initial_templates)
 
     @abstractmethod
     def routes(self) -> Mapping[tuple[str, str], Operation]: ...
 
     @abstractmethod
     def refuse(self, request: Request, code: str) -> Reply:
-        """The vendor's refusal with that code, in the shape that the request asks for."""
+        """The vendor's refusal with that code, in the format that the request asks for."""
 
     def refuse_numbers(self, request: Request, result: int) -> Reply:
-        """The refusal of every number; the whole request where there is no verdict per number."""
+        """Refuses every number, or the whole request if the vendor returns no result per number."""
         return self.refuse(request, str(result))
 
     def has_path(self, path: str) -> bool:
@@ -87,28 +87,30 @@ class Vendor(ABC):
 
     def accept(self, sms: SMS) -> None:
         self._inbox.put(sms)
-        self._courier.leave(self.name, lambda travel: self.settle(Journey(sms, datetime.now(UTC), travel.arrives)))
+        self._scheduler.schedule(
+            self.name, lambda travel: self.on_final_state(DeliveryState(sms, datetime.now(UTC), travel.arrives))
+        )
 
-    def settle(self, journey: Journey) -> Push | None:
-        """What is pushed when an SMS has reached its final state."""
+    def on_final_state(self, state: DeliveryState) -> Push | None:
+        """The push when an SMS reaches its final state."""
         return None
 
-    def forward(self, sms: SMS, content: str) -> Push | None:
-        """What is pushed when the phone's owner has answered an SMS; None where replies are not passed on."""
+    def on_reply(self, sms: SMS, content: str) -> Push | None:
+        """The push when a user replies to an SMS; None if the vendor does not forward replies."""
         return None
 
-    def announce(self, kind: Submission, record: Record[Sign] | Record[Template]) -> Push | None:
-        """What is pushed when the reviewers have decided."""
+    def on_review(self, kind: Submission, record: Record[Sign] | Record[Template]) -> Push | None:
+        """The push when the reviewers have decided."""
         return None
 
     def judge(self, kind: Submission, remote_id: str, approved: bool, reason: str) -> Push | None:
         verdict = Verdict(APPROVED if approved else REJECTED, reason, datetime.now(UTC))
-        return self.announce(kind, self.reviews(kind).judge(remote_id, verdict))
+        return self.on_review(kind, self.reviews(kind).judge(remote_id, verdict))
 
     def reviews(self, kind: Submission) -> Reviews[Any]:
         return self.signs if kind == "sign" else self.templates
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.credits.reset()
         self.signs.clear()
         self.templates.clear()

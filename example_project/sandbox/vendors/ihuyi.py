@@ -1,4 +1,4 @@
-"""Ihuyi: full texts or template values, a clear or a dynamic password, XML or JSON answers."""
+"""Ihuyi: full texts or template values, a plain or a dynamic password, XML or JSON answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sandbox.inbox import SMS
 from sandbox.pushing import Kind, Push
 from sandbox.reviews import APPROVED, Record, Submission
 from sandbox.submission import Syntax, segments
-from sandbox.travel import Journey
+from sandbox.travel import DeliveryState
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, only
 
@@ -67,7 +67,7 @@ _SYNTAX = Syntax("【变量[0-9]*】", "[0-9A-Za-z\u3400-\u4dbf\u4e00-\u9fff\U00
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    """What one method of the single address is asked with and answers with."""
+    """One method of the single address: its parameters and its result."""
 
     name: str
     fields: tuple[str, ...]
@@ -99,7 +99,7 @@ class Ihuyi(Vendor):
 
     name = "ihuyi"
     malformed = "0"
-    filed_templates = IHUYI_TEMPLATES
+    initial_templates = IHUYI_TEMPLATES
     opening_credits = IHUYI_CREDITS
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
@@ -109,29 +109,29 @@ class Ihuyi(Vendor):
     def refuse(self, request: Request, code: str) -> Reply:
         return self._result(request, code, "0")
 
-    def settle(self, journey: Journey) -> Push:
+    def on_final_state(self, state: DeliveryState) -> Push:
         return self._push(
             "report",
             {
-                "code": "2" if journey.arrived else "1",
-                "msg": "DELIVRD" if journey.arrived else "UNDELIV",
-                "mobilephone": journey.sms.phone,
-                "smsid": journey.sms.remote_id,
-                "report_time": stamp(journey.at),
+                "code": "2" if state.arrived else "1",
+                "msg": "DELIVRD" if state.arrived else "UNDELIV",
+                "mobilephone": state.sms.phone,
+                "smsid": state.sms.remote_id,
+                "report_time": stamp(state.at),
             },
         )
 
-    def forward(self, sms: SMS, content: str) -> Push:
+    def on_reply(self, sms: SMS, content: str) -> Push:
         fields = {"mobilephone": sms.phone, "content": content, "smsid": sms.remote_id}
         return self._push("reply", fields | {"reply_time": stamp(datetime.now(UTC))})
 
-    def announce(self, kind: Submission, record: Record[Sign] | Record[Template]) -> Push:
+    def on_review(self, kind: Submission, record: Record[Sign] | Record[Template]) -> Push:
         verdict = record.verdict
         code, message = ("2", "审核通过") if verdict.status == APPROVED else ("0", verdict.reason or "审核不通过")
         return self._push(kind, {"code": code, "msg": message, "templateid": record.submitted.id})
 
     def _push(self, kind: Kind, fields: Mapping[str, str]) -> Push:
-        return Push.form(self.name, kind, fields, wanted="success")
+        return Push.form(self.name, kind, fields, expected_answer="success")
 
     def _call(self, request: Request) -> Reply:
         method = _method(request)
@@ -177,7 +177,7 @@ class Ihuyi(Vendor):
         return sms_id
 
     def _result(self, request: Request, code: str, result: str) -> Reply:
-        method = _answered_as(request)
+        method = _answer_method(request)
         message = method.done if code == "2" else _MESSAGES.get(code, "提交失败")
         if _wants_json(request):
             value: dict[str, object] = {"code": code, "msg": message, method.result: result}
@@ -202,8 +202,8 @@ def _method(request: Request) -> _Method:
     return method
 
 
-def _answered_as(request: Request) -> _Method:
-    """The method in whose shape to answer, whatever is wrong with the request."""
+def _answer_method(request: Request) -> _Method:
+    """The method whose answer format is used, also for a malformed request."""
     try:
         return _method(request)
     except MalformedError:
@@ -211,7 +211,7 @@ def _answered_as(request: Request) -> _Method:
 
 
 def _fields(request: Request, method: _Method) -> dict[str, str]:
-    """The parameters, a POST having all but the method and the format in its body."""
+    """The parameters; a POST has all of them in its body, except method and format."""
     query = request.query_fields()
     del query["method"]
     if request.method == "GET" and request.body:
@@ -247,7 +247,7 @@ def _authorize(fields: Mapping[str, str]) -> None:
         raise RefusedError("405")
     if not re.fullmatch("[0-9]{10}", moment) or abs(time.time() - int(moment)) > _PASSWORD_SECONDS:
         raise RefusedError("40501")
-    # A question for the balance has neither number nor text, and its password is made without.
+    # A balance query has neither number nor text, and its password is computed without them.
     mobile, content = fields.get("mobile", ""), fields.get("content", "")
     if not same(password, dynamic_password(account, api_key, mobile, content, moment)):
         raise RefusedError("40502")
@@ -272,7 +272,7 @@ def _text(content: str, template_id: str | None, approved: Sequence[Template]) -
 
 
 def _json_value(method: _Method, result: str) -> str | int:
-    """The id of a template is documented as a number, the credits as a string; of an SMS only the 0 is a number."""
+    """As documented: a template id is a number, the credits are a string; an SMS id is a string, except the 0."""
     return int(result) if method is _ADD_TEMPLATE or (method is _SUBMIT and result == "0") else result
 
 

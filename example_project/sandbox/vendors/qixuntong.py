@@ -1,4 +1,4 @@
-"""Qixuntong: an API gateway that checks an HMAC, and behind it a platform with a verdict per number."""
+"""Qixuntong: an API gateway that checks an HMAC, and behind it a platform with a result per number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, sam
 from sandbox.wire import MalformedError, Reply, Request, only
 
 MALFORMED = "1"
-NOT_FILED = "5"
+NO_MATCHING_TEMPLATE = "5"
 NO_PHONE = "8"
 NO_CONTENT = "9"
 BAD_SIGNATURE = "17"
@@ -27,7 +27,7 @@ BAD_NUMBER = 12
 _SOURCE = "market"
 _MOST_NUMBERS = 200
 _SKEW_SECONDS = 900
-# The vendor says of its balance that it means nothing.
+# The vendor documents that its balance has no meaning.
 _BALANCE = -153278040
 _AUTHORIZATION = re.compile('hmac id="([^"]*)", algorithm="hmac-sha1", headers="x-date x-source", signature="([^"]*)"')
 _SYNTAX = Syntax(r"\{[a-z]+\}", r"[^【】\r\n]{1,50}")
@@ -51,7 +51,7 @@ class Qixuntong(Vendor):
             numbers = request.query_fields().get("mobile", "").split(",")
         except MalformedError:
             return self.refuse(request, MALFORMED)
-        return self._verdicts([_item("", number, result) for number in numbers])
+        return self._results([_item("", number, result) for number in numbers])
 
     def _send(self, request: Request) -> Reply:
         if problem := _gateway_problem(request.headers):
@@ -62,11 +62,11 @@ class Qixuntong(Vendor):
             raise RefusedError(MALFORMED)
         if not fields.get("mobile"):
             raise RefusedError(NO_PHONE)
-        text = _filed_text(fields.get("content", ""))
+        text = _approved_text(fields.get("content", ""))
         numbers = fields["mobile"].split(",")
         if len(numbers) > _MOST_NUMBERS:
             raise RefusedError(TOO_MANY)
-        return self._verdicts([self._submit(number, text) for number in numbers])
+        return self._results([self._submit(number, text) for number in numbers])
 
     def _submit(self, number: str, text: str) -> dict[str, object]:
         if not is_mobile(number):
@@ -75,7 +75,7 @@ class Qixuntong(Vendor):
         self.deliver(number, text, message_id)
         return _item(message_id, number, 0)
 
-    def _verdicts(self, items: Sequence[Mapping[str, object]]) -> Reply:
+    def _results(self, items: Sequence[Mapping[str, object]]) -> Reply:
         return Reply.json({"status": self._status("0"), "balance": _BALANCE, "list": items})
 
     def _status(self, code: str) -> str | int:
@@ -111,7 +111,7 @@ def _gateway_problem(headers: Mapping[str, str]) -> str:
 
 
 def _moment(date: str) -> datetime | None:
-    """The moment of a date in the one form that is allowed, weekday and zone included."""
+    """The moment of a date in the only allowed format, with weekday and zone; None for any other."""
     try:
         moment = parsedate_to_datetime(date)
         return moment if format_datetime(moment, usegmt=True) == date else None
@@ -119,14 +119,14 @@ def _moment(date: str) -> datetime | None:
         return None
 
 
-def _filed_text(content: str) -> str:
+def _approved_text(content: str) -> str:
     if not content:
         raise RefusedError(NO_CONTENT)
     if not content.startswith(SIGNED):
         raise RefusedError(BAD_SIGNATURE)
     text = content.removeprefix(SIGNED)
     if not any(template.approved and _SYNTAX.matches(template.text, text) for template in QIXUNTONG_TEMPLATES):
-        raise RefusedError(NOT_FILED)
+        raise RefusedError(NO_MATCHING_TEMPLATE)
     return content
 
 

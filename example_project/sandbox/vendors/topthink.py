@@ -1,4 +1,4 @@
-"""TopThink: numbered signatures and templates, named variables in a JSON string."""
+"""TopThink: signatures and templates with ids, named variables in a JSON string."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 from sandbox.catalogue import CREDENTIALS, TOPTHINK_SIGNS, TOPTHINK_TEMPLATES, Sign, Template
 from sandbox.clock import stamp
-from sandbox.courier import Courier
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Kind, Push
 from sandbox.quirks import Quirks
 from sandbox.reviews import APPROVED, REJECTED, Record, Submission
+from sandbox.scheduler import Scheduler
 from sandbox.submission import Syntax
-from sandbox.travel import Journey, Journeys
+from sandbox.travel import DeliveryState, DeliveryStates
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import MalformedError, Reply, Request, json_object, only
 
-# The vendor publishes no list of codes: these are the sandbox's own.
+# The vendor publishes no list of codes: these are defined by the sandbox.
 MALFORMED = "400"
 UNAUTHORIZED = "401"
 BAD_PHONE = "10001"
@@ -46,7 +46,7 @@ _MESSAGES = {
     PENDING: "审核中，不允许修改",
 }
 _HTTP_STATUSES = {MALFORMED: 400, UNAUTHORIZED: 401}
-_FILED_WITH: Mapping[Submission, tuple[str, ...]] = {
+_SUBMISSION_FIELDS: Mapping[Submission, tuple[str, ...]] = {
     "sign": ("name", "remark"),
     "template": ("name", "content", "remark"),
 }
@@ -61,16 +61,16 @@ class TopThink(Vendor):
 
     name = "topthink"
     malformed = MALFORMED
-    filed_signs = TOPTHINK_SIGNS
-    filed_templates = TOPTHINK_TEMPLATES
+    initial_signs = TOPTHINK_SIGNS
+    initial_templates = TOPTHINK_TEMPLATES
 
-    def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
-        super().__init__(inbox, quirks, courier)
-        self._journeys = Journeys()
+    def __init__(self, inbox: Inbox, quirks: Quirks, scheduler: Scheduler) -> None:
+        super().__init__(inbox, quirks, scheduler)
+        self._states = DeliveryStates()
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
         operations: dict[str, Operation] = {"/sms/send": self._send, "/sms/query_status": self._query_status}
-        for kind in _FILED_WITH:
+        for kind in _SUBMISSION_FIELDS:
             operations |= {
                 f"/sms/add_{kind}": partial(self._add, kind),
                 f"/sms/query_{kind}": partial(self._query, kind),
@@ -84,20 +84,20 @@ class TopThink(Vendor):
         return Reply.json({"code": int(code), "message": message, "data": None}, _HTTP_STATUSES.get(code, 200))
 
     def accept(self, sms: SMS) -> None:
-        self._journeys.note(Journey(sms, sms.received_at))
+        self._states.store(DeliveryState(sms, sms.received_at))
         super().accept(sms)
 
-    def settle(self, journey: Journey) -> Push:
-        self._journeys.note(journey)
-        return self._push("report", "sms", _task(journey, journey.sms.phone, "receiveDate"))
+    def on_final_state(self, state: DeliveryState) -> Push:
+        self._states.store(state)
+        return self._push("report", "sms", _task(state, state.sms.phone, "receiveDate"))
 
-    def announce(self, kind: Submission, record: Record[Sign] | Record[Template]) -> Push:
-        # Whatever was reviewed, the vendor calls it a sign.
+    def on_review(self, kind: Submission, record: Record[Sign] | Record[Template]) -> Push:
+        # The vendor uses the key "sign" for templates too.
         return self._push(kind, "sign", _reviewed(record))
 
-    def forget(self) -> None:
-        super().forget()
-        self._journeys.clear()
+    def reset(self) -> None:
+        super().reset()
+        self._states.clear()
 
     def _push(self, kind: Kind, key: str, value: object) -> Push:
         return Push.json(self.name, kind, {"action": kind, key: value}, {"X-ThinkPHP-Event": "sms"})
@@ -122,25 +122,25 @@ class TopThink(Vendor):
         return Reply.json({"code": 0, "message": "发送成功", "data": {"id": task_id}})
 
     def _query_status(self, request: Request) -> Reply:
-        journey = self._journeys.of(_asked(request, "id")["id"])
-        if journey is None:
+        state = self._states.of(_required_fields(request, "id")["id"])
+        if state is None:
             raise RefusedError(NOT_FOUND)
-        # The number as a number and the spelling of the date are the vendor's.
-        return _done("查询成功", data=_task(journey, int(journey.sms.phone), "reveiveDate"))
+        # The vendor sends the phone as a JSON number and misspells the key of the date.
+        return _done("查询成功", data=_task(state, int(state.sms.phone), "reveiveDate"))
 
     def _add(self, kind: Submission, request: Request) -> Reply:
-        fields = _asked(request, *_FILED_WITH[kind])
-        return _done("添加成功", data=_submitted(self.reviews(kind).add(_maker(kind, fields))))
+        fields = _required_fields(request, *_SUBMISSION_FIELDS[kind])
+        return _done("添加成功", data=_submitted(self.reviews(kind).add(_factory(kind, fields))))
 
     def _query(self, kind: Submission, request: Request) -> Reply:
-        record = self.reviews(kind).find(_asked(request, "id")["id"])
+        record = self.reviews(kind).find(_required_fields(request, "id")["id"])
         if record is None:
             raise RefusedError(NOT_FOUND)
         return _done("查询成功", data=_reviewed(record))
 
     def _modify(self, kind: Submission, request: Request) -> Reply:
-        fields = _asked(request, "id", *_FILED_WITH[kind])
-        make = _maker(kind, fields)
+        fields = _required_fields(request, "id", *_SUBMISSION_FIELDS[kind])
+        make = _factory(kind, fields)
         try:
             before, record = self.reviews(kind).resubmit(fields["id"], make)
         except KeyError:
@@ -151,14 +151,14 @@ class TopThink(Vendor):
 
     def _delete(self, kind: Submission, request: Request) -> Reply:
         try:
-            self.reviews(kind).delete(_asked(request, "id")["id"])
+            self.reviews(kind).delete(_required_fields(request, "id")["id"])
         except KeyError:
             raise RefusedError(NOT_FOUND) from None
         return _done("删除成功")
 
 
 def _fields(request: Request) -> dict[str, str]:
-    """The parameters, from the only place where the method has them."""
+    """The parameters: of a GET from the query, of a POST from the form."""
     if request.method == "GET":
         if request.body:
             raise RefusedError(MALFORMED)
@@ -195,8 +195,8 @@ def _text(template: Template, params: str | None) -> str:
     return _SYNTAX.fill(template.text, [strings[name] for name in names])
 
 
-def _asked(request: Request, *names: str) -> dict[str, str]:
-    """The parameters, each of which must be there, and no other but the authorization."""
+def _required_fields(request: Request, *names: str) -> dict[str, str]:
+    """The parameters: each name is required, and only the authorization may be added."""
     fields = _fields(request)
     _authorize(request, fields)
     only(fields, "appCode", *names)
@@ -205,20 +205,20 @@ def _asked(request: Request, *names: str) -> dict[str, str]:
     return fields
 
 
-def _maker(kind: Submission, fields: Mapping[str, str]) -> Callable[[str], Sign | Template]:
-    """What makes the signature or the template for its id, once it obeys the rules."""
+def _factory(kind: Submission, fields: Mapping[str, str]) -> Callable[[str], Sign | Template]:
+    """A factory that takes the id; raises RefusedError if the fields break the vendor's rules."""
     name, remark = fields["name"], fields["remark"]
     if kind == "sign":
         if not name.isalnum() or "测试" in name:
             raise RefusedError(BAD_NAME)
         return lambda remote_id: Sign(remote_id, name, approved=False, remark=remark)
     content = fields["content"]
-    if not _obeys(content):
+    if not _is_allowed(content):
         raise RefusedError(BAD_CONTENT)
     return lambda remote_id: Template(remote_id, content, approved=False, name=name, remark=remark)
 
 
-def _obeys(content: str) -> bool:
+def _is_allowed(content: str) -> bool:
     marks = _SYNTAX.placeholders(content)
     names = {mark[2:-1] for mark in marks}
     whole = content.count("${") == len(marks) and not {"【", "】"}.intersection(content)
@@ -229,34 +229,34 @@ def _done(message: str, **more: object) -> Reply:
     return Reply.json({"code": 0, "message": message, **more})
 
 
-def _task(journey: Journey, phone: str | int, end: str) -> dict[str, object]:
+def _task(state: DeliveryState, phone: str | int, end: str) -> dict[str, object]:
     return {
-        "id": journey.sms.remote_id,
+        "id": state.sms.remote_id,
         "phone": phone,
-        "content": journey.sms.text,
-        "sendDate": stamp(journey.sms.received_at),
-        end: None if journey.arrived is None else stamp(journey.at),
-        "status": {None: 0, True: 1, False: -1}[journey.arrived],
-        "message": "号码无法接通" if journey.arrived is False else "",
+        "content": state.sms.text,
+        "sendDate": stamp(state.sms.received_at),
+        end: None if state.arrived is None else stamp(state.at),
+        "status": {None: 0, True: 1, False: -1}[state.arrived],
+        "message": "号码无法接通" if state.arrived is False else "",
     }
 
 
 def _submitted(record: Record[Any]) -> dict[str, object]:
-    """A signature or a template as the vendor shows it to who files it: the user a number, no status."""
+    """A signature or a template as the answer to its submission: the user id is a number, there is no status."""
     submitted = record.submitted
     return {
         "name": submitted.name,
         **({"content": submitted.text} if isinstance(submitted, Template) else {}),
         "remark": submitted.remark,
         "user_id": 1,
-        "create_time": stamp(record.filed_at),
+        "create_time": stamp(record.submitted_at),
         "update_time": stamp(record.verdict.at),
         "id": submitted.id,
     }
 
 
 def _reviewed(record: Record[Any]) -> dict[str, object]:
-    """A signature or a template as the vendor shows it to who asks and of its own accord, the ids as strings."""
+    """A signature or a template as the answer to a query and in a push: the ids are strings, with status and error."""
     submitted, verdict = record.submitted, record.verdict
     return {
         "id": submitted.id,
@@ -266,6 +266,6 @@ def _reviewed(record: Record[Any]) -> dict[str, object]:
         "remark": submitted.remark,
         "status": verdict.status,
         "error": verdict.reason if verdict.status == REJECTED else None,
-        "create_time": stamp(record.filed_at),
+        "create_time": stamp(record.submitted_at),
         "update_time": stamp(verdict.at),
     }

@@ -1,4 +1,4 @@
-"""10658 Veesing: verification codes only, and failures told apart by nothing but their message."""
+"""10658 Veesing: verification codes only; failures differ only by their message."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from itertools import count
 
 from sandbox.catalogue import CREDENTIALS, SIGNED, VEESING_POINTS, VEESING_TEMPLATES, Template
 from sandbox.clock import stamp
-from sandbox.courier import Courier
 from sandbox.inbox import SMS, Inbox
 from sandbox.pushing import Kind, Push
 from sandbox.quirks import Quirks
+from sandbox.scheduler import Scheduler
 from sandbox.submission import Syntax
-from sandbox.travel import Journey
+from sandbox.travel import DeliveryState
 from sandbox.vendors.base import Operation, RefusedError, Vendor, is_mobile, same
 from sandbox.wire import Reply, Request, only
 
@@ -36,12 +36,12 @@ class Veesing(Vendor):
 
     name = "veesing"
     malformed = BAD_PARAMETER
-    filed_templates = VEESING_TEMPLATES
+    initial_templates = VEESING_TEMPLATES
     opening_credits = VEESING_POINTS
 
-    def __init__(self, inbox: Inbox, quirks: Quirks, courier: Courier) -> None:
-        super().__init__(inbox, quirks, courier)
-        # Task ids must stay fresh when a demo restarts with its old database.
+    def __init__(self, inbox: Inbox, quirks: Quirks, scheduler: Scheduler) -> None:
+        super().__init__(inbox, quirks, scheduler)
+        # Task ids must not repeat when a demo restarts with its old database.
         self._tasks = count(int(time.time()))
 
     def routes(self) -> Mapping[tuple[str, str], Operation]:
@@ -53,12 +53,12 @@ class Veesing(Vendor):
     def refuse(self, request: Request, code: str) -> Reply:
         return _reply("0", code)
 
-    def settle(self, journey: Journey) -> Push:
-        status = "1" if journey.arrived else "0"
-        fields = {"mobile": journey.sms.phone, "taskid": journey.sms.remote_id, "status": status}
-        return self._push("report", fields, journey.at)
+    def on_final_state(self, state: DeliveryState) -> Push:
+        status = "1" if state.arrived else "0"
+        fields = {"mobile": state.sms.phone, "taskid": state.sms.remote_id, "status": status}
+        return self._push("report", fields, state.at)
 
-    def forward(self, sms: SMS, content: str) -> Push:
+    def on_reply(self, sms: SMS, content: str) -> Push:
         fields = {"mobile": sms.phone, "taskid": sms.remote_id, "content": content}
         return self._push("reply", fields, datetime.now(UTC))
 
@@ -82,11 +82,11 @@ class Veesing(Vendor):
         task_id = str(next(self._tasks))
         text = _SYNTAX.fill(template.text, [fields["variables"]])
         self.deliver(fields["phone"], SIGNED + text, task_id)
-        # The trailing space is the vendor's.
+        # The vendor sends the trailing space.
         return _reply("1 ", "成功", str(points), task_id, "1")
 
     def _get_balance(self, request: Request) -> Reply:
-        # The vendor's table says form, its sample says query with an empty body.
+        # The vendor's table documents a form, its sample a query with an empty body.
         if request.query and request.body:
             raise RefusedError(BAD_PARAMETER)
         fields = request.query_fields() or request.form_fields()

@@ -1,4 +1,4 @@
-"""One command from nothing to a running demo."""
+"""The command that sets up and runs the demo."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="0 for any free one")
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
-        # A shell that starts the demo in the background has it ignore SIGINT.
+        # A shell that starts the demo in the background makes it ignore SIGINT.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         with suppress(KeyboardInterrupt), listen(host, port) as server, sandbox:
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 
 def listen(host: str, port: int) -> ThreadedWSGIServer:
-    """Takes the port before anything else is done; raises CommandError when it cannot be had."""
+    """Binds the port before any other work; raises CommandError if that fails."""
     try:
         server = ThreadedWSGIServer((host, port), WSGIRequestHandler, ipv6=":" in host)
     except (OSError, OverflowError) as error:
@@ -64,6 +64,6 @@ def listen(host: str, port: int) -> ThreadedWSGIServer:
 
 
 def address(host: str, port: int) -> str:
-    """The URL to open; a server that listens everywhere is reached on this machine."""
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{here}]:{port}/" if ":" in here else f"http://{here}:{port}/"
+    """The URL to open; for a server that listens on all addresses, the URL of this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reachable}]:{port}/" if ":" in reachable else f"http://{reachable}:{port}/"

@@ -1,4 +1,4 @@
-"""When things happen at the vendors: a thread that lets them, and a way to let all of them now."""
+"""Delayed actions of the vendors: a thread runs each one when it is due; `flush` runs all of them now."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from time import monotonic
 from sandbox.pushing import Push, Pusher
 from sandbox.travel import Travel
 
-_MOST_PUSHES = 3
-_STEP_SECONDS = 60
+_MAX_PUSHES = 3
+_RETRY_STEP_SECONDS = 60
 
-Happening = Callable[[Travel], Push | None]
+Action = Callable[[Travel], Push | None]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Entry:
-    """Something that is to happen at a vendor; serial numbers tell the newest."""
+    """One delayed action of a vendor; the newest has the highest serial number."""
 
     due: float
     serial: int
     vendor: str = field(compare=False)
     travel: Travel = field(compare=False)
-    happening: Happening = field(compare=False)
-    turn: int = field(compare=False, default=1)
+    action: Action = field(compare=False)
+    attempt: int = field(compare=False, default=1)
 
 
-class Courier:
-    """Lets each thing happen when it is due, one at a time, and pushes what comes of it."""
+class Scheduler:
+    """Runs each action when it is due, one at a time, and makes the push that the action returns."""
 
     def __init__(self, pusher: Pusher) -> None:
         self._pusher = pusher
@@ -48,7 +48,7 @@ class Courier:
             self._thread.start()
 
     def stop(self) -> None:
-        """What waits goes on waiting; a push that is being answered is not waited for."""
+        """Keeps the waiting actions; does not wait for a push that is under way."""
         with self._changed:
             self._thread = None
             self._changed.notify_all()
@@ -56,26 +56,26 @@ class Courier:
     def plan(self, vendor: str, travel: Travel) -> None:
         self._plans[vendor] = travel
 
-    def leave(self, vendor: str, happening: Happening) -> None:
-        """Lets it happen as the vendor's travel plan says: later, or early, which is now."""
+    def schedule(self, vendor: str, action: Action) -> None:
+        """Queues the action with the delay of the vendor's travel plan; an `early` one is run at once."""
         travel = self._plans.get(vendor, Travel())
-        entry = _Entry(monotonic() + travel.delay, next(self._serials), vendor, travel, happening)
+        entry = _Entry(monotonic() + travel.delay, next(self._serials), vendor, travel, action)
         if travel.early:
             with self._changed:
                 self._busy += 1
-            self._carry_out(entry)
+            self._execute(entry)
         else:
-            self._await(entry)
+            self._enqueue(entry)
 
     def flush(self) -> int:
-        """Lets all that waits happen now, in this thread; returns how many calls were made."""
+        """Runs all waiting actions now, in this thread; returns the number of calls made."""
         made = 0
         while (entry := self._take()) is not None:
-            made += self._carry_out(entry)
+            made += self._execute(entry)
         return made
 
-    def forget(self) -> None:
-        """Drops what waits, and the plans; when it returns, nothing is under way."""
+    def reset(self) -> None:
+        """Drops the waiting actions and the plans; waits until no action is under way."""
         with self._changed:
             self._waiting.clear()
             self._plans.clear()
@@ -85,7 +85,7 @@ class Courier:
 
     def _run(self) -> None:
         while (entry := self._take_due()) is not None:
-            self._carry_out(entry)
+            self._execute(entry)
 
     def _take(self) -> _Entry | None:
         with self._changed:
@@ -105,20 +105,20 @@ class Courier:
     def _pop(self) -> _Entry:
         self._busy += 1
         entry = heapq.heappop(self._waiting)
-        return self._newest_instead_of(entry) if entry.travel.backwards else entry
+        return self._swap_for_newest(entry) if entry.travel.backwards else entry
 
-    def _newest_instead_of(self, entry: _Entry) -> _Entry:
-        """The vendor's newest, whose turn the entry takes over."""
-        rivals = [other for other in self._waiting if other.vendor == entry.vendor]
-        newest = max([entry, *rivals], key=lambda other: other.serial)
+    def _swap_for_newest(self, entry: _Entry) -> _Entry:
+        """Returns the newest entry of the same vendor; `entry` takes its place in the queue."""
+        others = [other for other in self._waiting if other.vendor == entry.vendor]
+        newest = max([entry, *others], key=lambda other: other.serial)
         if newest is not entry:
             self._waiting[self._waiting.index(newest)] = replace(entry, due=newest.due)
             heapq.heapify(self._waiting)
         return newest
 
-    def _carry_out(self, entry: _Entry) -> int:
+    def _execute(self, entry: _Entry) -> int:
         try:
-            push = entry.happening(entry.travel)
+            push = entry.action(entry.travel)
             return sum(self._push(push, entry) for _ in range(entry.travel.copies)) if push else 0
         finally:
             with self._changed:
@@ -127,19 +127,19 @@ class Courier:
 
     def _push(self, push: Push, entry: _Entry) -> bool:
         pushed = self._pusher.make(push)
-        if pushed and not pushed.satisfies(push) and entry.turn < _MOST_PUSHES:
+        if pushed and not pushed.is_expected_by(push) and entry.attempt < _MAX_PUSHES:
             again = replace(
                 entry,
-                due=monotonic() + _STEP_SECONDS * entry.turn,
+                due=monotonic() + _RETRY_STEP_SECONDS * entry.attempt,
                 serial=next(self._serials),
                 travel=replace(entry.travel, copies=1),
-                happening=lambda travel: push,
-                turn=entry.turn + 1,
+                action=lambda travel: push,
+                attempt=entry.attempt + 1,
             )
-            self._await(again)
+            self._enqueue(again)
         return pushed is not None
 
-    def _await(self, entry: _Entry) -> None:
+    def _enqueue(self, entry: _Entry) -> None:
         with self._changed:
             heapq.heappush(self._waiting, entry)
             self._changed.notify_all()

@@ -1,18 +1,18 @@
-"""What each fault does to an exchange."""
+"""The effect of each fault on an exchange."""
 
 from __future__ import annotations
 
+from sandbox.connection import Connection
 from sandbox.faults import Fault, Kind
-from sandbox.line import Line
 from sandbox.vendors.base import Vendor
 from sandbox.wire import Reply, Request
 
 _HUGE_BYTES = 1536 * 1024
 
 
-def misbehave(fault: Fault, vendor: Vendor, request: Request, line: Line) -> Reply | None:
-    """The reply that the fault calls for, or None when it has used up the connection."""
-    line.wait(fault.seconds)
+def apply_fault(fault: Fault, vendor: Vendor, request: Request, connection: Connection) -> Reply | None:
+    """The reply that the fault requires; None if the connection cannot be used any more."""
+    connection.wait(fault.seconds)
     regular = vendor.answer(request) if fault.deliver else Reply.page(200)
     match fault.kind:
         case Kind.REFUSE:
@@ -22,17 +22,17 @@ def misbehave(fault: Fault, vendor: Vendor, request: Request, line: Line) -> Rep
         case Kind.SLOW:
             return regular
         case Kind.HANG:
-            line.hang()
+            connection.hang()
         case Kind.RESET:
-            line.reset()
+            connection.reset()
         case Kind.DRIP:
-            line.drip(regular)
+            connection.drip(regular)
         case _:
-            return _nonsense(fault, vendor)
+            return _broken_reply(fault, vendor)
     return None
 
 
-def _nonsense(fault: Fault, vendor: Vendor) -> Reply:
+def _broken_reply(fault: Fault, vendor: Vendor) -> Reply:
     match fault.kind:
         case Kind.GARBAGE:
             return Reply(200, b"\x89\xff\xfe\x00 no reply \x80\xc3\x28", "application/json")

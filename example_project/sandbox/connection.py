@@ -1,4 +1,4 @@
-"""One accepted connection, and the good and bad ways of using it."""
+"""One accepted connection: regular replies, and hanging, resetting or dripping."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from sandbox.wire import Reply
 
 _PEER_CHECK_SECONDS = 0.1
 _DRIP_SECONDS = 0.2
-# Below the size at which a careful client stops reading, so that only its clock can save it.
+# Below the size limit of a careful client, so that only its time limit ends the read.
 _DRIP_BODY_BYTES = 60_000
 
 
 class Gate:
-    """What waiting connections wait for: opened for those waiting now, or for good."""
+    """Releases the connections that wait: those that wait now, or with `for_good` all later ones too."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._event = Event()
         self._for_good = False
 
-    def ahead(self) -> Event:
+    def current(self) -> Event:
         with self._lock:
             return self._event
 
@@ -34,16 +34,16 @@ class Gate:
                 self._event = Event()
 
 
-class Line:
-    """The server's end of a connection during one exchange."""
+class Connection:
+    """The server's side of a connection during one exchange."""
 
-    def __init__(self, connection: socket.socket, released: Event) -> None:
-        self._connection = connection
+    def __init__(self, socket_: socket.socket, released: Event) -> None:
+        self._socket = socket_
         self._released = released
         self.spent = False
 
     def send(self, reply: Reply) -> None:
-        self._connection.sendall(reply.encoded())
+        self._socket.sendall(reply.encoded())
 
     def wait(self, seconds: float) -> None:
         self._released.wait(seconds)
@@ -54,24 +54,24 @@ class Line:
             pass
 
     def reset(self) -> None:
-        """Make the coming close an abortive one."""
+        """The close that follows sends a TCP reset."""
         self.spent = True
-        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def drip(self, reply: Reply) -> None:
         self.spent = True
         for byte in reply.encoded(pad_to=_DRIP_BODY_BYTES):
-            self._connection.sendall(bytes((byte,)))
+            self._socket.sendall(bytes((byte,)))
             if self._released.wait(_DRIP_SECONDS):
                 return
 
     def _peer_is_gone(self) -> bool:
-        self._connection.setblocking(False)
+        self._socket.setblocking(False)
         try:
-            return not self._connection.recv(1, socket.MSG_PEEK)
+            return not self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return False
         except OSError:
             return True
         finally:
-            self._connection.setblocking(True)
+            self._socket.setblocking(True)
