@@ -19,18 +19,18 @@ import requests
 MANAGE = Path(__file__).resolve().parents[2] / "example_project" / "manage.py"
 VENDORS = ("topthink", "veesing", "apispace", "ihuyi", "qixuntong")
 LONGEST_START = 60
-LONGEST_NEWS = 30
+LONGEST_WAIT = 30
 
 
-def until(true: Callable[[], object]) -> None:
-    """Asks again and again, over HTTP, until it is true."""
-    deadline = time.monotonic() + LONGEST_NEWS
-    while not true():
+def until(condition: Callable[[], object]) -> None:
+    """Polls over HTTP until the condition is true."""
+    deadline = time.monotonic() + LONGEST_WAIT
+    while not condition():
         assert time.monotonic() < deadline
 
 
 def run(var: Path, *options: str, **more: Any) -> subprocess.Popen[str]:
-    """`manage.py demo` with a directory of its own; any warning is an error there too."""
+    """Starts `manage.py demo` with its own directory; any warning is an error."""
     env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     env |= {"DEMO_VAR": str(var), "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-W", "error", str(MANAGE), "demo", *options]
@@ -63,14 +63,14 @@ class Demo:
         return self.screen(phone)["messages"]  # type: ignore[no-any-return]
 
     def status(self, phone: str) -> str | None:
-        """What the site knows of the newest SMS on a phone."""
+        """The site's status of the newest SMS on a phone."""
         return self.inbox(phone)[-1]["status"]  # type: ignore[no-any-return]
 
-    def until_it_is(self, status: str, phone: str) -> None:
+    def until_status(self, status: str, phone: str) -> None:
         until(lambda: self.status(phone) == status)
 
     def stored(self, statement: str, *values: str) -> list[Any]:
-        """The first column of what is in the demo's database."""
+        """The first column of a query in the demo's database."""
         with closing(sqlite3.connect(self.database, timeout=20)) as database:
             return [row[0] for row in database.execute(statement, values)]
 
@@ -84,7 +84,7 @@ class Demo:
 
 @contextmanager
 def running(var: Path) -> Iterator[Demo]:
-    """Starts a demo on a free port; at the end it must have stopped cleanly, without a word on stderr."""
+    """Starts a demo on a free port; it must stop with exit code 0 and an empty stderr."""
     with open(var / "stderr", "w+", encoding="utf-8") as stderr, run(var, "--port", "0", stderr=stderr) as process:
         watchdog = Timer(LONGEST_START, process.kill)
         watchdog.start()
@@ -111,4 +111,4 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture
 def log() -> None:
-    """No ear for leaks: what is logged here are the clients' own requests; the demo is a process of its own."""
+    """Replaces the log check: only the requests of these clients are logged here; the demo is another process."""

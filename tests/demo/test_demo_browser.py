@@ -1,4 +1,4 @@
-"""The page in a browser; REQUIRE_BROWSER makes a missing browser a failure."""
+"""The page in a browser; with REQUIRE_BROWSER, a missing browser is a failure."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class Page:
     def text(self, selector: str) -> str:
         return str(self.find(selector).text)
 
-    def until(self, true: Callable[[], object]) -> None:
-        """What is not on the page yet, or was just redrawn, is waited for like what is not true yet."""
+    def until(self, condition: Callable[[], object]) -> None:
+        """Waits until the condition is true; an element that is missing or was redrawn counts as not true."""
         waiting = ui.WebDriverWait(self.driver, WAIT, poll_frequency=0.05, ignored_exceptions=NOT_YET)
-        waiting.until(lambda driver: true())
+        waiting.until(lambda driver: condition())
 
     def send(self, number: str, purpose: str) -> None:
         field = self.find("#number")
@@ -68,7 +68,7 @@ class Page:
         self.find("#send button").click()
 
     def texts(self, selector: str) -> list[str]:
-        """All at one moment: the page redraws itself."""
+        """Read in one script, because the page redraws itself."""
         script = "return [...document.querySelectorAll(arguments[0])].map((element) => element.innerText)"
         return list(self.driver.execute_script(script, selector))
 
@@ -87,7 +87,7 @@ class Page:
         urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
         return {urlsplit(url).netloc for url in urls if url.startswith(("http", "ws"))}
 
-    def complaints(self) -> list[Any]:
+    def browser_log(self) -> list[Any]:
         return list(self.driver.get_log("browser"))
 
 
@@ -109,7 +109,7 @@ def page(driver: Any, demo: Demo) -> Page:
     found = Page(driver, demo)
     found.open()
     found.hosts()
-    found.complaints()
+    found.browser_log()
     return found
 
 
@@ -126,10 +126,10 @@ def test_a_code_arrives_is_tapped_and_verifies(page: Page) -> None:
     assert not page.find(".suggestion").is_displayed()
     page.until(lambda: "TopThink" in page.rows()[0] and "135****0001" in page.rows()[0])
     assert page.hosts() == {urlsplit(page.demo.url).netloc}
-    assert page.complaints() == []
+    assert page.browser_log() == []
 
 
-def test_what_became_of_an_sms_is_shown_by_itself(page: Page) -> None:
+def test_the_delivery_status_is_shown_without_a_reload(page: Page) -> None:
     page.send("13500000006", "login-topthink")
     page.until(lambda: page.texts(".came .state") == ["Delivered"])
     page.until(lambda: "delivered" in page.rows()[0])
@@ -138,7 +138,7 @@ def test_what_became_of_an_sms_is_shown_by_itself(page: Page) -> None:
     page.send("13500000008", "login-qixuntong")
     page.until(lambda: page.texts(".came .state") == ["Sent"])
     assert page.text(".composer .closed") == "Qixuntong passes on no replies."
-    assert page.complaints() == []
+    assert page.browser_log() == []
 
 
 def test_a_reply_is_typed_and_received(page: Page) -> None:
@@ -158,7 +158,7 @@ def test_a_reply_is_typed_and_received(page: Page) -> None:
     page.find("#number").clear()
     page.find("#number").send_keys("13500000007")
     page.until(lambda: page.texts(".went p") == ["可以 <b>下单</b> 吗？", "退订"])
-    assert page.complaints() == []
+    assert page.browser_log() == []
 
 
 def test_the_keyboard_alone_is_enough(page: Page) -> None:
@@ -174,7 +174,7 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
     assert page.driver.switch_to.active_element.get_attribute("id") == "number"
 
 
-def test_refusals_are_the_server_s_own_sentences(page: Page) -> None:
+def test_refusals_show_the_text_of_the_server(page: Page) -> None:
     page.send("13500000003", "login-ihuyi")
     page.until(lambda: page.find("#code").is_enabled() and page.codes())
     right = page.codes()[-1]

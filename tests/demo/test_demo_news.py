@@ -1,4 +1,4 @@
-"""What vendors say after a send: the site hears it, and the phone shows it."""
+"""Reports and replies after a send: the site stores them, and the phone shows them."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def reply(demo: Demo, phone: str, content: Any) -> requests.Response:
 
 
 def as_text(url: str, data: dict[str, str]) -> requests.Response:
-    """JSON as a form of another site could send it."""
+    """Sends JSON as a form of another site could."""
     return requests.post(url, json.dumps(data), headers={"Content-Type": "text/plain"}, timeout=20)
 
 
 @pytest.mark.parametrize("vendor", ["topthink", "veesing", "ihuyi"])
-def test_a_report_makes_it_delivered(demo: Demo, vendor: str) -> None:
+def test_a_report_makes_an_sms_delivered(demo: Demo, vendor: str) -> None:
     phone = f"1380000123{VENDORS.index(vendor)}"
     assert demo.send(phone, f"login-{vendor}").status_code == 202
-    demo.until_it_is("delivered", phone)
+    demo.until_status("delivered", phone)
     row = next(row for row in demo.wire() if row["phone"] == f"138****{phone[-4:]}")
     assert (row["status"], row["error"]) == ("delivered", "")
 
 
 @pytest.mark.parametrize("vendor", ["topthink", "veesing", "ihuyi"])
-def test_a_report_can_say_that_nothing_was_delivered(demo: Demo, vendor: str) -> None:
+def test_a_report_can_make_an_sms_undelivered(demo: Demo, vendor: str) -> None:
     phone = f"1381000000{VENDORS.index(vendor)}"
     assert demo.post("trouble/", {"vendor": vendor, "mood": "fails"}).status_code == 200
     demo.send(phone, f"login-{vendor}")
     assert demo.post("trouble/", {"vendor": vendor, "mood": "works"}).status_code == 200
-    demo.until_it_is("undelivered", phone)
+    demo.until_status("undelivered", phone)
     row = next(row for row in demo.wire() if row["phone"] == f"138****{phone[-4:]}")
     assert row["error"]
 
@@ -56,7 +56,7 @@ def test_a_report_can_be_lost(demo: Demo) -> None:
     demo.send("13820000001", "login-ihuyi")
     assert demo.post("trouble/", {"vendor": "ihuyi", "mood": "works"}).status_code == 200
     demo.send("13820000002", "login-ihuyi")
-    demo.until_it_is("delivered", "13820000002")
+    demo.until_status("delivered", "13820000002")
     assert demo.status("13820000001") == "accepted"
 
 
@@ -69,7 +69,7 @@ def test_a_report_can_be_lost(demo: Demo) -> None:
         ("qixuntong", "loses-reports", 400),
     ],
 )
-def test_a_vendor_is_offered_the_moods_that_make_a_difference(demo: Demo, vendor: str, mood: str, status: int) -> None:
+def test_a_vendor_offers_only_moods_that_have_an_effect(demo: Demo, vendor: str, mood: str, status: int) -> None:
     assert demo.post("trouble/", {"vendor": vendor, "mood": mood}).status_code == status
     assert demo.post("trouble/", {"vendor": vendor, "mood": "works"}).json()["moods"][vendor] == "works"
     choices = demo.get("").text.partition(f'name="{vendor}"')[2].partition("</select>")[0]
@@ -91,7 +91,7 @@ def test_a_reply_reaches_the_site(demo: Demo, vendor: str) -> None:
     assert demo.screen("13830009999")["replies"] == []
 
 
-def test_the_same_words_said_twice_are_two_replies(demo: Demo) -> None:
+def test_the_same_text_typed_twice_is_two_replies(demo: Demo) -> None:
     phone = "13840000000"
     demo.send(phone, "login-ihuyi")
     reply(demo, phone, "退订")
@@ -105,7 +105,7 @@ def test_the_same_words_said_twice_are_two_replies(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("vendor", ["topthink", "apispace", "qixuntong"])
-def test_no_reply_is_typed_in_vain(demo: Demo, vendor: str) -> None:
+def test_a_reply_to_a_vendor_that_forwards_none_is_refused(demo: Demo, vendor: str) -> None:
     phone = f"1385000000{VENDORS.index(vendor)}"
     assert demo.screen(phone) == {"messages": [], "replies": [], "closed": ""}
     assert reply(demo, phone, "在吗").status_code == 400
@@ -117,7 +117,7 @@ def test_no_reply_is_typed_in_vain(demo: Demo, vendor: str) -> None:
     assert demo.screen(phone)["replies"] == []
 
 
-def test_a_reply_is_read_strictly(demo: Demo) -> None:
+def test_wrong_replies_are_refused(demo: Demo) -> None:
     phone = "13860000000"
     demo.send(phone, "login-veesing")
     for content in ("", "  \n ", "长" * 201, "\ud800", 1, None, ["退订"]):
@@ -138,7 +138,7 @@ def test_another_site_s_form_changes_no_mood(demo: Demo) -> None:
 
 
 @pytest.mark.django_db
-def test_it_is_the_newest_sms_that_can_be_answered() -> None:
+def test_only_the_newest_sms_can_be_answered() -> None:
     try:
         for vendor, closed in (("topthink", "TopThink passes on no replies."), ("ihuyi", ""), ("veesing", "")):
             sandbox.inbox.put(SMS(vendor, "13870000000", "text", vendor, datetime.now(UTC)))
@@ -148,7 +148,7 @@ def test_it_is_the_newest_sms_that_can_be_answered() -> None:
 
 
 @pytest.mark.django_db
-def test_the_way_to_a_vendor_is_refreshed_and_other_options_stay() -> None:
+def test_seed_updates_the_vendor_urls_and_keeps_other_options() -> None:
     seed(dict.fromkeys(catalogue.CREDENTIALS, "http://127.0.0.1:1/old"))
     Provider.objects.filter(slug="apispace").update(options={"success_codes": "0", "report_host": "http://127.0.0.1:1"})
     seed(dict.fromkeys(catalogue.CREDENTIALS, "http://127.0.0.1:2/new"))
@@ -160,7 +160,7 @@ def test_the_way_to_a_vendor_is_refreshed_and_other_options_stay() -> None:
 
 
 @pytest.mark.django_db
-def test_what_visitors_have_added_in_the_admin_does_not_keep_the_demo_from_starting() -> None:
+def test_seed_accepts_texts_that_visitors_added_in_the_admin() -> None:
     urls = dict.fromkeys(catalogue.CREDENTIALS, "http://127.0.0.1:1")
     seed(urls)
     for text in (*Signature.objects.all(), *Template.objects.all()):

@@ -1,4 +1,4 @@
-"""The walk through the demo without its page, call by call as the READMEs have it."""
+"""The curl calls of the READMEs, made against the demo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VENDORS = ("login", "login-topthink", "login-veesing", "login-apispace", "login-
 @pytest.mark.parametrize("name", ["README.rst", "README.zh-Hans.rst"])
 def test_a_code_is_sent_read_and_verified(name: str, purpose: str, demo: Demo) -> None:
     readme = Paper(name)
-    number = f"139{VENDORS.index(purpose):04}{len(name):04}"  # the demo has a pause between two SMS to one number
+    number = f"139{VENDORS.index(purpose):04}{len(name):04}"  # the demo requires a pause between two SMS to one number
 
     def call(path: str, **values: str) -> dict[str, object]:
         command = readme.call(path).replace("13800138000", number).replace('"login"', f'"{purpose}"')

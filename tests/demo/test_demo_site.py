@@ -53,7 +53,7 @@ def test_a_refusal_is_shown_and_another_vendor_takes_over(demo: Demo) -> None:
     assert [sms["vendor"] for sms in demo.inbox("13900002222")] == [working]
 
 
-def test_a_lost_answer_is_no_reason_to_send_twice(demo: Demo) -> None:
+def test_a_lost_answer_does_not_cause_a_second_send(demo: Demo) -> None:
     demo.post("trouble/", {"vendor": "topthink", "mood": "loses-answer"})
     sent = demo.send("13900003333", "login-topthink")
     demo.post("trouble/", {"vendor": "topthink", "mood": "works"})
@@ -63,18 +63,18 @@ def test_a_lost_answer_is_no_reason_to_send_twice(demo: Demo) -> None:
     assert (row["status"], row["milliseconds"]) == ("unknown", None)
 
 
-def test_what_the_page_asks_is_read_strictly(demo: Demo) -> None:
+def test_wrong_requests_of_the_page_are_refused(demo: Demo) -> None:
     assert demo.get("inbox/", params={"phone": "12"}).status_code == 400
     assert demo.inbox("+86 139-0000-4444") == []
     assert demo.get("trouble/").status_code == 405
-    assert demo.post("trouble/", {"vendor": "nobody", "mood": "works"}).status_code == 400
+    assert demo.post("trouble/", {"vendor": "unknown", "mood": "works"}).status_code == 400
     assert demo.post("trouble/", {"vendor": "ihuyi", "mood": "sulks"}).status_code == 400
     form = requests.post(demo.url + "trouble/", data={"vendor": "ihuyi", "mood": "refuses"}, timeout=20)
     assert form.status_code == 400
 
 
 @pytest.mark.parametrize(("language", "title"), [("zh-CN", "用手机号登录"), ("en", "Sign in with your phone")])
-def test_the_page_speaks_both_languages_and_holds_under_a_strict_policy(demo: Demo, language: str, title: str) -> None:
+def test_the_page_has_both_languages_and_follows_a_strict_policy(demo: Demo, language: str, title: str) -> None:
     page = demo.get("", headers={"Accept-Language": language})
     assert title in page.text
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
@@ -125,12 +125,12 @@ def test_a_second_start_keeps_the_database_and_gives_a_new_password(tmp_path: Pa
             passwords.add(demo.password)
             assert demo.send(f"1370000000{start}", "login-veesing").status_code == 202
             assert len(demo.wire()) == start
-            demo.until_it_is("delivered", f"1370000000{start}")
+            demo.until_status("delivered", f"1370000000{start}")
     assert len(passwords) == 2
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
 
 
-def test_a_taken_port_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
+def test_a_used_port_is_reported_without_a_traceback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with run(tmp_path, "--port", port, stderr=subprocess.PIPE) as process:
@@ -141,7 +141,7 @@ def test_a_taken_port_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [("--port", "65536"), ("--host", "203.0.113.1")])
-def test_an_address_that_cannot_be_had_is_a_sentence_too(tmp_path: Path, option: tuple[str, str]) -> None:
+def test_an_unavailable_address_is_reported_without_a_traceback(tmp_path: Path, option: tuple[str, str]) -> None:
     with run(tmp_path, *option, stderr=subprocess.PIPE) as process:
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -28,12 +28,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(autouse=True)
 def log() -> None:
-    """No ear here: these tests are the clients, and may log what the app must not."""
+    """Replaces the log check: these tests are the clients and may log what the app must not log."""
 
 
-def until(true: Callable[[], object]) -> None:
+def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 10
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline
 
 
@@ -48,7 +48,7 @@ class Call:
 
 @dataclass
 class App:
-    """The site that the vendors push to: it notes every call before it answers."""
+    """The site that the vendors push to; it stores every call before it answers."""
 
     url: str = ""
     status: int = 200
@@ -64,7 +64,7 @@ class App:
         return [self.calls.get_nowait() for _ in range(self.calls.qsize())]
 
     def hold(self) -> tuple[Event, Event]:
-        """From now on every call waits for the second event; the first tells that one has come."""
+        """Makes every call wait for the second event; the first event is set when a call arrives."""
         entered, go_on = Event(), Event()
 
         def wait() -> None:
@@ -120,14 +120,14 @@ def app() -> Iterator[App]:
 
 @pytest.fixture
 def site(app: App, sandbox: Sandbox) -> App:
-    """The app, its address registered with every vendor, and nothing happening before a flush."""
+    """The app, registered with every vendor; no action runs before a flush."""
     app.register(sandbox)
     sandbox.travel(None, LATER)
     return app
 
 
 def send(sandbox: Sandbox, vendor: str, phone: str = PHONE, code: str = "1234") -> str:
-    """Sends one code through a vendor; returns the vendor's id."""
+    """Sends one code through a vendor; returns the vendor's id of the SMS."""
     calls = {"topthink": _topthink, "veesing": _veesing, "ihuyi": _ihuyi, "apispace": _apispace}
     calls[vendor](sandbox.base_urls[vendor], phone, code)
     return next(sms.remote_id for sms in reversed(sandbox.inbox.of(phone)) if sms.vendor == vendor)
@@ -178,14 +178,14 @@ def _apispace(base_url: str, phone: str, code: str) -> None:
     assert answer["code"] == "0"
 
 
-def query(sandbox: Sandbox, what: str, remote_id: str) -> dict[str, Any]:
-    """What TopThink answers about a task, a signature or a template."""
+def query(sandbox: Sandbox, kind: str, remote_id: str) -> dict[str, Any]:
+    """TopThink's answer to a query for a task, a signature or a template."""
     fields = {"appCode": CREDENTIALS["topthink"]["app_code"], "id": remote_id}
-    url = f"{sandbox.base_urls['topthink']}/sms/query_{what}"
+    url = f"{sandbox.base_urls['topthink']}/sms/query_{kind}"
     return requests.get(url, fields, timeout=20).json()["data"]  # type: ignore[no-any-return]
 
 
 def pull(sandbox: Sandbox, **params: str) -> requests.Response:
-    """What APISpace answers to the question for reports."""
+    """APISpace's answer to a query for reports."""
     headers = {"X-APISpace-Token": CREDENTIALS["apispace"]["token"], "Authorization-Type": "apikey"}
     return requests.get(f"{sandbox.base_urls['apispace']}/api/sms/report", params, headers=headers, timeout=20)

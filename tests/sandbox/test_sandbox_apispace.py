@@ -63,7 +63,7 @@ def test_sends_to_many(sandbox: Sandbox, text: str, params: str, texts: list[str
     assert [sms.text for sms in sandbox.inbox.all()] == [SIGNED + text.replace("{$var}", v) for v in texts]
 
 
-def test_can_use_the_envelope(sandbox: Sandbox) -> None:
+def test_the_envelope_can_be_switched_on(sandbox: Sandbox) -> None:
     sandbox.apispace_envelope = True
     answer = post(sandbox, BODY, {"X-APISpace-Token": HEADERS["X-APISpace-Token"]}).json()
     data = {"code": "0", "msgId": sandbox.inbox.all()[0].remote_id}
@@ -122,7 +122,7 @@ def test_refuses_other_json(sandbox: Sandbox, body: object) -> None:
     assert post(sandbox, body).json()["code"] == "130"
 
 
-def test_final_reports_are_handed_out_once(sandbox: Sandbox) -> None:
+def test_final_reports_are_returned_once(sandbox: Sandbox) -> None:
     with time_machine.travel(datetime(2026, 11, 20, 16, 30, 9, tzinfo=UTC), tick=False):
         for arrives, phone in ((True, PHONE), (False, OTHER)):
             sandbox.travel("apispace", Travel(delay=3600, arrives=arrives))
@@ -148,7 +148,7 @@ def test_every_number_of_a_batch_has_its_report(sandbox: Sandbox) -> None:
     ]
 
 
-def test_reports_come_by_the_count(sandbox: Sandbox) -> None:
+def test_count_limits_the_reports(sandbox: Sandbox) -> None:
     sandbox.travel("apispace", Travel(early=True))
     post(sandbox, BODY | {"params": ";".join([f"{PHONE},1234,5"] * 25)})
     assert [len(pull(sandbox, **params).json()["data"]) for params in ({"count": "2"}, {})] == [2, 10]
@@ -158,11 +158,11 @@ def test_reports_come_by_the_count(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     "params", [{"count": "0"}, {"count": "1001"}, {"count": "-1"}, {"count": "ten"}, {"count": "１"}, {"page": "1"}]
 )
-def test_reports_are_asked_for_strictly(sandbox: Sandbox, params: dict[str, str]) -> None:
+def test_a_wrong_report_query_is_refused(sandbox: Sandbox, params: dict[str, str]) -> None:
     assert pull(sandbox, **params).json()["code"] == "130"
 
 
-def test_reports_want_the_token_and_nothing_but_the_query(sandbox: Sandbox) -> None:
+def test_a_report_query_requires_the_token_and_has_no_body(sandbox: Sandbox) -> None:
     sandbox.travel("apispace", Travel(early=True))
     post(sandbox, BODY)
     url = f"{sandbox.base_urls['apispace']}/api/sms/report"
@@ -175,7 +175,7 @@ def test_reports_want_the_token_and_nothing_but_the_query(sandbox: Sandbox) -> N
     assert len(requests.get(url, headers=token, timeout=5).json()["data"]) == 1
 
 
-def test_an_answer_that_is_lost_takes_its_reports_with_it(sandbox: Sandbox) -> None:
+def test_the_reports_of_a_lost_answer_are_not_returned_again(sandbox: Sandbox) -> None:
     sandbox.travel("apispace", Travel(early=True))
     post(sandbox, BODY)
     sandbox.misbehave("apispace", Fault.refuse("130"), times=1)

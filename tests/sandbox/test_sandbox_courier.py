@@ -1,4 +1,4 @@
-"""What the vendors do when the app is slow, wrong or gone, and what ends them."""
+"""Pushes to an app that is slow, wrong or unreachable, and the stop, flush and reset of the sandbox."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .conftest import LATER, PHONE, App, pull, query, send, until
         (500, b"success", 3),
     ],
 )
-def test_ihuyi_wants_one_word_or_asks_three_times(
+def test_ihuyi_pushes_three_times_unless_the_answer_is_success(
     sandbox: Sandbox, site: App, status: int, answer: bytes, pushes: int
 ) -> None:
     site.status, site.answer = status, answer
@@ -51,14 +51,14 @@ def test_every_push_of_ihuyi_is_repeated(sandbox: Sandbox, site: App) -> None:
 
 
 @pytest.mark.parametrize("vendor", ["topthink", "veesing"])
-def test_the_others_push_once(sandbox: Sandbox, site: App, vendor: str) -> None:
+def test_other_vendors_push_once(sandbox: Sandbox, site: App, vendor: str) -> None:
     site.status, site.answer = 500, b"broken"
     send(sandbox, vendor)
     assert sandbox.flush() == 1
     assert [(push.status, push.answer) for push in sandbox.pushes] == [(500, "broken")]
 
 
-def test_ihuyi_stops_asking_when_it_was_answered(sandbox: Sandbox, site: App) -> None:
+def test_ihuyi_stops_after_the_right_answer(sandbox: Sandbox, site: App) -> None:
     site.status = 503
 
     def recover() -> None:
@@ -77,7 +77,7 @@ def test_the_pause_of_ihuyi_grows_by_a_minute(sandbox: Sandbox, site: App, monke
     site.status = 500
 
     def paths() -> list[str]:
-        """What is pushed until the other vendor's report, which is due now, has left."""
+        """The paths pushed up to and including the other vendor's report, which is due now."""
         send(sandbox, "veesing")
         found = [site.next().path]
         while found[-1] != "/veesing/":
@@ -94,7 +94,9 @@ def test_the_pause_of_ihuyi_grows_by_a_minute(sandbox: Sandbox, site: App, monke
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:1/", "http://", "nonsense", "http://[/", "http://" + "a" * 70 + "/", "ftp://127.0.0.1/"]
 )
-def test_a_dead_app_stops_nobody(sandbox: Sandbox, site: App, url: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_app_does_not_block_other_pushes(
+    sandbox: Sandbox, site: App, url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     sandbox.travel(None, Travel(delay=0))
     sandbox.webhooks["veesing"] = url
     send(sandbox, "veesing")
@@ -106,7 +108,7 @@ def test_a_dead_app_stops_nobody(sandbox: Sandbox, site: App, url: str, capfd: p
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_app_that_hangs_up_stops_nobody(sandbox: Sandbox, site: App) -> None:
+def test_a_connection_closed_by_the_app_gives_no_status(sandbox: Sandbox, site: App) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sandbox.webhooks["veesing"] = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         send(sandbox, "veesing")
@@ -116,7 +118,7 @@ def test_an_app_that_hangs_up_stops_nobody(sandbox: Sandbox, site: App) -> None:
     assert [push.status for push in sandbox.pushes] == [None]
 
 
-def test_redirects_are_answers(sandbox: Sandbox, site: App) -> None:
+def test_redirects_are_not_followed(sandbox: Sandbox, site: App) -> None:
     site.status, site.location = 302, "/elsewhere/"
     send(sandbox, "topthink")
     assert sandbox.flush() == 1
@@ -143,7 +145,9 @@ def test_the_address_of_a_webhook_is_not_logged(sandbox: Sandbox, site: App, cap
     assert "SECRET" not in caplog.text
 
 
-def test_what_is_overdue_waits_for_a_new_start(sandbox: Sandbox, site: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overdue_actions_wait_while_the_sandbox_is_stopped(
+    sandbox: Sandbox, site: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 0.0
     monkeypatch.setattr("sandbox.scheduler.monotonic", lambda: now)
     for _ in range(2):
@@ -160,7 +164,7 @@ def test_what_is_overdue_waits_for_a_new_start(sandbox: Sandbox, site: App, monk
     assert site.next().path == "/ihuyi/"
 
 
-def test_it_stops_at_once_while_an_app_takes_its_time(sandbox: Sandbox, site: App) -> None:
+def test_stop_does_not_wait_for_a_slow_app(sandbox: Sandbox, site: App) -> None:
     entered, go_on = site.hold()
     sandbox.travel(None, Travel(delay=0))
     for _ in range(3):
@@ -175,7 +179,7 @@ def test_it_stops_at_once_while_an_app_takes_its_time(sandbox: Sandbox, site: Ap
     assert sandbox.flush() == 2
 
 
-def test_a_flush_waits_for_what_is_under_way(sandbox: Sandbox, site: App) -> None:
+def test_a_flush_waits_for_a_push_under_way(sandbox: Sandbox, site: App) -> None:
     entered, go_on = site.hold()
     site.status = 500
     sandbox.travel("ihuyi", Travel(delay=0))
@@ -203,7 +207,7 @@ def test_one_push_is_made_at_a_time(sandbox: Sandbox, site: App) -> None:
     until(lambda: len(sandbox.pushes) == 21)
 
 
-def test_nothing_runs_on_after_a_stop() -> None:
+def test_no_thread_runs_after_a_stop() -> None:
     before = set(threading.enumerate())
     sandbox = Sandbox().start()
     send(sandbox, "veesing")
@@ -211,7 +215,7 @@ def test_nothing_runs_on_after_a_stop() -> None:
     until(lambda: set(threading.enumerate()) <= before)
 
 
-def test_nothing_is_left_after_forgetting(sandbox: Sandbox, site: App) -> None:
+def test_nothing_is_left_after_a_reset(sandbox: Sandbox, site: App) -> None:
     sandbox.travel(None, Travel(early=True))
     old = send(sandbox, "topthink")
     send(sandbox, "apispace")
@@ -232,21 +236,21 @@ def test_nothing_is_left_after_forgetting(sandbox: Sandbox, site: App) -> None:
     assert site.next().path == "/ihuyi/"
 
 
-def test_forgetting_waits_for_what_is_under_way(sandbox: Sandbox, site: App) -> None:
+def test_a_reset_waits_for_a_push_under_way(sandbox: Sandbox, site: App) -> None:
     entered, go_on = site.hold()
     site.status = 500
     sandbox.travel(None, Travel(delay=0))
     send(sandbox, "ihuyi")
     assert entered.wait(10)
     with ThreadPoolExecutor(1) as pool:
-        forgetting = pool.submit(sandbox.reset)
+        resetting = pool.submit(sandbox.reset)
         go_on.set()
-        forgetting.result(10)
+        resetting.result(10)
     assert sandbox.pushes == ()
     assert sandbox.flush() == 0
 
 
-def test_many_at_once(sandbox: Sandbox, site: App) -> None:
+def test_many_pushes_at_once(sandbox: Sandbox, site: App) -> None:
     sandbox.travel("veesing", Travel(delay=0))
     sandbox.travel("topthink", Travel(early=True))
     vendors = ["veesing", "topthink", "ihuyi"] * 20

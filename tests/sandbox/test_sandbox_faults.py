@@ -65,7 +65,7 @@ def connection(sandbox: Sandbox) -> Iterator[socket.socket]:
         ),
     ],
 )
-def test_refusals_come_in_the_shape_of_the_vendor(
+def test_refusals_have_the_format_of_the_vendor(
     sandbox: Sandbox, vendor: str, method: str, path: str, fault: Fault, answer: dict[str, object]
 ) -> None:
     sandbox.misbehave(vendor, fault)
@@ -108,7 +108,7 @@ def test_bodies_of_wrong_answers(sandbox: Sandbox) -> None:
     assert len(bodies["HUGE"]) > 1024 * 1024
 
 
-def test_a_followed_redirect_shows_in_the_record(sandbox: Sandbox) -> None:
+def test_a_followed_redirect_is_logged(sandbox: Sandbox) -> None:
     sandbox.misbehave("veesing", Fault.redirect())
     assert requests.post(f"{sandbox.url}{PATH}", FIELDS, timeout=5).status_code == 404
     assert [exchange.path for exchange in sandbox.exchanges] == [PATH, "/veesing/moved"]
@@ -137,14 +137,14 @@ def test_an_invalid_request_is_not_delivered_by_a_fault(sandbox: Sandbox) -> Non
     assert sandbox.inbox.all() == ()
 
 
-def test_a_reset_is_a_reset(sandbox: Sandbox) -> None:
+def test_a_reset_fault_sends_a_tcp_reset(sandbox: Sandbox) -> None:
     sandbox.misbehave("veesing", Fault.reset())
     with pytest.raises(requests.ConnectionError, match="reset"):
         send(sandbox)
 
 
 @pytest.mark.parametrize("deliver", [True, False])
-def test_a_drip_never_lets_a_read_time_out(sandbox: Sandbox, deliver: bool) -> None:
+def test_a_drip_prevents_a_read_timeout(sandbox: Sandbox, deliver: bool) -> None:
     sandbox.misbehave("veesing", Fault.drip(deliver))
     address = urlsplit(sandbox.url)
     with closing(http.client.HTTPConnection(address.netloc, timeout=1)) as client:
@@ -156,7 +156,7 @@ def test_a_drip_never_lets_a_read_time_out(sandbox: Sandbox, deliver: bool) -> N
         assert client.sock.recv(1) in (b"P", b"")
 
 
-def test_a_fault_wears_off(sandbox: Sandbox) -> None:
+def test_a_fault_ends_after_its_number_of_requests(sandbox: Sandbox) -> None:
     sandbox.misbehave("veesing", Fault.status(500), times=2)
     assert [send(sandbox).status_code for _ in range(3)] == [500, 500, 200]
 
@@ -169,11 +169,11 @@ def test_behave_ends_faults(sandbox: Sandbox) -> None:
         assert send(sandbox).status_code == 200
 
 
-def test_faults_belong_to_one_known_vendor(sandbox: Sandbox) -> None:
+def test_a_fault_applies_to_one_known_vendor(sandbox: Sandbox) -> None:
     sandbox.misbehave("ihuyi", Fault.status(500))
     assert send(sandbox).status_code == 200
     with pytest.raises(KeyError):
-        sandbox.misbehave("nobody", Fault.empty())
+        sandbox.misbehave("unknown", Fault.empty())
     with pytest.raises(ValueError, match="times"):
         sandbox.misbehave("ihuyi", Fault.empty(), times=0)
 
@@ -189,7 +189,7 @@ def test_hanging_connections_end_at_once(sandbox: Sandbox, connection: socket.so
     assert time.monotonic() - started < 1
 
 
-def test_a_hang_after_a_release_hangs(sandbox: Sandbox) -> None:
+def test_a_release_does_not_affect_later_hangs(sandbox: Sandbox) -> None:
     sandbox.release()
     sandbox.misbehave("veesing", Fault.hang())
     with pytest.raises(requests.ReadTimeout):
@@ -199,7 +199,7 @@ def test_a_hang_after_a_release_hangs(sandbox: Sandbox) -> None:
 def test_connections_are_kept_alive(sandbox: Sandbox) -> None:
     with closing(http.client.HTTPConnection(urlsplit(sandbox.url).netloc, timeout=5)) as client:
         sockets = set()
-        for path in ("/", "/nobody/sms", "/veesing/other", PATH):
+        for path in ("/", "/unknown/sms", "/veesing/other", PATH):
             client.request("POST", path, b"")
             assert client.getresponse().read()
             sockets.add(client.sock)
@@ -218,7 +218,7 @@ def test_connections_are_kept_alive(sandbox: Sandbox) -> None:
         (("Transfer-Encoding", "chunked"), 411),
     ],
 )
-def test_bodies_are_measured_first(sandbox: Sandbox, header: tuple[str, str], status: int) -> None:
+def test_bodies_without_an_allowed_length_are_refused(sandbox: Sandbox, header: tuple[str, str], status: int) -> None:
     with closing(http.client.HTTPConnection(urlsplit(sandbox.url).netloc, timeout=5)) as client:
         client.putrequest("POST", PATH)
         client.putheader(*header)
@@ -226,7 +226,7 @@ def test_bodies_are_measured_first(sandbox: Sandbox, header: tuple[str, str], st
         assert client.getresponse().status == status
 
 
-def test_many_at_once(sandbox: Sandbox) -> None:
+def test_many_requests_at_once(sandbox: Sandbox) -> None:
     sandbox.misbehave("veesing", Fault.status(503), times=20)
     with ThreadPoolExecutor(40) as pool:
         statuses = [response.status_code for response in pool.map(send, [sandbox] * 120)]

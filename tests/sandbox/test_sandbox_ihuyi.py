@@ -174,9 +174,9 @@ def test_refuses_misplaced_fields(sandbox: Sandbox, query: str, body: dict[str, 
 
 
 LOGIN = {"account": ACCOUNT, "password": API_KEY}
-FILED = "您的动态码是【变量1】，【变量2】分钟内有效。"
+SUBMITTED = "您的动态码是【变量1】，【变量2】分钟内有效。"
 DIGEST = hashlib.md5(API_KEY.encode(), usedforsecurity=False).hexdigest()
-METHODS = {"GetNum": LOGIN, "AddTemplate": LOGIN | {"content": FILED}}
+METHODS = {"GetNum": LOGIN, "AddTemplate": LOGIN | {"content": SUBMITTED}}
 
 
 def call(sandbox: Sandbox, name: str, fields: dict[str, str], method: str = "POST") -> requests.Response:
@@ -197,7 +197,7 @@ def login(shift: float = 0) -> dict[str, str]:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("strings", [False, True])
-def test_tells_the_credits_left(sandbox: Sandbox, method: str, strings: bool) -> None:
+def test_returns_the_credits_left(sandbox: Sandbox, method: str, strings: bool) -> None:
     sandbox.set_credits("ihuyi", 856)
     sandbox.ihuyi_string_codes = strings
     expected = {"code": "2" if strings else 2, "msg": "查询成功", "num": "856"}
@@ -205,14 +205,14 @@ def test_tells_the_credits_left(sandbox: Sandbox, method: str, strings: bool) ->
     assert answer(sandbox, "GetNum", login(), method) == expected
 
 
-def test_the_question_for_credits_has_a_password_of_its_own(sandbox: Sandbox) -> None:
-    of_a_send = {name: value for name, value in dynamic({}).items() if name in ("account", "password", "time")}
-    asked = [login(-310), login() | {"password": "0" * 32}, of_a_send]
-    assert [answer(sandbox, "GetNum", fields)["code"] for fields in asked] == [40501, 40502, 40502]
+def test_a_credits_query_has_its_own_password(sandbox: Sandbox) -> None:
+    send_password = {name: value for name, value in dynamic({}).items() if name in ("account", "password", "time")}
+    queries = [login(-310), login() | {"password": "0" * 32}, send_password]
+    assert [answer(sandbox, "GetNum", fields)["code"] for fields in queries] == [40501, 40502, 40502]
 
 
 @pytest.mark.parametrize("bom", [False, True])
-def test_the_other_methods_have_roots_of_their_own(sandbox: Sandbox, bom: bool) -> None:
+def test_other_methods_have_their_own_root_element(sandbox: Sandbox, bom: bool) -> None:
     sandbox.ihuyi_bom = bom
     sandbox.set_credits("ihuyi", 856)
     contents = [call(sandbox, name, fields).content for name, fields in METHODS.items()]
@@ -231,7 +231,7 @@ def test_the_other_methods_have_roots_of_their_own(sandbox: Sandbox, bom: bool) 
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "expected", "nothing"),
+    ("name", "changes", "expected", "empty_result"),
     [
         ("GetNum", {"account": ""}, 401, {"num": "0"}),
         ("GetNum", {"password": ""}, 402, {"num": "0"}),
@@ -247,25 +247,25 @@ def test_the_other_methods_have_roots_of_their_own(sandbox: Sandbox, bom: bool) 
         ("AddTemplate", {"password": "other"}, 405, {"templateid": 0}),
         ("AddTemplate", {"password": DIGEST.upper()}, 405, {"templateid": 0}),
         ("AddTemplate", {"content": "恭喜中奖，验证码【变量】。"}, 407, {"templateid": 0}),
-        ("AddTemplate", {"content": f"{SIGNED}{FILED}"}, 0, {"templateid": 0}),
+        ("AddTemplate", {"content": f"{SIGNED}{SUBMITTED}"}, 0, {"templateid": 0}),
         ("AddTemplate", {"content": "验证码【变量。"}, 0, {"templateid": 0}),
         ("AddTemplate", {"time": "1451544941"}, 0, {"templateid": 0}),
         ("AddTemplate", {"templateid": "1"}, 0, {"templateid": 0}),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_the_other_methods_refuse_by_code(
-    sandbox: Sandbox, method: str, name: str, changes: dict[str, str], expected: int, nothing: dict[str, object]
+def test_other_methods_refuse_by_code(
+    sandbox: Sandbox, method: str, name: str, changes: dict[str, str], expected: int, empty_result: dict[str, object]
 ) -> None:
     before = sandbox.submitted("ihuyi", "template")
     given = answer(sandbox, name, METHODS[name] | changes, method)
     assert given.pop("msg")
-    assert given == {"code": expected} | nothing
+    assert given == {"code": expected} | empty_result
     assert sandbox.submitted("ihuyi", "template") == before
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_other_methods_read_their_fields_strictly(sandbox: Sandbox, name: str) -> None:
+def test_other_methods_refuse_repeated_and_misplaced_fields(sandbox: Sandbox, name: str) -> None:
     address, fields = url(sandbox).partition("?")[0], METHODS[name] | {"format": "json"}
     doubled = [*fields.items(), ("account", ACCOUNT)]
     wrong = [
@@ -281,17 +281,17 @@ def test_the_other_methods_read_their_fields_strictly(sandbox: Sandbox, name: st
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_faults_come_in_the_shape_of_the_method(sandbox: Sandbox, name: str) -> None:
+def test_faults_have_the_format_of_the_method(sandbox: Sandbox, name: str) -> None:
     sandbox.misbehave("ihuyi", Fault.refuse(4050), times=1)
     assert ElementTree.fromstring(call(sandbox, name, METHODS[name]).content).tag.endswith(f"}}{name}Result")
 
 
 @pytest.mark.parametrize("password", [API_KEY, DIGEST])
-def test_a_filed_template_sends_once_it_is_approved(sandbox: Sandbox, password: str) -> None:
-    given = answer(sandbox, "AddTemplate", LOGIN | {"password": password, "content": FILED})
+def test_a_submitted_template_can_be_used_after_its_approval(sandbox: Sandbox, password: str) -> None:
+    given = answer(sandbox, "AddTemplate", LOGIN | {"password": password, "content": SUBMITTED})
     new_id = str(given["templateid"])
     assert given == {"code": 2, "msg": "添加成功", "templateid": int(new_id)}
-    assert sandbox.submitted("ihuyi", "template")[-1] == (new_id, FILED, 0)
+    assert sandbox.submitted("ihuyi", "template")[-1] == (new_id, SUBMITTED, 0)
     values = FIELDS | {"content": "1234|5", "templateid": new_id}
     full = FIELDS | {"content": "您的动态码是1234，5分钟内有效。"}
     assert [code(sandbox, values), code(sandbox, full)] == [4072, 4072]
@@ -303,12 +303,12 @@ def test_a_filed_template_sends_once_it_is_approved(sandbox: Sandbox, password: 
     assert answer(sandbox, "AddTemplate", METHODS["AddTemplate"])["templateid"] > int(new_id)
 
 
-def test_templates_filed_at_once_have_ids_of_their_own(sandbox: Sandbox) -> None:
+def test_concurrent_submissions_have_different_ids(sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: answer(sandbox, "AddTemplate", METHODS["AddTemplate"]), range(40)))
     ids = {str(given["templateid"]) for given in answers}
     assert len(ids) == 40
-    assert {row[0] for row in sandbox.submitted("ihuyi", "template") if row[1] == FILED} == ids
+    assert {row[0] for row in sandbox.submitted("ihuyi", "template") if row[1] == SUBMITTED} == ids
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_long_texts_are_billed_in_segments(length: int, count: int) -> None:
     assert segments("字" * length) == count
 
 
-def test_a_send_costs_its_segments_while_there_are_any(sandbox: Sandbox) -> None:
+def test_a_send_costs_one_credit_per_segment(sandbox: Sandbox) -> None:
     text = "【变量】" + "字" * (70 - len(SIGNED) - 1)
     submitted = str(answer(sandbox, "AddTemplate", LOGIN | {"content": text})["templateid"])
     sandbox.judge("ihuyi", "template", submitted, approved=True)
@@ -334,7 +334,7 @@ def test_a_send_costs_its_segments_while_there_are_any(sandbox: Sandbox) -> None
 
 
 @pytest.mark.parametrize(("fault", "done"), [(Fault.deliver_then_status(502), 1), (Fault.status(502), 0)])
-def test_the_answer_to_a_filing_can_be_lost(sandbox: Sandbox, fault: Fault, done: int) -> None:
+def test_the_answer_to_a_submission_can_be_lost(sandbox: Sandbox, fault: Fault, done: int) -> None:
     sandbox.misbehave("ihuyi", fault, times=1)
     assert call(sandbox, "AddTemplate", METHODS["AddTemplate"]).status_code == 502
     assert len(sandbox.submitted("ihuyi", "template")) == len(catalogue.IHUYI_TEMPLATES) + done

@@ -1,4 +1,4 @@
-"""What the vendors push, to the byte, and to whom."""
+"""The exact bytes of the pushes, and the vendors and addresses that they belong to."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _midnight_in_china_has_passed() -> Iterator[None]:
         ("ihuyi", False, "code=1&msg=UNDELIV&mobilephone=13800138000&smsid=ID&report_time=WHEN"),
     ],
 )
-def test_reports_to_the_byte(sandbox: Sandbox, site: App, vendor: str, arrives: bool, body: str) -> None:
+def test_the_exact_bytes_of_a_report(sandbox: Sandbox, site: App, vendor: str, arrives: bool, body: str) -> None:
     sandbox.travel(vendor, Travel(delay=3600, arrives=arrives))
     remote_id = send(sandbox, vendor)
     assert sandbox.flush() == 1
@@ -70,7 +70,7 @@ def test_reports_to_the_byte(sandbox: Sandbox, site: App, vendor: str, arrives: 
         ("ihuyi", "mobilephone=13800138000&content=CONTENT&smsid=ID&reply_time=WHEN"),
     ],
 )
-def test_replies_to_the_byte(sandbox: Sandbox, site: App, vendor: str, body: str) -> None:
+def test_the_exact_bytes_of_a_reply(sandbox: Sandbox, site: App, vendor: str, body: str) -> None:
     send(sandbox, vendor)
     newest = send(sandbox, vendor)
     sandbox.flush()
@@ -88,14 +88,14 @@ def test_a_reply_answers_the_newest_sms_of_that_phone(sandbox: Sandbox, site: Ap
     assert not sandbox.reply(PHONE, "在吗")
     send(sandbox, "ihuyi")
     assert not sandbox.reply("13900139000", "在吗")
-    for vendor, passed_on in (("topthink", False), ("veesing", True), ("apispace", False)):
+    for vendor, forwarded in (("topthink", False), ("veesing", True), ("apispace", False)):
         send(sandbox, vendor)
-        assert sandbox.reply(PHONE, "在吗") is passed_on
+        assert sandbox.reply(PHONE, "在吗") is forwarded
     sandbox.flush()
     assert [push.vendor for push in sandbox.pushes if push.kind == "reply"] == ["veesing"]
 
 
-def test_a_reply_travels_like_a_report(sandbox: Sandbox, site: App) -> None:
+def test_a_reply_follows_the_travel_plan(sandbox: Sandbox, site: App) -> None:
     sandbox.travel("veesing", Travel(early=True, copies=2))
     send(sandbox, "veesing")
     assert sandbox.reply(PHONE, "在吗")
@@ -118,7 +118,7 @@ def record(**changes: Any) -> dict[str, Any]:
     ("approved", "reason", "status", "error"),
     [(True, "", 1, None), (True, "无", 1, None), (False, "请提供网址", 2, "请提供网址")],
 )
-def test_topthink_announces_a_verdict(
+def test_topthink_pushes_a_verdict(
     sandbox: Sandbox,
     site: App,
     kind: Any,
@@ -152,9 +152,7 @@ def test_topthink_announces_a_verdict(
         (False, "", {"code": "0", "msg": "审核不通过", "templateid": "2001"}),
     ],
 )
-def test_ihuyi_announces_a_verdict(
-    sandbox: Sandbox, site: App, approved: bool, reason: str, body: dict[str, str]
-) -> None:
+def test_ihuyi_pushes_a_verdict(sandbox: Sandbox, site: App, approved: bool, reason: str, body: dict[str, str]) -> None:
     sandbox.judge("ihuyi", "template", "2001", approved, reason)
     assert sandbox.flush() == 1
     assert parse_qsl(site.next().body) == list(body.items())
@@ -162,7 +160,7 @@ def test_ihuyi_announces_a_verdict(
 
 
 @pytest.mark.parametrize("vendor", PUSHING)
-def test_what_was_rejected_sends_no_more(sandbox: Sandbox, site: App, vendor: str) -> None:
+def test_a_rejected_template_cannot_be_used(sandbox: Sandbox, site: App, vendor: str) -> None:
     remote_id = {"topthink": "234", "veesing": "540", "ihuyi": "2001"}[vendor]
     sandbox.judge(vendor, "template", remote_id, approved=False)
     with pytest.raises(AssertionError):
@@ -172,7 +170,7 @@ def test_what_was_rejected_sends_no_more(sandbox: Sandbox, site: App, vendor: st
     send(sandbox, vendor)
 
 
-def test_a_rejected_signature_sends_no_more(sandbox: Sandbox) -> None:
+def test_a_rejected_signature_cannot_be_used(sandbox: Sandbox) -> None:
     sandbox.judge("topthink", "sign", "78", approved=False)
     with pytest.raises(AssertionError):
         send(sandbox, "topthink")
@@ -181,14 +179,14 @@ def test_a_rejected_signature_sends_no_more(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("vendor", "kind", "remote_id"),
     [
-        ("nobody", "sign", "78"),
+        ("unknown", "sign", "78"),
         ("topthink", "sign", "1"),
         ("topthink", "template", "78"),
         ("ihuyi", "sign", "78"),
         ("apispace", "template", "1"),
     ],
 )
-def test_only_what_was_filed_can_be_judged(sandbox: Sandbox, vendor: str, kind: Any, remote_id: str) -> None:
+def test_judging_an_unknown_id_raises_key_error(sandbox: Sandbox, vendor: str, kind: Any, remote_id: str) -> None:
     with pytest.raises(KeyError):
         sandbox.judge(vendor, kind, remote_id, approved=True)
 
@@ -200,7 +198,7 @@ def test_only_three_vendors_push(sandbox: Sandbox, site: App) -> None:
     assert [push.vendor for push in sandbox.pushes] == list(PUSHING)
 
 
-def test_without_an_address_only_the_state_changes(sandbox: Sandbox, app: App) -> None:
+def test_without_a_webhook_only_the_state_changes(sandbox: Sandbox, app: App) -> None:
     sandbox.travel(None, LATER)
     sandbox.webhooks["veesing"] = f"{app.url}/veesing/"
     remote_id = send(sandbox, "topthink")

@@ -63,7 +63,7 @@ def test_signature_vectors(key: str, date: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("as_int", [False, True])
-def test_sends_with_a_verdict_per_number(sandbox: Sandbox, as_int: bool) -> None:
+def test_sends_with_a_result_per_number(sandbox: Sandbox, as_int: bool) -> None:
     sandbox.qixuntong_int_status = as_int
     answer = post(sandbox, mobile=f"{PHONE},{OTHER},123").json()
     assert answer["status"] == (0 if as_int else "0")
@@ -125,7 +125,7 @@ def test_gateway_refuses_wrong_headers(sandbox: Sandbox, make: Callable[[], dict
     assert sandbox.inbox.all() == ()
 
 
-def test_gateway_wants_an_authorization(sandbox: Sandbox) -> None:
+def test_gateway_requires_an_authorization(sandbox: Sandbox) -> None:
     response = post(sandbox, given={})
     assert (response.status_code, response.json()) == (401, {"message": "HMAC id or signature missing"})
 
@@ -135,7 +135,7 @@ def test_dates_within_900_seconds_are_accepted(sandbox: Sandbox) -> None:
     assert [response.json()["status"] for response in answers] == ["0", "0"]
 
 
-def test_arguments_belong_in_the_query_only(sandbox: Sandbox) -> None:
+def test_parameters_are_read_from_the_query_only(sandbox: Sandbox) -> None:
     url = sandbox.base_urls["qixuntong"]
     assert post(sandbox, body="mobile=13800000001").json()["status"] == "1"
     assert post(sandbox, given=headers() | {"Content-Type": "application/json"}).json()["status"] == "1"

@@ -127,20 +127,22 @@ def test_refuses_parameters_in_the_wrong_place(sandbox: Sandbox) -> None:
     assert sandbox.inbox.all() == ()
 
 
-def ask(sandbox: Sandbox, what: str, fields: dict[str, str], method: str = "GET") -> requests.Response:
-    url = f"{sandbox.base_urls['topthink']}/sms/query_{what}"
+def ask(sandbox: Sandbox, query: str, fields: dict[str, str], method: str = "GET") -> requests.Response:
+    url = f"{sandbox.base_urls['topthink']}/sms/query_{query}"
     where = {"params": fields} if method == "GET" else {"data": fields}
     return requests.request(method, url, headers=HEADER, timeout=5, **where)  # type: ignore[arg-type]
 
 
-def known(sandbox: Sandbox, what: str) -> str:
+def existing_id(sandbox: Sandbox, query: str) -> str:
     ids = {"sign": catalogue.TOPTHINK_SIGN.id, "template": catalogue.TOPTHINK_CODE.id}
-    return ids.get(what) or send(sandbox, "topthink", PHONE)
+    return ids.get(query) or send(sandbox, "topthink", PHONE)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(("arrives", "status", "message"), [(True, 1, ""), (False, -1, "号码无法接通")])
-def test_tells_what_became_of_an_sms(sandbox: Sandbox, method: str, arrives: bool, status: int, message: str) -> None:
+def test_returns_the_delivery_status_of_an_sms(
+    sandbox: Sandbox, method: str, arrives: bool, status: int, message: str
+) -> None:
     sandbox.travel("topthink", Travel(delay=3600, arrives=arrives))
     fields = {"id": send(sandbox, "topthink", PHONE)}
     answer = ask(sandbox, "status", fields, method).json()
@@ -159,29 +161,29 @@ def test_tells_what_became_of_an_sms(sandbox: Sandbox, method: str, arrives: boo
     assert data == {**task, "status": status, "message": message}
 
 
-@pytest.mark.parametrize(("what", "remote_id"), [("sign", "79"), ("template", "238")])
-def test_what_is_in_review_has_no_verdict(sandbox: Sandbox, what: str, remote_id: str) -> None:
-    data = ask(sandbox, what, {"id": remote_id}).json()["data"]
+@pytest.mark.parametrize(("query", "remote_id"), [("sign", "79"), ("template", "238")])
+def test_a_submission_in_review_has_no_verdict(sandbox: Sandbox, query: str, remote_id: str) -> None:
+    data = ask(sandbox, query, {"id": remote_id}).json()["data"]
     assert (data["status"], data["error"]) == (0, None)
 
 
-@pytest.mark.parametrize("what", QUERIES)
+@pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_questions_are_read_as_strictly_as_sends(sandbox: Sandbox, what: str, method: str) -> None:
-    remote_id = known(sandbox, what)
-    right = ask(sandbox, what, {"id": remote_id, "appCode": APP_CODE}, method).json()
+def test_wrong_queries_are_refused(sandbox: Sandbox, query: str, method: str) -> None:
+    remote_id = existing_id(sandbox, query)
+    right = ask(sandbox, query, {"id": remote_id, "appCode": APP_CODE}, method).json()
     assert (right["code"], right["data"]["id"]) == (0, remote_id)
     wrong = [{}, {"id": ""}, {"id": remote_id, "phone": PHONE}, {"id": "1"}, {"id": remote_id, "appCode": "wrong"}]
-    answers = [ask(sandbox, what, fields, method) for fields in wrong]
+    answers = [ask(sandbox, query, fields, method) for fields in wrong]
     assert [answer.json()["code"] for answer in answers] == [400, 400, 400, 10005, 401]
     assert [answer.status_code for answer in answers] == [400, 400, 400, 200, 401]
     assert all(answer.json()["data"] is None for answer in answers)
 
 
-@pytest.mark.parametrize("what", QUERIES)
-def test_questions_meet_the_faults_of_the_vendor(sandbox: Sandbox, what: str) -> None:
-    fields = {"id": known(sandbox, what)}
+@pytest.mark.parametrize("query", QUERIES)
+def test_faults_apply_to_queries(sandbox: Sandbox, query: str) -> None:
+    fields = {"id": existing_id(sandbox, query)}
     sandbox.misbehave("topthink", Fault.refuse("10005"), times=1)
-    assert ask(sandbox, what, fields).json()["code"] == 10005
+    assert ask(sandbox, query, fields).json()["code"] == 10005
     sandbox.misbehave("topthink", Fault.deliver_then_status(502), times=1)
-    assert [ask(sandbox, what, fields).status_code for _ in range(2)] == [502, 200]
+    assert [ask(sandbox, query, fields).status_code for _ in range(2)] == [502, 200]

@@ -1,4 +1,4 @@
-"""When the pushes leave, how often, and in which order."""
+"""The time, the number and the order of the pushes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from sandbox import travel as travelling
+from sandbox import travel as travel_module
 from sandbox.inbox import SMS
 from sandbox.server import Sandbox, Travel
 from sandbox.travel import DeliveryState, DeliveryStates
@@ -18,7 +18,7 @@ def phones(site: App) -> list[str]:
     return [call.body.partition("mobile=")[2][:11] for call in site.all()]
 
 
-def test_by_itself_a_report_leaves_after_its_delay(sandbox: Sandbox, app: App) -> None:
+def test_a_report_is_pushed_after_its_delay(sandbox: Sandbox, app: App) -> None:
     app.register(sandbox)
     sandbox.travel("veesing", Travel(delay=0.1))
     before = time.monotonic()
@@ -27,7 +27,7 @@ def test_by_itself_a_report_leaves_after_its_delay(sandbox: Sandbox, app: App) -
     assert time.monotonic() - before >= 0.1
 
 
-def test_a_second_is_the_usual_delay() -> None:
+def test_the_default_delay_is_one_second() -> None:
     assert Travel() == Travel(delay=1.0, copies=1, early=False, backwards=False, arrives=True)
 
 
@@ -40,7 +40,7 @@ def test_a_short_delay_overtakes_a_long_one(sandbox: Sandbox, site: App) -> None
     assert site.next().path == "/veesing/"
 
 
-def test_a_plan_holds_from_now_on_and_outlives_good_behaviour(sandbox: Sandbox, site: App) -> None:
+def test_a_plan_applies_to_later_sends_and_behave_keeps_it(sandbox: Sandbox, site: App) -> None:
     first = send(sandbox, "topthink")
     sandbox.travel("topthink", Travel(delay=3600, arrives=False))
     sandbox.behave()
@@ -50,11 +50,11 @@ def test_a_plan_holds_from_now_on_and_outlives_good_behaviour(sandbox: Sandbox, 
     sandbox.flush()
     assert [query(sandbox, "status", task)["status"] for task in (first, second, third)] == [1, -1, 1]
     with pytest.raises(KeyError):
-        sandbox.travel("nobody", Travel())
+        sandbox.travel("unknown", Travel())
 
 
 @pytest.mark.parametrize("vendor", PUSHING)
-def test_an_early_report_is_answered_before_the_send_is(sandbox: Sandbox, site: App, vendor: str) -> None:
+def test_an_early_report_is_answered_before_the_send(sandbox: Sandbox, site: App, vendor: str) -> None:
     sandbox.travel(vendor, Travel(early=True))
     seen: list[bool] = []
     site.on_call = lambda: seen.append(sandbox.exchanges[-1].answered)
@@ -64,7 +64,7 @@ def test_an_early_report_is_answered_before_the_send_is(sandbox: Sandbox, site: 
     assert sandbox.flush() == 0
 
 
-def test_what_is_early_can_be_asked_for_at_once(sandbox: Sandbox) -> None:
+def test_an_early_report_can_be_queried_at_once(sandbox: Sandbox) -> None:
     sandbox.travel(None, Travel(early=True))
     assert query(sandbox, "status", send(sandbox, "topthink"))["status"] == 1
     remote_id = send(sandbox, "apispace")
@@ -82,7 +82,7 @@ def test_a_push_can_be_lost_or_repeated(sandbox: Sandbox, site: App, copies: int
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_the_newest_can_go_first(sandbox: Sandbox, site: App, backwards: bool) -> None:
+def test_the_newest_push_can_be_made_first(sandbox: Sandbox, site: App, backwards: bool) -> None:
     sandbox.travel("veesing", Travel(delay=3600, backwards=backwards))
     numbers = [f"1380013800{digit}" for digit in range(4)]
     for number in numbers:
@@ -91,7 +91,7 @@ def test_the_newest_can_go_first(sandbox: Sandbox, site: App, backwards: bool) -
     assert phones(site) == (numbers[::-1] if backwards else numbers)
 
 
-def test_the_newest_goes_first_by_itself_too(sandbox: Sandbox, site: App) -> None:
+def test_the_newest_push_is_made_first_without_a_flush(sandbox: Sandbox, site: App) -> None:
     numbers = [f"1380013800{digit}" for digit in range(4)]
     sandbox.travel("veesing", Travel(delay=0, backwards=True))
     entered, go_on = site.hold()
@@ -104,7 +104,7 @@ def test_the_newest_goes_first_by_itself_too(sandbox: Sandbox, site: App) -> Non
     assert phones(site) == [numbers[0], *numbers[:0:-1]]
 
 
-def test_going_backwards_is_one_vendor_s_own_matter(sandbox: Sandbox, site: App) -> None:
+def test_backwards_order_applies_to_one_vendor(sandbox: Sandbox, site: App) -> None:
     sandbox.travel("veesing", Travel(delay=3600, backwards=True))
     for vendor in ("veesing", "ihuyi", "veesing", "ihuyi"):
         send(sandbox, vendor)
@@ -116,7 +116,7 @@ def test_going_backwards_is_one_vendor_s_own_matter(sandbox: Sandbox, site: App)
 
 
 def test_only_the_latest_states_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(travelling, "_KEPT", 2)
+    monkeypatch.setattr(travel_module, "_KEPT", 2)
     states = DeliveryStates()
     for serial in "123":
         sms = SMS("topthink", PHONE, "text", serial, datetime.now(UTC))

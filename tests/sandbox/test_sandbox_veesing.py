@@ -27,8 +27,8 @@ def url(sandbox: Sandbox) -> str:
 
 
 def failure(message: str) -> dict[str, str | None]:
-    nothing = dict.fromkeys(("remainPoint", "taskId", "successCounts"))
-    return {"returnStatus": "0", "message": message} | nothing
+    empty_fields = dict.fromkeys(("remainPoint", "taskId", "successCounts"))
+    return {"returnStatus": "0", "message": message} | empty_fields
 
 
 def test_sends_and_counts_the_points_down(sandbox: Sandbox) -> None:
@@ -94,7 +94,7 @@ def ask_balance(sandbox: Sandbox, **where: Any) -> requests.Response:
 
 
 @pytest.mark.parametrize("place", ["data", "params"])
-def test_tells_the_points_left(sandbox: Sandbox, place: str) -> None:
+def test_returns_the_points_left(sandbox: Sandbox, place: str) -> None:
     sandbox.set_credits("veesing", 242)
     requests.post(url(sandbox), FIELDS, timeout=5)
     response = ask_balance(sandbox, **{place: BALANCE})
@@ -125,12 +125,12 @@ def test_tells_the_points_left(sandbox: Sandbox, place: str) -> None:
         ({"params": {"appId": BALANCE["appId"]}, "data": {"appKey": BALANCE["appKey"]}}, "参数错误"),
     ],
 )
-def test_reads_the_question_for_the_balance_strictly(sandbox: Sandbox, where: dict[str, Any], message: str) -> None:
+def test_wrong_balance_queries_are_refused(sandbox: Sandbox, where: dict[str, Any], message: str) -> None:
     response = ask_balance(sandbox, **where)
     assert (response.status_code, response.json()) == (200, failure(message))
 
 
-def test_the_balance_is_refused_as_the_vendor_refuses(sandbox: Sandbox) -> None:
+def test_a_refused_balance_query_has_the_message_of_the_vendor(sandbox: Sandbox) -> None:
     for message in ("您的账户已被锁定，请联系您的专属客服", "IP受限", "未知原因，请联系客服"):
         sandbox.misbehave("veesing", Fault.refuse(message), times=1)
         assert ask_balance(sandbox, data=BALANCE).json() == failure(message)
@@ -148,7 +148,7 @@ def test_without_points_nothing_is_sent(sandbox: Sandbox) -> None:
     assert sandbox.credits("veesing") == VEESING_POINTS
 
 
-def test_what_is_refused_costs_nothing(sandbox: Sandbox) -> None:
+def test_a_refused_send_costs_nothing(sandbox: Sandbox) -> None:
     requests.post(url(sandbox), FIELDS | {"templateId": "999"}, timeout=5)
     assert sandbox.credits("veesing") == VEESING_POINTS
 
@@ -163,8 +163,8 @@ def test_no_point_is_spent_twice(sandbox: Sandbox) -> None:
     assert len(sandbox.inbox.all()) == 30
 
 
-def test_only_who_tells_a_balance_has_one(sandbox: Sandbox) -> None:
-    for vendor in ("topthink", "apispace", "qixuntong", "nobody"):
+def test_only_vendors_that_report_a_balance_have_credits(sandbox: Sandbox) -> None:
+    for vendor in ("topthink", "apispace", "qixuntong", "unknown"):
         with pytest.raises(KeyError):
             sandbox.set_credits(vendor, 1)
         with pytest.raises(KeyError):
