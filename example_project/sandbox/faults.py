@@ -35,7 +35,7 @@ class Fault:
 
     @classmethod
     def refuse(cls, code: str | int) -> Fault:
-        """The vendor's own refusal with that code, or message where messages are the codes."""
+        """The vendor's own refusal with that code; with that message, if the vendor has no codes."""
         return cls(Kind.REFUSE, code=str(code))
 
     @classmethod

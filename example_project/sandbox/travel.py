@@ -50,7 +50,7 @@ class DeliveryStates:
             if len(self._states) > _KEPT:
                 self._states.popitem(last=False)
 
-    def of(self, remote_id: str) -> DeliveryState | None:
+    def find(self, remote_id: str) -> DeliveryState | None:
         with self._lock:
             return self._states.get(remote_id)
 

@@ -86,8 +86,8 @@ def test_a_reply_reaches_the_site(demo: Demo, vendor: str) -> None:
     assert [shown["text"] for shown in second.json()["replies"]] == [HELLO, "退订"]
     assert [shown["received"] for shown in first.json()["replies"]] == [False]
     until(lambda: all(shown["received"] for shown in demo.screen(phone)["replies"]))
-    ours = "select content from smsverify_reply where phone = ? order by id"
-    assert demo.stored(ours, f"+86{phone}") == [HELLO, "退订"]
+    statement = "select content from smsverify_reply where phone = ? order by id"
+    assert demo.stored(statement, f"+86{phone}") == [HELLO, "退订"]
     assert demo.screen("13830009999")["replies"] == []
 
 

@@ -131,8 +131,8 @@ def test_a_second_start_keeps_the_database_and_gives_a_new_password(tmp_path: Pa
 
 
 def test_a_used_port_is_reported_without_a_traceback(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
         with run(tmp_path, "--port", port, stderr=subprocess.PIPE) as process:
             stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (1, "")

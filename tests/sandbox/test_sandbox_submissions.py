@@ -131,10 +131,10 @@ def test_a_submission_with_any_verdict_can_be_deleted_once(
         sandbox.judge("topthink", kind, remote_id, approved=verdict)
     response = call(sandbox, f"delete_{kind}", {"id": remote_id}, method)
     assert (response.status_code, response.json()) == (200, {"code": 0, "message": "删除成功"})
-    gone = {"code": 10005, "message": "记录不存在", "data": None}
-    assert ask(sandbox, f"delete_{kind}", {"id": remote_id}, method) == gone
-    assert query(sandbox, kind, remote_id) == gone
-    assert ask(sandbox, f"modify_{kind}", SUBMISSIONS[kind] | {"id": remote_id}) == gone
+    not_found = {"code": 10005, "message": "记录不存在", "data": None}
+    assert ask(sandbox, f"delete_{kind}", {"id": remote_id}, method) == not_found
+    assert query(sandbox, kind, remote_id) == not_found
+    assert ask(sandbox, f"modify_{kind}", SUBMISSIONS[kind] | {"id": remote_id}) == not_found
     assert added(sandbox, kind) == []
     with pytest.raises(KeyError):
         sandbox.judge("topthink", kind, remote_id, approved=True)

@@ -121,4 +121,4 @@ def test_only_the_latest_states_are_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     for serial in "123":
         sms = SMS("topthink", PHONE, "text", serial, datetime.now(UTC))
         states.store(DeliveryState(sms, sms.received_at))
-    assert [states.of(serial) is None for serial in "123"] == [True, False, False]
+    assert [states.find(serial) is None for serial in "123"] == [True, False, False]

@@ -63,7 +63,7 @@ class Vendor(ABC):
         return self.refuse(request, str(result))
 
     def has_path(self, path: str) -> bool:
-        return any(self._absolute(known) == path for _, known in self.routes())
+        return any(self._absolute(route) == path for _, route in self.routes())
 
     def answer(self, request: Request) -> Reply:
         operations = {

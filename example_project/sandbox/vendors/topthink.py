@@ -122,7 +122,7 @@ class TopThink(Vendor):
         return Reply.json({"code": 0, "message": "发送成功", "data": {"id": task_id}})
 
     def _query_status(self, request: Request) -> Reply:
-        state = self._states.of(_required_fields(request, "id")["id"])
+        state = self._states.find(_required_fields(request, "id")["id"])
         if state is None:
             raise RefusedError(NOT_FOUND)
         # The vendor sends the phone as a JSON number and misspells the key of the date.
