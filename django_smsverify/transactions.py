@@ -48,6 +48,11 @@ def run_committed(model: type[models.Model], work: Callable[[], T]) -> T:
     return retry_on_conflict(once, using)
 
 
+def require_autocommit(model: type[models.Model]) -> None:
+    """Raises InsideTransaction inside a caller's transaction; the transactions that follow will be committed."""
+    run_committed(model, lambda: None)
+
+
 def retry_on_conflict(work: Callable[[], T], using: str) -> T:
     """Runs `work`, again while other transactions conflict with it, and returns its result.
 

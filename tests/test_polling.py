@@ -28,7 +28,7 @@ from django_smsverify.gateways.apispace import APISpaceGateway
 from django_smsverify.management.commands import smsverify_poll
 from django_smsverify.models import DeliveryReport, Message, Provider, ReportBatch
 from django_smsverify.polling import poll as polling
-from django_smsverify.polling import recovery
+from django_smsverify.polling import questions, recovery
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports.matching import REPORTS_EXPIRE_AFTER
 from django_smsverify.sending import send_code, send_message
@@ -354,7 +354,7 @@ class TestFetchedReports:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
-            patched.setattr(polling, "store_events", die)
+            patched.setattr(questions, "store_events", die)
             poll()
         assert statuses() == {"accepted": 5}
         assert ReportBatch.objects.count() == 1
@@ -387,7 +387,7 @@ class TestFetchedReports:
         monkeypatch.setattr(APISpaceGateway, "pull_reports", lambda gateway: answer)
         clock.shift(timedelta(hours=1))
 
-        assert poll() == {"fetched": polling.MAX_VENDOR_FAILURES, "nothing new": 1}
+        assert poll() == {"fetched": questions.MAX_EMPTY_BATCHES, "nothing new": 1}
         assert statuses() == {"delivered": 1}
 
     @pytest.mark.parametrize("body", ["<html>", "", "[]", '{"code": "0", "data": 7}'])

@@ -28,7 +28,7 @@ from django_smsverify.limits.cache import call_cache
 from django_smsverify.models import Provider
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.signals import balance_low
-from django_smsverify.transactions import run_committed
+from django_smsverify.transactions import require_autocommit
 from django_smsverify.types import Acceptance
 
 logger = logging.getLogger("django_smsverify")
@@ -146,7 +146,7 @@ def check_balances(
     Stops when `stopped()` is true before a query; calls `progress(done, total)` after each one. Raises
     InsideTransaction, because no transaction may be open during network calls.
     """
-    run_committed(Provider, lambda: None)
+    require_autocommit(Provider)
     chosen = list(Provider.objects.filter(is_active=True) if providers is None else providers)
     return list(_checks(chosen, stopped, progress))
 

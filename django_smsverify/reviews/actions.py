@@ -21,7 +21,7 @@ from django_smsverify.gateways.base import Gateway
 from django_smsverify.linting import Level, marked
 from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.models.querysets import FIRST_PAUSE
-from django_smsverify.transactions import run_committed
+from django_smsverify.transactions import require_autocommit
 from django_smsverify.types import ReviewEvent
 
 from .verdicts import Text, ask_review, draft_of, rows_of, store_answer, submission_of
@@ -37,7 +37,7 @@ def submit(text: Text) -> None:
     certainly not accepted it, and InsideTransaction. Raises GatewayUncertain when the answer was lost: the text
     stays `pending` without an id and is not submitted again.
     """
-    run_committed(Provider, lambda: None)
+    require_autocommit(Provider)
     gateway = _gateway(text)
     if submission_of(text) not in gateway.submits:
         raise SubmissionRefused(_why_unsupported(gateway, text))
@@ -61,7 +61,7 @@ def resubmit(text: Text) -> None:
 
     Raises the errors of `submit`. After GatewayUncertain `smsverify_poll` asks whether the vendor has accepted it.
     """
-    run_committed(Provider, lambda: None)
+    require_autocommit(Provider)
     gateway = _gateway(text)
     if submission_of(text) not in gateway.resubmits:
         raise SubmissionRefused(_why_unsupported(gateway, text))
@@ -82,7 +82,7 @@ def delete(text: Text) -> None:
     Raises the errors of `submit`. After a lost answer this asks the vendor whether the text still exists; if that is
     unknown too, raises GatewayUncertain and the draft keeps its id.
     """
-    run_committed(Provider, lambda: None)
+    require_autocommit(Provider)
     gateway, submission = _gateway(text), submission_of(text)
     if submission not in gateway.deletes:
         raise SubmissionRefused(_why_unsupported(gateway, text))

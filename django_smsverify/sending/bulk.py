@@ -13,7 +13,7 @@ from django_smsverify.masked import PerNumber, secrets_of
 from django_smsverify.messages import refresh
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.models.gateway_classes import gateway_class
-from django_smsverify.transactions import run_committed
+from django_smsverify.transactions import require_autocommit, run_committed
 
 from . import circuits
 from .bulk_run import CHUNK, BulkResult, Progress, Run
@@ -65,7 +65,7 @@ def send_bulk(
     """Like `send_message`, but returns a BulkResult, which also has the reason for an early end."""
     gateway_class(template.provider.gateway)  # raises InvalidGateway
     values = _checked_values(template, recipients)
-    run_committed(Message, lambda: None)
+    require_autocommit(Message)
     _check_name(batch, template, stopped)
     run = Run(template, BulkResult(len(values)), progress or (lambda done, total: None))
     if batch is not None:
@@ -90,7 +90,7 @@ def queue_up(template: Template, recipients: Values, batch: str) -> None:
     """
     gateway_class(template.provider.gateway)
     values = _checked_values(template, recipients)
-    run_committed(Message, lambda: None)
+    require_autocommit(Message)
     _check_name(batch, template, None)
     rest = iter(values.items())
     while chunk := PerNumber(islice(rest, CHUNK)):
