@@ -1,4 +1,4 @@
-"""A sixth gateway as an outsider writes it."""
+"""A sixth gateway, as a third party writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A module that cannot be imported, for a reason of its own."""
+"""A module that raises an error when it is imported."""
 
 from __future__ import annotations
 

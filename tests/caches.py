@@ -1,4 +1,4 @@
-"""Caches that other processes share, as far as the app can tell, and that behave as a test wants them to."""
+"""Caches that the app takes for shared between processes, each with the behaviour that a test needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.cache.backends.locmem import LocMemCache
 
 
 class SharedCache(BaseCache):
-    """Counts as Redis does; what it holds is kept in this process."""
+    """Counts as Redis does; its values are stored in this process."""
 
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -36,7 +36,7 @@ class SharedCache(BaseCache):
 
 
 class HangingCache(SharedCache):
-    """Answers nothing while its server is silent, and then does what it was asked, as Redis does."""
+    """Blocks while its server does not respond, and then runs the command, as Redis does."""
 
     answers: ClassVar[Event] = Event()
     closed: ClassVar[Event] = Event()
@@ -54,14 +54,14 @@ class HangingCache(SharedCache):
 
 
 class UncountingCache(SharedCache):
-    """As HerdClient of django-redis, which keeps values and does not count."""
+    """Stores values and cannot count, like HerdClient of django-redis."""
 
     def incr(self, *args: Any, **kwargs: Any) -> int:
         raise NotImplementedError
 
 
 class ReadOnlyError(Exception):
-    """What Redis says on a replica."""
+    """The error of a Redis replica."""
 
 
 class ReplicaCache(SharedCache):
@@ -72,28 +72,28 @@ class ReplicaCache(SharedCache):
 
 
 class SwallowingCache(SharedCache):
-    """A client that swallows that its server is dead."""
+    """A client that hides that its server is down."""
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
         return False
 
 
 class AbsentCache(SharedCache):
-    """A client that says that its server is dead."""
+    """A client that raises an error when its server is down."""
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
         raise ConnectionRefusedError("redis://:password@10.0.0.1")
 
 
 class NothingCountedCache(SharedCache):
-    """A client that swallows that it cannot count."""
+    """A client that hides that it cannot count."""
 
     def incr(self, *args: Any, **kwargs: Any) -> Any:
         return None
 
 
 class AlwaysAddingCache(SharedCache):
-    """Keeps a lock for everybody who asks."""
+    """Gives the same lock to every caller."""
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
         super().add(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""The stage of all tests: sandbox vendors on real sockets, a site over real HTTP, and an ear for leaks."""
+"""Fixtures of all tests: sandbox vendors on real sockets, a site over real HTTP, and a search of the log for leaks."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own
 
 
 STARTS_SERVERS = {"crash", "demo", "http_servers", "processes", "queues"}
-LEAN_ON_TIME = {"crash", "demo", "processes", "queues"}
+TIMING_DEPENDENT = {"crash", "demo", "processes", "queues"}
 FLAKY_LIST = os.environ.get("FLAKY_LIST", "")
-"""The file that lists what failed once and not again; without one a failure is a failure, everywhere."""
+"""The file that lists the tests that failed once and passed when run again; without it no test is run again."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On other services only what meets them is run again; the cache is met where there are rows.
+    """Marks tests by their folder; on other services, keeps only those that use a database (and thus the cache).
 
-    What shares a broker, or measures others' patience, is run by one process where there are several.
+    Tests that start servers share brokers and measure timeouts: one worker of xdist runs them all.
     """
     for item in items:
         folder = item.path.parent.name
@@ -62,35 +62,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group("servers"))
         if folder in {*STARTS_SERVERS, "monitoring"}:
             item.add_marker(pytest.mark.slow)
-        if folder in LEAN_ON_TIME and FLAKY_LIST:
+        if folder in TIMING_DEPENDENT and FLAKY_LIST:
             item.add_marker(pytest.mark.flaky(reruns=1))
     if services.ELSEWHERE:
-        elsewhere = [item for item in items if meets_the_database(item)]
-        config.hook.pytest_deselected(items=[item for item in items if not meets_the_database(item)])
+        elsewhere = [item for item in items if uses_the_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if not uses_the_database(item)])
         items[:] = elsewhere
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    outcome: str = report.outcome  # "rerun" is a word of pytest-rerunfailures
+    outcome: str = report.outcome  # "rerun" is an outcome of pytest-rerunfailures
     if outcome == "rerun" and FLAKY_LIST:
         with open(FLAKY_LIST, "a") as listed:
             listed.write(f"{report.nodeid}\n")
 
 
-def meets_the_database(item: pytest.Item) -> bool:
+def uses_the_database(item: pytest.Item) -> bool:
     needs = {"db", "transactional_db", "live_server"}.intersection(getattr(item, "fixturenames", ()))
     return bool(needs) or item.get_closest_marker("django_db") is not None
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are processors, as many tests wait for an answer that does not come."""
+    """One and a half times the number of processors, as many tests wait for a response that does not come."""
     return (os.cpu_count() or 1) * 3 // 2
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _quick_flush() -> Iterator[None]:
-    """What committed is deleted after its test, but the content types and permissions, which took long to make anew."""
+    """Deletes the rows that a test committed, except content types and permissions, which take long to create."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", delete_rows)
         yield
@@ -108,11 +108,11 @@ def _fresh() -> Iterator[None]:
     MemoryGateway.outbox.clear()
     yield
     cache.clear()
-    translation.deactivate()  # a request of Django's test client leaves its language behind
+    translation.deactivate()  # a request of Django's test client leaves its language active
 
 
 def cached() -> dict[str, object]:
-    """All that the cache holds, by the names that the server or the dictionary knows it under."""
+    """All values in the cache, by the keys of the server or of the dictionary."""
     store: Any = caches["default"]
     if "locmem" in type(store).__module__:
         return dict(store._cache)
@@ -121,7 +121,7 @@ def cached() -> dict[str, object]:
 
 
 def age_cache(seconds: int) -> None:
-    """Lets time pass in Redis, whose clock no traveller moves."""
+    """Lets time pass in Redis, whose clock time_machine does not move."""
     store: Any = caches["default"]
     if "locmem" not in type(store).__module__:
         client = store._cache.get_client(write=True)
@@ -130,7 +130,7 @@ def age_cache(seconds: int) -> None:
 
 
 class LogRecorder(logging.Handler):
-    """Keeps what any logger says at any level."""
+    """Stores the lines of every logger at every level."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -147,13 +147,13 @@ class LogRecorder(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def log(sandbox_server: Sandbox) -> Iterator[LogRecorder]:
-    """Everything that is logged at DEBUG during a test; no test may let a secret, a code or a number into it."""
+    """Everything that is logged at DEBUG during a test; it must contain no secret, no code and no full number."""
     recorder, root = LogRecorder(), logging.getLogger()
     before, quiet = root.level, {name: logging.getLogger(name).level for name in ("django", "urllib3")}
     root.addHandler(recorder)
     for name in ("", *quiet):
         logging.getLogger(name).setLevel(logging.DEBUG)
-    # The statements hold what is stored anyway, and this suite's own clients are not the app.
+    # SQL statements contain the stored values anyway, and this suite's own HTTP clients are not the app.
     logging.getLogger("django.db.backends").setLevel(logging.INFO)
     yield recorder
     root.removeHandler(recorder)
@@ -187,7 +187,7 @@ def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
     yield sandbox_server
     sandbox_server.behave()
     sandbox_server.release()
-    sandbox_server.wait_until_idle()  # what was slow delivers now, and not into the next test
+    sandbox_server.wait_until_idle()  # delayed SMS are delivered now and not during the next test
     sandbox_server.inbox.clear()
     sandbox_server.reset()
     for quirk in ("apispace_envelope", "ihuyi_string_codes", "ihuyi_bom", "qixuntong_int_status"):
@@ -196,14 +196,14 @@ def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port of this machine on which nobody listens."""
+    """A port of this machine on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 @pytest.fixture
 def full_listener() -> Iterator[socket.socket]:
-    """A listener whose queue of connections is full: the next one is left without an answer."""
+    """A listener whose queue of connections is full: the next connection gets no response."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as held:
         for _ in range(8):
             one = held.enter_context(socket.socket())
@@ -267,7 +267,7 @@ def add_template(provider: Provider, purpose: str, content: str, remote_id: str,
 
 
 class Site:
-    """The app as a front end meets it, over real HTTP."""
+    """The app as a front end uses it, over real HTTP."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -292,17 +292,17 @@ def site(live_server: Any) -> Site:
 
 
 def record(message: Message, outcome: Outcome) -> None:
-    """The vendor has answered a message that was claimed."""
+    """Stores a vendor's outcome for a claimed message."""
     record_outcomes([(message, outcome)])
 
 
 def code_in(text: str) -> str:
-    """The code as a person reads it from the phone."""
+    """The code in the text of an SMS."""
     return re.findall(r"\d{4,8}", text)[0]  # type: ignore[no-any-return]
 
 
 def addressee(address: str) -> Any:
-    """Somebody in MANAGERS or ADMINS, as this Django wants them."""
+    """An entry of MANAGERS or ADMINS in the format of this version of Django."""
     return address if django.VERSION >= (6, 0) else (address, address)
 
 
@@ -312,12 +312,12 @@ def last_code() -> str:
 
 
 def wrong(code: str) -> str:
-    """Some other code of the same length."""
+    """A different code of the same length."""
     return str((int(code) + 1) % 10 ** len(code)).zfill(len(code))
 
 
 def refusal(response: requests.Response) -> tuple[int, str]:
-    """Status and stable word of a refusal, whose shape is checked on the way."""
+    """Status and error code of a refusal; checks its format as well."""
     body: Mapping[str, Any] = response.json()
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Cache-Control"] == "no-store"

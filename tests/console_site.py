@@ -1,7 +1,7 @@
 """A site in a process of its own that runs management commands: python -m tests.console_site DATABASE COMMANDS
 
 DATABASE is the name of a database that has the site's rows, COMMANDS a JSON list of command lines. Standard output has
-a line with the command before what each says; standard error ends with a JSON list of how they ended.
+a line with each command before its output; standard error ends with a JSON list of the results.
 """
 
 from __future__ import annotations

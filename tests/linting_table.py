@@ -1,7 +1,7 @@
-"""Sender names and texts as operators write them, and what is to be said of each; add a line for what you met.
+"""Sender names and texts as operators write them, and the findings for each; add a line for every new case.
 
-A verdict is "level rule": "the place", "" where it is the whole text. What is not named must not be found, but for the
-hint that browsers could fill in the code.
+A verdict is "level rule": "the place", or "" for the whole text. No other findings may occur, except the hint that
+browsers could fill in the code.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 ALL = "topthink veesing apispace ihuyi qixuntong"
 SEVERAL = "topthink apispace ihuyi qixuntong"
-"""Those whose texts may have more than one placeholder."""
+"""Gateways whose texts may have more than one placeholder."""
 LISTS = "topthink apispace"
-"""Those that publish what is forbidden."""
+"""Gateways that publish what is forbidden."""
 OTHERS = "veesing ihuyi qixuntong"
 
 
@@ -70,7 +70,7 @@ SIGNATURES = (
     Line(ALL, "示例\x00站", {"error hidden": "\x00"}),
     Line("ihuyi veesing", "花店🌸", {"error emoji": "🌸"}),
     Line("topthink apispace qixuntong", "花店🌸", {"warning emoji": "🌸"}),
-    # names that say nothing
+    # names without a meaning
     Line(LISTS, "测试", {"error neutral": ""}),
     Line("ihuyi qixuntong veesing", "测试", {"warning neutral": ""}),
     Line(LISTS, "客服通知", {"error neutral": ""}),
@@ -123,7 +123,7 @@ CODES = (
     Line("veesing", "您的验证码是{code}，{minutes}分钟内有效。", {"error variables": ""}),
     Line("veesing", "您的验证码是{code}。\n@example.com #{code}", {"error variables": ""}),
     Line("veesing", "系统维护已完成。", {"error variables": ""}),
-    # what a code may not be about
+    # topics that are forbidden for codes
     Line(LISTS, "您正在申请贷款，验证码{code}。", {"warning finance": "贷款"}),
     Line(OTHERS, "您正在申请贷款，验证码{code}。"),
     Line(LISTS, "贷·款验证码{code}。", {"warning finance": "贷·款"}),

@@ -12,12 +12,12 @@ PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 
 def lower_bounds() -> Iterator[str]:
-    """Such as "django==5.2.3", for what the package and its extras need."""
+    """Lines such as "django==5.2.3", for the dependencies of the package and its extras."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
-    for needed in sum(project["optional-dependencies"].values(), project["dependencies"]):
-        bound = re.match(r"([a-z0-9-]+)>=([0-9.]+)", needed)
+    for requirement in sum(project["optional-dependencies"].values(), project["dependencies"]):
+        bound = re.match(r"([a-z0-9-]+)>=([0-9.]+)", requirement)
         if bound is None:
-            raise ValueError(f"{needed!r} in pyproject.toml has no lower bound: write it as name>=version.")
+            raise ValueError(f"{requirement!r} in pyproject.toml has no lower bound: write it as name>=version.")
         yield f"{bound[1]}=={bound[2]}"
 
 

@@ -1,7 +1,8 @@
 """Runs the suite on every database, isolation level and cache that can be reached, beyond SQLite with LocMem.
 
-`make coverage` runs the whole suite on these. Elsewhere only what meets a database is run again, and with Redis only
-what counts, locks or races. tests/servers.py says where the servers are; every test empties that database of Redis.
+`make coverage` runs the whole suite on SQLite with LocMem. On the others only the tests that use a database are run,
+and with Redis only those of counters, locks and races. tests/servers.py has the addresses of the servers; every test
+empties that database of Redis.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ OWN_SERVICES = [
     "tests/test_plans.py",
     "tests/test_rolling_windows.py",
 ]
-"""What chooses its databases, caches, brokers, web servers and browser itself is run once."""
-READ_ALONE = [
+"""Tests that choose their databases, caches, brokers, web servers and browser themselves; they are run once."""
+WITHOUT_CONCURRENCY = [
     f"tests/test_{name}.py"
     for name in (
         *("admin", "admin_destinations", "admin_submissions", "admin_masking", "admin_sending", "billing", "checks"),
         *("commands", "costs", "fields", "linting_stored", "lost_keys", "models", "send_file", "webhooks_command"),
     )
 ]
-"""What no other transaction is in the way of is not run again for another isolation level alone."""
-MEET_THE_CACHE = [
+"""Tests without concurrent transactions; they are not run again for another isolation level alone."""
+CACHE_TESTS = [
     f"tests/test_{name}.py" for name in ("services", "limits", "floods", "races", "http", "journey", "leaks")
 ]
 
@@ -45,7 +46,7 @@ class Combination:
         return f"{self.database:<15} {self.isolation:<16} {self.cache:<7}"
 
     def needs(self) -> set[str]:
-        """The servers that must be there."""
+        """The servers that must be reachable."""
         return {self.database.partition(" ")[0], self.cache}
 
     def where(self) -> str:
@@ -54,34 +55,34 @@ class Combination:
         return f"{url}{'&' if '?' in url else '?'}charset={charset}" if charset else url
 
     def command(self) -> list[str]:
-        # Not at once where there is one Redis, which each test empties.
-        left_out = [*OWN_SERVICES, *(READ_ALONE if self in REPEATED else [])]
-        at_once = ["-n", "auto", *(f"--ignore={path}" for path in left_out)]
-        return [sys.executable, "-m", "pytest", "-q", *(MEET_THE_CACHE if self.cache == "Redis" else at_once)]
+        # Tests that use Redis do not run in parallel: each test empties the same database.
+        ignored = [*OWN_SERVICES, *(WITHOUT_CONCURRENCY if self in REPEATED else [])]
+        in_parallel = ["-n", "auto", *(f"--ignore={path}" for path in ignored)]
+        return [sys.executable, "-m", "pytest", "-q", *(CACHE_TESTS if self.cache == "Redis" else in_parallel)]
 
     def environment(self) -> dict[str, str]:
-        """Only what is not the default is told."""
-        told = {"DATABASE": self.where(), "ISOLATION": self.isolation, "CACHE": WHERE.get(self.cache)}
-        return untold() | {f"TEST_{name}": value for name, value in told.items() if value}
+        """Sets only the values that are not the default."""
+        values = {"DATABASE": self.where(), "ISOLATION": self.isolation, "CACHE": WHERE.get(self.cache)}
+        return default_environment() | {f"TEST_{name}": value for name, value in values.items() if value}
 
 
 class OwnServices:
     """The tests that choose their services themselves."""
 
     def __str__(self) -> str:
-        return f"{'what chooses its services itself':<40}"
+        return f"{'tests that choose their services':<40}"
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "pytest", "-q", *OWN_SERVICES]
 
     def environment(self) -> dict[str, str]:
-        return untold()
+        return default_environment()
 
 
-def untold() -> dict[str, str]:
+def default_environment() -> dict[str, str]:
     """The environment of a run on the defaults."""
-    told = {"TEST_DATABASE", "TEST_ISOLATION", "TEST_CACHE"}
-    return {name: value for name, value in os.environ.items() if name not in told}
+    chosen = {"TEST_DATABASE", "TEST_ISOLATION", "TEST_CACHE"}
+    return {name: value for name, value in os.environ.items() if name not in chosen}
 
 
 DATABASES = [
@@ -89,7 +90,7 @@ DATABASES = [
     ("PostgreSQL", "read committed"),
     ("PostgreSQL", "repeatable read"),
     ("MariaDB", "read committed"),
-    ("MariaDB utf8mb3", "repeatable read"),  # what keeps no emoji has nothing to do with what isolates
+    ("MariaDB utf8mb3", "repeatable read"),  # the charset does not depend on the isolation level
 ]
 REPEATED = [Combination("PostgreSQL", "repeatable read", "LocMem")]
 COMBINATIONS = [
@@ -99,19 +100,19 @@ COMBINATIONS = [
 
 
 def unreachable() -> Iterator[str]:
-    """The servers that cannot be used, of which each is said why."""
+    """The servers that cannot be used; prints the reason for each."""
     for name, (ask, _) in ASK.items():
         try:
             ask(WHERE[name])
         except Exception as error:
-            print(f"Without {name} (TEST_{name.upper()} says where it is): {error!r}")
+            print(f"Without {name} (TEST_{name.upper()} sets its address): {error!r}")
             yield name
 
 
 def run(combination: Combination | OwnServices) -> tuple[int, str]:
-    """The exit status and a line for the summary; what the run says is shown as it comes."""
+    """The exit status and a line for the summary; the output of the run is printed at once."""
     print(f"\n== {combination}", flush=True)
-    start, counts = time.monotonic(), "broken off"
+    start, counts = time.monotonic(), "interrupted"
     with subprocess.Popen(
         combination.command(), env=combination.environment(), text=True, stdout=subprocess.PIPE
     ) as process:

@@ -1,6 +1,6 @@
-"""Imports the whole package and sends one SMS where nothing is there that Windows lacks; run as a program.
+"""Imports the whole package and sends one SMS without the modules and names that Windows lacks; run as a program.
 
-The argument is the URL of a vendor. Other libraries are imported before: what they do on Windows is theirs.
+The argument is the URL of a vendor. Other libraries are imported before: they support Windows themselves.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def hide() -> None:
-    """Takes away what Windows lacks; what is already bound elsewhere stays with those who bound it."""
+    """Removes what Windows lacks; modules that already imported a name keep it."""
     for module, names in MISSING.items():
         for name in names.split():
             if hasattr(module, name):
@@ -85,7 +85,7 @@ def main(url: str) -> None:
 
     settings.configure(**SETTINGS)
     for name in OTHERS.split():
-        # Models are not imported before the apps are there.
+        # Models cannot be imported before the apps are loaded.
         with contextlib.suppress(AppRegistryNotReady):
             importlib.import_module(name)
     hide()

@@ -1,8 +1,8 @@
-"""A site that is unlike the suite's own, in a process of its own: what its front end is answered, a line for each.
+"""A site unlike the suite's own, in its own process; prints a line for each response to its front end.
 
     python -m tests.other_site {plain|hostile|bare}
 
-`hostile` sets every default of REST framework against us; `bare` has neither users nor content types.
+`hostile` sets every default of REST framework to a class that fails; `bare` has neither users nor content types.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.conf import settings
 
 
 class Hostile:
-    """Whatever REST framework does with it breaks."""
+    """Raises an error when REST framework uses it."""
 
     media_type = "text/hostile"
 
@@ -57,7 +57,7 @@ DRF: dict[str, Any] = {
         CLASS,
     ),
     **dict.fromkeys(["VIEW_NAME_FUNCTION", "VIEW_DESCRIPTION_FUNCTION", "EXCEPTION_HANDLER"], FUNCTION),
-    "DEFAULT_SCHEMA_CLASS": "rest_framework.schemas.openapi.AutoSchema",  # made when REST framework is imported
+    "DEFAULT_SCHEMA_CLASS": "rest_framework.schemas.openapi.AutoSchema",  # created when REST framework is imported
     "DEFAULT_THROTTLE_RATES": {"user": "0/d", "anon": "0/d"},
     "NUM_PROXIES": 0,
     "DEFAULT_VERSION": "v9",
@@ -95,7 +95,7 @@ def start(name: str, directory: str) -> None:
 
 
 def journey() -> None:
-    """A code is sent and verified; on the way everything is asked that is refused."""
+    """Sends and verifies a code; makes every request that is refused as well."""
     from django.core.management import call_command
     from django.test import Client
 
@@ -110,25 +110,25 @@ def journey() -> None:
     Template.objects.create(provider=provider, purpose="login", name="login", content=content, status="approved")
     client = Client(headers={"accept-language": "zh-hans"})
 
-    def ask(method: str, where: str, body: Any = "", kind: str = "application/json") -> Any:
-        told = client.generic(method, f"/sms/{where}", body and json.dumps(body), kind)
-        text = re.sub(r'[0-9a-f-]{36}|(?<="proof":")[^"]+', "…", told.content.decode())
-        print(method, where.replace(str(sent.get("verification_id")), "…"), told.status_code, text)
-        return told.json()
+    def request(method: str, where: str, body: Any = "", kind: str = "application/json") -> Any:
+        response = client.generic(method, f"/sms/{where}", body and json.dumps(body), kind)
+        text = re.sub(r'[0-9a-f-]{36}|(?<="proof":")[^"]+', "…", response.content.decode())
+        print(method, where.replace(str(sent.get("verification_id")), "…"), response.status_code, text)
+        return response.json()
 
     sent: dict[str, Any] = {}
     for body in ([1], 7, "text", {"colour": 1}, {"purpose": "login"}, {"phone": "02112345678", "purpose": "login"}):
-        ask("POST", "send/?phone=api&format=api", body)
-    ask("POST", "send/", {"phone": "1"}, "text/plain")
-    sent = ask("POST", "send/", {"phone": "13800138000", "purpose": "login"})
-    ask("POST", "send/", {"phone": "13800138000", "purpose": "login"})
+        request("POST", "send/?phone=api&format=api", body)
+    request("POST", "send/", {"phone": "1"}, "text/plain")
+    sent = request("POST", "send/", {"phone": "13800138000", "purpose": "login"})
+    request("POST", "send/", {"phone": "13800138000", "purpose": "login"})
     for method, where in (("GET", "send/"), ("OPTIONS", "send/"), ("OPTIONS", "verify/"), ("DELETE", "verify/")):
-        ask(method, where)
-    ask("GET", f"send/{sent['verification_id']}/")
-    ask("GET", "send/unknown/")
+        request(method, where)
+    request("GET", f"send/{sent['verification_id']}/")
+    request("GET", "send/unknown/")
     code = next(iter(re.findall(r"\d{6}", MemoryGateway.outbox[-1].text)))
     for guess in ("abcdef", f"{(int(code) + 1) % 1_000_000:06}", code, code):
-        verified = ask("POST", "verify/", {"verification_id": sent["verification_id"], "code": guess})
+        verified = request("POST", "verify/", {"verification_id": sent["verification_id"], "code": guess})
         if "proof" in verified:
             print("redeemed", redeem_proof(verified["proof"], "login")[-4:])
     call_command("smsverify_webhooks", site="https://www.example.com", stdout=sys.stderr)

@@ -1,4 +1,4 @@
-"""The papers of the repository as docutils reads them."""
+"""The documents of the repository, parsed by docutils."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ with_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not ins
 
 
 class Paper:
-    """One paper in reStructuredText; reading it fails at its first warning."""
+    """One document in reStructuredText; parsing it fails at the first warning."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -37,12 +37,12 @@ class Paper:
 
     @cached_property
     def snippets(self) -> list[str]:
-        """The Python in it."""
+        """The blocks of Python in it."""
         return [block.astext() for block in self.tree.findall(nodes.literal_block) if "python" in block["classes"]]
 
     @cached_property
     def commands(self) -> list[str]:
-        """What a reader types into a terminal, one command each."""
+        """The shell commands in it, one by one."""
         blocks = [block.astext() for block in self.tree.findall(nodes.literal_block) if not block["classes"]]
         lines = "\n".join(re.sub(r"\\\n\s*", "", block) for block in blocks).splitlines()
         return [line for line in lines if line.strip()]
@@ -58,12 +58,12 @@ class Paper:
 
     @cached_property
     def links(self) -> list[str]:
-        """Where its links lead, in order."""
+        """The targets of its links, in order."""
         return [link["refuri"] for link in self.tree.findall(nodes.reference) if "refuri" in link]
 
     @property
     def shape(self) -> list[tuple[str, int]]:
-        """The kinds of its parts, in order, each with how deep it lies; whatever language it is written in."""
+        """The type and depth of each part, in order; they do not depend on the language of the text."""
         kinds = (nodes.title, nodes.image, nodes.literal_block, nodes.bullet_list, nodes.enumerated_list, nodes.table)
         return [(type(part).__name__, depth(part)) for part in self.tree.findall(lambda node: isinstance(node, kinds))]
 
@@ -73,7 +73,7 @@ class Paper:
 
 
 def snippet_of_docs(start: str) -> str:
-    """The one Python snippet of the documentation with a line that starts so."""
+    """The one Python snippet of the documentation with a line that begins with `start`."""
     block = re.compile(r"^( *)\.\. code-block:: python\n\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
     pages = [page.read_text("utf-8") for page in sorted((ROOT / "docs").glob("*.rst"))]
     snippets = [textwrap.dedent(body).strip() + "\n" for page in pages for _, body in block.findall(page)]
@@ -86,7 +86,7 @@ def depth(node: Any) -> int:
 
 
 def curl(command: str, url: str, **values: str) -> Any:
-    """What a call answers that is written for `make demo`; `…` stands for what an earlier answer has told."""
+    """The response to a curl command written for `make demo`; `…` stands for a value of an earlier response."""
     for name, value in values.items():
         command = command.replace(f'"{name}": "…"', f'"{name}": "{value}"')
     words = shlex.split(command.replace("http://127.0.0.1:8000", url))

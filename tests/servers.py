@@ -1,7 +1,7 @@
-"""The servers that tests may use: where they are looked for, and whether they can be reached.
+"""The servers that tests may use: their addresses, and whether they can be reached.
 
-On loopback, or where TEST_POSTGRESQL, TEST_MARIADB, TEST_REDIS and TEST_RABBITMQ say, in the words of
-tests/services.py. With REQUIRE_SERVICES=1 one that cannot be reached is a failure; else its tests are skipped.
+They are on loopback, or at the URLs in TEST_POSTGRESQL, TEST_MARIADB, TEST_REDIS and TEST_RABBITMQ, written as in
+tests/services.py. With REQUIRE_SERVICES=1 an unreachable server is a failure; otherwise its tests are skipped.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ WHERE = {name: os.environ.get(f"TEST_{name.upper()}", default) for name, (_, def
 
 
 def require(name: str) -> str:
-    """Where a server is; skips the test when it cannot be used from here."""
+    """The URL of a server; skips the test if the server cannot be used."""
     try:
         ASK[name][0](WHERE[name])
     except Exception as error:
-        missing(f"{name} is out of reach (TEST_{name.upper()} says where it is): {error!r}")
+        missing(f"{name} cannot be used (TEST_{name.upper()} sets its address): {error!r}")
     return WHERE[name]
 
 
 def require_own_redis() -> None:
-    """A Redis that a test starts and stops takes the server's program and its client."""
+    """Skips the test unless redis-server and redis-py are installed, for a Redis that the test starts and stops."""
     if not shutil.which("redis-server"):
         missing("redis-server is not installed")
     if not find_spec("redis"):

@@ -1,10 +1,10 @@
-"""The database and the cache that the suite runs on, told by environment variables.
+"""The database and the cache that the suite runs on, set by environment variables.
 
 TEST_DATABASE   sqlite, a file of its own (default)
                 postgresql://postgres@127.0.0.1:5432
                 mysql://root@localhost?unix_socket=/run/mysqld/mysqld.sock   (MySQL, MariaDB)
-                … &charset=utf8mb3   connection and tables that have no emoji; &tables=utf8mb3: the tables alone
-TEST_ISOLATION  "read committed" (default) or "repeatable read"; SQLite knows neither
+                … &charset=utf8mb3   connection and tables without emoji; &tables=utf8mb3: the tables alone
+TEST_ISOLATION  "read committed" (default) or "repeatable read"; SQLite has neither
 TEST_CACHE      locmem (default)
                 redis://127.0.0.1:6379/15   each test empties this database of the server
 """
@@ -22,16 +22,16 @@ DATABASE = os.environ.get("TEST_DATABASE") or "sqlite"
 ISOLATION = os.environ.get("TEST_ISOLATION", "")
 CACHE = os.environ.get("TEST_CACHE") or "locmem"
 ELSEWHERE = (DATABASE, CACHE) != ("sqlite", "locmem")
-"""Whether this run repeats, on other services, what SQLite and LocMem have shown."""
+"""Whether this run repeats tests on other services than SQLite and LocMem."""
 CONNECTIONS = 200 if DATABASE == "sqlite" else 40
-"""How many threads may have a connection at once; servers admit a hundred or so, of all who use them."""
+"""How many threads may have a connection at the same time; servers accept about a hundred from all clients together."""
 HAS_EMOJI = "utf8mb3" not in DATABASE
-"""Whether the database stores every character; where it does not, tests expect what `as_stored` tells."""
+"""Whether the database stores every character; if not, tests expect the result of `as_stored`."""
 NAME = f"django_smsverify_tests_{os.getpid()}"
 
 
 def database(where: str = DATABASE, isolation: str = ISOLATION) -> dict[str, Any]:
-    """Django's settings of the database; every run has one of its own, so that runs may overlap."""
+    """Django's settings of the database; every run has its own database, so that runs may overlap."""
     if where == "sqlite":
         return sqlite()
     url = urlsplit(where)
@@ -49,9 +49,9 @@ def database(where: str = DATABASE, isolation: str = ISOLATION) -> dict[str, Any
 
 
 def sqlite() -> dict[str, Any]:
-    """A file, not memory: the races are run by threads with a connection each.
+    """A file, not memory: tests of races run threads with a connection each.
 
-    Nothing is waited for to be on the disk: what a process wrote outlives its death all the same.
+    Writes do not wait for the disk: what a process wrote survives its crash anyway.
     """
     if ISOLATION:
         raise ValueError(f"TEST_ISOLATION={ISOLATION!r}: SQLite has no isolation levels; unset it.")
@@ -73,7 +73,7 @@ def mysql(isolation: str) -> dict[str, Any]:
 
 
 def pose_as_mysqlclient() -> None:
-    """PyMySQL does, as mysqlclient needs a compiler and MySQL's headers."""
+    """Installs PyMySQL as mysqlclient, which needs a compiler and MySQL's headers."""
     import pymysql
 
     pymysql.version_info = (2, 2, 7, "final", 0)
@@ -81,14 +81,14 @@ def pose_as_mysqlclient() -> None:
 
 
 def as_stored(text: str) -> str:
-    """What the database keeps of it."""
+    """The text as the database stores it."""
     return text if HAS_EMOJI else re.sub(r"[^\0-\uffff]", "\ufffd", text)
 
 
 def charset(url: SplitResult) -> dict[str, str]:
-    """That of the tables: as the address says, else that of the connection."""
-    asked = dict(parse_qsl(url.query))
-    return {"CHARSET": asked.get("tables") or asked.get("charset") or "utf8mb4"} if url.scheme == "mysql" else {}
+    """The charset of the tables: that in the URL, otherwise that of the connection."""
+    query = dict(parse_qsl(url.query))
+    return {"CHARSET": query.get("tables") or query.get("charset") or "utf8mb4"} if url.scheme == "mysql" else {}
 
 
 def cache(where: str = CACHE) -> dict[str, str]:

@@ -50,5 +50,5 @@ CACHES = {"default": services.cache()}
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-# For Django 6.1 and later; the test environment puts its own in place of it.
+# For Django 6.1 and later; the test environment replaces it.
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}
