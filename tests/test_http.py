@@ -1,4 +1,4 @@
-"""The contract with front ends, over real HTTP: every refusal, every field, every kind of bad input."""
+"""The HTTP interface for front ends, over real HTTP: every refusal, every field, every kind of invalid input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from django_smsverify.sending import resend_code, send_code
 
 from .conftest import PHONE, MakeProvider, Site, add_template, code_in, last_code, refusal, wrong
 
-NOBODY = str(uuid.UUID(int=0))
+UNKNOWN_ID = str(uuid.UUID(int=0))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 class VerifiedMeanwhile(LocMemCache):
-    """While the limits are asked, somebody verifies."""
+    """The code is verified while the limits are checked."""
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
         Verification.objects.update(verified_at=timezone.now())
@@ -67,7 +67,7 @@ def accept_ticket(request: object, data: dict[str, Any]) -> bool:
         ("+85261234567", "phone_not_supported"),
     ],
 )
-def test_a_bad_number_is_named_and_nothing_is_sent(
+def test_an_invalid_number_is_refused_and_nothing_is_sent(
     written: object, code: str, site: Site, memory: MakeProvider
 ) -> None:
     memory()
@@ -83,7 +83,7 @@ def test_a_bad_number_is_named_and_nothing_is_sent(
 
 @pytest.mark.parametrize("phone", ["14900138000", "14600138000", "14800138000", "14000138000", "19800138000"])
 @pytest.mark.parametrize("spelled", ["{}", "+86 {}", "0086{}", "86-{}"])
-def test_the_vendor_is_the_judge_of_which_chinese_number_exists(
+def test_the_vendor_decides_which_chinese_number_exists(
     phone: str, spelled: str, site: Site, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
@@ -109,12 +109,12 @@ def test_the_vendor_is_the_judge_of_which_chinese_number_exists(
         ({"phone": "13800138000", "purpose": "x" * 65}, "purpose"),
         ({"phone": "13800138000", "purpose": "login", "colour": "red"}, "colour"),
         ({"phone": "13800138000", "purpose": "login", "\ud83d\ude00": 1}, "\\U0001f600"),
-        ({"phone": "13800138000", "verification_id": NOBODY}, "phone"),
+        ({"phone": "13800138000", "verification_id": UNKNOWN_ID}, "phone"),
         ({"verification_id": "not-a-uuid"}, "verification_id"),
         ({"verification_id": 12}, "verification_id"),
     ],
 )
-def test_a_bad_send_names_the_field(body: Any, field: str, site: Site, memory: MakeProvider) -> None:
+def test_an_invalid_send_request_names_the_field(body: Any, field: str, site: Site, memory: MakeProvider) -> None:
     memory()
 
     response = site.post("send", body)
@@ -143,7 +143,7 @@ def test_a_bad_send_names_the_field(body: Any, field: str, site: Site, memory: M
         *("١٢٣٤٥٦", "\ud800", 123456, None, ["1"]),
     ],
 )
-def test_a_bad_code_is_named_and_costs_no_guess(code: object, site: Site, memory: MakeProvider) -> None:
+def test_an_invalid_code_is_refused_and_costs_no_attempt(code: object, site: Site, memory: MakeProvider) -> None:
     memory()
     verification_id = site.send().json()["verification_id"]
 
@@ -169,7 +169,7 @@ def test_a_bad_code_is_named_and_costs_no_guess(code: object, site: Site, memory
         "full-width",
     ],
 )
-def test_a_code_verifies_as_people_write_it(spelled: str, site: Site, memory: MakeProvider) -> None:
+def test_a_code_is_accepted_in_every_common_spelling(spelled: str, site: Site, memory: MakeProvider) -> None:
     memory()
     verification_id = site.send().json()["verification_id"]
 
@@ -197,7 +197,7 @@ def test_a_code_verifies_as_people_write_it(spelled: str, site: Site, memory: Ma
     ],
     ids=["cut", "deep-list", "deep-dict", "not-utf8", "nan", "long-int", "10MB", "null-byte"],
 )
-def test_a_body_that_is_no_small_json_is_refused(raw: bytes, site: Site, memory: MakeProvider) -> None:
+def test_a_body_that_is_not_small_json_is_refused(raw: bytes, site: Site, memory: MakeProvider) -> None:
     memory()
 
     response = requests.post(f"{site.url}/sms/send/", raw, headers={"Content-Type": "application/json"}, timeout=60)
@@ -206,7 +206,7 @@ def test_a_body_that_is_no_small_json_is_refused(raw: bytes, site: Site, memory:
 
 
 @pytest.mark.parametrize("charset", ["zlib", "utf-7", "base64", "gbk", "nonsense"])
-def test_json_is_utf8_whatever_is_claimed(charset: str, site: Site, memory: MakeProvider) -> None:
+def test_json_is_read_as_utf8_whatever_the_charset(charset: str, site: Site, memory: MakeProvider) -> None:
     memory()
     headers = {"Content-Type": f"application/json; charset={charset}", "Accept": "text/html"}
 
@@ -219,7 +219,7 @@ def test_json_is_utf8_whatever_is_claimed(charset: str, site: Site, memory: Make
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"])
 @pytest.mark.parametrize("path", ["send", "verify"])
-def test_only_json_is_taken(kind: str, path: str, site: Site, db: None) -> None:
+def test_only_json_is_accepted(kind: str, path: str, site: Site, db: None) -> None:
     response = requests.post(f"{site.url}/sms/{path}/", b"phone=1", headers={"Content-Type": kind}, timeout=60)
 
     assert refusal(response) == (415, "unsupported_media_type")
@@ -232,17 +232,17 @@ def test_other_methods_are_refused(method: str, path: str, site: Site, db: None)
     assert refusal(requests.request(method, f"{site.url}/sms/{path}/", timeout=60)) == (405, "method_not_allowed")
 
 
-def test_what_does_not_exist_is_not_found(site: Site, memory: MakeProvider) -> None:
+def test_an_unknown_verification_is_not_found(site: Site, memory: MakeProvider) -> None:
     memory()
 
-    assert refusal(site.verify(NOBODY, "123456")) == (404, "not_found")
-    assert refusal(site.resend(NOBODY)) == (404, "not_found")
-    for written in (NOBODY, "garbage"):
+    assert refusal(site.verify(UNKNOWN_ID, "123456")) == (404, "not_found")
+    assert refusal(site.resend(UNKNOWN_ID)) == (404, "not_found")
+    for written in (UNKNOWN_ID, "garbage"):
         assert refusal(requests.get(f"{site.url}/sms/send/{written}/", timeout=60)) == (404, "not_found")
 
 
 @pytest.mark.parametrize("purpose", ["payment", "Login", "login ", "log\x00in", "登录", "\ud800", "notice"])
-def test_a_purpose_exists_when_a_template_with_a_code_names_it_to_the_letter(
+def test_a_purpose_exists_if_a_code_template_has_exactly_that_purpose(
     purpose: str, site: Site, memory: MakeProvider
 ) -> None:
     provider = memory()
@@ -256,7 +256,7 @@ def test_a_purpose_exists_when_a_template_with_a_code_names_it_to_the_letter(
     assert not MemoryGateway.outbox
 
 
-def test_a_captcha_is_asked_before_anything_is_spent(site: Site, memory: MakeProvider) -> None:
+def test_the_captcha_is_checked_before_a_message_is_stored(site: Site, memory: MakeProvider) -> None:
     memory("login", "payment")
     body = {"phone": "13800138000", "purpose": "login", "ticket": "bad"}
     settings = {"CAPTCHA": "tests.test_http.accept_ticket", "PURPOSES": {"payment": {"CAPTCHA": None}}}
@@ -271,14 +271,14 @@ def test_a_captcha_is_asked_before_anything_is_spent(site: Site, memory: MakePro
 
 
 @pytest.mark.parametrize("broken", ["no.such.function", 7, "tests.test_http", "tests.breaks_on_import.captcha"])
-def test_a_captcha_that_cannot_be_asked_refuses(broken: object, site: Site, memory: MakeProvider) -> None:
+def test_a_captcha_that_cannot_be_called_refuses_the_request(broken: object, site: Site, memory: MakeProvider) -> None:
     memory()
 
     with override_settings(SMSVERIFY={"CAPTCHA": broken}):
         assert refusal(site.send()) == (400, "captcha_required")
 
 
-def test_a_number_that_the_vendor_cannot_serve(
+def test_a_number_that_the_vendor_rejects_is_refused(
     site: Site, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("ihuyi", priority=1)
@@ -294,7 +294,9 @@ def test_a_number_that_the_vendor_cannot_serve(
     assert site.send().status_code == 202, "a refused SMS does not use up the number's allowance"
 
 
-def test_no_provider_took_it(site: Site, vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_the_gateway_is_unavailable_if_every_provider_refuses(
+    site: Site, vendor: MakeProvider, sandbox: Sandbox
+) -> None:
     vendor("ihuyi")
     vendor("topthink")
     sandbox.misbehave("ihuyi", Fault.refuse("4051"))
@@ -309,7 +311,7 @@ def test_no_provider_took_it(site: Site, vendor: MakeProvider, sandbox: Sandbox)
         assert site.send().status_code == 202
 
 
-def test_one_address_cannot_make_us_ask_broken_vendors_without_end(
+def test_an_address_is_limited_although_the_vendor_is_broken(
     site: Site, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
@@ -322,13 +324,13 @@ def test_one_address_cannot_make_us_ask_broken_vendors_without_end(
     assert Message.objects.count() == 3
 
 
-def test_no_provider_is_active(site: Site, memory: MakeProvider) -> None:
+def test_the_gateway_is_unavailable_without_an_active_provider(site: Site, memory: MakeProvider) -> None:
     memory(is_active=False)
 
     assert refusal(site.send()) == (503, "gateway_unavailable")
 
 
-def test_an_unknown_outcome_answers_202_and_the_code_that_came_verifies(
+def test_an_unknown_outcome_returns_202_and_the_delivered_code_verifies(
     site: Site, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("ihuyi", priority=1)
@@ -338,7 +340,7 @@ def test_an_unknown_outcome_answers_202_and_the_code_that_came_verifies(
     sent = site.send()
 
     assert sent.status_code == 202
-    assert not MemoryGateway.outbox, "never a second SMS"
+    assert not MemoryGateway.outbox, "a second SMS is never sent"
     verification_id = sent.json()["verification_id"]
     assert requests.get(f"{site.url}/sms/send/{verification_id}/", timeout=60).json()["status"] == "unknown"
     (sms,) = sandbox.inbox.of(PHONE[3:])
@@ -348,7 +350,7 @@ def test_an_unknown_outcome_answers_202_and_the_code_that_came_verifies(
 # --------------------------------------------------------------------------------------------- verify
 
 
-def test_wrong_codes_are_counted_down_and_the_last_ends_it(site: Site, memory: MakeProvider) -> None:
+def test_each_wrong_code_costs_an_attempt_until_none_is_left(site: Site, memory: MakeProvider) -> None:
     memory()
     verification_id = site.send().json()["verification_id"]
     code = last_code()
@@ -373,7 +375,7 @@ def test_a_code_verifies_once(site: Site, memory: MakeProvider) -> None:
     assert refusal(site.resend(verification_id)) == (400, "already_used")
 
 
-def test_a_code_lives_for_its_lifetime(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_a_code_expires_after_its_lifetime(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
     memory()
     first = site.send().json()["verification_id"]
     code = last_code()
@@ -398,7 +400,7 @@ def test_purposes_have_their_own_settings(site: Site, memory: MakeProvider) -> N
         assert site.verify(body["verification_id"], wrong(last_code())).json()["attempts_left"] == 0
 
 
-def test_a_changed_setting_kills_no_live_code(site: Site, memory: MakeProvider) -> None:
+def test_a_changed_setting_does_not_affect_live_codes(site: Site, memory: MakeProvider) -> None:
     memory()
     verification_id = site.send().json()["verification_id"]
 
@@ -407,7 +409,7 @@ def test_a_changed_setting_kills_no_live_code(site: Site, memory: MakeProvider) 
         assert site.verify(verification_id, last_code()).status_code == 200
 
 
-def test_a_rotated_secret_key_kills_no_live_code(site: Site, memory: MakeProvider) -> None:
+def test_a_live_code_verifies_after_the_secret_key_is_rotated(site: Site, memory: MakeProvider) -> None:
     from django.conf import settings
 
     memory()
@@ -424,7 +426,7 @@ def test_a_rotated_secret_key_kills_no_live_code(site: Site, memory: MakeProvide
 # --------------------------------------------------------------------------------------------- resend
 
 
-def test_sending_again_sends_the_same_code_and_lengthens_its_life(
+def test_a_resend_sends_the_same_code_and_extends_its_lifetime(
     site: Site, memory: MakeProvider, clock: time_machine.Traveller
 ) -> None:
     memory()
@@ -441,7 +443,9 @@ def test_sending_again_sends_the_same_code_and_lengthens_its_life(
     assert site.verify(first["verification_id"], last_code()).status_code == 200
 
 
-def test_a_life_ends_at_twice_the_lifetime(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_resends_extend_a_code_to_twice_its_lifetime_at_most(
+    site: Site, memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
     memory()
     verification_id = site.send().json()["verification_id"]
 
@@ -450,14 +454,14 @@ def test_a_life_ends_at_twice_the_lifetime(site: Site, memory: MakeProvider, clo
         assert site.resend(verification_id).status_code == 202
     assert site.resend(verification_id).status_code == 429
     clock.shift(60)
-    assert refusal(site.resend(verification_id)) == (400, "expired"), "forty seconds are not worth an SMS"
+    assert refusal(site.resend(verification_id)) == (400, "expired"), "no SMS is sent for the last forty seconds"
     clock.shift(39)
     assert site.verify(verification_id, wrong(last_code())).json()["code"] == "wrong_code"
     clock.shift(1)
     assert refusal(site.verify(verification_id, last_code())) == (400, "expired")
 
 
-def test_guesses_go_on_counting_after_a_resend(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_a_resend_does_not_reset_the_attempts(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
     memory()
     verification_id = site.send().json()["verification_id"]
     for _ in range(4):
@@ -469,7 +473,7 @@ def test_guesses_go_on_counting_after_a_resend(site: Site, memory: MakeProvider,
     assert refusal(site.verify(verification_id, last_code())) == (400, "too_many_attempts")
 
 
-def test_a_provider_with_an_unknown_outcome_is_passed_over(
+def test_a_resend_skips_a_provider_with_an_unknown_outcome(
     site: Site, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
 ) -> None:
     vendor("topthink", priority=1)
@@ -484,7 +488,7 @@ def test_a_provider_with_an_unknown_outcome_is_passed_over(
     assert site.verify(verification_id, last_code()).status_code == 200
 
 
-def test_the_only_provider_is_not_passed_over(
+def test_a_resend_does_not_skip_the_only_provider(
     site: Site, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
 ) -> None:
     vendor("topthink")
@@ -496,7 +500,7 @@ def test_the_only_provider_is_not_passed_over(
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
-def test_a_resend_that_no_provider_takes_spends_nothing(
+def test_a_resend_that_no_provider_accepts_is_not_counted(
     site: Site, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
 ) -> None:
     vendor("topthink")
@@ -512,10 +516,10 @@ def test_a_resend_that_no_provider_takes_spends_nothing(
     assert code_in(first.text) == code_in(again.text)
 
 
-def test_a_code_that_verifies_while_it_is_sent_again_is_not_revived(
+def test_a_code_that_is_verified_during_its_resend_is_not_sent(
     memory: MakeProvider, clock: time_machine.Traveller
 ) -> None:
-    """Between the first look at the verification and the claim of the number it was verified."""
+    """It is verified after the verification was read and before the number is locked."""
     memory()
     verification = send_code(PHONE, "login")
     clock.shift(60)
@@ -533,7 +537,7 @@ def buggy_captcha(request: Any, data: Any) -> bool:
     raise RuntimeError("a bug of the site")
 
 
-def test_a_bug_stays_an_error_of_the_server(client: Client, memory: MakeProvider) -> None:
+def test_an_unexpected_exception_is_a_status_500(client: Client, memory: MakeProvider) -> None:
     memory()
     client.raise_request_exception = False
 
@@ -546,7 +550,7 @@ def test_a_bug_stays_an_error_of_the_server(client: Client, memory: MakeProvider
 # ------------------------------------------------------------------------------------------- language
 
 
-def test_sentences_are_in_the_readers_language(site: Site, memory: MakeProvider) -> None:
+def test_messages_are_in_the_language_of_the_client(site: Site, memory: MakeProvider) -> None:
     memory()
     verification_id = site.send().json()["verification_id"]
 

@@ -1,4 +1,4 @@
-"""The main job: a code goes out through any gateway and comes back verified."""
+"""The main flow: a code is sent through each gateway and then verified."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from .conftest import PHONE, VENDORS, MakeProvider, Site, code_in
 
 
 @pytest.mark.parametrize("gateway", VENDORS)
-def test_a_code_goes_out_and_comes_back_verified(
-    gateway: str, site: Site, vendor: MakeProvider, sandbox: Sandbox
-) -> None:
+def test_a_code_is_sent_and_verified(gateway: str, site: Site, vendor: MakeProvider, sandbox: Sandbox) -> None:
     vendor(gateway, price="0.0450")
 
     sent = site.send()

@@ -1,4 +1,4 @@
-"""Law 1 and law 10, by grep: after a busy day no code, no secret and no full number lies where it must not."""
+"""Laws 1 and 10: after many sends and errors, no code, secret or full number is in a log, error, row or cache."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ ROOMY = {
 }
 
 
-def busy_day(site: Site, vendor: MakeProvider, sandbox: Sandbox) -> list[BaseException]:
-    """Everything that can happen at every vendor; returns the exceptions that Python callers saw."""
-    seen: list[BaseException] = []
+def send_with_all_faults(site: Site, vendor: MakeProvider, sandbox: Sandbox) -> list[BaseException]:
+    """Sends and verifies at every vendor, with every fault; returns the exceptions that Python callers received."""
+    errors_raised: list[BaseException] = []
     for gateway in VENDORS:
         provider = vendor(gateway, gateway)
         sent = site.send(purpose=gateway).json()
@@ -68,12 +68,12 @@ def busy_day(site: Site, vendor: MakeProvider, sandbox: Sandbox) -> list[BaseExc
             send_message(notice, {PHONE: {"name": "王先生"}})
         for fault in FAULTS:
             sandbox.misbehave(gateway, fault)
-            seen += raised(gateway)
+            errors_raised += error_of_a_send(gateway)
         sandbox.behave()
-    return seen
+    return errors_raised
 
 
-def raised(purpose: str) -> list[BaseException]:
+def error_of_a_send(purpose: str) -> list[BaseException]:
     try:
         verification = send_code(PHONE, purpose)
         verify_code(verification.pk, wrong(verification.derive_code()))
@@ -84,7 +84,7 @@ def raised(purpose: str) -> list[BaseException]:
 
 def test_nothing_leaks(site: Site, vendor: MakeProvider, sandbox: Sandbox, log: LogRecorder) -> None:
     with override_settings(SMSVERIFY=ROOMY):
-        errors = busy_day(site, vendor, sandbox)
+        errors = send_with_all_faults(site, vendor, sandbox)
     codes = codes_of(sandbox)
     assert len(codes) >= 5
     assert len(errors) >= 10
@@ -96,14 +96,14 @@ def test_nothing_leaks(site: Site, vendor: MakeProvider, sandbox: Sandbox, log: 
         assert_clean(f"{row} {row!r}", codes)
     assert_clean(everything_cached(), codes)
     stored = everything_stored()
-    assert "示例站" in stored, "this is the database that we mean"
+    assert "示例站" in stored, "this is the right database"
     for secret in SECRETS:
         assert secret not in stored
     assert not {code for code in codes if re.search(rf"(?<![0-9a-f.-]){code}(?![0-9a-f-])", stored)}
 
 
 def everything_stored() -> str:
-    """The whole file of SQLite, with what was deleted from it; every row of a server."""
+    """The whole file of SQLite, including deleted rows; every row of a server."""
     if connection.vendor == "sqlite":
         return Path(connection.settings_dict["NAME"]).read_bytes().decode(errors="replace")
     with connection.cursor() as cursor:
@@ -119,9 +119,11 @@ def everything_cached() -> str:
 
 
 @pytest.mark.slow
-def test_no_admin_page_shows_what_it_must_not(site: Site, vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_no_admin_page_shows_a_code_a_secret_or_a_full_number(
+    site: Site, vendor: MakeProvider, sandbox: Sandbox
+) -> None:
     with override_settings(SMSVERIFY=ROOMY):
-        busy_day(site, vendor, sandbox)
+        send_with_all_faults(site, vendor, sandbox)
     codes = codes_of(sandbox)
     client = Client()
     client.force_login(get_user_model().objects.create_superuser("root"))
@@ -137,7 +139,7 @@ def test_no_admin_page_shows_what_it_must_not(site: Site, vendor: MakeProvider, 
 
 
 def test_an_error_report_shows_no_code(memory: MakeProvider, rf: Any) -> None:
-    """What Django mails to the admins when something breaks in the middle of it."""
+    """The report that Django e-mails to the admins after an exception during a send."""
     memory()
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -148,20 +150,20 @@ def test_an_error_report_shows_no_code(memory: MakeProvider, rf: Any) -> None:
     with connection.execute_wrapper(fail), override_settings(DEBUG=False), pytest.raises(RuntimeError) as caught:
         send_code(PHONE, "login")
 
-    frames = caught.tb.tb_next  # without this test's own
+    frames = caught.tb.tb_next  # without the frame of this test
     html = ExceptionReporter(rf.post("/sms/send/"), caught.type, caught.value, frames).get_traceback_html()
 
     assert "record_all" in html
     assert_clean(html, {str(Verification.objects.get().derive_code())})
 
 
-def test_debug_logs_of_other_traffic_are_left_alone(log: LogRecorder) -> None:
-    logging.getLogger("urllib3.connectionpool").debug("https://example.com/ of somebody else")
-    assert "somebody else" in log.text
+def test_debug_logs_of_other_traffic_are_not_changed(log: LogRecorder) -> None:
+    logging.getLogger("urllib3.connectionpool").debug("https://example.com/ of another app")
+    assert "another app" in log.text
 
 
 @pytest.mark.parametrize("table", ["smsverify_recipient", "smsverify_message", "smsverify_verification"])
-def test_an_error_report_of_a_dead_database_shows_no_number(table: str, memory: MakeProvider, rf: Any) -> None:
+def test_an_error_report_of_a_failed_database_shows_no_number(table: str, memory: MakeProvider, rf: Any) -> None:
     memory()
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Laws 6 and 7: limits are exact over every rolling window, and nothing opens them."""
+"""Laws 6 and 7: limits are exact over every rolling window, and nothing disables them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class DeadCache(LocMemCache):
 
 
 class SilentCache(LocMemCache):
-    """A cache whose client swallows that its server is dead, as memcached clients may."""
+    """A cache whose client hides that its server is down, as memcached clients may."""
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
         return False
@@ -57,8 +57,8 @@ class SilentCache(LocMemCache):
         raise ValueError("key not found")
 
 
-class PassedOnCache(LocMemCache):
-    """A cache whose lock goes from hand to hand: others are faster, and have let go of it when it is looked at."""
+class ContendedCache(LocMemCache):
+    """A cache whose lock other processes hold a few times; they have released it when it is read."""
 
     others = 3
 
@@ -70,7 +70,7 @@ class PassedOnCache(LocMemCache):
 
 
 class FlushedCache(LocMemCache):
-    """A cache that is flushed just before it counts on."""
+    """A cache that is flushed just before a counter is incremented."""
 
     flushes = 1
 
@@ -87,13 +87,13 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-def wait(phone: str = PHONE, purpose: str = "login", **kwargs: Any) -> tuple[str, int]:
+def throttled(phone: str = PHONE, purpose: str = "login", **kwargs: Any) -> tuple[str, int]:
     with pytest.raises(Throttled) as caught:
         send_code(phone, purpose, **kwargs)
     return caught.value.scope.value, caught.value.retry_after
 
 
-# ------------------------------------------------------------------------------------ the number's own
+# -------------------------------------------------------------------------------- limits of a number
 
 
 def test_the_pause_between_two_sms_is_exact(site: Site, memory: MakeProvider, clock: time_machine.Traveller) -> None:
@@ -116,28 +116,28 @@ def status(site: Site, verification_id: object) -> dict[str, Any]:
     return dict(response.json())
 
 
-def test_a_status_tells_of_the_pause_after_its_own_sms_alone(
+def test_a_status_returns_only_the_pause_after_its_own_sms(
     site: Site, memory: MakeProvider, clock: time_machine.Traveller
 ) -> None:
     memory("login", "payment")
-    mine = site.send().json()["verification_id"]
+    own = site.send().json()["verification_id"]
     clock.shift(20)
-    assert status(site, mine)["resend_in"] == 40
+    assert status(site, own)["resend_in"] == 40
 
     clock.shift(60)
-    assert status(site, mine)["resend_in"] == 0
-    theirs = site.send(purpose="payment").json()["verification_id"]
+    assert status(site, own)["resend_in"] == 0
+    other = site.send(purpose="payment").json()["verification_id"]
     clock.shift(10)
 
-    assert (status(site, mine)["resend_in"], status(site, theirs)["resend_in"]) == (0, 50)
-    refused = site.resend(mine)
+    assert (status(site, own)["resend_in"], status(site, other)["resend_in"]) == (0, 50)
+    refused = site.resend(own)
     assert (refusal(refused), refused.json()["retry_after"]) == ((429, "throttled"), 50)
     clock.shift(50)
-    assert site.resend(mine).json()["resend_in"] == 60
-    assert (status(site, mine)["resend_in"], status(site, theirs)["resend_in"]) == (60, 0)
+    assert site.resend(own).json()["resend_in"] == 60
+    assert (status(site, own)["resend_in"], status(site, other)["resend_in"]) == (60, 0)
 
 
-def test_a_status_after_a_resend_that_no_provider_took_tells_of_the_sms_before(
+def test_a_status_after_a_refused_resend_returns_the_pause_of_the_previous_sms(
     site: Site, memory: MakeProvider, clock: time_machine.Traveller
 ) -> None:
     provider = memory()
@@ -151,7 +151,7 @@ def test_a_status_after_a_resend_that_no_provider_took_tells_of_the_sms_before(
 
 
 @pytest.mark.parametrize("end", ["verified", "expired", "exhausted", "key-gone"])
-def test_the_status_of_what_is_over_tells_nothing_of_the_number(
+def test_the_status_of_a_finished_verification_does_not_show_later_sms(
     end: str, site: Site, memory: MakeProvider, clock: time_machine.Traveller, settings: Any
 ) -> None:
     memory("login", "payment")
@@ -165,18 +165,18 @@ def test_the_status_of_what_is_over_tells_nothing_of_the_number(
         settings.SECRET_KEY = "another"
     else:
         clock.shift(300)
-    over = status(site, verification.pk)
+    finished = status(site, verification.pk)
     clock.shift(0 if end == "expired" else 300)
 
     send_code(PHONE, "payment")
 
     after = status(site, verification.pk)
-    assert over["resend_in"] == after["resend_in"] == 0
-    assert {**over, "expires_in": 0} == {**after, "expires_in": 0}
+    assert finished["resend_in"] == after["resend_in"] == 0
+    assert {**finished, "expires_in": 0} == {**after, "expires_in": 0}
     refused = site.resend(str(verification.pk))
     assert refused.status_code == 400
     assert refused.json().keys() == {"detail", "code"}
-    assert wait() == ("resend", 300)
+    assert throttled() == ("resend", 300)
 
 
 def test_a_number_is_counted_over_all_providers_purposes_and_resends(
@@ -191,37 +191,37 @@ def test_a_number_is_counted_over_all_providers_purposes_and_resends(
 
     clock.shift(60)
 
-    assert wait() == ("phone", 3600 - 5 * 60)
+    assert throttled() == ("phone", 3600 - 5 * 60)
 
 
-def test_the_longest_wait_is_told(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_the_longest_wait_is_returned(memory: MakeProvider, clock: time_machine.Traveller) -> None:
     memory()
     with override_settings(SMSVERIFY={"PHONE_LIMITS": ("1/10m", "1/2h")}):
         send_code(PHONE, "login")
         clock.shift(30)
-        assert wait() == ("phone", 7170)
+        assert throttled() == ("phone", 7170)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_no_rolling_window_ever_holds_more(seed: int, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_no_rolling_window_exceeds_its_limit(seed: int, memory: MakeProvider, clock: time_machine.Traveller) -> None:
     memory()
-    luck = random.Random(seed)
+    rng = random.Random(seed)
     limits = {"PHONE_LIMITS": ("3/m", "7/10m"), "RESEND_INTERVAL": 5, "PREFIX_LIMITS": (), "GUESS_LIMIT": "20/d"}
     sent: list[datetime] = []
 
     with override_settings(SMSVERIFY=limits):
         for _ in range(120):
-            clock.shift(luck.choice([0, 0.4, 1, 3, 7, 20, 59]))
-            if luck.random() < 0.05:
+            clock.shift(rng.choice([0, 0.4, 1, 3, 7, 20, 59]))
+            if rng.random() < 0.05:
                 cache.clear()
             try:
                 send_code(PHONE, "login")
                 sent.append(timezone.now())
             except Throttled as refused:
-                if luck.random() < 0.3:
+                if rng.random() < 0.3:
                     clock.shift(refused.retry_after)
-                    send_code(PHONE, "login")  # the wait that was told is enough
+                    send_code(PHONE, "login")  # the returned wait is enough
                     sent.append(timezone.now())
 
     for times, seconds in ((1, 5), (3, 60), (7, 600)):
@@ -230,17 +230,17 @@ def test_no_rolling_window_ever_holds_more(seed: int, memory: MakeProvider, cloc
     assert len(sent) > 10
 
 
-def test_a_flushed_cache_gives_no_number_one_more(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_a_flushed_cache_gives_no_number_an_extra_sms(memory: MakeProvider, clock: time_machine.Traveller) -> None:
     memory()
     for _ in range(5):
         send_code(PHONE, "login")
         clock.shift(60)
         cache.clear()
 
-    assert wait()[0] == "phone"
+    assert throttled()[0] == "phone"
 
 
-def test_what_was_not_sent_is_not_charged_and_what_may_have_been_is(
+def test_a_refused_send_is_not_counted_and_an_unknown_outcome_is(
     vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
 ) -> None:
     vendor("topthink", priority=1)
@@ -248,16 +248,18 @@ def test_what_was_not_sent_is_not_charged_and_what_may_have_been_is(
     sandbox.misbehave("topthink", Fault.status(404))
     send_code(PHONE, "login")
     assert {m.provider.slug: m.status for m in Message.objects.all()} == {"topthink": "not_sent", "veesing": "accepted"}
-    assert wait() == ("resend", 60)
+    assert throttled() == ("resend", 60)
 
     clock.shift(60)
     sandbox.misbehave("topthink", Fault.status(500))
     send_code(PHONE, "login")
 
-    assert wait() == ("resend", 60)
+    assert throttled() == ("resend", 60)
 
 
-def test_messages_of_the_site_itself_ask_and_spend_nothing(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_notices_of_the_site_are_neither_limited_nor_counted(
+    memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
     from django_smsverify.sending import send_message
 
     from .conftest import add_template
@@ -273,7 +275,7 @@ def test_messages_of_the_site_itself_ask_and_spend_nothing(memory: MakeProvider,
     send_code(PHONE, "login")
 
 
-# ------------------------------------------------------------------------------- address, block, site
+# ------------------------------------------------------------------------------ address, block, site
 
 
 def test_an_address_is_limited(site: Site, memory: MakeProvider) -> None:
@@ -289,14 +291,14 @@ def test_an_address_is_limited(site: Site, memory: MakeProvider) -> None:
     assert response.headers["Retry-After"] == str(body["retry_after"])
 
 
-def test_the_wait_of_a_window_is_true_to_the_second(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_the_wait_of_a_window_is_exact_to_the_second(memory: MakeProvider, clock: time_machine.Traveller) -> None:
     memory()
     with override_settings(SMSVERIFY={"GLOBAL_LIMITS": ("1/h",)}):
         send_code("13800138001", "login")
-        scope, seconds = wait("13800138002")
+        scope, seconds = throttled("13800138002")
         assert scope == "global"
         clock.shift(seconds - 1)
-        assert wait("13800138002") == ("global", 1)
+        assert throttled("13800138002") == ("global", 1)
         clock.shift(1)
         send_code("13800138002", "login")
 
@@ -306,7 +308,7 @@ def test_a_number_block_is_limited(memory: MakeProvider) -> None:
     with override_settings(SMSVERIFY={"PREFIX_LIMITS": ("2/h",)}):
         send_code("13800138001", "login")
         send_code("13800138002", "login")
-        assert wait("13800138003")[0] == "prefix"
+        assert throttled("13800138003")[0] == "prefix"
         send_code("13800148003", "login")
 
 
@@ -324,7 +326,7 @@ def test_ipv6_is_counted_by_its_network(one: str, other: str, same: bool, memory
     with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",)}):
         send_code("13800138001", "login", ip=one)
         if same:
-            assert wait("13800138002", ip=other)[0] == "ip"
+            assert throttled("13800138002", ip=other)[0] == "ip"
         else:
             send_code("13800138002", "login", ip=other)
 
@@ -344,7 +346,7 @@ def test_ipv6_is_counted_by_its_network(one: str, other: str, same: bool, memory
         (1, "2001:db8::1", "2001:db8::1"),
     ],
 )
-def test_the_client_is_who_our_own_proxies_say(proxies: int, forwarded: str, client: str) -> None:
+def test_the_client_address_comes_from_trusted_proxies(proxies: int, forwarded: str, client: str) -> None:
     from django.test import RequestFactory
 
     from django_smsverify.http.client_address import client_ip
@@ -354,7 +356,7 @@ def test_the_client_is_who_our_own_proxies_say(proxies: int, forwarded: str, cli
         assert client_ip(request) == client
 
 
-def test_a_forged_header_gives_nobody_one_more(site: Site, memory: MakeProvider) -> None:
+def test_a_forged_header_gives_no_extra_sms(site: Site, memory: MakeProvider) -> None:
     memory()
     with override_settings(SMSVERIFY={"IP_LIMITS": ("3/h",), "TRUSTED_PROXIES": 1}):
         answers = [
@@ -363,25 +365,27 @@ def test_a_forged_header_gives_nobody_one_more(site: Site, memory: MakeProvider)
     assert answers == [202] * 3 + [429] * 3
 
 
-def test_a_refused_request_drains_nothing_that_others_need(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_a_refused_request_is_not_counted_in_shared_windows(
+    memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
     memory()
     limits = {"IP_LIMITS": ("3/h",), "PREFIX_LIMITS": ("3/h",), "GLOBAL_LIMITS": ("4/h",)}
     with override_settings(SMSVERIFY=limits):
         send_code("13800138001", "login", ip="203.0.113.7")
         for _ in range(10):
-            assert wait("13800138001", ip="203.0.113.7")[0] == "resend"
+            assert throttled("13800138001", ip="203.0.113.7")[0] == "resend"
         send_code("13800138002", "login", ip="203.0.113.7")
         send_code("13800138003", "login", ip="203.0.113.7")
         for _ in range(10):
-            assert wait("13800138004", ip="203.0.113.8")[0] == "prefix"
-            assert wait("13900138004", ip="203.0.113.7")[0] == "ip"
+            assert throttled("13800138004", ip="203.0.113.8")[0] == "prefix"
+            assert throttled("13900138004", ip="203.0.113.7")[0] == "ip"
         send_code("13900138001", "login", ip="203.0.113.8")
         for _ in range(10):
-            assert wait("13700138001", ip="203.0.113.8")[0] == "global"
-            assert wait("13700138001", ip="203.0.113.9")[0] == "global"
+            assert throttled("13700138001", ip="203.0.113.8")[0] == "global"
+            assert throttled("13700138001", ip="203.0.113.9")[0] == "global"
 
 
-def test_what_no_provider_took_is_given_back_to_block_and_site_but_not_to_the_address(memory: MakeProvider) -> None:
+def test_a_refused_send_is_refunded_to_block_and_site_but_not_to_the_address(memory: MakeProvider) -> None:
     provider = memory()
     limits = {"IP_LIMITS": ("2/h",), "PREFIX_LIMITS": ("1/h",), "GLOBAL_LIMITS": ("1/h",)}
     with override_settings(SMSVERIFY=limits):
@@ -393,24 +397,24 @@ def test_what_no_provider_took_is_given_back_to_block_and_site_but_not_to_the_ad
 
         send_code("13800138001", "login", ip="203.0.113.7")
 
-        assert wait("13900138001", ip="203.0.113.7")[0] == "ip"
-        assert wait("13800138002", ip="203.0.113.8")[0] == "prefix"
+        assert throttled("13900138001", ip="203.0.113.7")[0] == "ip"
+        assert throttled("13800138002", ip="203.0.113.8")[0] == "prefix"
 
 
 @pytest.mark.parametrize("switch", [{"RATELIMIT_ENABLE": False}, {"RATELIMIT_FAIL_OPEN": True}])
-def test_ratelimits_own_switches_do_not_open_ours(switch: dict[str, bool], memory: MakeProvider) -> None:
+def test_settings_of_django_ratelimit_do_not_disable_the_limits(switch: dict[str, bool], memory: MakeProvider) -> None:
     memory()
     with override_settings(SMSVERIFY={"GLOBAL_LIMITS": ("1/h",)}, **switch):
         send_code("13800138001", "login")
-        assert wait("13900138001")[0] == "global"
+        assert throttled("13900138001")[0] == "global"
 
 
-# ------------------------------------------------------------------------------------------ dead caches
+# ------------------------------------------------------------------------------ caches that are down
 
 
 @pytest.mark.parametrize("backend", ["DeadCache", "SilentCache"])
 @pytest.mark.parametrize("limits", [{}, NO_LIMITS], ids=["limits", "no-limits"])
-def test_a_dead_cache_sends_nothing(
+def test_nothing_is_sent_while_the_cache_is_down(
     backend: str, limits: dict[str, Any], site: Site, memory: MakeProvider, log: Any
 ) -> None:
     memory()
@@ -425,8 +429,8 @@ def test_a_dead_cache_sends_nothing(
     assert site.send().status_code == 202, "recovers by itself"
 
 
-@pytest.mark.parametrize("backend", ["PassedOnCache", "FlushedCache"])
-def test_a_cache_that_answers_is_not_taken_for_a_dead_one(backend: str, memory: MakeProvider, log: Any) -> None:
+@pytest.mark.parametrize("backend", ["ContendedCache", "FlushedCache"])
+def test_a_contended_or_flushed_cache_does_not_count_as_down(backend: str, memory: MakeProvider, log: Any) -> None:
     memory()
     busy = {"default": {"BACKEND": f"tests.test_limits.{backend}", "LOCATION": backend}}
     with override_settings(CACHES=busy):
@@ -436,7 +440,7 @@ def test_a_cache_that_answers_is_not_taken_for_a_dead_one(backend: str, memory: 
     assert "failed" not in log.text
 
 
-def test_the_limits_live_in_ratelimits_cache(memory: MakeProvider) -> None:
+def test_the_limits_are_stored_in_the_cache_of_django_ratelimit(memory: MakeProvider) -> None:
     memory()
     two = {name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name} for name in "ab"}
     with override_settings(
@@ -447,20 +451,20 @@ def test_the_limits_live_in_ratelimits_cache(memory: MakeProvider) -> None:
         caches["limits"].clear()
         send_code("13800138001", "login")
         caches["default"].clear()
-        assert wait("13900138001")[0] == "global"
+        assert throttled("13900138001")[0] == "global"
         caches["limits"].clear()
         send_code("13900138001", "login")
 
 
 @pytest.mark.slow
-def test_a_lock_that_a_dead_process_left_gives_way(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_the_lock_of_a_crashed_process_expires(memory: MakeProvider, clock: time_machine.Traveller) -> None:
     from django_smsverify.limits.lock import LOCK_SECONDS, number_lock
 
     memory()
     lock = number_lock(PHONE)
     lock.__enter__()
 
-    assert wait() == ("resend", LOCK_SECONDS)
+    assert throttled() == ("resend", LOCK_SECONDS)
     clock.shift(LOCK_SECONDS + 1)
     age_cache(LOCK_SECONDS + 1)
     send_code(PHONE, "login")
@@ -495,7 +499,7 @@ def test_guesses_for_one_number_are_limited_over_all_verifications(
 
 
 def test_by_default_a_number_has_25_guesses_a_day_at_most(memory: MakeProvider, clock: time_machine.Traveller) -> None:
-    """Fifteen, and one for each of ten SMS: a day of guessing finds a code with 2.5 in 100,000."""
+    """Fifteen, and one for each of ten SMS: the chance to guess a code within a day is 2.5 in 100,000."""
     memory()
     allowed = []
     for _ in range(10):
@@ -505,7 +509,7 @@ def test_by_default_a_number_has_25_guesses_a_day_at_most(memory: MakeProvider, 
         clock.shift(12 * 60)
 
     assert allowed == [5, 5, 5, 1, 1, 1, 1, 1, 1, 1]
-    assert wait()[0] == "phone"
+    assert throttled()[0] == "phone"
 
 
 def test_open_guesses_are_counted_until_they_expire(memory: MakeProvider, clock: time_machine.Traveller) -> None:
@@ -525,57 +529,59 @@ def test_guesses_do_not_block_another_number(memory: MakeProvider) -> None:
         assert send_code("13900139000", "login").max_attempts == 5
 
 
-def test_a_stranger_who_knows_only_the_number_ends_nothing(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_an_attacker_who_knows_only_the_number_cannot_end_a_verification(
+    memory: MakeProvider, clock: time_machine.Traveller
+) -> None:
     memory()
-    owners = send_code(PHONE, "login")
+    owner = send_code(PHONE, "login")
     code = code_in(MemoryGateway.outbox[0].text)
     clock.shift(60)
 
-    strangers = send_code(PHONE, "login")
-    guess_wrong(strangers, strangers.max_attempts)
+    attacker = send_code(PHONE, "login")
+    guess_wrong(attacker, attacker.max_attempts)
 
-    assert verify_code(owners.pk, code).phone == PHONE
+    assert verify_code(owner.pk, code).phone == PHONE
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_no_window_ever_judges_more_than_the_law_allows(
+def test_no_window_has_more_checked_guesses_than_the_limit_allows(
     seed: int, memory: MakeProvider, clock: time_machine.Traveller
 ) -> None:
     memory()
-    luck = random.Random(seed)
-    judged: list[datetime] = []
+    rng = random.Random(seed)
+    checked: list[datetime] = []
     sent: list[datetime] = []
     live: list[Verification] = []
     with override_settings(SMSVERIFY={"GUESS_LIMIT": "8/h", "PHONE_LIMITS": ("40/h",), "PREFIX_LIMITS": ()}):
         for _ in range(150):
-            clock.shift(luck.choice([1, 20, 61, 200]))
-            if luck.random() < 0.5:
+            clock.shift(rng.choice([1, 20, 61, 200]))
+            if rng.random() < 0.5:
                 try:
                     live.append(send_code(PHONE, "login"))
                     sent.append(timezone.now())
                 except Throttled:
                     pass
-            for verification in luck.sample(live, min(2, len(live))):
+            for verification in rng.sample(live, min(2, len(live))):
                 try:
                     verify_code(verification.pk, wrong(verification.derive_code()))
                 except WrongCode:
-                    judged.append(timezone.now())
+                    checked.append(timezone.now())
                 except Exception:
                     live.remove(verification)
     hour = timedelta(hours=1)
-    for start in judged:
-        guesses = sum(start <= moment < start + hour for moment in judged)
+    for start in checked:
+        guesses = sum(start <= moment < start + hour for moment in checked)
         # A guess may be made on an SMS that was sent up to two lifetimes before the window.
         allowance = 8 + sum(start - timedelta(seconds=600) <= moment < start + hour for moment in sent)
         assert guesses <= allowance
-    assert len(judged) > 15
+    assert len(checked) > 15
 
 
 SITE_ONCE = [Window(Scope.GLOBAL, "site", 1, 3600)]
 
 
-def test_a_flush_between_counting_and_giving_back_gives_nobody_more(db: None) -> None:
+def test_a_flush_between_charge_and_refund_gives_no_extra_send(db: None) -> None:
     charge, another = Charge(), Charge()
     charge.count(SITE_ONCE)
     cache.clear()
@@ -587,7 +593,7 @@ def test_a_flush_between_counting_and_giving_back_gives_nobody_more(db: None) ->
     assert Charge().count(SITE_ONCE) != {}
 
 
-def test_a_counter_below_zero_stops_nobody(db: None) -> None:
+def test_a_negative_counter_does_not_block(db: None) -> None:
     Charge().count(SITE_ONCE)
     (key,) = [key.removeprefix(":1:") for key in cached() if "smsverify:global" in key]
     cache.set(key, -1)
@@ -595,7 +601,7 @@ def test_a_counter_below_zero_stops_nobody(db: None) -> None:
     assert Charge().count(SITE_ONCE) == {}
 
 
-def test_all_whose_address_cannot_be_told_count_as_one(client: Client, memory: MakeProvider) -> None:
+def test_clients_without_an_address_share_one_limit(client: Client, memory: MakeProvider) -> None:
     memory()
     with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",)}):
         answers = [
@@ -617,7 +623,7 @@ def test_all_whose_address_cannot_be_told_count_as_one(client: Client, memory: M
         ("global", "13900139000", {"GLOBAL_LIMITS": ("1/h",)}),
     ],
 )
-def test_a_front_end_is_told_which_limit_and_how_long(
+def test_a_throttled_response_has_the_scope_and_the_wait(
     scope: str, second: str, limits: dict[str, Any], site: Site, memory: MakeProvider
 ) -> None:
     memory()
