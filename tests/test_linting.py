@@ -1,4 +1,4 @@
-"""Names and texts are judged as the vendors judge them: the table's verdicts, and what no table can say."""
+"""Sender names and texts are checked by the vendors' rules: the table's verdicts, and cases that need code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.folding import Fold, folded
 from .linting_table import CODES, NOTICES, SIGNATURES, TOPICS, Line
 
 VENDORS = ("topthink", "veesing", "apispace", "ihuyi", "qixuntong")
-EVERYDAY = "您的验证码是{code}，{minutes}分钟内有效，请勿泄露给他人，如非本人操作请忽略。"
+COMMON_TEXT = "您的验证码是{code}，{minutes}分钟内有效，请勿泄露给他人，如非本人操作请忽略。"
 
 
 def rules_of(gateway: str, **options: str) -> TextRules:
@@ -38,29 +38,29 @@ def each_at(lines: tuple[Line, ...]) -> Fold:
     return folded("gateway, line", cases, ids=[f"{gateway} {line.text[:20]!r}" for gateway, line in cases])
 
 
-def said(text: str, findings: list[Finding]) -> dict[str, str]:
-    """The verdict as the table writes it; of several findings of one rule the first counts."""
-    told = {}
+def verdict_of(text: str, findings: list[Finding]) -> dict[str, str]:
+    """The findings in the format of the table; of several findings of one rule the first counts."""
+    verdict = {}
     for found in reversed(findings):
-        told[f"{found.level} {found.rule}"] = text[found.start : found.end] if found.start is not None else ""
-    if told.get("hint origin") == "":
-        del told["hint origin"]
-    return told
+        verdict[f"{found.level} {found.rule}"] = text[found.start : found.end] if found.start is not None else ""
+    if verdict.get("hint origin") == "":
+        del verdict["hint origin"]
+    return verdict
 
 
 @each_at(SIGNATURES)
-def test_a_sender_name_gets_its_verdict(gateway: str, line: Line) -> None:
-    assert said(line.text, lint_signature(line.text, rules_of(gateway))) == line.verdict
+def test_a_sender_name_has_the_expected_findings(gateway: str, line: Line) -> None:
+    assert verdict_of(line.text, lint_signature(line.text, rules_of(gateway))) == line.verdict
 
 
 @each_at(CODES + NOTICES)
-def test_a_text_gets_its_verdict(gateway: str, line: Line) -> None:
+def test_a_text_has_the_expected_findings(gateway: str, line: Line) -> None:
     found = lint_content(line.text, rules_of(gateway), signature=line.signature, variables=line.variables)
 
-    assert said(line.text, found) == line.verdict
+    assert verdict_of(line.text, found) == line.verdict
 
 
-def test_every_topic_is_known_by_its_words() -> None:
+def test_every_topic_is_found_by_its_words() -> None:
     rules = TextRules(topics=frozenset(TOPICS))
 
     assert TOPICS.keys() == {topic.word for topic in topics.TOPICS}
@@ -87,7 +87,7 @@ class TestOrigin:
         ],
     )
     @folded("newline", ["\n", "\r\n", "\r", "\n\n"])
-    def test_a_line_that_browsers_read_is_left_alone(self, line: str, newline: str) -> None:
+    def test_a_line_that_browsers_can_read_has_no_finding(self, line: str, newline: str) -> None:
         assert lint_content(f"您的验证码是{{code}}。{newline}{line}") == []
 
     @folded(
@@ -127,32 +127,32 @@ class TestOrigin:
             ("@example.com #{code}\n请勿泄露。", "warning", "@example.com #{code}"),
         ],
     )
-    def test_what_browsers_stumble_on_is_shown(self, line: str, level: str, place: str) -> None:
+    def test_a_line_that_browsers_cannot_read_is_a_finding(self, line: str, level: str, place: str) -> None:
         text = f"您的验证码是{{code}}。\n{line}"
 
         (found,) = [found for found in lint_content(text) if found.rule == "origin"]
 
         assert (found.level, text[found.start : found.end]) == (level, place)
 
-    def test_the_sender_name_would_stand_before_it(self) -> None:
+    def test_the_line_must_not_be_the_first(self) -> None:
         (found,) = lint_content("@example.com #{code}")
 
         assert (found.level, found.rule, found.start, found.end) == ("error", "origin", 0, 1)
         assert "begin with a sentence and a line break" in found.message
 
-    def test_it_is_proposed_for_codes_only(self) -> None:
+    def test_the_line_is_suggested_for_codes_only(self) -> None:
         (hint,) = lint_content("您的验证码是{code}。")
 
         assert (hint.level, hint.rule, hint.start) == ("hint", "origin", None)
         assert "“@example.com #{code}”" in hint.message
         assert lint_content("您的订单已发货。") == []
 
-    def test_where_the_code_can_stand_once_the_proposal_says_so(self) -> None:
+    def test_the_hint_names_a_limit_of_one_placeholder(self) -> None:
         (hint,) = lint_content("您的验证码是{code}。", rules_of("veesing"))
 
         assert "once only" in hint.message
 
-    def test_without_a_code_it_is_only_odd(self) -> None:
+    def test_the_line_in_a_text_without_a_code_is_a_warning(self) -> None:
         (found,) = lint_content("会议已改期。\n@example.com #123456")
 
         assert (found.level, found.rule) == ("warning", "origin")
@@ -162,7 +162,7 @@ class TestOrigin:
 
 
 class TestPlaces:
-    def test_the_gravest_comes_first_and_then_the_order_of_the_text(self) -> None:
+    def test_findings_are_sorted_by_level_and_then_by_place(self) -> None:
         found = lint_content("加微信【甲】贷款【乙】{code}", rules_of("topthink"))
 
         assert [(one.level, one.rule) for one in found] == [
@@ -173,19 +173,19 @@ class TestPlaces:
             ("hint", "origin"),
         ]
 
-    def test_a_place_is_shown_with_its_neighbours(self) -> None:
+    def test_a_place_is_shown_with_its_context(self) -> None:
         text = "一二三四五六七八九十甲乙丙丁【变量】子丑寅卯辰巳午未申酉戌亥天地"
         (found,) = lint_content(text)
 
         assert marked(text, found) == "…三四五六七八九十甲乙丙丁»【变量】«子丑寅卯辰巳午未申酉戌亥…"
 
-    def test_what_nobody_sees_is_spelled_out(self) -> None:
+    def test_invisible_characters_are_escaped(self) -> None:
         text = "a\u200bb\n\x00\ud800"
         found = Finding(level=Level.ERROR, rule="hidden", message="", start=1, end=2)
 
         assert marked(text, found) == r"a»\u200b«b\n\x00\ud800"
 
-    def test_nobody_reads_a_thousand_of_a_kind(self) -> None:
+    def test_at_most_ten_findings_of_a_rule_are_listed(self) -> None:
         found = lint_content("【" * 1000 + "💊" * 1000)
 
         assert [one.rule for one in found] == ["brackets"] * 10 + ["emoji", "segments"]
@@ -207,7 +207,7 @@ class TestPlaces:
 
         assert (marked("文", found), marked_html("文", found)) == ("", "")
 
-    def test_it_is_found_behind_what_a_censor_folds(self) -> None:
+    def test_a_place_is_exact_after_characters_that_are_normalized(self) -> None:
         text = "１２３㈱\u200b贷*款{code}"
 
         (found, *_) = [one for one in lint_content(text, rules_of("topthink")) if one.rule == "finance"]
@@ -245,15 +245,17 @@ VALUES = [
 
 
 @folded("gateway, options, value, why", VALUES)
-def test_a_value_is_judged_by_its_vendor(gateway: str, options: dict[str, str], value: str, why: str | None) -> None:
+def test_a_value_is_checked_by_its_vendors_rules(
+    gateway: str, options: dict[str, str], value: str, why: str | None
+) -> None:
     problem = value_problem(rules_of(gateway, **options), value)
 
     assert (problem is None) if why is None else (why in (problem or ""))
     assert len(value) < 3 or value not in (problem or "")
 
 
-class TestWhateverIsTyped:
-    TYPED = (
+class TestUnusualInput:
+    TEXTS = (
         "",
         "\x00",
         "\ud800",
@@ -278,8 +280,8 @@ class TestWhateverIsTyped:
     )
 
     @folded("gateway", [*VENDORS, "memory"])
-    @folded("text", TYPED, ids=ascii)
-    def test_it_is_judged_and_can_be_shown(self, text: str, gateway: str) -> None:
+    @folded("text", TEXTS, ids=ascii)
+    def test_every_text_can_be_checked_and_shown(self, text: str, gateway: str) -> None:
         rules = rules_of(gateway)
         for found in lint_signature(text, rules) + lint_content(text, rules, signature=text):
             assert found.message
@@ -289,7 +291,7 @@ class TestWhateverIsTyped:
 
     @pytest.mark.slow
     @folded("piece", PIECES, ids=ascii)
-    def test_ten_thousand_characters_take_no_time(self, piece: str) -> None:
+    def test_ten_thousand_characters_take_less_than_two_seconds(self, piece: str) -> None:
         text = (piece * 10_000)[:10_000]
         start = time.process_time()
 
@@ -299,9 +301,9 @@ class TestWhateverIsTyped:
         assert time.process_time() - start < 2
 
 
-def test_an_everyday_text_is_clean_whoever_sends_it() -> None:
+def test_a_common_text_is_clean_at_every_gateway() -> None:
     for gateway in (*VENDORS, "console", "memory"):
-        text = EVERYDAY.replace("{minutes}", "5") if gateway == "veesing" else EVERYDAY
+        text = COMMON_TEXT.replace("{minutes}", "5") if gateway == "veesing" else COMMON_TEXT
         assert [found.rule for found in lint_content(text, rules_of(gateway), signature="示例站")] == ["origin"]
 
 
@@ -314,17 +316,17 @@ def test_the_signature_counts_for_the_segments() -> None:
     assert segments(signature="示例站") == ["Billed as 2 SMS or more: at least 71 characters; one SMS holds 70."]
 
 
-def test_a_code_is_counted_with_the_fewest_digits_it_can_have() -> None:
+def test_a_code_counts_with_its_minimum_of_digits() -> None:
     assert "segments" not in [found.rule for found in lint_content("长" * 66 + "{code}")]
     assert "segments" in [found.rule for found in lint_content("长" * 67 + "{code}")]
 
 
-def test_the_minutes_take_a_character_at_least() -> None:
+def test_the_minutes_count_as_one_character_at_least() -> None:
     assert "segments" not in [found.rule for found in lint_content("长" * 65 + "{code}{minutes}")]
     assert "segments" in [found.rule for found in lint_content("长" * 66 + "{code}{minutes}")]
 
 
-def test_brackets_are_told_apart() -> None:
+def test_brackets_in_different_places_have_different_messages() -> None:
     found = [one.message.partition(":")[0] for one in lint_content("【甲】您好【变量】【乙】")]
 
     assert found[0] == "Leave the sender name out"
@@ -332,11 +334,11 @@ def test_brackets_are_told_apart() -> None:
     assert found[2].startswith("Only a sender name may stand in 【】;")
 
 
-def test_messages_speak_the_active_language() -> None:
+def test_messages_are_in_the_active_language() -> None:
     with translation.override("en"):
         (found,) = lint_signature("")
     assert found.message == "Write the name of the company, brand, site or app."
 
 
-def test_a_gateway_without_rules_has_the_general_ones() -> None:
+def test_a_gateway_without_rules_has_the_general_rules() -> None:
     assert gateway_class("memory").rules_for({}) == TextRules()

@@ -1,4 +1,4 @@
-"""What is stored is judged by its vendor's rules: from Python, in the admin and by the command."""
+"""Stored names and texts are checked by their vendor's rules: from Python, in the admin and by the command."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.django_db
 
 Row = Signature | Template
 NO_NAMES = {"variables": "{}", "initial-variables": "{}"}
-"""As a browser posts them: the field has a hidden one beside it."""
+"""As a browser posts them: with the hidden field of the initial value."""
 GOOD = "您的验证码是{code}，{minutes}分钟内有效。\n@example.com #{code}"
 
 
 class StrictGateway(AcmeGateway):
-    """An outsider's, with rules of its own."""
+    """A third party's gateway with its own rules."""
 
     text_rules = TextRules(signature_length=(3, 4), longest=20, longest_value=3)
 
@@ -42,12 +42,12 @@ def template_of(provider: Provider, content: str, **fields: Any) -> Template:
 
 
 class TestModels:
-    def test_a_signature_is_judged_by_its_provider(self) -> None:
+    def test_a_signature_is_checked_by_the_rules_of_its_provider(self) -> None:
         signature = Signature(provider=provider_at("apispace"), text="7-11")
 
         assert [(found.level, found.rule, found.start) for found in signature.lint()] == [("error", "symbol", 1)]
 
-    def test_a_template_is_judged_with_its_signature_and_its_names(self) -> None:
+    def test_a_template_is_checked_with_its_signature_and_variables(self) -> None:
         provider = provider_at("topthink")
         signature = Signature(provider=provider, text="示例站")
         content = "长" * 66
@@ -58,25 +58,25 @@ class TestModels:
         template.variables = {"id": "order_no"}
         assert [found.rule for found in template.lint()] == ["segments"]
 
-    def test_a_gateway_that_is_gone_leaves_the_general_rules(self) -> None:
+    def test_a_removed_gateway_leaves_the_general_rules(self) -> None:
         provider = provider_at("gone")
 
         assert Signature(provider=provider, text="7-11").lint()[0].level == "warning"
         assert [found.rule for found in Template(provider=provider, content="【甲】").lint()] == ["brackets"]
 
-    def test_variables_that_are_no_names_are_not_looked_into(self) -> None:
+    def test_variables_that_are_not_a_mapping_are_not_checked(self) -> None:
         template = Template(provider=provider_at("topthink"), content=GOOD, variables=["code"])
 
         assert template.lint() == []
 
     @override_settings(SMSVERIFY=STRICT)
-    def test_an_outsider_declares_its_own(self) -> None:
+    def test_a_third_partys_gateway_declares_its_own_rules(self) -> None:
         provider = provider_at("strict")
 
         assert [found.rule for found in Signature(provider=provider, text="站").lint()] == ["length"]
         assert [found.rule for found in Template(provider=provider, content="长" * 21).lint()] == ["length"]
 
-    def test_the_account_may_have_a_limit_of_its_own(self) -> None:
+    def test_an_account_may_have_its_own_limit(self) -> None:
         provider = provider_at("ihuyi")
         for wrong in ("eight", "-8", "8.0", "８", "1234567890"):
             provider.options = {"longest_value": wrong}
@@ -88,8 +88,8 @@ class TestModels:
             provider.clean()
 
 
-class Desk:
-    """Someone who files texts in the admin."""
+class AdminForms:
+    """Saves texts in the admin."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -108,87 +108,87 @@ class Desk:
         return self.save(Signature, row, {"provider": provider.pk, "text": text, "status": "draft", **data})
 
 
-def told(answer: Any) -> list[tuple[str, str]]:
-    """The messages after saving, but for Django's own."""
+def messages_of(answer: Any) -> list[tuple[str, str]]:
+    """The messages after saving, without those of Django."""
     return [(one.level_tag, str(one)) for one in answer.context["messages"] if one.level_tag != "success"]
 
 
 @pytest.fixture
-def desk(admin_client: Client) -> Desk:
-    return Desk(admin_client)
+def forms(admin_client: Client) -> AdminForms:
+    return AdminForms(admin_client)
 
 
 class TestAdmin:
-    def test_what_is_refused_for_certain_is_not_saved(self, desk: Desk) -> None:
-        answer = desk.template(provider_at("ihuyi"), "您的验证码是【变量】，{code}<b>。")
+    def test_a_text_with_an_error_is_not_saved(self, forms: AdminForms) -> None:
+        answer = forms.template(provider_at("ihuyi"), "您的验证码是【变量】，{code}<b>。")
 
         assert not Template.objects.exists()
         html = answer.content.decode()
         assert "您的验证码是<mark>【变量】</mark>，{code}&lt;b&gt;。 — Write a placeholder as {code};" in html
         assert list(answer.context["adminform"].form.errors) == ["content"]
 
-    def test_every_error_is_told_at_once(self, desk: Desk) -> None:
-        answer = desk.signature(provider_at("apispace"), "【A&B】")
+    def test_all_errors_are_shown_together(self, forms: AdminForms) -> None:
+        answer = forms.signature(provider_at("apispace"), "【A&B】")
 
         assert not Signature.objects.exists()
         assert len(answer.context["adminform"].form.errors["text"]) == 3
 
-    def test_what_may_be_held_back_is_saved_and_told(self, desk: Desk) -> None:
-        answer = desk.template(provider_at("topthink"), "您的贷款验证码是{code}。")
+    def test_a_text_with_a_warning_is_saved_and_the_warning_is_shown(self, forms: AdminForms) -> None:
+        answer = forms.template(provider_at("topthink"), "您的贷款验证码是{code}。")
 
         assert Template.objects.exists()
-        (warning, hint) = told(answer)
+        (warning, hint) = messages_of(answer)
         assert warning[0] == "warning"
         assert warning[1].startswith("您的<mark>贷款</mark>验证码是{code}。 — This sounds like finance")
         assert hint[0] == "info"
         assert hint[1].startswith("Browsers can fill in the code")
 
-    def test_nothing_is_told_of_a_good_text(self, desk: Desk) -> None:
+    def test_a_good_text_shows_no_message(self, forms: AdminForms) -> None:
         provider = provider_at("topthink")
 
-        assert told(desk.template(provider, GOOD)) == []
-        assert told(desk.signature(provider, "示例站")) == []
+        assert messages_of(forms.template(provider, GOOD)) == []
+        assert messages_of(forms.signature(provider, "示例站")) == []
         assert Template.objects.count() == Signature.objects.count() == 1
 
-    def test_the_vendor_who_approved_a_text_knows_better(self, desk: Desk) -> None:
+    def test_an_approved_text_with_an_error_is_saved_with_a_warning(self, forms: AdminForms) -> None:
         provider = provider_at("ihuyi")
 
-        (level, words) = told(desk.template(provider, "【示例站】系统维护已完成。", status="approved"))[0]
+        (level, words) = messages_of(forms.template(provider, "【示例站】系统维护已完成。", status="approved"))[0]
 
         assert Template.objects.get().content == "【示例站】系统维护已完成。"
         assert level == "warning"
         assert words.startswith("Saved, because the vendor has approved it; yet: <mark>【示例站】</mark>系统维护")
-        assert told(desk.template(provider, GOOD.partition("\n")[0], status="approved")) == []
-        assert told(desk.signature(provider, "（甲）", status="approved"))
+        assert messages_of(forms.template(provider, GOOD.partition("\n")[0], status="approved")) == []
+        assert messages_of(forms.signature(provider, "（甲）", status="approved"))
         assert Signature.objects.get().text == "（甲）"
 
     @pytest.mark.parametrize("status", ["draft", "pending", "rejected"])
-    def test_before_that_it_does_not(self, status: str, desk: Desk) -> None:
-        desk.template(provider_at("ihuyi"), "【示例站】系统维护已完成。", status=status)
+    def test_a_text_with_an_error_is_not_saved_before_its_approval(self, status: str, forms: AdminForms) -> None:
+        forms.template(provider_at("ihuyi"), "【示例站】系统维护已完成。", status=status)
 
         assert not Template.objects.exists()
 
-    def test_a_stored_text_does_not_stand_in_the_way_of_other_changes(self, desk: Desk) -> None:
+    def test_an_error_in_a_stored_text_does_not_block_changes_of_other_fields(self, forms: AdminForms) -> None:
         provider = provider_at("ihuyi")
         row = template_of(provider, "【甲】系统维护已完成。")
 
-        answer = desk.template(provider, row.content, row, is_active="", remark="旧")
+        answer = forms.template(provider, row.content, row, is_active="", remark="旧")
         row.refresh_from_db()
-        assert (row.is_active, row.remark, told(answer)) == (False, "旧", [])
+        assert (row.is_active, row.remark, messages_of(answer)) == (False, "旧", [])
 
-        answer = desk.template(provider, row.content, row, status="pending")
+        answer = forms.template(provider, row.content, row, status="pending")
         row.refresh_from_db()
         assert row.status == "draft"
         assert "<mark>【甲】</mark>" in answer.content.decode()
 
-    def test_another_provider_judges_anew(self, desk: Desk) -> None:
+    def test_a_change_of_the_provider_checks_the_text_again(self, forms: AdminForms) -> None:
         row = Signature.objects.create(provider=provider_at("qixuntong"), text="A&B")
 
-        desk.signature(provider_at("apispace"), "A&B", row)
+        forms.signature(provider_at("apispace"), "A&B", row)
 
         assert Signature.objects.get().provider.slug == "qixuntong"
 
-    def test_the_form_shows_what_was_found(self, desk: Desk, admin_client: Client) -> None:
+    def test_the_form_shows_the_findings(self, forms: AdminForms, admin_client: Client) -> None:
         row = template_of(provider_at("topthink"), "贷款<i>{code}")
         url = reverse("admin:smsverify_template_change", args=[row.pk])
 
@@ -201,18 +201,18 @@ class TestAdmin:
         add = admin_client.get(reverse("admin:smsverify_template_add")).content.decode()
         assert "Found in the text" not in add
 
-    def test_what_the_form_itself_refuses_comes_first(self, desk: Desk) -> None:
+    def test_errors_of_the_form_are_shown_without_findings(self, forms: AdminForms) -> None:
         provider = provider_at("topthink")
         for wrong in ({"provider": ""}, {"content": "{code"}, {"provider": "0"}, {"variables": "{"}, {"content": ""}):
             fields = {"provider": provider.pk, "content": GOOD, "purpose": "login", "name": "login", "status": "draft"}
-            answer = desk.save(Template, None, {**fields, **NO_NAMES, **wrong})
+            answer = forms.save(Template, None, {**fields, **NO_NAMES, **wrong})
             errors = answer.context["adminform"].form.errors
             assert [(name, len(why)) for name, why in errors.items()] == [(name, 1) for name in wrong]
         assert not Template.objects.exists()
 
 
 def lint(*args: str, fails: int = 0) -> str:
-    """What the command prints; `fails` errors make it fail."""
+    """The output of the command; with `fails`, it must fail with so many errors."""
     out = io.StringIO()
     if not fails:
         call_command("smsverify_lint", *args, stdout=out)
@@ -228,7 +228,7 @@ class TestCommand:
         topthink, apispace = provider_at("topthink"), provider_at("apispace")
         bad = Signature.objects.create(provider=apispace, text="示例 站")
         good = template_of(topthink, GOOD, status="approved")
-        held = template_of(topthink, "贷款\x07{code}。")
+        finance = template_of(topthink, "贷款\x07{code}。")
 
         assert lint(fails=2).splitlines() == [
             f"signature:{bad.pk} apispace draft  示例 站",
@@ -236,7 +236,7 @@ class TestCommand:
             "character.",
             f"template:{good.pk} topthink approved  {GOOD.replace(chr(10), chr(92) + 'n')}",
             "  nothing found",
-            f"template:{held.pk} topthink draft  贷款\\x07{{code}}。",
+            f"template:{finance.pk} topthink draft  贷款\\x07{{code}}。",
             "  error   hidden       贷款»\\x07«{code}。  There is a character that nobody sees (U+0007). "
             "Delete it, or type the text anew.",
             "  warning finance      »贷款«\\x07{code}。  This sounds like finance, which reviewers and carriers "
@@ -245,7 +245,7 @@ class TestCommand:
             "“@example.com #{code}” (your site's host). The line is part of the text that is submitted to the vendor.",
         ]
 
-    def test_it_lists_what_is_asked_for(self) -> None:
+    def test_it_lists_only_the_selected_rows(self) -> None:
         topthink, apispace = provider_at("topthink"), provider_at("apispace")
         Signature.objects.create(provider=apispace, text="示例 站")
         good, other = template_of(topthink, GOOD), template_of(topthink, GOOD)
@@ -254,26 +254,30 @@ class TestCommand:
         assert lint(f"template:{good.pk}").startswith(f"template:{good.pk} topthink")
         assert lint(f"template:{good.pk}", f"template:{other.pk}").count("nothing found") == 2
 
-    def test_for_machines_it_is_json(self) -> None:
+    def test_the_output_can_be_json(self) -> None:
         row = template_of(provider_at("veesing"), "验证码{code}【甲】")
 
-        (judged,) = json.loads(lint("--json", fails=1))
+        (row_found,) = json.loads(lint("--json", fails=1))
 
-        assert (judged["row"], judged["provider"], judged["status"]) == (f"template:{row.pk}", "veesing", "draft")
-        found, hint = judged["findings"]
-        assert (found["level"], found["rule"], judged["text"][found["start"] : found["end"]]) == (
+        assert (row_found["row"], row_found["provider"], row_found["status"]) == (
+            f"template:{row.pk}",
+            "veesing",
+            "draft",
+        )
+        found, hint = row_found["findings"]
+        assert (found["level"], found["rule"], row_found["text"][found["start"] : found["end"]]) == (
             "error",
             "brackets",
             "【甲】",
         )
         assert (hint["level"], hint["start"]) == ("hint", None)
 
-    def test_a_text_is_tried_before_it_is_stored(self) -> None:
+    def test_a_text_can_be_checked_before_it_is_stored(self) -> None:
         text = r"您的验证码是{code}。\n@example.com #{code}"
 
-        said = lint("--gateway", "apispace", "--text", text, "--signature", "示例站")
+        output = lint("--gateway", "apispace", "--text", text, "--signature", "示例站")
 
-        assert said.splitlines() == [
+        assert output.splitlines() == [
             "apispace  示例站",
             "  nothing found",
             f"apispace  {text}",
@@ -295,7 +299,7 @@ class TestCommand:
             (["--text", "t", "--gateway", "nope"], 'There is no gateway "nope".'),
         ],
     )
-    def test_what_was_asked_wrongly_is_said(self, args: list[str], why: str) -> None:
+    def test_wrong_arguments_are_explained(self, args: list[str], why: str) -> None:
         provider_at("topthink")
 
         with pytest.raises(CommandError) as caught:

@@ -1,4 +1,4 @@
-"""The database connection is lost while a vendor answers: what cannot be had again is stored by a new one."""
+"""The database connection is lost during a call to a vendor: the result is stored over a new connection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def cut() -> None:
-    """Ends this thread's connection as a server does that is restarted, or a firewall's operator."""
+    """Ends this thread's connection, as a restart of the server or a firewall does."""
     connection.ensure_connection()
     if connection.vendor == "sqlite":
         return pretend_to_cut()
@@ -45,7 +45,7 @@ def cut() -> None:
 
 
 def pretend_to_cut() -> None:
-    """A file cannot be cut off: each statement fails until the connection is another."""
+    """A file cannot be disconnected: each statement fails until the connection is a new one."""
     dead = connection.connection
 
     def fail(execute: Any, *args: Any) -> Any:
@@ -58,7 +58,7 @@ def pretend_to_cut() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _as_before(request: pytest.FixtureRequest) -> Any:
+def _restored(request: pytest.FixtureRequest) -> Any:
     yield
     connection.execute_wrappers.clear()
     connection.__dict__.pop("is_usable", None)
@@ -66,7 +66,7 @@ def _as_before(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def cutting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Cuts the connection after the answer to each of the next calls, as long as `times` lasts."""
+    """Cuts the connection after the response to each of the next `times` calls."""
 
     def arrange(times: int = 1) -> None:
         send, left = HTTPTransport.send, [None] * times
@@ -107,7 +107,9 @@ def test_an_acceptance_is_recorded_with_its_id(
 
 
 @pytest.mark.parametrize("fault", [Fault.status(500), Fault.reset(deliver=True)], ids=["500", "reset"])
-def test_a_doubt_is_recorded(fault: Fault, vendor: MakeProvider, site: Site, sandbox: Sandbox, cutting: Any) -> None:
+def test_an_unknown_outcome_is_recorded(
+    fault: Fault, vendor: MakeProvider, site: Site, sandbox: Sandbox, cutting: Any
+) -> None:
     vendor("topthink")
     sandbox.misbehave("topthink", fault)
     cutting()
@@ -129,10 +131,10 @@ def test_a_refusal_is_recorded_and_the_next_provider_sends(
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
-def test_a_commit_that_got_through_is_not_done_twice(
+def test_a_commit_that_succeeded_is_not_repeated(
     vendor: MakeProvider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection is lost after the commit and before the database's answer to it."""
+    """The connection is lost after the commit and before the database's response to it."""
     vendor("topthink", priority=1)
     vendor("ihuyi", priority=2)
     sandbox.misbehave("topthink", Fault.status(401))
@@ -163,7 +165,7 @@ def test_a_batch_is_recorded(vendor: MakeProvider, sandbox: Sandbox, cutting: An
     assert rows() == [("apispace", "accepted", True)] * 3
 
 
-def test_a_balance_that_an_acceptance_tells_is_stored(vendor: MakeProvider, site: Site, cutting: Any) -> None:
+def test_a_balance_in_an_acceptance_is_stored(vendor: MakeProvider, site: Site, cutting: Any) -> None:
     provider = vendor("veesing")
     cutting()
 
@@ -173,9 +175,7 @@ def test_a_balance_that_an_acceptance_tells_is_stored(vendor: MakeProvider, site
     assert provider.balance is not None
 
 
-def test_reports_that_the_vendor_hands_out_once_are_stored(
-    vendor: MakeProvider, sandbox: Sandbox, cutting: Any
-) -> None:
+def test_reports_that_the_vendor_returns_once_are_stored(vendor: MakeProvider, sandbox: Sandbox, cutting: Any) -> None:
     vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]})
     send_code(PHONE, "login")
     sandbox.flush()
@@ -188,13 +188,13 @@ def test_reports_that_the_vendor_hands_out_once_are_stored(
     assert not ReportBatch.objects.exists()
 
 
-class TestFiling:
+class TestSubmissions:
     @pytest.fixture
     def template(self, vendor: MakeProvider) -> Template:
         content, remark = "动态码{code}，请勿转发。", "用于登录 https://www.example.com"
         return add_template(vendor("topthink"), "register", content, "", status="draft", remark=remark)
 
-    def test_the_id_of_what_was_filed_is_stored(self, template: Template, cutting: Any) -> None:
+    def test_the_id_of_a_submitted_template_is_stored(self, template: Template, cutting: Any) -> None:
         cutting()
 
         actions.submit(template)
@@ -202,7 +202,7 @@ class TestFiling:
         template.refresh_from_db()
         assert (template.status, bool(template.remote_id)) == ("pending", True)
 
-    def test_a_refusal_puts_it_back(self, template: Template, sandbox: Sandbox, cutting: Any) -> None:
+    def test_a_refused_template_is_a_draft_again(self, template: Template, sandbox: Sandbox, cutting: Any) -> None:
         sandbox.misbehave("topthink", Fault.status(401))
         cutting()
 
@@ -212,7 +212,7 @@ class TestFiling:
         template.refresh_from_db()
         assert (template.status, template.remote_id) == ("draft", "")
 
-    def test_what_was_deleted_there_is_a_draft_here(self, template: Template, cutting: Any) -> None:
+    def test_a_template_deleted_at_the_vendor_becomes_a_draft(self, template: Template, cutting: Any) -> None:
         actions.submit(template)
         cutting()
 
@@ -222,7 +222,7 @@ class TestFiling:
         assert (template.status, template.remote_id) == ("draft", "")
 
 
-class TestOnlyWhatWasLostIsDoneAgain:
+class TestRetryOnLostConnection:
     def failing(self, error: Exception) -> tuple[list[int], Callable[[], int]]:
         tries: list[int] = []
 
@@ -236,7 +236,7 @@ class TestOnlyWhatWasLostIsDoneAgain:
         return tries, work
 
     @pytest.mark.parametrize("error", [OperationalError("database is locked"), InterfaceError("a bug of ours")])
-    def test_an_error_on_a_living_connection_is_told(self, error: Exception) -> None:
+    def test_an_error_on_an_open_connection_is_raised(self, error: Exception) -> None:
         tries, work = self.failing(error)
 
         with pytest.raises(type(error)):
@@ -244,7 +244,7 @@ class TestOnlyWhatWasLostIsDoneAgain:
 
         assert len(tries) == 1
 
-    def test_inside_a_transaction_it_is_told(self) -> None:
+    def test_inside_a_transaction_the_error_is_raised(self) -> None:
         tries, work = self.failing(OperationalError("server closed the connection"))
 
         def lose() -> int:
@@ -256,7 +256,7 @@ class TestOnlyWhatWasLostIsDoneAgain:
 
         assert (len(tries), Recipient.objects.count()) == (1, 0)
 
-    def test_a_connection_that_is_lost_again_is_told(self) -> None:
+    def test_the_error_of_a_second_loss_is_raised(self) -> None:
         tries = []
 
         def work() -> None:

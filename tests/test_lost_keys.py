@@ -1,4 +1,4 @@
-"""A provider whose credentials cannot be decrypted: what its vendor says is stored all the same."""
+"""A provider whose credentials cannot be decrypted: its vendor's reports are stored nevertheless."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ LOST = override_settings(SMSVERIFY={"ENCRYPTION_KEYS": ["a key under which nothi
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
-def test_its_reports_are_heard_and_acknowledged(
+def test_its_reports_are_stored_and_acknowledged(
     gateway: str, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     message = sent(provider := vendor(gateway), IDS[gateway])
@@ -70,28 +70,28 @@ def test_its_reports_are_heard_and_acknowledged(
     assert "failed with" not in said(log)
 
 
-def test_its_replies_are_heard(vendor: MakeProvider, caller: Caller) -> None:
+def test_its_replies_are_stored(vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("ihuyi")
 
     with LOST:
         caller.taken(provider, ihuyi_reply(content="退订 请回复TD1234567890ABCDEF"))
 
-    assert Reply.objects.get().content == "退订 请回复TD1234567890ABCDEF", "a person's words are no vendor's"
+    assert Reply.objects.get().content == "退订 请回复TD1234567890ABCDEF", "a person's reply is not masked"
 
 
-def test_what_may_be_a_key_is_masked_where_the_keys_are_not_known(vendor: MakeProvider, caller: Caller) -> None:
+def test_values_that_may_be_keys_are_masked(vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("topthink")
-    words = f"失败 {SECRETS[0]} 2021-04-20 04:21:30"
+    message = f"失败 {SECRETS[0]} 2021-04-20 04:21:30"
 
     with LOST:
-        caller.taken(provider, topthink_report(status=-1, message=words, appCode=SECRETS[0]))
+        caller.taken(provider, topthink_report(status=-1, message=message, appCode=SECRETS[0]))
 
     report = DeliveryReport.objects.get()
     assert SECRETS[0] not in report.detail + json.dumps(report.payload)
     assert report.detail == "失败 *** 2021-04-20 04:21:30"
 
 
-def test_a_key_of_each_vendor_is_long_enough_to_be_seen() -> None:
+def test_long_keys_of_each_vendor_are_masked() -> None:
     for secret in (secret for secret in SECRETS if len(secret) > 20):
         event = DeliveryEvent(
             remote_id="1", phone=PHONE, outcome=DeliveryOutcome.DELIVERED, code=secret, detail=f"({secret})"
@@ -100,18 +100,18 @@ def test_a_key_of_each_vendor_is_long_enough_to_be_seen() -> None:
         assert (hidden.code, hidden.detail) == ("***", "(***)")
 
 
-def test_a_verdict_that_cannot_be_confirmed_now_is_asked_for_when_the_key_is_back(
+def test_a_verdict_is_confirmed_when_the_key_is_back(
     vendor: MakeProvider, caller: Caller, sandbox: Sandbox, log: LogRecorder
 ) -> None:
     text = submitted(provider := vendor("topthink"), "template")
     decide(sandbox, "template", "approved")
-    asked = len(sandbox.exchanges)
+    calls = len(sandbox.exchanges)
 
     with LOST:
         caller.taken(provider, topthink_verdict("template", 1))
         poll()
 
-    assert len(sandbox.exchanges) == asked, "nothing can be asked without a key"
+    assert len(sandbox.exchanges) == calls, "no call is possible without a key"
     assert "cannot build a request" not in said(log)
     assert (verdict_on(text), is_due(text)) == (("pending", ""), True)
 
@@ -119,7 +119,7 @@ def test_a_verdict_that_cannot_be_confirmed_now_is_asked_for_when_the_key_is_bac
     assert verdict_on(text) == ("approved", "")
 
 
-def test_a_verdict_that_nobody_can_be_asked_for_is_believed(vendor: MakeProvider, caller: Caller) -> None:
+def test_a_verdict_that_cannot_be_queried_is_stored(vendor: MakeProvider, caller: Caller) -> None:
     template = add_template(provider := vendor("ihuyi"), "payment", CODE_TEXT, "2004", status="pending")
 
     with LOST:
@@ -128,7 +128,7 @@ def test_a_verdict_that_nobody_can_be_asked_for_is_believed(vendor: MakeProvider
     assert verdict_on(template)[0] == "approved"
 
 
-def test_a_fetched_batch_that_is_stored_is_read(vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_a_stored_batch_is_read(vendor: MakeProvider, sandbox: Sandbox) -> None:
     provider = vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]})
     message = sent(provider, "4711")
     answer = {"code": "000", "data": [{"msgId": "4711", "mobile": PHONE[3:], "status": "DELIVRD"}]}
@@ -141,7 +141,7 @@ def test_a_fetched_batch_that_is_stored_is_read(vendor: MakeProvider, sandbox: S
 
 
 @pytest.fixture
-def lost(vendor: MakeProvider) -> Iterator[None]:
+def lost_key(vendor: MakeProvider) -> Iterator[None]:
     provider = vendor("ihuyi", balance=1)
     Message.objects.create(provider=provider, template=provider.templates.get(), phone=PHONE, purpose="login")
     with LOST:
@@ -149,26 +149,26 @@ def lost(vendor: MakeProvider) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("model", ["provider", "signature", "template", "message", "deliveryreport", "reply"])
-def test_the_pages_of_the_admin_open(lost: None, model: str, admin_client: Client) -> None:
+def test_the_admin_pages_open(lost_key: None, model: str, admin_client: Client) -> None:
     address = reverse(f"admin:smsverify_{model}_changelist")
     assert admin_client.get(address).status_code == 200
     for row in apps.get_model("smsverify", model)._default_manager.all():
         assert admin_client.get(f"{address}{row.pk}/change/").status_code == 200
 
 
-def test_the_balance_says_why_it_cannot_be_asked_for(lost: None, admin_client: Client) -> None:
+def test_the_balance_action_shows_why_it_fails(lost_key: None, admin_client: Client) -> None:
     action = {"action": "ask_balance", "_selected_action": [Provider.objects.get().pk]}
     page = admin_client.post(reverse("admin:smsverify_provider_changelist"), action, follow=True)
 
     assert "cannot be decrypted" in page.content.decode()
 
 
-def test_the_webhooks_are_printed(lost: None) -> None:
+def test_the_webhooks_are_printed(lost_key: None) -> None:
     out = io.StringIO()
     call_command("smsverify_webhooks", "--site", "https://www.example.com", stdout=out)
 
     assert "https://www.example.com/sms/webhooks/ihuyi/" in out.getvalue()
 
 
-def test_the_checks_run(lost: None) -> None:
+def test_the_checks_run(lost_key: None) -> None:
     call_command("check", "--database", "default", stdout=io.StringIO())

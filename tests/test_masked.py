@@ -1,4 +1,4 @@
-"""Values that show themselves masked, and are what they are."""
+"""Values that are masked when they are shown and otherwise behave as usual."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ CODE = Secret("471102")
 @pytest.mark.parametrize(
     "shown", [repr(CODE), repr([CODE]), repr({"code": CODE}), pformat({"code": CODE}), f"{CODE!r}"]
 )
-def test_a_secret_is_shown_nowhere(shown: str) -> None:
+def test_a_secret_is_masked_when_it_is_shown(shown: str) -> None:
     assert "***" in shown
     assert "471102" not in shown
 
 
-def test_a_secret_is_text_where_it_is_written() -> None:
+def test_a_secret_is_text_when_it_is_formatted() -> None:
     assert f"{CODE}" == "471102"
     assert "".join([CODE]) == "471102"
     assert CODE in {"471102"}
 
 
-def test_values_are_secrets_once_and_what_is_no_text_stays() -> None:
+def test_text_values_become_secrets_and_other_values_stay() -> None:
     values: Any = secrets_of({"code": "471102", "count": 3})
     assert values == {"code": "471102", "count": 3}
     assert "471102" not in repr(values)
 
 
-def test_what_belongs_to_numbers_shows_how_many_they_are() -> None:
+def test_values_per_number_show_only_their_count() -> None:
     values = PerNumber({PHONE: {"code": "471102"}})
     assert repr(values) == "<1 numbers>"
-    assert not isinstance(values, Mapping), "monitoring tools print the keys of those"
+    assert not isinstance(values, Mapping), "monitoring tools print the keys of a Mapping"
 
 
-def test_what_belongs_to_numbers_is_used_like_a_dict() -> None:
+def test_values_per_number_are_used_like_a_dict() -> None:
     values = PerNumber([(PHONE, 1)])
     values["+8613900139000"] = 2
     assert (dict(values), {**values}) == ({PHONE: 1, "+8613900139000": 2},) * 2
@@ -60,7 +60,7 @@ def test_what_belongs_to_numbers_is_used_like_a_dict() -> None:
     assert not values
 
 
-def test_what_a_gateway_is_told_to_send_is_masked_whoever_made_it() -> None:
+def test_an_outgoing_sms_masks_its_values() -> None:
     sms = OutgoingSMS(content="{code}", recipients={PHONE: {"code": "471102"}})
     assert sms.recipients[PHONE] == {"code": "471102"}
     for shown in (repr(sms), repr(sms.recipients), repr(sms.recipients[PHONE])):
@@ -68,7 +68,7 @@ def test_what_a_gateway_is_told_to_send_is_masked_whoever_made_it() -> None:
         assert PHONE not in shown
 
 
-def test_what_was_encrypted_comes_back_masked() -> None:
+def test_decrypted_values_are_masked() -> None:
     found = decrypt(encrypt({"app_code": "the key"}))
     assert found == {"app_code": "the key"}
     assert "the key" not in repr(found)
