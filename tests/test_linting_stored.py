@@ -153,11 +153,11 @@ class TestAdmin:
     def test_an_approved_text_with_an_error_is_saved_with_a_warning(self, forms: AdminForms) -> None:
         provider = provider_at("ihuyi")
 
-        (level, words) = messages_of(forms.template(provider, "【示例站】系统维护已完成。", status="approved"))[0]
+        (level, text) = messages_of(forms.template(provider, "【示例站】系统维护已完成。", status="approved"))[0]
 
         assert Template.objects.get().content == "【示例站】系统维护已完成。"
         assert level == "warning"
-        assert words.startswith("Saved, because the vendor has approved it; yet: <mark>【示例站】</mark>系统维护")
+        assert text.startswith("Saved, because the vendor has approved it; yet: <mark>【示例站】</mark>系统维护")
         assert messages_of(forms.template(provider, GOOD.partition("\n")[0], status="approved")) == []
         assert messages_of(forms.signature(provider, "（甲）", status="approved"))
         assert Signature.objects.get().text == "（甲）"
@@ -228,7 +228,7 @@ class TestCommand:
         topthink, apispace = provider_at("topthink"), provider_at("apispace")
         bad = Signature.objects.create(provider=apispace, text="示例 站")
         good = template_of(topthink, GOOD, status="approved")
-        finance = template_of(topthink, "贷款\x07{code}。")
+        flawed = template_of(topthink, "贷款\x07{code}。")
 
         assert lint(fails=2).splitlines() == [
             f"signature:{bad.pk} apispace draft  示例 站",
@@ -236,7 +236,7 @@ class TestCommand:
             "character.",
             f"template:{good.pk} topthink approved  {GOOD.replace(chr(10), chr(92) + 'n')}",
             "  nothing found",
-            f"template:{finance.pk} topthink draft  贷款\\x07{{code}}。",
+            f"template:{flawed.pk} topthink draft  贷款\\x07{{code}}。",
             "  error   hidden       贷款»\\x07«{code}。  There is a character that nobody sees (U+0007). "
             "Delete it, or type the text anew.",
             "  warning finance      »贷款«\\x07{code}。  This sounds like finance, which reviewers and carriers "
@@ -257,15 +257,15 @@ class TestCommand:
     def test_the_output_can_be_json(self) -> None:
         row = template_of(provider_at("veesing"), "验证码{code}【甲】")
 
-        (row_found,) = json.loads(lint("--json", fails=1))
+        (result,) = json.loads(lint("--json", fails=1))
 
-        assert (row_found["row"], row_found["provider"], row_found["status"]) == (
+        assert (result["row"], result["provider"], result["status"]) == (
             f"template:{row.pk}",
             "veesing",
             "draft",
         )
-        found, hint = row_found["findings"]
-        assert (found["level"], found["rule"], row_found["text"][found["start"] : found["end"]]) == (
+        found, hint = result["findings"]
+        assert (found["level"], found["rule"], result["text"][found["start"] : found["end"]]) == (
             "error",
             "brackets",
             "【甲】",

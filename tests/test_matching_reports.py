@@ -1,4 +1,4 @@
-"""Many reports at once end as the same reports one by one do, in few statements, wherever they are interrupted."""
+"""Many reports in one push have the same result as one by one, in few statements, also after an interruption."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from .test_webhooks import path_of
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MANY = 2000
-"""As many as a body of 256 KiB holds."""
+"""As many reports as a body of 256 KiB can hold."""
 
 
 def number(index: int) -> str:
     return f"+86138{index:08}"
 
 
-def accepted(provider: Provider, indexes: range, **fields: Any) -> None:
-    """A message for each of these numbers, under the number's index as the vendor's id."""
+def create_accepted(provider: Provider, indexes: range, **fields: Any) -> None:
+    """Creates a message for each index; the index is the vendor's id."""
     template = provider.templates.all()[0]
     Message.objects.bulk_create(
         Message(
@@ -62,7 +62,7 @@ def accepted(provider: Provider, indexes: range, **fields: Any) -> None:
     )
 
 
-def told(index: int, *, arrived: bool = True, **fields: Any) -> DeliveryEvent:
+def report_for(index: int, *, arrived: bool = True, **fields: Any) -> DeliveryEvent:
     outcome, code = (DELIVERED, "1") if arrived else (UNDELIVERED, "-1")
     return report(str(index), outcome, code, phone=number(index), **fields)
 
@@ -73,20 +73,20 @@ def statuses() -> Counter[str]:
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """The statements that the body runs; many of them are more than Django's own log holds."""
+    """Records the statements that the body runs; Django's own log cannot hold so many."""
     statements: list[str] = []
 
-    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql != "BEGIN":  # only SQLite says so by a statement
+    def record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql != "BEGIN":  # only SQLite sends a statement for this
             statements.append(sql)
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(note):
+    with connection.execute_wrapper(record):
         yield statements
 
 
 def body_of(count: int) -> bytes:
-    """What TopThink pushes about so many SMS, of which each third does not arrive."""
+    """A push of TopThink with so many reports; every third SMS is undelivered."""
     rows = [
         {"action": "report", "sms": {"id": str(index), "phone": number(index)[3:], "status": 1 if index % 3 else -1}}
         for index in range(count)
@@ -95,9 +95,9 @@ def body_of(count: int) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_push_of_2000_reports_takes_tens_of_statements(vendor: MakeProvider, client: Client) -> None:
+def test_a_push_of_2000_reports_takes_fewer_than_90_statements(vendor: MakeProvider, client: Client) -> None:
     provider = vendor("topthink", price="0.0450")
-    accepted(provider, range(MANY))
+    create_accepted(provider, range(MANY))
 
     with (
         values_sent(delivery_reported, "report") as reported,
@@ -116,9 +116,7 @@ def test_a_push_of_2000_reports_takes_tens_of_statements(vendor: MakeProvider, c
 
 
 @pytest.mark.slow
-def test_2000_reports_that_are_repeated_or_about_strangers_take_few_statements(
-    vendor: MakeProvider, client: Client
-) -> None:
+def test_2000_repeated_reports_on_unknown_messages_take_few_statements(vendor: MakeProvider, client: Client) -> None:
     provider = vendor("topthink")
     client.post(path_of(provider), body_of(MANY), "application/json")
 
@@ -129,7 +127,7 @@ def test_2000_reports_that_are_repeated_or_about_strangers_take_few_statements(
     assert len(statements) < 40
 
 
-def test_fetched_reports_take_as_few_statements(vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_fetched_reports_take_few_statements(vendor: MakeProvider, sandbox: Sandbox) -> None:
     provider = vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]})
     notify(provider, 50)
     sandbox.flush()
@@ -142,15 +140,15 @@ def test_fetched_reports_take_as_few_statements(vendor: MakeProvider, sandbox: S
     assert statuses() == {"delivered": 50}
 
 
-def test_reports_that_a_crash_kept_from_their_messages_are_matched_together(
+def test_reports_left_unmatched_by_a_crash_are_matched_together(
     memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     providers = [memory(), memory(slug="other")]
     for provider in providers:
         with monkeypatch.context() as patched:
             patched.setattr(storing, "match_reports", lambda provider, reports: [])
-            push(provider, *[told(index) for index in range(100)])
-        accepted(provider, range(100))
+            push(provider, *[report_for(index) for index in range(100)])
+        create_accepted(provider, range(100))
 
     with counted() as statements:
         assert poll() == {"matched": 200}
@@ -159,10 +157,10 @@ def test_reports_that_a_crash_kept_from_their_messages_are_matched_together(
     assert statuses() == {"delivered": 200}
 
 
-def test_an_accepted_batch_takes_the_reports_that_were_faster_together(memory: MakeProvider) -> None:
+def test_early_reports_on_an_accepted_batch_are_matched_together(memory: MakeProvider) -> None:
     provider = memory(price="0.05")
     messages = [sending(provider, phone=number(index)) for index in range(100)]
-    push(provider, *[told(index) for index in range(100)])
+    push(provider, *[report_for(index) for index in range(100)])
 
     with counted() as statements:
         record_outcomes([(message, Acceptance(remote_id=str(index))) for index, message in enumerate(messages)])
@@ -174,12 +172,10 @@ def test_an_accepted_batch_takes_the_reports_that_were_faster_together(memory: M
 
 
 @pytest.mark.parametrize(("what", "statements"), [("new", 8), ("repeated", 1), ("early", 4)])
-def test_a_single_report_takes_no_more_statements_than_it_must(
-    what: str, statements: int, memory: MakeProvider
-) -> None:
+def test_a_single_report_takes_as_few_statements_as_possible(what: str, statements: int, memory: MakeProvider) -> None:
     provider = memory(price="0.05")
-    accepted(provider, range(1))
-    event = told(1 if what == "early" else 0)
+    create_accepted(provider, range(1))
+    event = report_for(1 if what == "early" else 0)
     if what == "repeated":
         push(provider, event)
 
@@ -189,8 +185,8 @@ def test_a_single_report_takes_no_more_statements_than_it_must(
     assert len(found) == statements, found
 
 
-def everything() -> list[Any]:
-    """How messages and reports stand, without what differs from run to run."""
+def snapshot() -> list[Any]:
+    """The state of messages and reports, without values that differ from run to run."""
     messages = Message.objects.order_by("phone", "created_at")
     facts = [(m.phone, m.remote_id, m.status, m.cost, m.settled_at is None) for m in messages]
     reports = DeliveryReport.objects.order_by("fingerprint").select_related("message")
@@ -198,49 +194,49 @@ def everything() -> list[Any]:
     return [facts, [(r.remote_id, r.phone, r.code, r.message_id and place[r.message_id]) for r in reports]]
 
 
-def crowd(provider: Provider) -> list[Event]:
-    """All kinds of reports on all kinds of messages."""
+def create_mixed(provider: Provider) -> list[Event]:
+    """Creates all kinds of messages; returns all kinds of reports on them."""
     long_ago = timezone.now() - timedelta(days=1)
-    accepted(provider, range(10))
-    accepted(provider, range(10, 12), created_at=long_ago)  # the vendor counts anew: two messages have one id
-    accepted(provider, range(10, 12))
-    accepted(provider, range(12, 14), status=MessageStatus.UNKNOWN, remote_id="")
-    accepted(provider, range(14, 16), status=MessageStatus.SENDING, remote_id="")
-    accepted(provider, range(16, 18), status=MessageStatus.DELIVERED)
-    accepted(provider, range(18, 22), remote_id="batch")
-    events: list[Event] = [told(index, arrived=bool(index % 3)) for index in range(20)]
-    events += [told(index) for index in range(0, 10, 4)]  # corrected
+    create_accepted(provider, range(10))
+    create_accepted(provider, range(10, 12), created_at=long_ago)  # the vendor used an id twice
+    create_accepted(provider, range(10, 12))
+    create_accepted(provider, range(12, 14), status=MessageStatus.UNKNOWN, remote_id="")
+    create_accepted(provider, range(14, 16), status=MessageStatus.SENDING, remote_id="")
+    create_accepted(provider, range(16, 18), status=MessageStatus.DELIVERED)
+    create_accepted(provider, range(18, 22), remote_id="batch")
+    events: list[Event] = [report_for(index, arrived=bool(index % 3)) for index in range(20)]
+    events += [report_for(index) for index in range(0, 10, 4)]  # corrected
     events += [report("batch", phone=number(index)) for index in range(18, 21)]
-    events += [report("batch", phone=number(30)), report("12", UNDELIVERED, "-2", phone=number(12)), told(0)]
+    events += [report("batch", phone=number(30)), report("12", UNDELIVERED, "-2", phone=number(12)), report_for(0)]
     return events
 
 
 @pytest.mark.slow
-def test_at_once_or_one_by_one_or_in_any_order_the_end_is_the_same(memory: MakeProvider) -> None:
-    provider, chance = memory(price="0.05"), random.Random(20261126)
-    ends = []
+def test_the_result_depends_neither_on_the_order_nor_on_batches(memory: MakeProvider) -> None:
+    provider, rng = memory(price="0.05"), random.Random(20261126)
+    results = []
 
     for run in range(12):
         DeliveryReport.objects.all().delete()
         Message.objects.all().delete()
-        events = crowd(provider)
-        chance.shuffle(events)
+        events = create_mixed(provider)
+        rng.shuffle(events)
         if run % 2:
             push(provider, *events)
         else:
             for event in events:
                 push(provider, event)
-        ends.append(everything())
+        results.append(snapshot())
 
-    assert all(end == ends[0] for end in ends[1:])
+    assert all(result == results[0] for result in results[1:])
 
 
-def test_more_than_one_chunk_of_reports_on_one_message_raises_it_once(
+def test_several_chunks_of_reports_on_one_message_settle_it_once(
     memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(matching, "CHUNK_SIZE", 3)
     provider = memory()
-    accepted(provider, range(1))
+    create_accepted(provider, range(1))
 
     with values_sent(delivery_reported, "report") as reported, values_sent(message_settled, "message") as settled:
         push(provider, *[report("0", DELIVERED, str(code), phone=number(0)) for code in range(10)])
@@ -248,10 +244,10 @@ def test_more_than_one_chunk_of_reports_on_one_message_raises_it_once(
     assert (len(reported), len(settled), statuses()) == (10, 1, {"delivered": 1})
 
 
-def test_the_same_reports_at_once_are_stored_and_told_once(memory: MakeProvider) -> None:
+def test_the_same_reports_in_parallel_are_stored_and_signalled_once(memory: MakeProvider) -> None:
     provider = memory()
     messages = [sending(provider, phone=number(index)) for index in range(40)]
-    events = [told(index) for index in range(40)]
+    events = [report_for(index) for index in range(40)]
     accept = [(message, Acceptance(remote_id=str(index))) for index, message in enumerate(messages)]
     new: list[int] = []
 
@@ -268,22 +264,22 @@ def test_the_same_reports_at_once_are_stored_and_told_once(memory: MakeProvider)
     assert (len(reported), len(settled), statuses()) == (40, 40, {"delivered": 40})
 
 
-def test_rows_that_others_change_meanwhile_are_told_by_these(
+def test_rows_that_another_process_changes_meanwhile_are_signalled_once(
     memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between what is read and what is written another process has raised one message and matched one report."""
+    """Between the read and the write, another process settles one message and matches one report."""
     provider = memory()
-    accepted(provider, range(5))
-    raising = matching._settle
+    create_accepted(provider, range(5))
+    settle = matching._settle
 
-    def late(*args: Any) -> Any:
-        monkeypatch.setattr(matching, "_settle", raising)
-        push(provider, told(0))
-        return raising(*args)
+    def push_and_settle(*args: Any) -> Any:
+        monkeypatch.setattr(matching, "_settle", settle)
+        push(provider, report_for(0))
+        return settle(*args)
 
     with values_sent(delivery_reported, "report") as reported, values_sent(message_settled, "message") as settled:
-        monkeypatch.setattr(matching, "_settle", late)
-        push(provider, *[told(index) for index in range(5)])
+        monkeypatch.setattr(matching, "_settle", push_and_settle)
+        push(provider, *[report_for(index) for index in range(5)])
 
     assert statuses() == {"delivered": 5}
     assert sorted(report.remote_id for report in reported) == sorted(message.remote_id for message in settled)
@@ -291,13 +287,13 @@ def test_rows_that_others_change_meanwhile_are_told_by_these(
 
 
 @pytest.mark.slow
-def test_wherever_it_is_interrupted_a_repeated_push_ends_well(memory: MakeProvider) -> None:
+def test_a_push_interrupted_at_any_statement_can_be_repeated(memory: MakeProvider) -> None:
     provider = memory(price="0.05")
 
     for place in count(1):
         DeliveryReport.objects.all().delete()
         Message.objects.all().delete()
-        events = crowd(provider)
+        events = create_mixed(provider)
         passed, interrupted = count(1), False
 
         def fail(execute: Any, *args: Any, passed: Any = passed, place: int = place) -> Any:
@@ -311,20 +307,20 @@ def test_wherever_it_is_interrupted_a_repeated_push_ends_well(memory: MakeProvid
         except OperationalError:
             interrupted = True
         push(provider, *events)
-        end = everything()
+        result = snapshot()
         if place == 1:
-            first = end
-        assert end == first, f"interrupted at statement {place}"
+            first = result
+        assert result == first, f"interrupted at statement {place}"
         if not interrupted:
             break
 
     assert place > 10
 
 
-def test_strangers_are_named_in_one_line_of_the_log(memory: MakeProvider, log: LogRecorder) -> None:
+def test_unknown_messages_are_named_in_one_line_of_the_log(memory: MakeProvider, log: LogRecorder) -> None:
     provider = memory()
 
-    push(provider, *[told(index) for index in range(12)])
+    push(provider, *[report_for(index) for index in range(12)])
 
     (line,) = [line for line in log.lines if "not known (yet)" in line]
     assert line.endswith("8, 9 and 2 more")

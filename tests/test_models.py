@@ -1,4 +1,4 @@
-"""What rows refuse to hold, what they show of themselves, and the rank of a message's status."""
+"""Validation of rows, their text form, and the rank of a message's status."""
 
 from __future__ import annotations
 
@@ -85,15 +85,15 @@ def test_a_base_url_is_https_or_loopback(base_url: str) -> None:
         "https://еxample.com",
     ],
 )
-def test_secrets_do_not_travel_in_the_clear(base_url: str) -> None:
+def test_any_other_base_url_is_refused(base_url: str) -> None:
     assert list(refused(provider_with(base_url=base_url))) == ["base_url"]
 
 
-def test_an_unknown_gateway_is_refused_with_those_that_exist() -> None:
-    said = refused(provider_with(gateway="acme"))
+def test_an_unknown_gateway_is_refused_and_the_existing_ones_are_named() -> None:
+    message = refused(provider_with(gateway="acme"))
 
-    assert list(said) == ["gateway"]
-    assert all(word in said["gateway"][0] for word in ('"acme"', 'SMSVERIFY["GATEWAYS"]', *VENDORS))
+    assert list(message) == ["gateway"]
+    assert all(word in message["gateway"][0] for word in ('"acme"', 'SMSVERIFY["GATEWAYS"]', *VENDORS))
 
 
 def test_a_gateway_that_cannot_be_imported_is_refused() -> None:
@@ -106,12 +106,12 @@ def options_of(gateway: str) -> list[tuple[str, str, str]]:
 
 
 @folded("gateway, name, value", [case for vendor in VENDORS for case in options_of(vendor)])
-def test_a_gateways_options_take_each_of_their_choices(gateway: str, name: str, value: str) -> None:
+def test_each_choice_of_a_gateways_options_is_valid(gateway: str, name: str, value: str) -> None:
     provider_with(gateway=gateway, options={name: value}).full_clean()
 
 
 @folded(
-    "gateway, options, said",
+    "gateway, options, message",
     [
         ("topthink", {"auth": "cookie"}, "auth: use header, query."),
         ("topthink", {"auth": 1}, "auth: use header, query."),
@@ -127,21 +127,21 @@ def test_a_gateways_options_take_each_of_their_choices(gateway: str, name: str, 
         ("veesing", {"pace": "1000"}, "Write a whole number from 1 to 999."),
     ],
 )
-def test_options_are_judged_by_the_gateway(gateway: str, options: Any, said: str) -> None:
-    assert refused(provider_with(gateway=gateway, options=options)) == {"options": [said]}
+def test_options_are_validated_by_the_gateway(gateway: str, options: Any, message: str) -> None:
+    assert refused(provider_with(gateway=gateway, options=options)) == {"options": [message]}
 
 
 def test_a_price_is_not_negative() -> None:
     assert list(refused(provider_with(price="-0.01"))) == ["price"]
 
 
-def test_a_slug_is_taken_once(memory: MakeProvider) -> None:
+def test_a_slug_is_unique(memory: MakeProvider) -> None:
     memory(slug="acme")
 
     assert list(refused(provider_with())) == ["slug"]
 
 
-def test_each_provider_has_a_webhook_secret_of_its_own() -> None:
+def test_each_provider_has_its_own_webhook_secret() -> None:
     first, second = provider_with().webhook_secret, provider_with().webhook_secret
 
     assert first != second
@@ -149,7 +149,7 @@ def test_each_provider_has_a_webhook_secret_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("gateway", VENDORS)
-def test_a_blank_base_url_means_the_vendors_own(gateway: str) -> None:
+def test_a_blank_base_url_means_the_vendors_default(gateway: str) -> None:
     own = provider_with(gateway=gateway).gateway_client().account.base_url
     other = provider_with(gateway=gateway, base_url="https://x.example").gateway_client().account.base_url
 
@@ -179,7 +179,7 @@ def template_with(own: Signature, **fields: Any) -> Template:
         {"signature": None},
     ],
 )
-def test_a_template_that_can_be_sent_is_taken(fields: dict[str, Any], signature: Signature) -> None:
+def test_a_template_that_can_be_sent_is_valid(fields: dict[str, Any], signature: Signature) -> None:
     template_with(signature, **fields).full_clean()
 
 
@@ -211,7 +211,7 @@ def test_any_other_purpose_is_refused(purpose: str, signature: Signature) -> Non
 
 
 @pytest.mark.parametrize(
-    ("fields", "field", "said"),
+    ("fields", "field", "message"),
     [
         ({"content": "{code"}, "content", "Write placeholders as {name}"),
         ({"content": "code}"}, "content", "Write placeholders as {name}"),
@@ -226,13 +226,13 @@ def test_any_other_purpose_is_refused(purpose: str, signature: Signature) -> Non
         ({"variables": "code"}, "variables", "Use a placeholder of the content"),
     ],
 )
-def test_a_template_that_nothing_could_fill_in_is_refused(
-    fields: dict[str, Any], field: str, said: str, signature: Signature
+def test_a_template_that_cannot_be_filled_in_is_refused(
+    fields: dict[str, Any], field: str, message: str, signature: Signature
 ) -> None:
     errors = refused(template_with(signature, **fields))
 
     assert list(errors) == [field]
-    assert said in errors[field][0]
+    assert message in errors[field][0]
 
 
 def test_a_signature_of_another_provider_is_refused(signature: Signature, memory: MakeProvider) -> None:
@@ -246,7 +246,7 @@ def test_a_signature_of_another_provider_is_refused(signature: Signature, memory
 @pytest.mark.parametrize(
     ("content", "carries"), [(CODE_TEXT, True), ("{code}", True), ("{minutes}", False), ("{codes} {Code}", False)]
 )
-def test_a_template_knows_whether_it_carries_a_code(content: str, carries: bool) -> None:
+def test_a_template_carries_a_code_if_it_has_the_placeholder(content: str, carries: bool) -> None:
     assert Template(content=content).carries_code is carries
 
 
@@ -268,20 +268,20 @@ def test_a_route_is_an_approved_active_template(fields: dict[str, Any], routable
 
 
 @pytest.mark.parametrize("status", [s for s in ReviewStatus if s != ReviewStatus.APPROVED])
-def test_no_route_goes_under_an_unapproved_signature(status: ReviewStatus, signature: Signature) -> None:
+def test_no_route_has_an_unapproved_signature(status: ReviewStatus, signature: Signature) -> None:
     Signature.objects.update(status=status)
 
     assert not Template.objects.routable().exists()
 
 
-def test_no_route_goes_through_an_inactive_provider(memory: MakeProvider) -> None:
+def test_no_route_has_an_inactive_provider(memory: MakeProvider) -> None:
     memory(is_active=False)
 
     assert not Template.objects.routable().exists()
 
 
 def rows_of(provider: Provider) -> list[Any]:
-    """One row of each model that knows a number; always with the same code."""
+    """One row of each model that has a number; always with the same code."""
     now = timezone.now()
     recipient = Recipient.objects.create(phone=PHONE)
     verification = Verification.objects.create(
@@ -315,11 +315,11 @@ def test_no_row_shows_a_full_number_or_a_code(memory: MakeProvider) -> None:
         assert verification.nonce not in shown
 
 
-def test_rows_say_what_they_are(memory: MakeProvider) -> None:
+def test_the_text_form_of_each_row(memory: MakeProvider) -> None:
     provider = memory()
-    words = [str(row) for row in (*rows_of(provider), provider, provider.signatures.get(), provider.templates.get())]
+    texts = [str(row) for row in (*rows_of(provider), provider, provider.signatures.get(), provider.templates.get())]
 
-    assert words == [
+    assert texts == [
         "138****8000",
         "138****8000 · login",
         "138****8000 · login · queued",
@@ -331,7 +331,7 @@ def test_rows_say_what_they_are(memory: MakeProvider) -> None:
     ]
 
 
-def test_a_code_is_the_verifications_own(memory: MakeProvider) -> None:
+def test_a_code_depends_on_its_verification(memory: MakeProvider) -> None:
     _, verification, *_ = rows_of(memory())
     own = verification.derive_code()
 
@@ -343,7 +343,7 @@ def test_a_code_is_the_verifications_own(memory: MakeProvider) -> None:
         assert other.derive_code() != own
 
 
-def test_a_code_is_gone_with_its_key(memory: MakeProvider) -> None:
+def test_a_code_cannot_be_derived_without_its_key(memory: MakeProvider) -> None:
     _, verification, *_ = rows_of(memory())
 
     with override_settings(SECRET_KEY="all new"), pytest.raises(LookupError, match="SECRET_KEY_FALLBACKS"):
@@ -375,7 +375,7 @@ RANK = ["queued", "sending", "unknown", "not_sent", "accepted", "undelivered", "
 
 
 @pytest.mark.parametrize(("place", "status"), list(enumerate(RANK)))
-def test_news_overrules_what_ranks_below_it_and_not_itself(place: int, status: str) -> None:
+def test_a_status_replaces_only_statuses_of_lower_rank(place: int, status: str) -> None:
     assert [str(below) for below in MessageStatus(status).below()] == RANK[:place]
 
 
@@ -390,12 +390,12 @@ def test_a_proxy_is_a_plain_address_without_a_password(proxy: str) -> None:
     assert list(refused(provider_with(options={"proxy": proxy}))) == ["options"]
 
 
-def test_a_proxy_can_be_named() -> None:
+def test_a_proxy_can_be_set() -> None:
     provider_with(options={"proxy": "http://10.0.0.5:3128"}).full_clean()
 
 
 @pytest.mark.parametrize("base_url", ["http://127.0.0.1:8080", "HTTP://127.0.0.1:8080", "http://localhost"])
-def test_a_proxy_carries_no_http(base_url: str) -> None:
+def test_a_proxy_cannot_be_used_for_http(base_url: str) -> None:
     proxy = {"proxy": "http://10.0.0.5:3128"}
 
     assert refused(provider_with(base_url=base_url, options=proxy)) == {
@@ -421,29 +421,29 @@ PRIVATE_HOSTS = [
 
 @folded("allowed", ["loopback", False])
 @folded("base_url", PRIVATE_HOSTS)
-def test_a_private_address_is_not_taken(base_url: str, allowed: object) -> None:
+def test_a_private_address_is_refused(base_url: str, allowed: object) -> None:
     with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": allowed}):
         found = refused(provider_with(base_url=base_url))
         aside = refused(provider_with(gateway="apispace", options={"report_host": base_url}))
 
-    words = 'This address is not on the internet; SMSVERIFY["ALLOW_PRIVATE_HOSTS"] says what is allowed.'
-    assert found == {"base_url": [words]}
-    assert aside == {"options": [words]}
+    message = 'This address is not on the internet; SMSVERIFY["ALLOW_PRIVATE_HOSTS"] says what is allowed.'
+    assert found == {"base_url": [message]}
+    assert aside == {"options": [message]}
 
 
 @pytest.mark.parametrize("base_url", PRIVATE_HOSTS)
 def test_a_site_may_allow_its_own_network(base_url: str) -> None:
     with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": True}):
         provider_with(base_url=base_url, options={"proxy": "http://10.0.0.5:3128"}).full_clean()
-        assert list(refused(provider_with(base_url="http://10.0.0.1"))) == ["base_url"], "in clear, never"
+        assert list(refused(provider_with(base_url="http://10.0.0.1"))) == ["base_url"], "http is always refused"
 
 
-def test_a_site_may_allow_not_even_loopback() -> None:
+def test_a_site_may_refuse_even_loopback() -> None:
     with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": False}):
         assert list(refused(provider_with(base_url="http://127.0.0.1:8080"))) == ["base_url"]
 
 
-def test_a_gateway_is_told_of_the_network_what_the_settings_say() -> None:
+def test_a_gateway_receives_the_network_settings() -> None:
     with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": False, "CA_BUNDLE": "/etc/ssl/company.pem"}):
         account = provider_with().gateway_client().account
 

@@ -1,4 +1,4 @@
-"""The description of the endpoints for drf-spectacular: complete, valid, and true to what the views answer."""
+"""The description of the endpoints for drf-spectacular: complete, valid, and equal to the responses of the views."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SENDING = {"verification_id", "phone", "expires_in", "resend_in", "code_length"}
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What `manage.py spectacular --validate --fail-on-warn` writes for this suite's site."""
+    """The output of `manage.py spectacular --validate --fail-on-warn` for this suite's site."""
     path: Path = tmp_path_factory.mktemp("openapi") / "schema.json"
     options = {"validate": True, "fail_on_warn": True, "format": "openapi-json"}
     call_command("spectacular", file=str(path), stderr=io.StringIO(), **options)
@@ -51,7 +51,7 @@ def body(schema: Any, described: Any) -> Any:
     return resolved(schema, described["content"]["application/json"]["schema"])
 
 
-def test_the_endpoints_of_the_contract_are_described_and_no_others(schema: Any) -> None:
+def test_exactly_the_public_endpoints_are_described(schema: Any) -> None:
     found = {(path, method) for path, methods in schema["paths"].items() for method in methods}
 
     assert found == {(SEND, "post"), (STATUS, "get"), (VERIFY, "post")}
@@ -81,14 +81,16 @@ def test_every_status_is_described(path: str, method: str, statuses: set[str], s
         (VERIFY, {"verification_id": "string", "code": "string"}, {"verification_id", "code"}),
     ],
 )
-def test_what_is_asked_is_described(path: str, fields: dict[str, str], required: set[str], schema: Any) -> None:
+def test_the_fields_of_a_request_are_described(
+    path: str, fields: dict[str, str], required: set[str], schema: Any
+) -> None:
     operation = schema["paths"][path]["post"]
-    asked = body(schema, operation["requestBody"])
+    request = body(schema, operation["requestBody"])
 
     assert list(operation["requestBody"]["content"]) == ["application/json"]
-    assert {name: field["type"] for name, field in asked["properties"].items()} == fields
-    assert set(asked.get("required", ())) == required
-    assert asked["properties"]["verification_id"]["format"] == "uuid"
+    assert {name: field["type"] for name, field in request["properties"].items()} == fields
+    assert set(request.get("required", ())) == required
+    assert request["properties"]["verification_id"]["format"] == "uuid"
 
 
 @pytest.mark.parametrize(
@@ -101,28 +103,30 @@ def test_what_is_asked_is_described(path: str, fields: dict[str, str], required:
         (VERIFY, "post", "404", {"detail", "code"}),
     ],
 )
-def test_what_is_answered_is_described(path: str, method: str, status: str, fields: set[str], schema: Any) -> None:
-    answered = body(schema, schema["paths"][path][method]["responses"][status])
+def test_the_fields_of_a_response_are_described(
+    path: str, method: str, status: str, fields: set[str], schema: Any
+) -> None:
+    response = body(schema, schema["paths"][path][method]["responses"][status])
 
-    assert set(answered["properties"]) == set(answered["required"]) == fields
+    assert set(response["properties"]) == set(response["required"]) == fields
 
 
 def test_a_status_may_carry_a_refusal(schema: Any) -> None:
-    answered = body(schema, schema["paths"][STATUS]["get"]["responses"]["200"])
+    response = body(schema, schema["paths"][STATUS]["get"]["responses"]["200"])
 
-    assert set(answered["required"]) == {"status", *SENDING}
-    assert set(answered["properties"]) == {"status", "detail", "code", *SENDING}
+    assert set(response["required"]) == {"status", *SENDING}
+    assert set(response["properties"]) == {"status", "detail", "code", *SENDING}
 
 
 @pytest.mark.parametrize("path", [SEND, VERIFY])
 def test_a_bad_request_may_carry_errors_and_attempts(path: str, schema: Any) -> None:
-    answered = body(schema, schema["paths"][path]["post"]["responses"]["400"])
+    response = body(schema, schema["paths"][path]["post"]["responses"]["400"])
 
-    assert set(answered["properties"]) == {"detail", "code", "errors", "attempts_left"}
-    assert set(answered["required"]) == {"detail", "code"}
+    assert set(response["properties"]) == {"detail", "code", "errors", "attempts_left"}
+    assert set(response["required"]) == {"detail", "code"}
 
 
-WORDS = {
+ERROR_CODES = {
     (SEND, "400"): {
         "invalid",
         "captcha_required",
@@ -144,14 +148,14 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize(("path", "status"), WORDS)
-def test_every_stable_word_is_named(path: str, status: str, schema: Any) -> None:
+@pytest.mark.parametrize(("path", "status"), ERROR_CODES)
+def test_every_error_code_is_named(path: str, status: str, schema: Any) -> None:
     described = schema["paths"][path]["post"]["responses"][status]["description"]
 
-    assert all(f"`{word}`" in described for word in WORDS[path, status])
+    assert all(f"`{code}`" in described for code in ERROR_CODES[path, status])
 
 
-def test_the_closed_word_lists_are_given(schema: Any) -> None:
+def test_status_and_scope_are_enums(schema: Any) -> None:
     status = body(schema, schema["paths"][STATUS]["get"]["responses"]["200"])["properties"]["status"]
     scope = body(schema, schema["paths"][SEND]["post"]["responses"]["429"])["properties"]["scope"]
 
@@ -159,14 +163,14 @@ def test_the_closed_word_lists_are_given(schema: Any) -> None:
     assert scope["allOf"][0]["enum"] == Scope.values
 
 
-def test_no_authentication_is_asked_for(schema: Any) -> None:
+def test_no_authentication_is_required(schema: Any) -> None:
     operations = [operation for methods in schema["paths"].values() for operation in methods.values()]
 
     assert all(operation.get("security", []) in ([], [{}]) for operation in operations)
     assert "securitySchemes" not in schema["components"]
 
 
-def test_the_examples_are_requests_that_the_endpoint_reads(schema: Any) -> None:
+def test_the_examples_are_valid_requests(schema: Any) -> None:
     described = schema["paths"][SEND]["post"]["requestBody"]["content"]["application/json"]
 
     values = [example["value"] for example in described["examples"].values()]
@@ -178,7 +182,7 @@ def test_the_examples_are_requests_that_the_endpoint_reads(schema: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_the_views_answer_is_what_is_described(schema: Any, memory: MakeProvider) -> None:
+def test_the_responses_of_the_views_match_the_description(schema: Any, memory: MakeProvider) -> None:
     memory()
     client = APIClient()
     send = {"phone": "13800138000", "purpose": "login"}
@@ -220,11 +224,11 @@ class HostView(APIView):
 
 
 def test_the_components_of_a_site_keep_their_names() -> None:
-    """Ours all begin with SMSVerify, and our lists of words make no enum of the site's another."""
+    """The app's components begin with SMSVerify, and its enums do not rename those of the site."""
     patterns = [urls.path("host/", HostView.as_view()), urls.path("sms/", urls.include("django_smsverify.urls"))]
 
     components = SchemaGenerator(patterns=patterns).get_schema(public=True)["components"]["schemas"]
 
-    theirs = {name for name in components if not name.startswith("SMSVerify")}
-    assert theirs == {"Host", "StatusEnum", "ScopeEnum"}
+    of_the_site = {name for name in components if not name.startswith("SMSVerify")}
+    assert of_the_site == {"Host", "StatusEnum", "ScopeEnum"}
     assert components["StatusEnum"]["enum"] == ["open", "closed"]

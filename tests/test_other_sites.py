@@ -1,4 +1,4 @@
-"""Sites that are unlike the suite's own: without users, with REST framework's defaults against us, with other paths."""
+"""Sites unlike the suite's own: without users, with hostile defaults of REST framework, with other paths."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ seen: list[Any] = []
 
 
 class Audit:
-    """A site's middleware that asks, when all is done, who it was."""
+    """A site's middleware that reads the user after the response."""
 
     def __init__(self, answer: Callable[[HttpRequest], HttpResponse]) -> None:
         self.answer = answer
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.answer(request)
-        seen.append(getattr(request, "user", "never asked"))
+        seen.append(getattr(request, "user", "no user"))
         return response
 
 
 def members_only(request: Any, data: object) -> bool:
-    """A site's captcha that lets through who is logged in."""
+    """A site's captcha that accepts logged-in users."""
     return bool(request.user and request.user.is_authenticated)
 
 
@@ -45,7 +45,7 @@ urlpatterns = [path("<str:tenant>/<version>/<str:format>/sms/", include("django_
 
 @cache
 def answers(site: str) -> list[str]:
-    """What `tests.other_site` prints: a line for each answer."""
+    """The output of `tests.other_site`: a line for each response."""
     python = os.pathsep.join([str(ROOT), str(ROOT / "example_project")])
     command = [sys.executable, "-W", "error", "-m", "tests.other_site", site]
     done = subprocess.run(
@@ -56,26 +56,26 @@ def answers(site: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_journey_of_the_other_sites_is_a_whole_one() -> None:
-    said = answers("plain")
+def test_the_plain_site_returns_every_kind_of_response() -> None:
+    lines = answers("plain")
 
-    assert said[0] == (
+    assert lines[0] == (
         'POST send/?phone=api&format=api 400 {"detail":"请求有误。","code":"invalid",'
         '"errors":{"non_field_errors":["无效数据。期待为字典类型，得到的是 list 。"]}}'
     )
-    assert {"redeemed 8000"} < set(said)
-    assert [line.split()[2] for line in said if line[:4] != "rede"] == (
+    assert {"redeemed 8000"} < set(lines)
+    assert [line.split()[2] for line in lines if line[:4] != "rede"] == (
         ["400"] * 6 + ["415", "202", "429"] + ["405"] * 4 + ["200", "404", "400", "400", "200", "400"]
     )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("site", ["hostile", "bare"])
-def test_what_a_site_has_and_sets_changes_no_answer(site: str) -> None:
+def test_the_apps_and_settings_of_a_site_change_no_response(site: str) -> None:
     assert answers(site) == answers("plain")
 
 
-def test_what_else_a_path_says_does_not_matter(client: Client, memory: MakeProvider) -> None:
+def test_other_arguments_of_a_path_are_ignored(client: Client, memory: MakeProvider) -> None:
     """The version of URLPathVersioning, a suffix, a tenant."""
     memory()
     with override_settings(ROOT_URLCONF=__name__):
@@ -88,18 +88,18 @@ def test_what_else_a_path_says_does_not_matter(client: Client, memory: MakeProvi
 
 
 @pytest.mark.parametrize("unauthenticated", [None, "tests.other_site.Hostile"])
-def test_the_user_is_who_the_sites_middleware_found(
+def test_the_user_is_set_by_the_sites_middleware(
     unauthenticated: str | None, memory: MakeProvider, django_user_model: Any, settings: Any
 ) -> None:
     memory()
     settings.MIDDLEWARE = [f"{__name__}.Audit", *settings.MIDDLEWARE]
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "UNAUTHENTICATED_USER": unauthenticated}
     settings.SMSVERIFY = {"CAPTCHA": f"{__name__}.members_only"}
-    member, stranger = Client(), Client()
+    member, visitor = Client(), Client()
     member.force_login(django_user_model.objects.create_user("member"))
     seen.clear()
 
-    found = [who.post("/sms/send/", {"phone": PHONE, "purpose": "login"}, JSON) for who in (stranger, member)]
+    responses = [client.post("/sms/send/", {"phone": PHONE, "purpose": "login"}, JSON) for client in (visitor, member)]
 
-    assert [response.status_code for response in found] == [400, 202]
+    assert [response.status_code for response in responses] == [400, 202]
     assert [str(user) for user in seen] == [str(AnonymousUser()), "member"]

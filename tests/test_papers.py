@@ -1,4 +1,4 @@
-"""What the papers at the root say of the repository is true."""
+"""The documents at the root describe the repository correctly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pyproject() -> Any:
 
 
 @folded("name", sorted(path.name for path in ROOT.glob("*.rst")))
-def test_a_paper_is_valid(name: str) -> None:
+def test_a_document_is_valid(name: str) -> None:
     assert Paper(name).tree
 
 
@@ -36,7 +36,7 @@ def test_contributing_names_every_command_of_make() -> None:
     assert sorted(rows) == sorted(f"make {target}" for target in TARGETS)
 
 
-def test_contributing_draws_the_floors_as_they_are() -> None:
+def test_contributing_lists_the_levels_of_the_package() -> None:
     rows = [row for row in CONTRIBUTING.cells() if row[0].isdecimal()]
 
     assert [(int(number), sorted(rooms.split())) for number, rooms, _ in rows] == [
@@ -44,7 +44,7 @@ def test_contributing_draws_the_floors_as_they_are() -> None:
     ]
 
 
-def test_contributing_tells_the_measures_that_are_kept(pyproject: Any) -> None:
+def test_contributing_names_the_size_limits(pyproject: Any) -> None:
     tools = pyproject["tool"]
 
     assert f"Functions have {LONGEST_FUNCTION} lines at most, files {LONGEST_FILE}" in CONTRIBUTING.text
@@ -52,7 +52,7 @@ def test_contributing_tells_the_measures_that_are_kept(pyproject: Any) -> None:
     assert f"must be {tools['coverage']['report']['fail_under']} per cent" in CONTRIBUTING.text
 
 
-def test_security_names_the_tests_of_every_law_that_holds_today() -> None:
+def test_security_names_the_tests_of_every_law_in_force() -> None:
     rows = {int(row[0]): TEST_FILE.findall(row[3]) for row in SECURITY.cells() if row[0].isdecimal()}
 
     assert rows.keys() == set(range(1, LAWS + 1)) - NOT_YET
@@ -60,13 +60,13 @@ def test_security_names_the_tests_of_every_law_that_holds_today() -> None:
 
 
 @folded("paper", [CONTRIBUTING, SECURITY], ids=lambda paper: paper.name)
-def test_a_file_that_is_named_is_there(paper: Paper) -> None:
+def test_every_file_that_is_named_exists(paper: Paper) -> None:
     named = re.findall(r"``((?:tests|example_project|\.ci)/\S+|[A-Z]+\.rst)``", paper.text)
 
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_a_source_distribution_holds_the_papers(pyproject: Any) -> None:
+def test_a_source_distribution_contains_the_documents(pyproject: Any) -> None:
     assert "/*.rst" in pyproject["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     assert pyproject["project"]["readme"] == "README.rst"

@@ -1,4 +1,4 @@
-"""Numbers as people write them, and what is refused."""
+"""The accepted spellings of phone numbers, and the numbers that are refused."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ HONG_KONG = "+85251234567"
         "+86 013800138000",
     ],
 )
-def test_a_number_is_read_as_people_write_it(written: str) -> None:
+def test_a_number_is_read_in_every_common_spelling(written: str) -> None:
     assert parse(written) == PHONE
 
 
 @pytest.mark.parametrize("spelled", ["{}", "+86{}", "+86 0{}", "86{}", "0086 {}", "0{}", "(86){}", "+86-{}"])
 def test_in_china_13_to_19_and_nine_digits_are_a_mobile_number(spelled: str) -> None:
-    """Whatever the metadata knows: 149 and 140 are in service, 146 and 148 are cards of machines."""
+    """Whatever the metadata contains: 149 and 140 are in service, 146 and 148 are for machines."""
     for prefix in range(130, 200):
         for rest in ("00138000", "99999999"):
             assert parse(spelled.format(f"{prefix}{rest}")) == f"+86{prefix}{rest}"
 
 
 @pytest.mark.parametrize("written", ["+8614900138000", "+86 0 14900138000", "+8613800138000"])
-def test_a_number_of_china_is_refused_by_its_region_where_china_is_not_served(written: str) -> None:
+def test_a_number_of_china_is_refused_if_china_is_not_served(written: str) -> None:
     with override_settings(SMSVERIFY={"REGIONS": ("HK",)}), pytest.raises(PhoneNotSupported):
         parse(written)
     with override_settings(SMSVERIFY={"REGIONS": ("HK", "CN")}):
@@ -68,13 +68,13 @@ def test_a_number_of_china_is_refused_by_its_region_where_china_is_not_served(wr
 
 
 @pytest.mark.parametrize("written", ["14900138000", "8614900138000", "014900138000"])
-def test_a_number_without_a_plus_is_not_taken_for_one_of_china_elsewhere(written: str) -> None:
+def test_without_a_plus_china_is_assumed_only_as_the_first_region(written: str) -> None:
     with override_settings(SMSVERIFY={"REGIONS": ("HK", "CN")}), pytest.raises(SMSVerifyError):
         parse(written)
 
 
 @pytest.mark.parametrize("written", ["13800138000", "+8613800138000", "138 0013 8000"])
-def test_reading_twice_changes_nothing(written: str) -> None:
+def test_parsing_twice_changes_nothing(written: str) -> None:
     assert parse(parse(written)) == parse(written)
 
 
@@ -130,7 +130,7 @@ def test_reading_twice_changes_nothing(written: str) -> None:
         ("+1 202 555 0123", PhoneNotSupported),
     ],
 )
-def test_what_cannot_get_an_sms_is_refused_by_the_reason(written: str, error: type[SMSVerifyError]) -> None:
+def test_a_number_that_cannot_receive_sms_is_refused_with_the_reason(written: str, error: type[SMSVerifyError]) -> None:
     with pytest.raises(SMSVerifyError) as caught:
         parse(written)
 
@@ -138,7 +138,7 @@ def test_what_cannot_get_an_sms_is_refused_by_the_reason(written: str, error: ty
     assert "number" in str(caught.value)
 
 
-def test_another_region_is_served_when_it_is_named() -> None:
+def test_another_region_is_served_if_it_is_in_the_settings() -> None:
     with override_settings(SMSVERIFY={"REGIONS": ("CN", "HK")}):
         assert parse("+852 5123 4567") == HONG_KONG
         assert parse("13800138000") == PHONE
@@ -154,7 +154,7 @@ def test_the_first_region_is_assumed_without_a_plus() -> None:
             parse("13800138000")
 
 
-def test_a_region_that_shares_its_country_code_is_told_apart() -> None:
+def test_regions_with_the_same_country_code_are_distinguished() -> None:
     with override_settings(SMSVERIFY={"REGIONS": ("US",)}):
         assert parse("202 555 0123") == "+12025550123"
         with pytest.raises(PhoneNotSupported):
@@ -164,16 +164,16 @@ def test_a_region_that_shares_its_country_code_is_told_apart() -> None:
 @pytest.mark.parametrize(
     ("phone", "masked"), [(PHONE, "138****8000"), (HONG_KONG, "+85****4567"), ("+6834002", "+68****02")]
 )
-def test_a_mask_shows_head_and_tail(phone: str, masked: str) -> None:
+def test_a_mask_shows_the_first_and_the_last_digits(phone: str, masked: str) -> None:
     assert mask(phone) == masked
 
 
-def test_a_mainland_number_is_eleven_digits_and_no_other_is() -> None:
+def test_only_a_mainland_number_has_a_national_form() -> None:
     assert national(PHONE) == PHONE[3:]
     with pytest.raises(PhoneNotSupported):
         national(HONG_KONG)
 
 
-def test_a_block_is_shared_by_ten_thousand_neighbours() -> None:
+def test_a_block_has_ten_thousand_numbers() -> None:
     assert block(PHONE) == block("+8613800139999"[:-4] + "9999") == "+861380013"
     assert block(PHONE) != block("+8613800148000")

@@ -1,4 +1,4 @@
-"""An index serves every query: benchmarks/plans.py on a small scale, and that it would see one that none serves."""
+"""Every query uses an index: benchmarks/plans.py on a small scale, and its finding for a query without an index."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MESSAGE = "smsverify_message"
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("server", ["PostgreSQL", "MariaDB"])
-def test_no_path_reads_the_whole_of_a_big_table(server: str) -> None:
+def test_no_query_scans_a_big_table(server: str) -> None:
     command = [sys.executable, str(ROOT / "benchmarks/plans.py"), "--database", require(server), "--rows", str(ROWS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=580)
 
@@ -31,7 +31,7 @@ def test_no_path_reads_the_whole_of_a_big_table(server: str) -> None:
     assert done.stdout.endswith("0 findings\n")
 
 
-def watched(**wanted: object) -> Statement:
+def statement_of(**wanted: object) -> Statement:
     watch = Watch(connection)
     with connection.execute_wrapper(watch):
         Message.objects.filter(**wanted).count()
@@ -40,10 +40,10 @@ def watched(**wanted: object) -> Statement:
 
 
 @pytest.mark.django_db
-def test_a_query_that_no_index_serves_is_a_finding() -> None:
-    assert watched(segments=7).faults({MESSAGE}, most=10)
-    assert not watched(segments=7).faults({"another table"}, most=10)
-    assert not watched(phone="+8613800138000").faults({MESSAGE}, most=10)
+def test_a_query_without_an_index_is_a_finding() -> None:
+    assert statement_of(segments=7).faults({MESSAGE}, most=10)
+    assert not statement_of(segments=7).faults({"another table"}, most=10)
+    assert not statement_of(phone="+8613800138000").faults({MESSAGE}, most=10)
 
 
 def scan(kind: str, rows: int, removed: int, loops: int = 1) -> object:
@@ -73,16 +73,18 @@ def table(kind: str, rows: int, loops: int = 1) -> object:
         ("sqlite", ["SEARCH other USING INDEX i (phone=?)", "USE TEMP B-TREE FOR ORDER BY"], False),
     ],
 )
-def test_a_plan_is_read_right(vendor: str, plan: object, found: bool) -> None:
+def test_a_plan_is_read_correctly(vendor: str, plan: object, found: bool) -> None:
     sql = f'SELECT COUNT(*) FROM "{MESSAGE}" U0'
     statement = Statement(sql, tuple(accesses_of(vendor, plan, sql)), 0.0, "")
 
     assert bool(statement.faults({MESSAGE}, most=10)) is found
 
 
-def test_a_limit_stops_the_walk_along_an_index_but_not_through_the_table() -> None:
+def test_a_limit_ends_an_index_scan_but_not_a_table_scan() -> None:
     sql = f"SELECT * FROM `{MESSAGE}` ORDER BY `created_at` LIMIT 50"
 
-    walk, scanned = (next(accesses_of("sqlite", [f"SCAN {MESSAGE}{way}"], sql)) for way in (" USING INDEX i", ""))
+    index_scan, table_scan = (
+        next(accesses_of("sqlite", [f"SCAN {MESSAGE}{access}"], sql)) for access in (" USING INDEX i", "")
+    )
 
-    assert (walk.whole, scanned.whole) == (False, True)
+    assert (index_scan.whole, table_scan.whole) == (False, True)

@@ -1,4 +1,4 @@
-"""What vendors did not push is asked for, at growing intervals, and what nobody will ever tell is settled."""
+"""Missing reports are queried at growing intervals, and messages without a report are settled in the end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 STATUS, REPORTS = "/topthink/sms/query_status", "/apispace/api/sms/report"
-NOWHERE = "http://127.0.0.1:9/"
+UNREACHABLE = "http://127.0.0.1:9/"
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def notify(provider: Provider, count: int) -> list[Message]:
     return send_message(template, {f"+86138{number:08}": {"name": "王先生"} for number in range(count)})
 
 
-def asked(sandbox: Sandbox, path: str = STATUS) -> int:
+def calls_to(sandbox: Sandbox, path: str = STATUS) -> int:
     return sum(exchange.path == path for exchange in sandbox.exchanges)
 
 
@@ -75,11 +75,11 @@ def run(*arguments: str) -> str:
 
 
 @pytest.mark.slow
-def test_after_an_hour_without_a_receiver_one_run_brings_every_final_state(
+def test_after_an_hour_without_pushes_one_run_stores_every_final_status(
     vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
 ) -> None:
     provider = vendor("topthink")
-    sandbox.webhooks["topthink"] = NOWHERE
+    sandbox.webhooks["topthink"] = UNREACHABLE
     sandbox.travel(None, Travel(delay=3600))
     messages = notify(provider, 120)
     sandbox.travel(None, Travel(delay=3600, arrives=False))
@@ -100,21 +100,21 @@ def test_after_an_hour_without_a_receiver_one_run_brings_every_final_state(
 
 
 @pytest.mark.slow
-def test_a_message_is_asked_about_ever_less_often_and_settled_in_the_end(
+def test_a_message_is_queried_at_growing_intervals_and_settled_in_the_end(
     vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
 ) -> None:
     vendor("topthink")
     sandbox.travel(None, Travel(delay=10**6))
     message = send_code(PHONE, "login").messages.get()
     moments: list[int] = []
-    before = asked(sandbox)
+    before = calls_to(sandbox)
 
     with values_sent(message_settled, "message") as settled:
         while not settled:
             clock.shift(timedelta(minutes=1 if len(moments) < 10 else 40))
             poll()
-            if asked(sandbox) > before:
-                before = asked(sandbox)
+            if calls_to(sandbox) > before:
+                before = calls_to(sandbox)
                 moments.append((timezone.now() - NOW) // timedelta(minutes=1))
 
     gaps = [later - earlier for earlier, later in pairwise([0, *moments])]
@@ -125,38 +125,40 @@ def test_a_message_is_asked_about_ever_less_often_and_settled_in_the_end(
     assert (message.status, settled) == (MessageStatus.ACCEPTED, [message])
 
 
-def test_what_was_pushed_is_not_asked_for(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
+def test_a_settled_message_is_not_queried(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
     vendor("topthink")
     message = send_code(PHONE, "login").messages.get()
     Message.objects.filter(pk=message.pk).update(settled_at=NOW)
     clock.shift(timedelta(hours=1))
-    before = asked(sandbox)
+    before = calls_to(sandbox)
 
     assert poll() == {}
-    assert asked(sandbox) == before
+    assert calls_to(sandbox) == before
 
 
-def test_a_message_just_accepted_is_given_time(vendor: MakeProvider, clock: Any) -> None:
+def test_a_newly_accepted_message_is_not_queried_yet(vendor: MakeProvider, clock: Any) -> None:
     vendor("topthink")
     send_code(PHONE, "login")
 
     assert poll() == {}
 
 
-def test_a_run_has_a_ceiling_and_the_next_goes_on(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
+def test_a_run_stops_at_its_limit_and_the_next_run_continues(
+    vendor: MakeProvider, sandbox: Sandbox, clock: Any
+) -> None:
     notify(vendor("topthink"), 10)
     sandbox.flush()
     clock.shift(timedelta(hours=1))
-    before = asked(sandbox)
+    before = calls_to(sandbox)
 
     assert poll(limit=4) == {"reported": 4}
-    assert asked(sandbox) == before + 4
+    assert calls_to(sandbox) == before + 4
     assert poll(limit=4) == {"reported": 4}
     assert poll(limit=4) == {"reported": 2}
     assert statuses() == {"delivered": 10}
 
 
-def test_no_vendor_waits_for_the_backlog_of_another(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
+def test_the_backlog_of_one_vendor_does_not_delay_another(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
     first, second = vendor("topthink", slug="first"), vendor("topthink", slug="second")
     notify(first, 10), notify(second, 10)
     sandbox.flush()
@@ -168,7 +170,7 @@ def test_no_vendor_waits_for_the_backlog_of_another(vendor: MakeProvider, sandbo
     assert Counter(delivered.values_list("provider__slug", flat=True)) == {"first": 3, "second": 3}
 
 
-def test_a_vendor_that_is_down_is_left_alone_and_the_others_are_asked(
+def test_a_vendor_that_is_down_is_skipped_and_the_others_are_queried(
     vendor: MakeProvider, sandbox: Sandbox, clock: Any
 ) -> None:
     up, down = vendor("topthink", slug="up"), vendor("topthink", slug="down")
@@ -183,7 +185,7 @@ def test_a_vendor_that_is_down_is_left_alone_and_the_others_are_asked(
     assert poll() == {"reported": 5}
 
 
-def test_an_id_that_the_vendor_does_not_know_holds_nobody_up(
+def test_an_id_unknown_to_the_vendor_does_not_block_other_messages(
     vendor: MakeProvider, sandbox: Sandbox, clock: Any
 ) -> None:
     provider = vendor("topthink")
@@ -197,9 +199,7 @@ def test_an_id_that_the_vendor_does_not_know_holds_nobody_up(
 
 
 @pytest.mark.parametrize("fault", [Fault.garbage(), Fault.empty(), Fault.status(500), Fault.redirect()])
-def test_an_answer_that_says_nothing_changes_nothing(
-    vendor: MakeProvider, sandbox: Sandbox, clock: Any, fault: Fault
-) -> None:
+def test_an_unusable_response_changes_nothing(vendor: MakeProvider, sandbox: Sandbox, clock: Any, fault: Fault) -> None:
     vendor("topthink")
     send_code(PHONE, "login")
     sandbox.flush()
@@ -211,9 +211,7 @@ def test_an_answer_that_says_nothing_changes_nothing(
     assert (statuses(), DeliveryReport.objects.count()) == ({"accepted": 1}, 0)
 
 
-def test_a_provider_that_cannot_be_used_does_not_keep_the_others(
-    vendor: MakeProvider, sandbox: Sandbox, clock: Any
-) -> None:
+def test_an_unusable_provider_does_not_block_the_others(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
     notify(vendor("topthink"), 1)
     Provider.objects.create(name="gone", slug="gone", gateway="gone", priority=1)
     sandbox.flush()
@@ -222,7 +220,7 @@ def test_a_provider_that_cannot_be_used_does_not_keep_the_others(
     assert poll() == {"reported": 1}
 
 
-def test_a_bug_of_one_gateway_keeps_no_other(
+def test_an_exception_in_one_gateway_does_not_stop_the_others(
     vendor: MakeProvider, sandbox: Sandbox, clock: Any, log: LogRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notify(vendor("topthink"), 1)
@@ -232,7 +230,7 @@ def test_a_bug_of_one_gateway_keeps_no_other(
     clock.shift(timedelta(hours=1))
 
     def fail(gateway: APISpaceGateway) -> None:
-        raise RuntimeError(f"a bug that says {PHONE}")
+        raise RuntimeError(f"a bug with {PHONE}")
 
     monkeypatch.setattr(APISpaceGateway, "pull_reports", fail)
 
@@ -245,7 +243,7 @@ def test_polling_inside_a_transaction_is_refused(db: None) -> None:
         poll()
 
 
-def test_what_was_pushed_meanwhile_is_no_longer_asked_for(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
+def test_a_message_settled_during_the_run_is_not_queried(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
     notify(vendor("topthink"), 2)
     sandbox.flush()
     clock.shift(timedelta(hours=1))
@@ -259,51 +257,49 @@ def test_what_was_pushed_meanwhile_is_no_longer_asked_for(vendor: MakeProvider, 
 
 
 @pytest.mark.slow
-def test_many_runs_at_once_ask_about_each_message_once(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
+def test_parallel_runs_query_each_message_once(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
     notify(vendor("topthink"), 30)
     sandbox.flush()
     clock.shift(timedelta(hours=1))
-    before = asked(sandbox)
+    before = calls_to(sandbox)
     start = threading.Barrier(4)
 
-    def one() -> None:
+    def run_poll() -> None:
         start.wait(60)
         poll()
         connection.close()
 
-    threads = [threading.Thread(target=one) for _ in range(4)]
+    threads = [threading.Thread(target=run_poll) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     assert statuses() == {"delivered": 30}
-    assert asked(sandbox) == before + 30
+    assert calls_to(sandbox) == before + 30
 
 
 class TestFetchedReports:
-    """Of a vendor that hands its reports out once and forgets them: APISpace."""
+    """The reports of APISpace, which returns each report only once."""
 
     @pytest.fixture
     def provider(self, vendor: MakeProvider, sandbox: Sandbox) -> Provider:
         return vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]})
 
-    def test_all_are_fetched_in_as_many_batches_as_it_takes(
-        self, provider: Provider, sandbox: Sandbox, clock: Any
-    ) -> None:
+    def test_all_reports_are_fetched_in_several_batches(self, provider: Provider, sandbox: Sandbox, clock: Any) -> None:
         notify(provider, 120)
         sandbox.flush()
         clock.shift(timedelta(hours=1))
-        before = asked(sandbox, REPORTS)
+        before = calls_to(sandbox, REPORTS)
 
         assert poll() == {"fetched": 3, "nothing new": 1}
-        assert asked(sandbox, REPORTS) == before + 4
+        assert calls_to(sandbox, REPORTS) == before + 4
         assert statuses() == {"delivered": 120}
         assert not ReportBatch.objects.exists()
 
     def test_while_nothing_is_due_nothing_is_fetched(self, provider: Provider, sandbox: Sandbox, clock: Any) -> None:
         sandbox.travel(None, Travel(delay=10**6))
-        before = asked(sandbox, REPORTS)
+        before = calls_to(sandbox, REPORTS)
         assert poll() == {}
 
         notify(provider, 2)
@@ -311,22 +307,22 @@ class TestFetchedReports:
             clock.shift(timedelta(minutes=1))
             poll()
 
-        assert asked(sandbox, REPORTS) == before + 7  # after 1, 2, 4, 8, 16, 32 and 64 minutes
+        assert calls_to(sandbox, REPORTS) == before + 7  # after 1, 2, 4, 8, 16, 32 and 64 minutes
 
-    @pytest.mark.parametrize("break_off", ["limit", "failure"])
-    def test_a_fetch_that_is_broken_off_goes_on_in_the_next_run(
-        self, provider: Provider, sandbox: Sandbox, clock: Any, break_off: str
+    @pytest.mark.parametrize("interruption", ["limit", "failure"])
+    def test_an_interrupted_fetch_continues_in_the_next_run(
+        self, provider: Provider, sandbox: Sandbox, clock: Any, interruption: str
     ) -> None:
         notify(provider, 120)
         sandbox.flush()
         clock.shift(timedelta(hours=1))
-        told = {"limit": {"fetched": 1}, "failure": {"fetched": 1, "failed": 1}}
+        expected = {"limit": {"fetched": 1}, "failure": {"fetched": 1, "failed": 1}}
 
         def fail(done: int, total: int) -> None:
             sandbox.misbehave("apispace", Fault.status(503))
 
-        tally = poll(limit=1) if break_off == "limit" else poll(progress=fail)
-        assert tally == told[break_off]
+        tally = poll(limit=1) if interruption == "limit" else poll(progress=fail)
+        assert tally == expected[interruption]
         sandbox.behave()
         clock.shift(timedelta(seconds=1))
 
@@ -334,7 +330,7 @@ class TestFetchedReports:
 
         assert statuses() == {"delivered": 120}
 
-    def test_a_first_failure_is_a_turn(self, provider: Provider, sandbox: Sandbox, clock: Any) -> None:
+    def test_a_failed_fetch_is_not_repeated_immediately(self, provider: Provider, sandbox: Sandbox, clock: Any) -> None:
         notify(provider, 1)
         sandbox.flush()
         clock.shift(timedelta(hours=1))
@@ -343,7 +339,7 @@ class TestFetchedReports:
         assert poll() == {"failed": 1}
         assert poll() == {}
 
-    def test_a_run_that_dies_over_them_loses_none(
+    def test_a_crash_during_a_run_loses_no_reports(
         self, provider: Provider, sandbox: Sandbox, clock: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         notify(provider, 5)
@@ -364,9 +360,7 @@ class TestFetchedReports:
         assert statuses() == {"delivered": 5}
         assert not ReportBatch.objects.exists()
 
-    def test_what_cannot_be_read_is_kept_for_a_person_and_the_rest_is_used(
-        self, provider: Provider, sandbox: Sandbox
-    ) -> None:
+    def test_unreadable_reports_are_kept_and_the_rest_is_stored(self, provider: Provider, sandbox: Sandbox) -> None:
         (message,) = notify(provider, 1)
         row = f'{{"msgId": "{message.remote_id}", "mobile": "{message.phone[3:]}", "status": "DELIVRD"}}'
         body = f'{{"code": "0", "data": [{{"msgId": "7"}}, {row}]}}'
@@ -378,7 +372,7 @@ class TestFetchedReports:
         assert statuses() == {"delivered": 1}
         assert ReportBatch.objects.get().problems == "row 1: no field 'status'"
 
-    def test_a_vendor_that_hands_out_the_same_for_ever_is_soon_left_alone(
+    def test_a_vendor_that_always_returns_the_same_reports_is_soon_skipped(
         self, provider: Provider, sandbox: Sandbox, clock: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (message,) = notify(provider, 1)
@@ -391,13 +385,13 @@ class TestFetchedReports:
         assert statuses() == {"delivered": 1}
 
     @pytest.mark.parametrize("body", ["<html>", "", "[]", '{"code": "0", "data": 7}'])
-    def test_an_answer_that_is_no_batch_is_kept_too(self, provider: Provider, body: str) -> None:
+    def test_a_response_that_is_not_a_batch_is_kept(self, provider: Provider, body: str) -> None:
         ReportBatch.objects.create(provider=provider, body=body)
 
         assert poll() == {"failed": 1}
         assert ReportBatch.objects.get().problems
 
-    def test_a_refusal_holds_no_reports(self, provider: Provider) -> None:
+    def test_a_refusal_is_not_kept(self, provider: Provider) -> None:
         ReportBatch.objects.create(provider=provider, body='{"code": "003", "errorMsg": "IP"}')
 
         assert poll() == {"failed": 1}
@@ -405,7 +399,7 @@ class TestFetchedReports:
 
 
 class TestReviews:
-    def test_a_pending_text_is_asked_about_until_the_verdict(
+    def test_a_pending_text_is_queried_until_its_verdict(
         self, vendor: MakeProvider, sandbox: Sandbox, clock: Any
     ) -> None:
         provider = vendor("topthink")
@@ -423,14 +417,14 @@ class TestReviews:
         assert (template.status, template.reason) == (ReviewStatus.REJECTED, "请提供网址")
         assert changed == [template]
 
-    def test_a_vendor_that_cannot_be_asked_is_not(self, vendor: MakeProvider) -> None:
+    def test_a_vendor_without_queries_of_verdicts_is_not_queried(self, vendor: MakeProvider) -> None:
         add_template(vendor("ihuyi"), "register", "动态码{code}", "2004", status=ReviewStatus.PENDING)
 
         assert poll() == {"balance told": 1}
 
 
 class TestEndings:
-    def test_no_message_is_settled_that_its_vendor_was_never_asked_about(
+    def test_a_message_is_not_settled_before_it_was_queried(
         self, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
     ) -> None:
         notify(vendor("topthink"), 6)
@@ -442,7 +436,7 @@ class TestEndings:
 
         assert statuses() == {"delivered": 6}
 
-    def test_nor_one_whose_vendor_was_down_when_it_was_asked(
+    def test_a_message_is_not_settled_after_a_failed_query(
         self, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
     ) -> None:
         notify(vendor("topthink"), 1)
@@ -455,7 +449,7 @@ class TestEndings:
 
         assert poll() == {"reported": 1}
 
-    def test_one_that_no_vendor_can_tell_is_settled_in_the_end(
+    def test_a_message_of_an_unreachable_vendor_is_settled_in_the_end(
         self, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
     ) -> None:
         notify(vendor("topthink"), 1)
@@ -468,7 +462,7 @@ class TestEndings:
 
         assert Message.objects.get().settled_at is not None
 
-    def test_a_message_whose_process_died_over_it_is_unknown_and_not_sent_again(
+    def test_a_message_of_a_crashed_process_is_unknown_and_not_sent_again(
         self, memory: MakeProvider, clock: Any
     ) -> None:
         provider = memory()
@@ -483,7 +477,7 @@ class TestEndings:
         assert "ended before" in dead.error_message
 
     @pytest.mark.parametrize("status", [MessageStatus.UNKNOWN, MessageStatus.ACCEPTED])
-    def test_silence_settles_a_message_as_it_is(
+    def test_a_message_without_reports_is_settled_with_its_status(
         self, memory: MakeProvider, clock: time_machine.Traveller, status: MessageStatus
     ) -> None:
         message = sending(memory(), status=status)
@@ -499,7 +493,7 @@ class TestEndings:
         message.refresh_from_db()
         assert (message.status, message.settled_at, settled) == (status, timezone.now(), [message])
 
-    def test_a_report_that_a_crash_kept_from_its_message_is_adopted(self, memory: MakeProvider) -> None:
+    def test_a_report_left_unmatched_by_a_crash_is_matched(self, memory: MakeProvider) -> None:
         provider = memory()
         message = sending(provider, status=MessageStatus.ACCEPTED, remote_id="42")
         fields = {"provider": provider, "phone": PHONE, "outcome": "delivered", "source": "push"}
@@ -514,7 +508,7 @@ class TestEndings:
 
 
 class TestCommand:
-    def test_says_what_happened(self, vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
+    def test_it_prints_the_tally(self, vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
         provider = vendor("topthink")
         notify(provider, 2)
         sandbox.flush()
@@ -528,7 +522,7 @@ class TestCommand:
             "1 fetched batches have parts that cannot be read: see the admin",
         ]
 
-    def test_counts_unknown_reports_no_further_than_many(
+    def test_it_counts_unknown_reports_up_to_a_maximum(
         self, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(smsverify_poll, "MANY", 1)
@@ -538,16 +532,16 @@ class TestCommand:
 
         assert run() == "nothing to ask\nover 1 delivery reports are about messages that are not known here\n"
 
-    def test_has_nothing_to_say_of_nothing(self, db: None) -> None:
+    def test_it_prints_one_line_if_nothing_is_due(self, db: None) -> None:
         assert run() == "nothing to ask\n"
 
     @pytest.mark.parametrize("limit", ["0", "-1"])
-    def test_refuses_a_limit_of_nothing(self, db: None, limit: str) -> None:
+    def test_it_refuses_a_limit_below_1(self, db: None, limit: str) -> None:
         with pytest.raises(CommandError, match=f"at least 1, not {limit}"):
             run(f"--limit={limit}")
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_ends_what_it_is_at_when_it_is_told_to_stop(
+    def test_a_signal_stops_it_after_the_current_message(
         self, vendor: MakeProvider, sandbox: Sandbox, clock: Any, number: int
     ) -> None:
         notify(vendor("topthink"), 5)
@@ -560,39 +554,39 @@ class TestCommand:
 
         delivery_reported.connect(stop)
         try:
-            said = run()
+            output = run()
         finally:
             delivery_reported.disconnect(stop)
 
-        assert said == "reported 1\nstopped early, as asked; the next run goes on\n"
+        assert output == "reported 1\nstopped early, as asked; the next run goes on\n"
         assert statuses() == {"delivered": 1, "accepted": 4}
         assert signal.getsignal(number) is before
         assert run() == "reported 4\n"
 
 
 def test_the_command_runs_in_a_schedulers_thread(memory: MakeProvider) -> None:
-    said: list[str] = []
+    outputs: list[str] = []
 
     def scheduled() -> None:
-        said.append(run())
+        outputs.append(run())
         connection.close()
 
     thread = threading.Thread(target=scheduled)
     thread.start()
     thread.join()
 
-    assert said == ["nothing to ask\n"]
+    assert outputs == ["nothing to ask\n"]
 
 
-def test_progress_tells_how_many_are_done_of_how_many(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
+def test_progress_receives_the_number_done_and_the_total(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
     notify(vendor("topthink"), 3)
     sandbox.flush()
     clock.shift(timedelta(hours=1))
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
 
-    poll(progress=lambda done, total: told.append((done, total)))
+    poll(progress=lambda done, total: progress.append((done, total)))
 
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert progress == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_the_task_does_what_the_command_does(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:

@@ -1,4 +1,4 @@
-"""Whatever decides reads the database that is written to; a replica may be behind."""
+"""The default managers read the database that is written to, because a replica may be behind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django_smsverify.models import (
 )
 
 
-class ReadsElsewhere:
+class ReplicaRouter:
     """A router of a site with a replica."""
 
     def db_for_read(self, model: type[Model], **hints: object) -> str:
@@ -33,7 +33,7 @@ class ReadsElsewhere:
     [DeliveryReport, Message, Provider, Recipient, Reply, ReportBatch, Signature, Template, Verification],
 )
 def test_the_manager_reads_the_primary(model: type[Model], settings: object) -> None:
-    settings.DATABASE_ROUTERS = [f"{__name__}.ReadsElsewhere"]  # type: ignore[attr-defined]
+    settings.DATABASE_ROUTERS = [f"{__name__}.ReplicaRouter"]  # type: ignore[attr-defined]
     rows = model._default_manager
 
     assert rows.db == rows.all().db == rows.filter(pk=None).db == "default"

@@ -22,12 +22,12 @@ def test_every_home_is_a_public_name() -> None:
     assert sorted(django_smsverify.HOMES) == django_smsverify.__all__
 
 
-def test_another_name_is_none() -> None:
+def test_an_unknown_name_raises_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'django_smsverify' has no attribute 'verify'"):
         django_smsverify.verify  # noqa: B018
 
 
-def test_the_package_is_imported_before_django_is_set_up() -> None:
+def test_the_package_can_be_imported_before_django_is_set_up() -> None:
     """INSTALLED_APPS names it when no model can be imported yet."""
     subprocess.run(
         [sys.executable, "-c", "import sys, django_smsverify; sys.exit('django' in sys.modules)"], check=True

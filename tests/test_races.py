@@ -1,4 +1,4 @@
-"""Law 5: many at once are as one after the other; here by threads with a connection each."""
+"""Law 5: parallel requests have the same result as one after the other; here in threads with a connection each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def at_once(times: int, act: Callable[[int], Any]) -> Counter[str]:
-    """Runs `act` so many times, in threads that start together; counts what became of each."""
+    """Runs `act` so many times, in threads that start together; counts the results."""
     threads = min(times, CONNECTIONS)
     barrier = threading.Barrier(threads)
 
@@ -58,7 +58,7 @@ def test_of_200_parallel_verifies_of_the_right_code_one_succeeds(memory: MakePro
     assert Verification.objects.get().attempts == 1
 
 
-def test_of_200_parallel_guesses_no_more_are_judged_than_allowed(memory: MakeProvider) -> None:
+def test_of_200_parallel_guesses_no_more_are_checked_than_allowed(memory: MakeProvider) -> None:
     memory()
     verification = send_code(PHONE, "login")
     code = last_code()
@@ -67,12 +67,12 @@ def test_of_200_parallel_guesses_no_more_are_judged_than_allowed(memory: MakePro
     outcomes = at_once(200, lambda index: verify_code(verification.pk, guesses[index]))
 
     verification.refresh_from_db()
-    judged = outcomes["wrong_code"] + outcomes["done"]
-    assert judged == verification.attempts <= 5
+    checked = outcomes["wrong_code"] + outcomes["done"]
+    assert checked == verification.attempts <= 5
     assert outcomes["done"] == (verification.verified_at is not None)
 
 
-def test_each_wrong_guess_is_told_its_own_count(memory: MakeProvider) -> None:
+def test_each_wrong_guess_returns_its_own_count(memory: MakeProvider) -> None:
     from django_smsverify.exceptions import WrongCode
 
     memory()
@@ -90,7 +90,7 @@ def test_each_wrong_guess_is_told_its_own_count(memory: MakeProvider) -> None:
 
 
 @pytest.mark.parametrize("flushed", [False, True])
-def test_of_100_parallel_sends_to_one_number_one_goes_out(
+def test_of_100_parallel_sends_to_one_number_one_succeeds(
     flushed: bool, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink", "login", "payment")
@@ -108,7 +108,7 @@ def test_of_100_parallel_sends_to_one_number_one_goes_out(
     assert (Message.objects.count(), Verification.objects.count(), Recipient.objects.count()) == (1, 1, 1)
 
 
-def test_parallel_sends_to_many_numbers_all_go_out(memory: MakeProvider) -> None:
+def test_parallel_sends_to_many_numbers_all_succeed(memory: MakeProvider) -> None:
     memory()
     with override_settings(SMSVERIFY={"PREFIX_LIMITS": ()}):
         outcomes = at_once(40, lambda index: send_code(f"138001380{index:02}", "login"))
@@ -116,7 +116,7 @@ def test_parallel_sends_to_many_numbers_all_go_out(memory: MakeProvider) -> None
     assert len({sms.phone for sms in MemoryGateway.outbox}) == 40
 
 
-def test_of_parallel_resends_one_goes_out(memory: MakeProvider) -> None:
+def test_of_parallel_resends_one_succeeds(memory: MakeProvider) -> None:
     memory()
     with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0, "PHONE_LIMITS": ("2/d",)}):
         verification = send_code(PHONE, "login")

@@ -1,4 +1,4 @@
-"""What the two READMEs tell is true: their commands and snippets run in a fresh project, in the order given."""
+"""The two READMEs are correct: their commands and snippets run in a new project, in the order given."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ with_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not ins
 
 @pytest.fixture
 def project(readme: Paper, tmp_path: Path) -> Path:
-    """A project as `startproject` makes it, with the README's snippets put in."""
+    """A project of `startproject` with the README's snippets added."""
     manage(tmp_path, "-m", "django", "startproject", "mysite", ".", module="")
     settings, urls, view = readme.snippets
     with (tmp_path / "mysite/settings.py").open("a", encoding="utf-8") as written:
@@ -61,7 +61,7 @@ def environment(where: Path, module: str) -> dict[str, str]:
 
 
 def manage(where: Path, *arguments: str, module: str = "mysite.settings", may_fail: bool = False) -> str:
-    """What a command says, on both streams; it must end well."""
+    """The output of a command, on both streams; it must succeed, unless it may fail."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=where,
@@ -77,7 +77,7 @@ def manage(where: Path, *arguments: str, module: str = "mysite.settings", may_fa
 
 @contextmanager
 def serving(where: Path, *arguments: str) -> Iterator[tuple[str, Path]]:
-    """The address of a running site, and the file with what it prints."""
+    """The address of a running site, and the file with its output."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     printed = where / "printed"
@@ -111,18 +111,18 @@ def test_five_minutes_to_the_first_code(readme: Paper, project: Path) -> None:
         sent = curl(readme.call("/sms/send/"), url)
         (code,) = CODE.findall(printed.read_text("utf-8"))
         verified = curl(readme.call("/sms/verify/"), url, verification_id=sent["verification_id"], code=code)
-        logs_in_once(url, verified["proof"])
-        speaks_chinese(url)
+        check_login(url, verified["proof"])
+        check_language(url)
     with closing(sqlite3.connect(project / "db.sqlite3")) as database:
         assert database.execute("SELECT username FROM auth_user").fetchall() == [(NUMBER,)]
     # Django 6.1 finds an error in the mail settings that its own startproject writes.
-    said = manage(project, *shlex.split(check)[1:], may_fail=True)
-    assert "smsverify.W003" in said
-    assert "smsverify.E" not in said
+    output = manage(project, *shlex.split(check)[1:], may_fail=True)
+    assert "smsverify.W003" in output
+    assert "smsverify.E" not in output
 
 
-def logs_in_once(url: str, proof: str) -> None:
-    """The sample view: it wants the CSRF token, takes the proof once, and nothing else is an error of the server."""
+def check_login(url: str, proof: str) -> None:
+    """The sample view requires the CSRF token, accepts the proof once, and refuses every other body with status 400."""
     browser = requests.Session()
     browser.trust_env = False
     browser.get(f"{url}/admin/login/", timeout=20)
@@ -145,14 +145,14 @@ def logs_in_once(url: str, proof: str) -> None:
     assert with_token(body) == (400, "proof_rejected")
 
 
-def speaks_chinese(url: str) -> None:
+def check_language(url: str) -> None:
     answer = requests.post(f"{url}/sms/send/", json={}, headers={"Accept-Language": "zh-CN"}, timeout=20)
     assert re.search(r"[\u4e00-\u9fff]", answer.json()["detail"])
 
 
 @with_make
 @BOTH
-def test_what_make_is_asked_for_it_can_do(readme: Paper) -> None:
+def test_the_targets_of_make_exist(readme: Paper) -> None:
     asked = [command for command in readme.commands if command.startswith("make ")]
 
     assert asked == ["make demo", "make test"]
@@ -161,7 +161,7 @@ def test_what_make_is_asked_for_it_can_do(readme: Paper) -> None:
 
 
 @BOTH
-def test_every_command_is_one_that_these_tests_run(readme: Paper) -> None:
+def test_every_command_is_run_by_these_tests(readme: Paper) -> None:
     kinds = [re.match(r"make|curl|pip install|python manage\.py", command) for command in readme.commands]
 
     assert [found[0] for found in kinds if found] == [
@@ -214,7 +214,7 @@ def uncommented(code: str) -> str:
 
 
 @BOTH
-def test_the_pages_that_it_leads_to_are_written(readme: Paper) -> None:
+def test_the_linked_pages_exist(readme: Paper) -> None:
     pages = [link.removeprefix(PAGES).removesuffix(".html") for link in readme.links if link.startswith(PAGES)]
 
     assert len(pages) == len(set(pages)) == 17

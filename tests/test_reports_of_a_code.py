@@ -1,4 +1,4 @@
-"""From the acceptance to the phone and back: vendors that push over real sockets to a site that listens."""
+"""Vendors push reports, replies and verdicts over real sockets to the webhooks of a site."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATER = Travel(delay=3600)
 
 @pytest.fixture
 def listening(vendor: MakeProvider, sandbox: Sandbox, site: Site) -> Callable[[str], Provider]:
-    """Makes a provider whose vendor knows the webhook."""
+    """Makes a provider whose vendor has the URL of its webhook."""
 
     def make(gateway: str) -> Provider:
         provider = vendor(gateway, f"login-{gateway}")
@@ -56,7 +56,7 @@ def status_of(site: Site, sent: Any) -> str:
     ],
     ids=str,
 )
-def test_what_became_of_a_code_is_pushed_and_told(
+def test_the_delivery_of_a_code_is_pushed_and_returned(
     listening: Callable[[str], Provider], sandbox: Sandbox, site: Site, gateway: str, travel: Travel, status: str
 ) -> None:
     listening(gateway)
@@ -72,7 +72,7 @@ def test_what_became_of_a_code_is_pushed_and_told(
     assert Message.objects.get().sent_at is not None
 
 
-def test_pushes_that_overtake_each_other_end_well(
+def test_pushes_in_any_order_have_the_same_result(
     listening: Callable[[str], Provider], sandbox: Sandbox, site: Site
 ) -> None:
     listening("topthink")
@@ -87,9 +87,7 @@ def test_pushes_that_overtake_each_other_end_well(
 
 
 @pytest.mark.parametrize("gateway", ["veesing", "ihuyi"])
-def test_a_reply_reaches_the_site(
-    listening: Callable[[str], Provider], sandbox: Sandbox, site: Site, gateway: str
-) -> None:
+def test_a_reply_is_stored(listening: Callable[[str], Provider], sandbox: Sandbox, site: Site, gateway: str) -> None:
     provider = listening(gateway)
     site.send(purpose=f"login-{gateway}")
     sandbox.flush()
@@ -98,13 +96,13 @@ def test_a_reply_reaches_the_site(
     sandbox.flush()
 
     reply = Reply.objects.get()
-    kept = services.as_stored("谢谢 😀\n再见")
-    assert (reply.provider, reply.message, reply.content) == (provider, Message.objects.get(), kept)
+    stored = services.as_stored("谢谢 😀\n再见")
+    assert (reply.provider, reply.message, reply.content) == (provider, Message.objects.get(), stored)
 
 
 @pytest.mark.parametrize(("approved", "status"), [(True, ReviewStatus.APPROVED), (False, ReviewStatus.REJECTED)])
 @pytest.mark.parametrize(("gateway", "remote_id"), [("topthink", "238"), ("ihuyi", "2004")])
-def test_a_verdict_is_pushed_and_found_true(
+def test_a_pushed_verdict_is_confirmed_and_stored(
     listening: Callable[[str], Provider],
     sandbox: Sandbox,
     gateway: str,
@@ -124,7 +122,7 @@ def test_a_verdict_is_pushed_and_found_true(
     assert ("请提供网址" in template.reason) is not approved
 
 
-def test_a_verdict_of_a_vendor_that_cannot_be_asked_now_is_asked_for_later(
+def test_a_verdict_that_cannot_be_confirmed_now_is_confirmed_later(
     listening: Callable[[str], Provider], sandbox: Sandbox
 ) -> None:
     provider = listening("topthink")
@@ -142,7 +140,7 @@ def test_a_verdict_of_a_vendor_that_cannot_be_asked_now_is_asked_for_later(
     assert (template.status, template.reason, template.poll_at) == (ReviewStatus.REJECTED, "请提供网址", None)
 
 
-def test_a_push_that_repeats_a_verdict_is_one_question(listening: Callable[[str], Provider], sandbox: Sandbox) -> None:
+def test_a_push_that_repeats_a_verdict_causes_one_query(listening: Callable[[str], Provider], sandbox: Sandbox) -> None:
     add_template(listening("topthink"), "register", "动态码{code}，请勿转发。", "238")
     verdict = {"action": "template", "sign": {"id": "238", "status": 1}}
 

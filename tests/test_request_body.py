@@ -40,7 +40,7 @@ class Endless(io.RawIOBase):
 
 
 class ByteByByte(io.BytesIO):
-    """A server that hands out what has arrived, and not as much as was asked for."""
+    """A server that returns one byte per read, however many are requested."""
 
     def read(self, size: int | None = -1) -> bytes:
         return super().read(min(size or 0, 1))
@@ -54,56 +54,58 @@ class Broken(io.RawIOBase):
 
 
 def wsgi(stream: Any, **more: Any) -> HttpRequest:
-    """A request in chunks, under a server that knows them unless told otherwise."""
-    told = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", **more}
-    return RequestFactory().generic("POST", "/", b"", JSON, **{"wsgi.input": stream, **told})
+    """A request in chunks, by default under a server that supports them."""
+    environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", **more}
+    return RequestFactory().generic("POST", "/", b"", JSON, **{"wsgi.input": stream, **environ})
 
 
 def asgi(stream: Any, *headers: tuple[bytes, bytes]) -> HttpRequest:
-    named = [(b"content-type", JSON.encode()), *headers]
-    return ASGIRequest({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": named}, stream)
+    all_headers = [(b"content-type", JSON.encode()), *headers]
+    return ASGIRequest(
+        {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": all_headers}, stream
+    )
 
 
-MAKERS = pytest.mark.parametrize("made", [wsgi, asgi])
+MAKERS = pytest.mark.parametrize("make_request", [wsgi, asgi])
 
 
 @MAKERS
 @pytest.mark.parametrize("stream", [io.BytesIO, ByteByByte])
-def test_a_body_of_no_declared_length_is_read_to_its_end(made: Callable[..., HttpRequest], stream: Any) -> None:
+def test_a_body_without_a_length_is_read_to_its_end(make_request: Callable[..., HttpRequest], stream: Any) -> None:
     body = bytes(range(256)) * 3
 
-    assert read_body(made(stream(body)), LIMIT) == body
+    assert read_body(make_request(stream(body)), LIMIT) == body
 
 
 @MAKERS
-def test_a_body_as_large_as_may_be_is_read_and_no_larger_one(made: Callable[..., HttpRequest]) -> None:
-    assert read_body(made(io.BytesIO(b"x" * LIMIT)), LIMIT) == b"x" * LIMIT
+def test_a_body_up_to_the_limit_is_read_and_a_larger_one_is_refused(make_request: Callable[..., HttpRequest]) -> None:
+    assert read_body(make_request(io.BytesIO(b"x" * LIMIT)), LIMIT) == b"x" * LIMIT
 
     with pytest.raises(BodyTooLarge):
-        read_body(made(io.BytesIO(b"x" * (LIMIT + 1))), LIMIT)
+        read_body(make_request(io.BytesIO(b"x" * (LIMIT + 1))), LIMIT)
 
 
 @MAKERS
 @pytest.mark.parametrize("own", [None, 10, 5_000_000])
-def test_of_an_endless_body_no_more_is_read_than_tells_that_it_is_too_large(
-    made: Callable[..., HttpRequest], own: int | None
+def test_an_endless_body_is_read_to_one_byte_over_the_limit(
+    make_request: Callable[..., HttpRequest], own: int | None
 ) -> None:
     stream = Endless()
 
     with override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=own), pytest.raises(BodyTooLarge):
-        read_body(made(stream), LIMIT)
+        read_body(make_request(stream), LIMIT)
 
     assert stream.sent == min(own or LIMIT, LIMIT) + 1
 
 
 @MAKERS
-def test_a_server_that_raises_has_not_delivered_the_body(made: Callable[..., HttpRequest]) -> None:
+def test_an_error_of_the_server_means_a_broken_body(make_request: Callable[..., HttpRequest]) -> None:
     with pytest.raises(BodyBroken):
-        read_body(made(Broken()), LIMIT)
+        read_body(make_request(Broken()), LIMIT)
 
 
 @pytest.mark.parametrize("length", ["much", "-1", "4.5", "5"])
-def test_a_length_that_is_not_that_of_the_body_is_refused(length: str) -> None:
+def test_a_wrong_length_is_refused(length: str) -> None:
     for request in (
         wsgi(io.BytesIO(b"body"), CONTENT_LENGTH=length),
         asgi(io.BytesIO(b"body"), (b"content-length", length.encode())),
@@ -112,15 +114,15 @@ def test_a_length_that_is_not_that_of_the_body_is_refused(length: str) -> None:
             read_body(request, LIMIT)
 
 
-def test_a_declared_length_is_enough_for_a_server_that_knows_no_chunks() -> None:
-    """nginx collects the chunks, tells uWSGI the length, and passes the header on."""
+def test_a_length_is_enough_for_a_server_without_chunks() -> None:
+    """nginx collects the chunks, sends uWSGI the length, and passes the header on."""
     request = wsgi(io.BytesIO(b"body and more"), CONTENT_LENGTH="4", **{"wsgi.input_terminated": False})
 
     assert read_body(request, LIMIT) == b"body"
 
 
 @pytest.mark.parametrize("length", [{}, {"CONTENT_LENGTH": ""}])
-def test_where_nothing_marks_the_end_nothing_is_read(length: dict[str, str]) -> None:
+def test_without_a_known_end_nothing_is_read(length: dict[str, str]) -> None:
     stream = Endless()
 
     with pytest.raises(LengthRequired):
@@ -129,7 +131,7 @@ def test_where_nothing_marks_the_end_nothing_is_read(length: dict[str, str]) -> 
     assert stream.sent == 0
 
 
-# ------------------------------------------------------------------------------------- by way of the site
+# ----------------------------------------------------------------------------------- through the site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,7 +165,7 @@ def test_a_code_is_sent_in_chunks_under_asgi(memory: MakeProvider) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sms/send/", "/sms/verify/"])
-def test_what_has_no_known_end_is_asked_for_with_its_length(path: str, client: Client) -> None:
+def test_a_body_without_a_known_end_is_refused_with_411(path: str, client: Client) -> None:
     answer = client.generic("POST", path, b"", **chunked(SEND, terminated=False))
 
     assert (answer.status_code, answer.json()) == (411, LENGTH_REQUIRED)
@@ -175,7 +177,7 @@ def test_what_has_no_known_end_is_asked_for_with_its_length(path: str, client: C
     [(b"", 400, True), (b"x", 400, False), (b'"' + b"1" * 16 * 1024 + b'"', 400, False)],
     ids=["empty", "no JSON", "too large"],
 )
-def test_chunks_are_judged_like_any_body(body: bytes, status: int, errors: bool, client: Client) -> None:
+def test_a_body_in_chunks_is_checked_like_any_other(body: bytes, status: int, errors: bool, client: Client) -> None:
     answer = client.generic("POST", "/sms/send/", b"", **chunked(body))
 
     assert (answer.status_code, answer.json()["code"]) == (status, "invalid")
@@ -190,8 +192,8 @@ def test_an_empty_body_is_one_without_fields(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sms/send/", "/sms/verify/"])
-def test_a_body_that_breaks_off_is_said_to(path: str, client: Client) -> None:
-    """A guess that is cut must not be judged: its rest may be on its way."""
+def test_a_truncated_body_is_refused(path: str, client: Client) -> None:
+    """A truncated guess must not be checked: the rest may still arrive."""
     answer = client.generic("POST", path, SEND, JSON, CONTENT_LENGTH=str(len(SEND) + 1))
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
@@ -199,7 +201,7 @@ def test_a_body_that_breaks_off_is_said_to(path: str, client: Client) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", " BR ", "zstd"])
-def test_nothing_is_unpacked(coding: str, vendor: MakeProvider, client: Client) -> None:
+def test_a_compressed_body_is_refused(coding: str, vendor: MakeProvider, client: Client) -> None:
     provider = vendor("veesing")
 
     sent = client.generic("POST", "/sms/send/", SEND, JSON, HTTP_CONTENT_ENCODING=coding)
@@ -212,14 +214,14 @@ def test_nothing_is_unpacked(coding: str, vendor: MakeProvider, client: Client) 
 
 
 @pytest.mark.parametrize("coding", ["", "identity", "utf-8"])
-def test_a_coding_that_packs_nothing_is_no_matter(coding: str, memory: MakeProvider, client: Client) -> None:
+def test_a_coding_without_compression_is_accepted(coding: str, memory: MakeProvider, client: Client) -> None:
     memory()
 
     assert client.generic("POST", "/sms/send/", SEND, JSON, HTTP_CONTENT_ENCODING=coding).status_code == 202
 
 
 @pytest.mark.parametrize(("terminated", "status", "reports"), [(True, 200, 1), (False, 411, 0)])
-def test_a_push_in_chunks_is_stored_or_asked_for(
+def test_a_push_in_chunks_is_stored_or_refused_with_411(
     terminated: bool, status: int, reports: int, vendor: MakeProvider, client: Client
 ) -> None:
     provider = vendor("veesing")
@@ -229,7 +231,7 @@ def test_a_push_in_chunks_is_stored_or_asked_for(
     assert (answer.status_code, DeliveryReport.objects.count()) == (status, reports)
 
 
-def test_a_middleware_that_looks_first_finds_no_chunks_and_takes_none(vendor: MakeProvider, client: Client) -> None:
+def test_a_middleware_that_reads_first_consumes_no_chunks(vendor: MakeProvider, client: Client) -> None:
     provider = vendor("veesing")
 
     with override_settings(MIDDLEWARE=[f"{read_body_first.__module__}.read_body_first"]):
@@ -238,7 +240,7 @@ def test_a_middleware_that_looks_first_finds_no_chunks_and_takes_none(vendor: Ma
     assert answer.content == b"success"
 
 
-def test_a_push_in_chunks_that_is_too_large_is_said_to_be(vendor: MakeProvider, rf: RequestFactory) -> None:
+def test_a_push_in_chunks_that_is_too_large_is_refused_with_413(vendor: MakeProvider, rf: RequestFactory) -> None:
     provider, stream = vendor("veesing"), Endless()
 
     answer = webhook(wsgi(stream), provider.slug, provider.webhook_secret)

@@ -1,4 +1,4 @@
-"""The windows of addresses, blocks and the site: never one over, nearly all usable, in few calls of the cache."""
+"""The windows of addresses, blocks and the site: never exceeded, almost fully usable, with few calls of the cache."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class TestAnyCache:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(6))
-    def test_none_of_300000_requests_is_one_too_many(self, seed: int, roomy: BaseCache) -> None:
-        dice = random.Random(seed)
-        rule = window(dice.randint(1, 60), dice.choice([1, 7, 60, 3600, 86400]))
+    def test_300000_requests_never_exceed_the_limit(self, seed: int, roomy: BaseCache) -> None:
+        rng = random.Random(seed)
+        rule = window(rng.randint(1, 60), rng.choice([1, 7, 60, 3600, 86400]))
         now, passed = NOW, []
         for _ in range(50_000):
-            now += dice.expovariate(3 * rule.times / rule.seconds) * dice.choice([0.01, 1, 1, 4])
+            now += rng.expovariate(3 * rule.times / rule.seconds) * rng.choice([0.01, 1, 1, 4])
             if passes(roomy, [rule], now):
                 passed.append(now)
 
@@ -68,22 +68,22 @@ class TestAnyCache:
         assert len(passed) > 1000
 
     @pytest.mark.parametrize("times", [1, 3, 60])
-    def test_of_an_allowance_eleven_twelfths_are_usable(self, times: int, roomy: BaseCache) -> None:
-        """By one who asks at each second for a hundred windows."""
+    def test_eleven_twelfths_of_a_limit_are_usable(self, times: int, roomy: BaseCache) -> None:
+        """With a request each second, over a hundred windows."""
         rule = window(times, 120)
-        asked = [NOW + second for second in range(120 * 100)]
+        moments = [NOW + second for second in range(120 * 100)]
 
-        passed = [now for now in asked if passes(roomy, [rule], now)]
+        passed = [now for now in moments if passes(roomy, [rule], now)]
 
         assert len(passed) >= 100 * times * 11 / 12
         assert most_within(passed, 120) == times
 
     @pytest.mark.parametrize("seed", range(3))
-    def test_a_wait_is_true_to_the_second(self, seed: int, roomy: BaseCache) -> None:
-        dice = random.Random(seed)
-        rule, now = window(dice.randint(1, 5), dice.choice([60, 3600])), NOW
+    def test_a_wait_is_exact_to_the_second(self, seed: int, roomy: BaseCache) -> None:
+        rng = random.Random(seed)
+        rule, now = window(rng.randint(1, 5), rng.choice([60, 3600])), NOW
         for _ in range(300):
-            now += dice.random() * rule.seconds / rule.times / 2
+            now += rng.random() * rule.seconds / rule.times / 2
             (wait,) = Counting([rule], now).count(roomy)
             if wait:
                 assert Counting([rule], now + wait - 1).count(roomy) in ([1], [2])
@@ -100,22 +100,22 @@ class TestAnyCache:
         assert passes(roomy, [wide], NOW)
         assert not passes(roomy, [wide], NOW)
 
-    def test_of_many_at_once_no_more_pass_than_may(self, roomy: BaseCache) -> None:
+    def test_parallel_requests_never_exceed_the_limit(self, roomy: BaseCache) -> None:
         rules = [window(20, 3600)]
         with ThreadPoolExecutor(16) as pool:
             passed = sum(pool.map(lambda _: passes(roomy, rules, NOW), range(200)))
 
         assert 0 < passed <= 20
-        # Two at once may both find it full; what they counted is given back.
+        # Two parallel requests may both find it full; their counts are refunded.
         assert passed + sum(passes(roomy, rules, NOW) for _ in range(20)) == 20
 
-    def test_a_clock_that_is_ahead_is_counted_by_one_that_is_not(self, roomy: BaseCache) -> None:
+    def test_counts_of_a_clock_that_is_ahead_are_included(self, roomy: BaseCache) -> None:
         rule = window(1, 120)
 
         assert passes(roomy, [rule], NOW + 10)
         assert not passes(roomy, [rule], NOW)
 
-    def test_a_cache_that_keeps_nothing_lets_nobody_pass(self) -> None:
+    def test_a_cache_that_stores_nothing_allows_no_request(self) -> None:
         class Forgetful(LocMemCache):
             def get_many(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
                 return {}
@@ -166,7 +166,7 @@ class TestRedis:
 
     @pytest.fixture
     def commands(self, redis: BaseCache) -> Iterator[list[str]]:
-        """What was asked of the server, one word a trip."""
+        """The commands sent to the server, one for each round trip."""
         sent: list[str] = []
         client = redis_script._client(redis)
         ask = client.execute_command
@@ -179,17 +179,19 @@ class TestRedis:
             patch.setattr(type(client), "execute_command", lambda self, *words, **options: execute(*words, **options))
             yield sent
 
-    def test_none_of_many_requests_is_one_too_many(self, redis: BaseCache) -> None:
-        dice, rule, now, passed = random.Random(1), window(7, 60), NOW, []
+    def test_many_requests_never_exceed_the_limit(self, redis: BaseCache) -> None:
+        rng, rule, now, passed = random.Random(1), window(7, 60), NOW, []
         for _ in range(5000):
-            now += dice.expovariate(0.5)
+            now += rng.expovariate(0.5)
             if passes(redis, [rule], now):
                 passed.append(now)
 
         assert most_within(passed, 60) == 7
         assert len(passed) >= (now - NOW) / 60 * 7 * 0.8
 
-    def test_a_request_is_one_trip_and_a_refusal_counts_nothing(self, redis: BaseCache, commands: list[str]) -> None:
+    def test_a_request_is_one_round_trip_and_a_refusal_counts_nothing(
+        self, redis: BaseCache, commands: list[str]
+    ) -> None:
         rules = [window(2, 60, "a"), window(1, 3600, "b")]
         assert passes(redis, rules, NOW)  # the script is loaded
         commands.clear()
@@ -199,7 +201,7 @@ class TestRedis:
         assert passes(redis, rules[:1], NOW)
         assert not passes(redis, rules[:1], NOW)
 
-    def test_what_a_script_counted_is_given_back_in_one_trip(self, redis: BaseCache, commands: list[str]) -> None:
+    def test_counts_of_a_script_are_refunded_once(self, redis: BaseCache, commands: list[str]) -> None:
         rules = [window(1, 60, "a"), window(1, 3600, "b")]
         counting = Counting(rules, NOW)
         counting.count(redis)
@@ -211,13 +213,13 @@ class TestRedis:
         assert commands == []
         assert not passes(redis, rules, NOW)
 
-    def test_a_bucket_does_not_outlive_its_use(self, redis: BaseCache) -> None:
+    def test_a_bucket_expires_after_its_window(self, redis: BaseCache) -> None:
         rule = window(1, 60)
         passes(redis, [rule], NOW)
 
         assert 60 < redis_script._client(redis).ttl(redis.make_key(rule.current_key(NOW))) <= rule.lifetime
 
-    def test_a_server_without_scripts_is_asked_one_by_one(
+    def test_a_server_without_scripts_receives_single_commands(
         self, redis: BaseCache, monkeypatch: pytest.MonkeyPatch, log: Any
     ) -> None:
         monkeypatch.setattr(redis_script, "COUNT", "return redis.call('NOSUCHCOMMAND')")
@@ -227,7 +229,7 @@ class TestRedis:
         assert not redis_script.runs_scripts(redis)
         assert log.text.count("runs no scripts") == 1
 
-    def test_a_server_that_cannot_write_now_is_asked_by_script_again(
+    def test_scripts_are_used_again_after_a_temporary_write_error(
         self, redis: BaseCache, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
@@ -238,7 +240,7 @@ class TestRedis:
         assert redis_script.runs_scripts(redis)
         assert passes(redis, [window(1, 60)], NOW)
 
-    def test_both_ways_count_together(self, redis: BaseCache) -> None:
+    def test_scripts_and_single_commands_share_their_counters(self, redis: BaseCache) -> None:
         rule = window(2, 60)
         assert passes(redis, [rule], NOW)
         redis_script._without_scripts.add(redis_script._name(redis))
@@ -249,7 +251,7 @@ class TestRedis:
         assert not passes(redis, [rule], NOW)
 
 
-class TestWhoIsCounted:
+class TestSubjects:
     def test_ipv6_is_counted_by_three_networks(self) -> None:
         assert list(networks("2001:db8:1:2::9")) == [
             ("2001:db8:1:2::/64", 1),
@@ -258,13 +260,13 @@ class TestWhoIsCounted:
         ]
 
     @pytest.mark.parametrize(("apart", "allowance"), [(1, 2), (1 << 64, 20), (1 << 72, 200)])
-    def test_who_has_a_whole_network_gets_no_more_than_its_allowance(self, apart: int, allowance: int) -> None:
-        """Addresses of one network of 64, 56 and 48 bits, each as far from the others as it goes."""
+    def test_a_whole_network_shares_one_limit(self, apart: int, allowance: int) -> None:
+        """Addresses of one network of 64, 56 or 48 bits, as far apart as possible."""
         first = int(IPv6Address("2001:db8::"))
         with override_settings(SMSVERIFY={"IP_LIMITS": ("2/h",)}, CACHES={"default": ROOMY}):
             caches["default"].clear()
-            asked = [str(IPv6Address(first + apart * number)) for number in range(250)]
-            passed = sum(not Charge().count(address_windows(ip)) for ip in asked)
+            addresses = [str(IPv6Address(first + apart * number)) for number in range(250)]
+            passed = sum(not Charge().count(address_windows(ip)) for ip in addresses)
 
         assert passed == allowance
 
@@ -275,12 +277,12 @@ class TestWhoIsCounted:
         assert found == [(Scope.PREFIX, 60, 3600), (Scope.PREFIX, 9, 60), (Scope.GLOBAL, 5, 1)]
 
 
-class TestGivingBackLater:
+class TestLaterRefunds:
     RULES = {"PREFIX_LIMITS": (), "GLOBAL_LIMITS": ("1/h",)}
     BUCKET = 3600 / BUCKETS
 
     @override_settings(SMSVERIFY=RULES)
-    def test_a_worker_gives_back_what_the_request_counted(self, time_machine: Any) -> None:
+    def test_a_worker_refunds_the_charge_of_the_request(self, time_machine: Any) -> None:
         edge = (NOW // self.BUCKET) * self.BUCKET
         time_machine.move_to(edge + 60, tick=False)
         Charge().count(shared_windows(PHONE))
@@ -290,7 +292,7 @@ class TestGivingBackLater:
         assert Charge().count(shared_windows(PHONE)) == {}
 
     @override_settings(SMSVERIFY=RULES)
-    def test_what_may_have_been_counted_in_the_bucket_before_stays_counted(self, time_machine: Any) -> None:
+    def test_a_charge_from_a_possibly_older_bucket_is_not_refunded(self, time_machine: Any) -> None:
         edge = (NOW // self.BUCKET) * self.BUCKET
         time_machine.move_to(edge - 1, tick=False)
         Charge().count(shared_windows(PHONE))
