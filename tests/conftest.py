@@ -204,9 +204,9 @@ def closed_port() -> int:
 @pytest.fixture
 def full_listener() -> Iterator[socket.socket]:
     """A listener whose queue of connections is full: the next connection gets no response."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as held:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as sockets:
         for _ in range(8):
-            one = held.enter_context(socket.socket())
+            one = sockets.enter_context(socket.socket())
             one.settimeout(0.1)
             try:
                 one.connect(listener.getsockname())

@@ -89,6 +89,6 @@ def curl(command: str, url: str, **values: str) -> Any:
     """The response to a curl command written for `make demo`; `…` stands for a value of an earlier response."""
     for name, value in values.items():
         command = command.replace(f'"{name}": "…"', f'"{name}": "{value}"')
-    words = shlex.split(command.replace("http://127.0.0.1:8000", url))
-    done = subprocess.run([*words, "--silent", "--noproxy", "*"], capture_output=True, check=True)
+    arguments = shlex.split(command.replace("http://127.0.0.1:8000", url))
+    done = subprocess.run([*arguments, "--silent", "--noproxy", "*"], capture_output=True, check=True)
     return json.loads(done.stdout)

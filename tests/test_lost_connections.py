@@ -46,15 +46,15 @@ def cut() -> None:
 
 def pretend_to_cut() -> None:
     """A file cannot be disconnected: each statement fails until the connection is a new one."""
-    dead = connection.connection
+    lost = connection.connection
 
     def fail(execute: Any, *args: Any) -> Any:
-        if connection.connection is dead:
+        if connection.connection is lost:
             raise OperationalError("server closed the connection unexpectedly")
         return execute(*args)
 
     connection.execute_wrappers.append(fail)
-    connection.is_usable = lambda: connection.connection is not dead  # type: ignore[method-assign]
+    connection.is_usable = lambda: connection.connection is not lost  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

@@ -93,7 +93,7 @@ def test_an_unknown_gateway_is_refused_and_the_existing_ones_are_named() -> None
     message = refused(provider_with(gateway="acme"))
 
     assert list(message) == ["gateway"]
-    assert all(word in message["gateway"][0] for word in ('"acme"', 'SMSVERIFY["GATEWAYS"]', *VENDORS))
+    assert all(name in message["gateway"][0] for name in ('"acme"', 'SMSVERIFY["GATEWAYS"]', *VENDORS))
 
 
 def test_a_gateway_that_cannot_be_imported_is_refused() -> None:
@@ -401,8 +401,8 @@ def test_a_proxy_cannot_be_used_for_http(base_url: str) -> None:
     assert refused(provider_with(base_url=base_url, options=proxy)) == {
         "options": ["A proxy carries https only: remove it, or use an https:// URL."]
     }
-    aside = {**proxy, "report_host": base_url}
-    assert list(refused(provider_with(gateway="apispace", options=aside))) == ["options"]
+    options = {**proxy, "report_host": base_url}
+    assert list(refused(provider_with(gateway="apispace", options=options))) == ["options"]
 
 
 PRIVATE_HOSTS = [
@@ -423,12 +423,12 @@ PRIVATE_HOSTS = [
 @folded("base_url", PRIVATE_HOSTS)
 def test_a_private_address_is_refused(base_url: str, allowed: object) -> None:
     with override_settings(SMSVERIFY={"ALLOW_PRIVATE_HOSTS": allowed}):
-        found = refused(provider_with(base_url=base_url))
-        aside = refused(provider_with(gateway="apispace", options={"report_host": base_url}))
+        of_base_url = refused(provider_with(base_url=base_url))
+        of_options = refused(provider_with(gateway="apispace", options={"report_host": base_url}))
 
     message = 'This address is not on the internet; SMSVERIFY["ALLOW_PRIVATE_HOSTS"] says what is allowed.'
-    assert found == {"base_url": [message]}
-    assert aside == {"options": [message]}
+    assert of_base_url == {"base_url": [message]}
+    assert of_options == {"options": [message]}
 
 
 @pytest.mark.parametrize("base_url", PRIVATE_HOSTS)

@@ -39,8 +39,8 @@ def test_contributing_names_every_command_of_make() -> None:
 def test_contributing_lists_the_levels_of_the_package() -> None:
     rows = [row for row in CONTRIBUTING.cells() if row[0].isdecimal()]
 
-    assert [(int(number), sorted(rooms.split())) for number, rooms, _ in rows] == [
-        (number, sorted(rooms.split())) for number, rooms in reversed([*enumerate(FLOORS, 1)])
+    assert [(int(number), sorted(modules.split())) for number, modules, _ in rows] == [
+        (number, sorted(modules.split())) for number, modules in reversed([*enumerate(FLOORS, 1)])
     ]
 
 

@@ -346,11 +346,11 @@ class TestFetchedReports:
         sandbox.flush()
         clock.shift(timedelta(hours=1))
 
-        def die(*news: object) -> None:
+        def crash(*args: object) -> None:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
-            patched.setattr(questions, "store_events", die)
+            patched.setattr(questions, "store_events", crash)
             poll()
         assert statuses() == {"accepted": 5}
         assert ReportBatch.objects.count() == 1
@@ -466,15 +466,15 @@ class TestEndings:
         self, memory: MakeProvider, clock: Any
     ) -> None:
         provider = memory()
-        dead, alive = (sending(provider, values={"name": "王"}, claimed_at=NOW) for _ in range(2))
-        Message.objects.filter(pk=dead.pk).update(claimed_at=NOW - recovery.STUCK_AFTER - timedelta(seconds=1))
+        crashed, running = (sending(provider, values={"name": "王"}, claimed_at=NOW) for _ in range(2))
+        Message.objects.filter(pk=crashed.pk).update(claimed_at=NOW - recovery.STUCK_AFTER - timedelta(seconds=1))
 
         assert poll() == {"stuck": 1}
 
-        dead.refresh_from_db()
-        alive.refresh_from_db()
-        assert (dead.status, dead.values, alive.status) == (MessageStatus.UNKNOWN, {}, MessageStatus.SENDING)
-        assert "ended before" in dead.error_message
+        crashed.refresh_from_db()
+        running.refresh_from_db()
+        assert (crashed.status, crashed.values, running.status) == (MessageStatus.UNKNOWN, {}, MessageStatus.SENDING)
+        assert "ended before" in crashed.error_message
 
     @pytest.mark.parametrize("status", [MessageStatus.UNKNOWN, MessageStatus.ACCEPTED])
     def test_a_message_without_reports_is_settled_with_its_status(
@@ -485,9 +485,9 @@ class TestEndings:
         assert poll() == {}
         clock.shift(timedelta(seconds=1))
 
-        word = "unknown for good" if status == MessageStatus.UNKNOWN else "settled"
+        outcome = "unknown for good" if status == MessageStatus.UNKNOWN else "settled"
         with values_sent(message_settled, "message") as settled:
-            assert poll() == {word: 1}
+            assert poll() == {outcome: 1}
             assert poll() == {}
 
         message.refresh_from_db()

@@ -137,8 +137,8 @@ def check_login(url: str, proof: str) -> None:
     body = json.dumps({"proof": proof}).encode()
     assert log_in(body).status_code == 403
     for bad in (b"{}", b"", b"[]", b'"proof"', b"\xff", b'{"proof": null}', b'{"proof": [1]}', b'{"proof": "x"}'):
-        status, word = with_token(bad)
-        assert (status, word in ("invalid", "proof_rejected")) == (400, True), bad
+        status, error = with_token(bad)
+        assert (status, error in ("invalid", "proof_rejected")) == (400, True), bad
     assert "sessionid" not in browser.cookies
     assert with_token(body) == (200, {"created": True})
     assert "sessionid" in browser.cookies
@@ -153,10 +153,10 @@ def check_language(url: str) -> None:
 @with_make
 @BOTH
 def test_the_targets_of_make_exist(readme: Paper) -> None:
-    asked = [command for command in readme.commands if command.startswith("make ")]
+    commands = [command for command in readme.commands if command.startswith("make ")]
 
-    assert asked == ["make demo", "make test"]
-    for command in asked:
+    assert commands == ["make demo", "make test"]
+    for command in commands:
         subprocess.run([*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, check=True)
 
 

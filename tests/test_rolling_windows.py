@@ -37,7 +37,7 @@ def passes(cache: BaseCache, windows: list[Window], now: float) -> bool:
 
 
 def most_within(passed: list[float], seconds: int) -> int:
-    """The most that any rolling window held."""
+    """The largest number of requests in any rolling window."""
     most = first = 0
     for last, moment in enumerate(passed):
         while moment - passed[first] >= seconds:
@@ -169,14 +169,14 @@ class TestRedis:
         """The commands sent to the server, one for each round trip."""
         sent: list[str] = []
         client = redis_script._client(redis)
-        ask = client.execute_command
+        run_command = client.execute_command
 
-        def execute(*words: Any, **options: Any) -> Any:
-            sent.append(str(words[0]))
-            return ask(*words, **options)
+        def execute(*args: Any, **options: Any) -> Any:
+            sent.append(str(args[0]))
+            return run_command(*args, **options)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(type(client), "execute_command", lambda self, *words, **options: execute(*words, **options))
+            patch.setattr(type(client), "execute_command", lambda self, *args, **options: execute(*args, **options))
             yield sent
 
     def test_many_requests_never_exceed_the_limit(self, redis: BaseCache) -> None:
