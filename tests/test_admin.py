@@ -45,8 +45,8 @@ BATCH = f'{{"code":"0","data":[{{"mobile":"{PHONE[3:]}","tel":"{PHONE}"}}]}}'
 TWIN = {"twin": f"{IhuyiGateway.__module__}.{IhuyiGateway.__name__}"}
 
 
-class Desk:
-    """Someone at the admin; every page that is looked at is searched for secrets."""
+class Browser:
+    """A client of the admin; every page that it gets is searched for secrets."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -59,7 +59,7 @@ class Desk:
         return searched(self.client.post(url, data))
 
     def found(self, model: type[Row], **query: str) -> int:
-        """How many rows a list shows; what was typed into the search box stands in it, so it is not searched."""
+        """Number of rows in a list; the page repeats the search text, so it is not searched for secrets."""
         response: Any = self.client.get(page(model), query)
         assert response.status_code == 200
         return len(response.context["cl"].result_list)
@@ -82,13 +82,13 @@ def page(of: type[Row] | Row, name: str = "changelist") -> str:
 
 
 @pytest.fixture
-def desk(admin_client: Client) -> Desk:
-    return Desk(admin_client)
+def browser(admin_client: Client) -> Browser:
+    return Browser(admin_client)
 
 
 @pytest.fixture
 def rows(memory: MakeProvider) -> dict[type[Row], Row]:
-    """One row of each model; the provider is one that has everything."""
+    """One row of each model; the provider has related rows of each."""
     provider = memory(slug="acme", price="0.05", balance="12.5")
     batch = ReportBatch.objects.create(provider=provider, body=BATCH, problems="row 1: no id")
     found = [provider, provider.signatures.get(), provider.templates.get(), *rows_of(provider), batch]
@@ -103,7 +103,7 @@ def acme(rows: dict[type[Row], Row]) -> Provider:
 
 
 def filled_in(gateway: str, *, secret: str = "", **fields: Any) -> dict[str, Any]:
-    """The provider's form as a browser posts it."""
+    """The fields of the provider's form, as a browser posts them."""
     kind = gateway_class(gateway)
     return {
         "name": "Acme",
@@ -127,10 +127,10 @@ def errors(response: Any) -> list[str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("model", MODELS)
 def test_every_row_can_be_listed_and_opened(
-    model: type[Row], language: str, desk: Desk, rows: dict[type[Row], Row]
+    model: type[Row], language: str, browser: Browser, rows: dict[type[Row], Row]
 ) -> None:
     for url in (page(model), page(rows[model], "change"), page(rows[model], "history")):
-        response = desk.get(url, language)
+        response = browser.get(url, language)
 
         assert response.status_code == 200
         assert f'<html lang="{language}"' in response.content.decode()
@@ -138,14 +138,14 @@ def test_every_row_can_be_listed_and_opened(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("model", MODELS)
-def test_an_empty_list_is_a_page_too(model: type[Row], language: str, desk: Desk) -> None:
-    assert desk.get(page(model), language).status_code == 200
+def test_an_empty_list_is_shown(model: type[Row], language: str, browser: Browser) -> None:
+    assert browser.get(page(model), language).status_code == 200
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_index_names_every_model(language: str, desk: Desk) -> None:
+def test_the_index_names_every_model(language: str, browser: Browser) -> None:
     for url in (reverse("admin:index"), reverse("admin:app_list", args=["smsverify"])):
-        html = desk.get(url, language).content.decode()
+        html = browser.get(url, language).content.decode()
 
         assert all(page(model) in html for model in MODELS)
 
@@ -162,40 +162,40 @@ def test_the_index_names_every_model(language: str, desk: Desk) -> None:
     ],
 )
 @pytest.mark.parametrize("model", RECORDS)
-def test_a_record_is_found_by_its_number_as_a_person_writes_it(
-    model: type[Row], typed: str, desk: Desk, rows: dict[type[Row], Row]
+def test_a_record_is_found_by_its_number_in_any_format(
+    model: type[Row], typed: str, browser: Browser, rows: dict[type[Row], Row]
 ) -> None:
-    assert desk.found(model, q=typed) == 1
+    assert browser.found(model, q=typed) == 1
 
 
 @pytest.mark.parametrize("typed", ["14900138000", "+86 149 0013 8000", "008614900138000"])
-def test_a_number_that_no_metadata_knows_is_found(typed: str, desk: Desk, rows: dict[type[Row], Row]) -> None:
+def test_a_number_without_metadata_is_found(typed: str, browser: Browser, rows: dict[type[Row], Row]) -> None:
     Message.objects.update(phone="+8614900138000")
 
-    assert desk.found(Message, q=typed) == 1
+    assert browser.found(Message, q=typed) == 1
 
 
-def test_a_vendors_id_that_looks_like_a_number_is_found(desk: Desk, rows: dict[type[Row], Row]) -> None:
+def test_a_vendors_id_that_looks_like_a_number_is_found(browser: Browser, rows: dict[type[Row], Row]) -> None:
     Message.objects.update(remote_id="13900139000")
 
-    assert desk.found(Message, q="13900139000") == 1
+    assert browser.found(Message, q="13900139000") == 1
 
 
 @pytest.mark.parametrize("typed", ["13900139000", "8000", "1380013", "+861380013800", "138****8000", "010-62781234"])
 @pytest.mark.parametrize("model", RECORDS)
-def test_a_record_is_not_found_by_another_or_half_a_number(
-    model: type[Row], typed: str, desk: Desk, rows: dict[type[Row], Row]
+def test_a_record_is_not_found_by_another_or_a_partial_number(
+    model: type[Row], typed: str, browser: Browser, rows: dict[type[Row], Row]
 ) -> None:
-    assert desk.found(model, q=typed) == 0
+    assert browser.found(model, q=typed) == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("typed", ["'", '"', "%", "\\", "a b", "😀", "x" * 500, "-1", "9" * 30, "\x00"])
-def test_nothing_that_is_typed_breaks_a_search(
-    typed: str, model: type[Row], desk: Desk, rows: dict[type[Row], Row]
+def test_no_search_text_causes_an_error(
+    typed: str, model: type[Row], browser: Browser, rows: dict[type[Row], Row]
 ) -> None:
-    assert desk.found(model, q=typed) <= 1
+    assert browser.found(model, q=typed) <= 1
 
 
 @pytest.mark.parametrize(
@@ -212,19 +212,19 @@ def test_nothing_that_is_typed_breaks_a_search(
         (Reply, "SMS-42"),
     ],
 )
-def test_a_row_is_found_by_its_words_and_ids(
-    model: type[Row], typed: str, desk: Desk, rows: dict[type[Row], Row]
+def test_a_row_is_found_by_its_text_and_ids(
+    model: type[Row], typed: str, browser: Browser, rows: dict[type[Row], Row]
 ) -> None:
     for record in (Message, DeliveryReport, Reply):
         record.objects.update(remote_id="SMS-42")
 
-    assert desk.found(model, q=typed) == 1
-    assert desk.found(model, q="something else") == 0
+    assert browser.found(model, q=typed) == 1
+    assert browser.found(model, q="something else") == 0
 
 
-def offered(desk: Desk, model: type[Row]) -> Iterator[str]:
-    """Every link that the filters, the dates and the column heads of a list offer."""
-    cl = desk.get(page(model)).context["cl"]
+def list_links(browser: Browser, model: type[Row]) -> Iterator[str]:
+    """Every link in the filters, dates and column headings of a list."""
+    cl = browser.get(page(model)).context["cl"]
     for spec in cl.filter_specs:
         yield from (choice["query_string"] for choice in spec.choices(cl))
     for column_ in range(1, len(cl.list_display) + 1):
@@ -235,12 +235,12 @@ def offered(desk: Desk, model: type[Row]) -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
-def test_every_filter_and_order_of_a_list_works(model: type[Row], desk: Desk, rows: dict[type[Row], Row]) -> None:
-    links = list(offered(desk, model))
+def test_every_filter_and_order_of_a_list_works(model: type[Row], browser: Browser, rows: dict[type[Row], Row]) -> None:
+    links = list(list_links(browser, model))
 
     assert links
     for link in links:
-        assert desk.get(page(model) + link).status_code == 200, link
+        assert browser.get(page(model) + link).status_code == 200, link
 
 
 @pytest.mark.parametrize(
@@ -257,72 +257,72 @@ def test_every_filter_and_order_of_a_list_works(model: type[Row], desk: Desk, ro
     ],
 )
 def test_a_filter_narrows_the_list(
-    model: type[Row], hit: dict[str, str], miss: dict[str, str], desk: Desk, rows: dict[type[Row], Row]
+    model: type[Row], hit: dict[str, str], miss: dict[str, str], browser: Browser, rows: dict[type[Row], Row]
 ) -> None:
-    assert (desk.found(model, **hit), desk.found(model, **miss)) == (1, 0)
+    assert (browser.found(model, **hit), browser.found(model, **miss)) == (1, 0)
 
 
-def test_a_list_is_counted_no_further_than_its_first_pages(
-    acme: Provider, desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_counts_only_its_first_pages(acme: Provider, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FirstPages, "most", 3)
     monkeypatch.setattr(admin.site._registry[Reply], "list_per_page", 2)
     for number in range(5):
         Reply.objects.create(provider=acme, phone=PHONE, content="T", fingerprint=f"more {number}")
 
-    first, second = (desk.get(page(Reply), p=number).context["cl"] for number in ("1", "2"))
+    first, second = (browser.get(page(Reply), p=number).context["cl"] for number in ("1", "2"))
 
     assert (first.result_count, len(first.result_list), len(second.result_list)) == (3, 2, 1)
-    assert "the newest 3 at most" in desk.get(page(Reply)).content.decode()
-    assert desk.client.get(page(Reply), {"p": "3"}).status_code == 302
+    assert "the newest 3 at most" in browser.get(page(Reply)).content.decode()
+    assert browser.client.get(page(Reply), {"p": "3"}).status_code == 302
 
 
 @pytest.mark.parametrize("model", [Verification, Message])
-def test_the_purposes_to_filter_by_are_those_of_the_templates(
-    model: type[Row], desk: Desk, rows: dict[type[Row], Row], memory: MakeProvider
+def test_the_purpose_filter_lists_the_purposes_of_the_templates(
+    model: type[Row], browser: Browser, rows: dict[type[Row], Row], memory: MakeProvider
 ) -> None:
     memory("payment", "login")
 
-    (purposes,) = (spec for spec in desk.get(page(model)).context["cl"].filter_specs if spec.title == "purpose")
+    (purposes,) = (spec for spec in browser.get(page(model)).context["cl"].filter_specs if spec.title == "purpose")
 
     assert list(purposes.lookup_choices) == ["login", "payment"]
 
 
 @pytest.mark.parametrize("model", RECORDS)
-def test_a_record_list_offers_nothing_that_reads_the_whole_table(
-    model: type[Row], desk: Desk, rows: dict[type[Row], Row]
+def test_a_record_list_has_no_link_that_reads_the_whole_table(
+    model: type[Row], browser: Browser, rows: dict[type[Row], Row]
 ) -> None:
-    html = desk.get(page(model)).content.decode()
+    html = browser.get(page(model)).content.decode()
 
     assert "?o=" not in html, "another order"
     assert "_facets" not in html, "a count of each filter"
 
 
 @pytest.mark.parametrize("model", RECORDS)
-def test_nobody_writes_a_record_by_hand(model: type[Row], desk: Desk, rows: dict[type[Row], Row]) -> None:
+def test_a_record_cannot_be_added_changed_or_deleted(
+    model: type[Row], browser: Browser, rows: dict[type[Row], Row]
+) -> None:
     row = rows[model]
     before = list(model._default_manager.values())
 
     answers = [
-        desk.get(page(model, "add")),
-        desk.post(page(model, "add"), {"phone": "x"}),
-        desk.post(page(row, "change"), {"phone": "x"}),
-        desk.get(page(row, "delete")),
-        desk.post(page(row, "delete"), {"post": "yes"}),
+        browser.get(page(model, "add")),
+        browser.post(page(model, "add"), {"phone": "x"}),
+        browser.post(page(row, "change"), {"phone": "x"}),
+        browser.get(page(row, "delete")),
+        browser.post(page(row, "delete"), {"post": "yes"}),
     ]
-    desk.post(page(model), {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"})
+    browser.post(page(model), {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"})
 
     assert [answer.status_code for answer in answers] == [403] * 5
     assert list(model._default_manager.values()) == before
-    html = desk.get(page(row, "change")).content.decode()
+    html = browser.get(page(row, "change")).content.decode()
     assert 'name="_save"' not in html
     assert page(row, "delete") not in html
 
 
 @pytest.mark.parametrize("model", RECORDS)
-def test_a_record_shows_its_number_masked(model: type[Row], desk: Desk, rows: dict[type[Row], Row]) -> None:
+def test_a_record_shows_its_number_masked(model: type[Row], browser: Browser, rows: dict[type[Row], Row]) -> None:
     for url in (page(model), page(rows[model], "change")):
-        assert "138****8000" in desk.get(url).content.decode()
+        assert "138****8000" in browser.get(url).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -334,20 +334,20 @@ def test_a_record_shows_its_number_masked(model: type[Row], desk: Desk, rows: di
         ({"verified_at": "2020-01-01T00:00Z", "attempts": 5, "expires_at": "2020-01-01T00:00Z"}, "verified"),
     ],
 )
-def test_a_verification_says_how_it_stands(
-    fields: dict[str, Any], state: str, desk: Desk, rows: dict[type[Row], Row]
+def test_a_verification_shows_its_state(
+    fields: dict[str, Any], state: str, browser: Browser, rows: dict[type[Row], Row]
 ) -> None:
     Verification.objects.update(**fields)
 
-    html = desk.get(page(Verification)).content.decode()
+    html = browser.get(page(Verification)).content.decode()
 
     assert re.findall(r'<td class="field-state">(.*?)</td>', html) == [state]
 
 
-def test_a_verification_shows_its_messages(desk: Desk, rows: dict[type[Row], Row]) -> None:
+def test_a_verification_shows_its_messages(browser: Browser, rows: dict[type[Row], Row]) -> None:
     Message.objects.update(error_code="4030", error_message="手机号码已被列入黑名单")
 
-    html = desk.get(page(rows[Verification], "change")).content.decode()
+    html = browser.get(page(rows[Verification], "change")).content.decode()
 
     assert "手机号码已被列入黑名单" in html
     assert page(rows[Message], "change") in html
@@ -355,8 +355,10 @@ def test_a_verification_shows_its_messages(desk: Desk, rows: dict[type[Row], Row
 
 @pytest.mark.parametrize("query", [{}, {"gateway": "nonsense"}, {"gateway": ""}])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_new_provider_begins_with_the_choice_of_a_gateway(language: str, query: dict[str, str], desk: Desk) -> None:
-    html = desk.get(page(Provider, "add"), language, **query).content.decode()
+def test_adding_a_provider_starts_with_the_choice_of_a_gateway(
+    language: str, query: dict[str, str], browser: Browser
+) -> None:
+    html = browser.get(page(Provider, "add"), language, **query).content.decode()
 
     assert re.findall(r'name="gateway" value="(\w+)"', html) == [
         "topthink",
@@ -370,9 +372,9 @@ def test_a_new_provider_begins_with_the_choice_of_a_gateway(language: str, query
     assert 'type="password"' not in html
 
 
-def test_a_gateway_that_cannot_be_imported_is_not_offered(desk: Desk) -> None:
+def test_a_gateway_that_cannot_be_imported_is_not_offered(browser: Browser) -> None:
     with override_settings(SMSVERIFY={"GATEWAYS": {"acme": "no.such.Gateway", **TWIN}}):
-        html = desk.get(page(Provider, "add")).content.decode()
+        html = browser.get(page(Provider, "add")).content.decode()
 
     assert 'value="twin"' in html
     assert 'value="acme"' not in html
@@ -380,10 +382,10 @@ def test_a_gateway_that_cannot_be_imported_is_not_offered(desk: Desk) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("gateway", VENDORS)
-def test_the_form_asks_for_each_secret_and_option_of_the_gateway(gateway: str, language: str, desk: Desk) -> None:
+def test_the_form_has_each_secret_and_option_of_the_gateway(gateway: str, language: str, browser: Browser) -> None:
     kind = gateway_class(gateway)
 
-    html = desk.get(page(Provider, "add"), language, gateway=gateway).content.decode()
+    html = browser.get(page(Provider, "add"), language, gateway=gateway).content.decode()
 
     secrets = {f"credential_{credential.name}" for credential in kind.credentials}
     assert set(re.findall(r'<input type="password" name="(\w+)"', html)) == secrets
@@ -394,10 +396,10 @@ def test_the_form_asks_for_each_secret_and_option_of_the_gateway(gateway: str, l
 
 
 @pytest.mark.parametrize("gateway", VENDORS)
-def test_what_is_saved_is_encrypted_and_complete(gateway: str, desk: Desk) -> None:
+def test_a_saved_provider_is_complete_and_its_secrets_are_encrypted(gateway: str, browser: Browser) -> None:
     kind = gateway_class(gateway)
 
-    saved = desk.post(page(Provider, "add"), filled_in(gateway, secret=SECRET, price="0.045"))
+    saved = browser.post(page(Provider, "add"), filled_in(gateway, secret=SECRET, price="0.045"))
 
     assert saved.status_code == 302
     provider = Provider.objects.get()
@@ -405,14 +407,14 @@ def test_what_is_saved_is_encrypted_and_complete(gateway: str, desk: Desk) -> No
     assert provider.credentials == {credential.name: SECRET for credential in kind.credentials}
     assert provider.options == {option.name: option.default for option in kind.options if option.default}
     assert SECRET not in column(provider)
-    assert desk.client.get(saved.url).status_code == 200
+    assert browser.client.get(saved.url).status_code == 200
 
 
-def test_the_choice_of_an_option_is_saved_and_shown(desk: Desk) -> None:
-    desk.post(page(Provider, "add"), filled_in("ihuyi", secret=SECRET, option_mode="template", option_proxy=""))
+def test_the_choice_of_an_option_is_saved_and_shown(browser: Browser) -> None:
+    browser.post(page(Provider, "add"), filled_in("ihuyi", secret=SECRET, option_mode="template", option_proxy=""))
 
     provider = Provider.objects.get()
-    html = desk.get(page(provider, "change")).content.decode()
+    html = browser.get(page(provider, "change")).content.decode()
 
     assert provider.options == {"password": "dynamic", "mode": "template", "format": "json", "pace": "10"}
     assert '<option value="template" selected>' in html
@@ -433,39 +435,39 @@ def test_the_choice_of_an_option_is_saved_and_shown(desk: Desk) -> None:
         ({"price": "-1"}, "price"),
     ],
 )
-def test_a_wrong_form_comes_back_without_what_was_typed_as_a_secret(
-    fields: dict[str, str], wrong: str, desk: Desk
+def test_an_invalid_form_is_shown_again_without_its_secrets(
+    fields: dict[str, str], wrong: str, browser: Browser
 ) -> None:
     data = {**filled_in("ihuyi", secret=SECRET), **fields}
 
-    assert errors(desk.post(page(Provider, "add"), data)) == [wrong]
+    assert errors(browser.post(page(Provider, "add"), data)) == [wrong]
     assert not Provider.objects.exists()
 
 
-def test_a_stored_secret_is_only_said_to_be_there(acme: Provider, desk: Desk) -> None:
-    html = desk.get(page(acme, "change")).content.decode()
+def test_the_form_shows_only_that_a_secret_is_stored(acme: Provider, browser: Browser) -> None:
+    html = browser.get(page(acme, "change")).content.decode()
     inputs = re.findall(r'<input type="password"[^>]*>', html)
 
     assert len(inputs) == 2
     assert all("leave blank to keep" in field and "value=" not in field for field in inputs)
 
 
-def test_a_blank_secret_is_kept_and_a_new_one_replaces_it_alone(acme: Provider, desk: Desk) -> None:
+def test_a_blank_field_keeps_its_secret_and_a_value_replaces_it(acme: Provider, browser: Browser) -> None:
     data = filled_in("ihuyi", name="Renamed", credential_api_key=OTHER)
 
-    saved = desk.post(page(acme, "change"), data)
+    saved = browser.post(page(acme, "change"), data)
 
     assert saved.status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.credentials) == ("Renamed", {"account": SECRET, "api_key": OTHER})
 
 
-def test_what_the_form_does_not_show_stays_as_it_is(acme: Provider, desk: Desk) -> None:
+def test_fields_that_the_form_does_not_show_are_unchanged(acme: Provider, browser: Browser) -> None:
     shown = {"name", "slug", "gateway", "options", "base_url", "is_active", "priority", "weight", "price"}
     hidden = [f.attname for f in Provider._meta.concrete_fields if f.name not in shown | {"credentials"}]
     before = Provider.objects.values(*hidden).get()
 
-    desk.post(page(acme, "change"), filled_in("ihuyi", balance_alert=""))
+    browser.post(page(acme, "change"), filled_in("ihuyi", balance_alert=""))
 
     assert Provider.objects.values(*hidden).get() == before
     assert "webhook_secret" in hidden
@@ -483,13 +485,13 @@ REDIRECTIONS: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
-def test_nobody_can_have_the_stored_secrets_sent_elsewhere(
-    redirection: dict[str, str], acme: Provider, desk: Desk
+def test_stored_secrets_cannot_be_sent_to_another_address(
+    redirection: dict[str, str], acme: Provider, browser: Browser
 ) -> None:
     before = Provider.objects.values().get()
 
     with override_settings(SMSVERIFY={"GATEWAYS": TWIN}):
-        answer = desk.post(page(acme, "change"), {**filled_in("ihuyi", name="Renamed"), **redirection})
+        answer = browser.post(page(acme, "change"), {**filled_in("ihuyi", name="Renamed"), **redirection})
 
         missing = {"credential_account", "credential_api_key"} - redirection.keys()
         assert set(errors(answer)) == missing
@@ -497,93 +499,95 @@ def test_nobody_can_have_the_stored_secrets_sent_elsewhere(
     assert Provider.objects.values().get() == before
 
 
-def test_a_base_url_of_ones_own_is_guarded_like_the_vendors(acme: Provider, desk: Desk) -> None:
+def test_a_custom_base_url_is_protected_like_the_vendors(acme: Provider, browser: Browser) -> None:
     Provider.objects.update(base_url="https://proxy.example")
 
-    answer = desk.post(page(acme, "change"), filled_in("ihuyi"))
+    answer = browser.post(page(acme, "change"), filled_in("ihuyi"))
 
     assert errors(answer) == ["credential_account", "credential_api_key"]
-    kept = desk.post(page(acme, "change"), filled_in("ihuyi", base_url="https://proxy.example"))
+    kept = browser.post(page(acme, "change"), filled_in("ihuyi", base_url="https://proxy.example"))
     assert kept.status_code == 302
     acme.refresh_from_db()
     assert acme.credentials == {"account": SECRET, "api_key": SECRET}
 
 
 @pytest.mark.parametrize("gateway", VENDORS)
-def test_who_knows_the_new_secrets_may_move_a_provider(gateway: str, acme: Provider, desk: Desk) -> None:
+def test_a_provider_can_be_moved_with_new_secrets(gateway: str, acme: Provider, browser: Browser) -> None:
     data = filled_in(gateway, secret=OTHER, base_url="https://sms.example.com")
 
-    assert desk.post(page(acme, "change"), data).status_code == 302
+    assert browser.post(page(acme, "change"), data).status_code == 302
 
     acme.refresh_from_db()
     assert (acme.gateway, acme.base_url) == (gateway, "https://sms.example.com")
     assert acme.credentials == {c.name: OTHER for c in gateway_class(gateway).credentials}
 
 
-def test_another_gateway_is_asked_for_its_own_secrets(acme: Provider, desk: Desk) -> None:
-    answer = desk.post(page(acme, "change"), {**filled_in("ihuyi"), "gateway": "qixuntong"})
+def test_another_gateway_requires_its_own_secrets(acme: Provider, browser: Browser) -> None:
+    answer = browser.post(page(acme, "change"), {**filled_in("ihuyi"), "gateway": "qixuntong"})
 
     assert {"credential_secret_id", "credential_secret_key"} == set(errors(answer))
     assert 'name="credential_secret_key"' in answer.content.decode()
     assert 'name="credential_api_key"' not in answer.content.decode()
 
 
-def test_a_provider_with_a_lost_key_can_be_opened_and_mended(acme: Provider, desk: Desk) -> None:
+def test_a_provider_with_a_lost_key_can_be_opened_and_repaired(acme: Provider, browser: Browser) -> None:
     with override_settings(SMSVERIFY={"ENCRYPTION_KEYS": ["all new"]}):
-        assert desk.found(Provider) == 1
-        html = desk.get(page(acme, "change")).content.decode()
+        assert browser.found(Provider) == 1
+        html = browser.get(page(acme, "change")).content.decode()
         assert html.count('type="password"') == 2
         assert "leave blank to keep" not in html
 
-        blank = desk.post(page(acme, "change"), filled_in("ihuyi"))
+        blank = browser.post(page(acme, "change"), filled_in("ihuyi"))
         assert errors(blank) == ["credential_account", "credential_api_key"]
 
-        assert desk.post(page(acme, "change"), filled_in("ihuyi", secret=OTHER)).status_code == 302
+        assert browser.post(page(acme, "change"), filled_in("ihuyi", secret=OTHER)).status_code == 302
         assert Provider.objects.get().credentials == {"account": OTHER, "api_key": OTHER}
 
 
 @pytest.mark.parametrize("alias", ["gone", "broken"])
-def test_a_provider_whose_gateway_is_gone_can_be_opened_and_mended(alias: str, acme: Provider, desk: Desk) -> None:
+def test_a_provider_whose_gateway_is_gone_can_be_opened_and_repaired(
+    alias: str, acme: Provider, browser: Browser
+) -> None:
     Provider.objects.update(gateway=alias)
 
     with override_settings(SMSVERIFY={"GATEWAYS": {"broken": "no.such.Gateway"}}):
-        html = desk.get(page(acme, "change")).content.decode()
+        html = browser.get(page(acme, "change")).content.decode()
         assert 'type="password"' not in html
-        assert desk.found(Provider) == 1
+        assert browser.found(Provider) == 1
 
-        assert errors(desk.post(page(acme, "change"), {**filled_in("memory"), "gateway": alias})) == ["gateway"]
-        assert desk.post(page(acme, "change"), filled_in("veesing", secret=OTHER)).status_code == 302
+        assert errors(browser.post(page(acme, "change"), {**filled_in("memory"), "gateway": alias})) == ["gateway"]
+        assert browser.post(page(acme, "change"), filled_in("veesing", secret=OTHER)).status_code == 302
 
     acme.refresh_from_db()
     assert acme.credentials == {"app_id": OTHER, "app_key": OTHER}
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_who_may_only_look_sees_no_credentials_and_saves_nothing(
+def test_a_user_who_may_only_view_sees_no_credentials_and_cannot_save(
     model: type[Row], client: Client, rows: dict[type[Row], Row]
 ) -> None:
     Provider.objects.update(base_url="https://proxy.example", options={"proxy": "http://10.9.8.7:3128"})
     client.force_login(staff("view"))
-    desk, before = Desk(client), list(model._default_manager.values())
+    browser, before = Browser(client), list(model._default_manager.values())
 
     for url in (page(model), page(rows[model], "change")):
-        html = desk.get(url).content.decode()
+        html = browser.get(url).content.decode()
         assert not any(
             word in html for word in ("Credentials", "credential_", 'type="password"', "10.9.8.7", "proxy.example")
         )
-    answers = [desk.post(page(rows[model], "change"), filled_in("ihuyi")), desk.get(page(model, "add"))]
+    answers = [browser.post(page(rows[model], "change"), filled_in("ihuyi")), browser.get(page(model, "add"))]
 
     assert [answer.status_code for answer in answers] == [403, 403]
     assert list(model._default_manager.values()) == before
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_who_has_no_permission_sees_nothing(model: type[Row], client: Client, rows: dict[type[Row], Row]) -> None:
+def test_a_user_without_permission_gets_no_page(model: type[Row], client: Client, rows: dict[type[Row], Row]) -> None:
     client.force_login(staff())
-    desk = Desk(client)
+    browser = Browser(client)
 
     for url in (page(model), page(model, "add"), page(rows[model], "change"), page(rows[model], "delete")):
-        assert desk.get(url).status_code == 403
+        assert browser.get(url).status_code == 403
 
 
 def staff(*actions: str) -> User:
@@ -593,56 +597,56 @@ def staff(*actions: str) -> User:
     return user
 
 
-def test_the_log_of_the_admin_holds_no_secret(desk: Desk) -> None:
-    desk.post(page(Provider, "add"), filled_in("ihuyi", secret=SECRET))
+def test_the_admin_log_contains_no_secret(browser: Browser) -> None:
+    browser.post(page(Provider, "add"), filled_in("ihuyi", secret=SECRET))
     provider = Provider.objects.get()
-    desk.post(page(provider, "change"), filled_in("ihuyi", name="Renamed", credential_api_key=OTHER))
+    browser.post(page(provider, "change"), filled_in("ihuyi", name="Renamed", credential_api_key=OTHER))
 
     entries = [f"{entry.object_repr} {entry.change_message} {entry}" for entry in LogEntry.objects.all()]
 
     assert len(entries) == 2
     assert "Renamed" in entries[0]
     assert not any(secret in entry for secret in (SECRET, OTHER) for entry in entries)
-    assert "APIKEY" in desk.get(page(provider, "history")).content.decode()
+    assert "APIKEY" in browser.get(page(provider, "history")).content.decode()
 
 
 @pytest.mark.parametrize("name", ["add", "change"])
-def test_an_error_report_would_hide_what_was_posted(name: str, acme: Provider, desk: Desk) -> None:
+def test_an_error_report_hides_the_posted_fields(name: str, acme: Provider, browser: Browser) -> None:
     url = page(Provider, "add") if name == "add" else page(acme, "change")
 
-    answer = desk.post(url, {**filled_in("ihuyi", secret=SECRET), "name": ""})
+    answer = browser.post(url, {**filled_in("ihuyi", secret=SECRET), "name": ""})
 
     assert answer.wsgi_request.sensitive_post_parameters == "__ALL__"
 
 
-def test_a_provider_that_has_sent_cannot_be_deleted(acme: Provider, desk: Desk) -> None:
-    kept = desk.get(page(acme, "delete")).context["protected"]
+def test_a_provider_that_has_sent_cannot_be_deleted(acme: Provider, browser: Browser) -> None:
+    kept = browser.get(page(acme, "delete")).context["protected"]
 
     assert kept == ["acme: messages", "acme: delivery reports", "acme: replies"], "not each record, of millions"
-    desk.post(page(acme, "delete"), {"post": "yes"})
-    desk.post(page(Provider), {"action": "delete_selected", "_selected_action": [acme.pk], "post": "yes"})
+    browser.post(page(acme, "delete"), {"post": "yes"})
+    browser.post(page(Provider), {"action": "delete_selected", "_selected_action": [acme.pk], "post": "yes"})
     assert Provider.objects.exists()
 
 
-def test_a_template_that_was_sent_cannot_be_deleted(acme: Provider, desk: Desk) -> None:
+def test_a_template_that_was_sent_cannot_be_deleted(acme: Provider, browser: Browser) -> None:
     template = acme.templates.get()
 
-    assert desk.get(page(template, "delete")).context["protected"] == ["acme login: messages"]
-    desk.post(page(template, "delete"), {"post": "yes"})
+    assert browser.get(page(template, "delete")).context["protected"] == ["acme login: messages"]
+    browser.post(page(template, "delete"), {"post": "yes"})
     assert Template.objects.exists()
 
 
-def test_a_signature_that_is_in_use_cannot_be_deleted(memory: MakeProvider, desk: Desk) -> None:
+def test_a_signature_that_is_in_use_cannot_be_deleted(memory: MakeProvider, browser: Browser) -> None:
     signature = memory().signatures.get()
 
-    assert desk.post(page(signature, "delete"), {"post": "yes"}).status_code == 200
+    assert browser.post(page(signature, "delete"), {"post": "yes"}).status_code == 200
     assert Signature.objects.exists()
 
 
-def test_a_provider_that_never_sent_can_be_deleted_with_its_texts(memory: MakeProvider, desk: Desk) -> None:
+def test_a_provider_that_never_sent_can_be_deleted_with_its_texts(memory: MakeProvider, browser: Browser) -> None:
     provider = memory()
 
-    assert desk.post(page(provider, "delete"), {"post": "yes"}).status_code == 302
+    assert browser.post(page(provider, "delete"), {"post": "yes"}).status_code == 302
     assert not Provider.objects.exists()
 
 
@@ -660,8 +664,8 @@ def template_form(own: Provider, **fields: Any) -> dict[str, Any]:
     }
 
 
-def test_a_template_can_be_added(memory: MakeProvider, desk: Desk) -> None:
-    assert desk.post(page(Template, "add"), template_form(memory())).status_code == 302
+def test_a_template_can_be_added(memory: MakeProvider, browser: Browser) -> None:
+    assert browser.post(page(Template, "add"), template_form(memory())).status_code == 302
 
     template = Template.objects.routable().get(purpose="payment")
     assert (template.content, template.variables) == (CODE_TEXT, {"code": "yzm"})
@@ -680,21 +684,23 @@ def test_a_template_can_be_added(memory: MakeProvider, desk: Desk) -> None:
         ({"provider": ""}, "provider"),
     ],
 )
-def test_a_wrong_template_is_explained(fields: dict[str, str], wrong: str, memory: MakeProvider, desk: Desk) -> None:
-    answer = desk.post(page(Template, "add"), template_form(memory(), **fields))
+def test_a_wrong_template_is_explained(
+    fields: dict[str, str], wrong: str, memory: MakeProvider, browser: Browser
+) -> None:
+    answer = browser.post(page(Template, "add"), template_form(memory(), **fields))
 
     assert wrong in errors(answer)
     assert not Template.objects.filter(name="payment").exists()
 
 
-def test_a_signature_can_be_added_and_belongs_to_its_provider(memory: MakeProvider, desk: Desk) -> None:
+def test_a_signature_can_be_added_and_belongs_to_its_provider(memory: MakeProvider, browser: Browser) -> None:
     one, two = memory(slug="one"), memory(slug="two")
     form = {"provider": one.pk, "text": "新站", "status": "approved"}
 
-    assert desk.post(page(Signature, "add"), form).status_code == 302
+    assert browser.post(page(Signature, "add"), form).status_code == 302
 
     signature = Signature.objects.get(text="新站")
-    answer = desk.post(page(Template, "add"), template_form(two, signature=signature.pk))
+    answer = browser.post(page(Template, "add"), template_form(two, signature=signature.pk))
     assert errors(answer) == ["signature"]
 
 
@@ -736,13 +742,13 @@ def test_the_search_for_secrets_finds_them(rows: dict[type[Row], Row]) -> None:
         "smsverify_template_changelist:provider__webhook_secret__startswith=a",
     ],
 )
-def test_no_list_can_be_asked_for_what_it_hides(query: str, client: Client, rows: dict[type[Row], Row]) -> None:
+def test_a_list_cannot_be_filtered_by_a_hidden_field(query: str, client: Client, rows: dict[type[Row], Row]) -> None:
     client.force_login(staff("view"))
     name, _, lookup = query.partition(":")
 
     answer = client.get(f"{reverse(f'admin:{name}')}?{lookup}")
 
-    assert answer.status_code in {302, 400}, "not a list that is shorter for who guesses right"
+    assert answer.status_code in {302, 400}, "not a list that is shorter when the guess is right"
 
 
 # ----------------------------------------------------------------------------------------- webhooks
@@ -753,61 +759,65 @@ def secrets_of(provider: Provider) -> tuple[str, str]:
     return provider.webhook_secret, provider.previous_webhook_secret
 
 
-def act(desk: Desk, action: str, *providers: Provider) -> list[str]:
-    """What the page says after an action on the list of providers."""
+def act(browser: Browser, action: str, *providers: Provider) -> list[str]:
+    """The messages that the page shows after an action on the list of providers."""
     data = {"action": f"{action}_webhook_secret", "_selected_action": [provider.pk for provider in providers]}
-    answer = searched(desk.client.post(page(Provider), data, follow=True))
+    answer = searched(browser.client.post(page(Provider), data, follow=True))
     return [str(message) for message in answer.context["messages"]]
 
 
-def test_a_webhook_secret_can_be_rotated_and_retired(acme: Provider, memory: MakeProvider, desk: Desk) -> None:
+def test_a_webhook_secret_can_be_rotated_and_retired(acme: Provider, memory: MakeProvider, browser: Browser) -> None:
     other = memory(slug="other")
     old, others = acme.webhook_secret, secrets_of(other)
 
     todo = "acme: register the new address with the vendor, then retire the old secret."
-    assert act(desk, "rotate", acme) == [todo]
+    assert act(browser, "rotate", acme) == [todo]
     new, previous = secrets_of(acme)
     assert previous == old != new
 
     why = "acme: the previous webhook secret still works; retire it first."
-    assert act(desk, "rotate", acme) == [why]
+    assert act(browser, "rotate", acme) == [why]
     assert secrets_of(acme) == (new, old)
 
-    assert act(desk, "retire", acme) == ["Only the newest webhook secrets work now."]
+    assert act(browser, "retire", acme) == ["Only the newest webhook secrets work now."]
     assert secrets_of(acme) == (new, "")
     assert secrets_of(other) == others
 
 
-def test_of_several_providers_each_is_rotated_that_can_be(acme: Provider, memory: MakeProvider, desk: Desk) -> None:
+def test_the_action_rotates_each_provider_that_can_be_rotated(
+    acme: Provider, memory: MakeProvider, browser: Browser
+) -> None:
     other = memory(slug="other")
     acme.rotate_webhook_secret()
     before, others = secrets_of(acme), other.webhook_secret
 
-    said = act(desk, "rotate", acme, other)
+    messages = act(browser, "rotate", acme, other)
 
-    assert len(said) == 2
+    assert len(messages) == 2
     assert secrets_of(acme) == before
     assert secrets_of(other)[1] == others
 
 
-def test_who_may_not_change_a_provider_changes_no_secret(acme: Provider, memory: MakeProvider, client: Client) -> None:
+def test_a_user_who_may_not_change_a_provider_changes_no_secret(
+    acme: Provider, memory: MakeProvider, client: Client
+) -> None:
     client.force_login(staff("view"))
     acme.rotate_webhook_secret()
     other = memory(slug="other")
     before = secrets_of(acme), secrets_of(other)
 
     for action in ("rotate", "retire"):
-        act(Desk(client), action, acme, other)
+        act(Browser(client), action, acme, other)
 
     assert (secrets_of(acme), secrets_of(other)) == before
     assert "rotate_webhook_secret" not in client.get(page(Provider)).content.decode()
 
 
-def test_who_may_change_a_provider_may_rotate(acme: Provider, client: Client) -> None:
+def test_a_user_who_may_change_a_provider_can_rotate(acme: Provider, client: Client) -> None:
     client.force_login(staff("view", "change"))
     old = acme.webhook_secret
 
-    act(Desk(client), "rotate", acme)
+    act(Browser(client), "rotate", acme)
 
     assert secrets_of(acme)[1] == old
 
@@ -820,90 +830,92 @@ def test_a_providers_page_shows_its_webhook_without_the_secret(
     client.force_login(staff(*actions))
     acme.rotate_webhook_secret()
 
-    html = Desk(client).get(page(acme, "change"), language).content.decode()
+    html = Browser(client).get(page(acme, "change"), language).content.decode()
 
     assert "/sms/webhooks/acme/…/" in html
     assert "smsverify_webhooks" in html
 
 
-def test_a_providers_page_says_whether_an_older_secret_still_works(acme: Provider, desk: Desk) -> None:
-    assert "the previous secret still works" not in desk.get(page(acme, "change")).content.decode()
+def test_a_providers_page_shows_whether_an_older_secret_still_works(acme: Provider, browser: Browser) -> None:
+    assert "the previous secret still works" not in browser.get(page(acme, "change")).content.decode()
 
     acme.rotate_webhook_secret()
 
-    assert "the previous secret still works" in desk.get(page(acme, "change")).content.decode()
+    assert "the previous secret still works" in browser.get(page(acme, "change")).content.decode()
 
 
 @pytest.mark.parametrize("gateway", ["apispace", "qixuntong", "memory"])
-def test_a_vendor_that_pushes_nothing_has_no_webhook_to_show(gateway: str, acme: Provider, desk: Desk) -> None:
+def test_no_webhook_is_shown_for_a_vendor_without_pushes(gateway: str, acme: Provider, browser: Browser) -> None:
     Provider.objects.update(gateway=gateway)
 
-    assert "/sms/webhooks/" not in desk.get(page(acme, "change")).content.decode()
+    assert "/sms/webhooks/" not in browser.get(page(acme, "change")).content.decode()
 
 
-def test_a_posted_form_sets_no_secret(acme: Provider, desk: Desk) -> None:
+def test_a_posted_form_cannot_set_a_webhook_secret(acme: Provider, browser: Browser) -> None:
     before = secrets_of(acme)
 
-    saved = desk.post(page(acme, "change"), filled_in("ihuyi", webhook_secret="x", previous_webhook_secret="x"))
+    saved = browser.post(page(acme, "change"), filled_in("ihuyi", webhook_secret="x", previous_webhook_secret="x"))
 
     assert saved.status_code == 302
     assert secrets_of(acme) == before
 
 
-# ---------------------------------------------------------------------------- what vendors have told
+# ------------------------------------------------------------------------------ reports and replies
 
 
-def test_a_message_shows_its_reports_and_replies(desk: Desk, rows: dict[type[Row], Row]) -> None:
+def test_a_message_shows_its_reports_and_replies(browser: Browser, rows: dict[type[Row], Row]) -> None:
     DeliveryReport.objects.update(detail="号码无法接通", code="UNDELIV")
     Reply.objects.update(content="请退订，谢谢")
 
-    html = desk.get(page(rows[Message], "change")).content.decode()
+    html = browser.get(page(rows[Message], "change")).content.decode()
 
     assert all(words in html for words in ("号码无法接通", "UNDELIV", "请退订，谢谢"))
 
 
 @pytest.mark.parametrize("written", ["13800138000", "+8613800138000", "8613800138000", "x13800138000x"])
-def test_a_fetched_batch_is_shown_with_its_numbers_masked(written: str, desk: Desk, rows: dict[type[Row], Row]) -> None:
+def test_a_fetched_batch_is_shown_with_its_numbers_masked(
+    written: str, browser: Browser, rows: dict[type[Row], Row]
+) -> None:
     ReportBatch.objects.update(body=f'{{"mobile":"{written}","status":"DELIVRD"}}', problems="row 1: no id")
 
-    html = desk.get(page(rows[ReportBatch], "change")).content.decode()
+    html = browser.get(page(rows[ReportBatch], "change")).content.decode()
 
     assert "138****8000" in html
     assert "DELIVRD" in html
     assert "row 1: no id" in html
 
 
-def test_nobody_writes_a_fetched_batch_by_hand(desk: Desk, rows: dict[type[Row], Row]) -> None:
+def test_a_fetched_batch_cannot_be_added_or_changed(browser: Browser, rows: dict[type[Row], Row]) -> None:
     row = rows[ReportBatch]
     before = list(ReportBatch.objects.values())
 
     answers = [
-        desk.get(page(ReportBatch, "add")),
-        desk.post(page(ReportBatch, "add"), {"body": "x"}),
-        desk.post(page(row, "change"), {"body": "x", "problems": ""}),
+        browser.get(page(ReportBatch, "add")),
+        browser.post(page(ReportBatch, "add"), {"body": "x"}),
+        browser.post(page(row, "change"), {"body": "x", "problems": ""}),
     ]
 
     assert [answer.status_code for answer in answers] == [403] * 3
     assert list(ReportBatch.objects.values()) == before
-    assert 'name="_save"' not in desk.get(page(row, "change")).content.decode()
+    assert 'name="_save"' not in browser.get(page(row, "change")).content.decode()
 
 
-def test_a_fetched_batch_goes_when_somebody_has_looked_into_it(desk: Desk, rows: dict[type[Row], Row]) -> None:
-    assert desk.post(page(rows[ReportBatch], "delete"), {"post": "yes"}).status_code == 302
+def test_a_fetched_batch_can_be_deleted(browser: Browser, rows: dict[type[Row], Row]) -> None:
+    assert browser.post(page(rows[ReportBatch], "delete"), {"post": "yes"}).status_code == 302
 
     assert not ReportBatch.objects.exists()
 
 
 @pytest.mark.parametrize(("empty", "found"), [("1", 1), ("0", 2)])
-def test_reports_on_unknown_messages_can_be_picked_out(empty: str, found: int, acme: Provider, desk: Desk) -> None:
+def test_reports_on_unknown_messages_can_be_filtered(empty: str, found: int, acme: Provider, browser: Browser) -> None:
     common: dict[str, Any] = {"provider": acme, "phone": PHONE, "outcome": "delivered", "source": "push"}
     DeliveryReport.objects.create(message=acme.messages.get(), fingerprint="2", **common)
     DeliveryReport.objects.create(message=None, fingerprint="3", **common)
 
-    assert desk.found(DeliveryReport, message__isempty=empty) == found
+    assert browser.found(DeliveryReport, message__isempty=empty) == found
 
 
-def test_a_vendors_id_that_looks_like_one_of_ours_is_found(memory: MakeProvider, admin_client: Client) -> None:
+def test_a_vendors_id_in_the_format_of_the_apps_ids_is_found(memory: MakeProvider, admin_client: Client) -> None:
     provider = memory()
     remote_id = "0123456789abcdef" * 2
     template = provider.templates.all()[0]
@@ -915,9 +927,7 @@ def test_a_vendors_id_that_looks_like_one_of_ours_is_found(memory: MakeProvider,
 
 
 @pytest.mark.parametrize("written", ["138 0013 8000", "138-0013-8000", "(138) 0013.8000", "１３８００１３８０００"])
-def test_however_a_number_is_written_a_fetched_batch_hides_it(
-    memory: MakeProvider, admin_client: Client, written: str
-) -> None:
+def test_a_fetched_batch_hides_a_number_in_any_format(memory: MakeProvider, admin_client: Client, written: str) -> None:
     batch = ReportBatch.objects.create(provider=memory(), body=f'{{"mobile": "{written}"}}', problems="row 1")
 
     page = admin_client.get(f"/admin/smsverify/reportbatch/{batch.pk}/change/").content.decode()

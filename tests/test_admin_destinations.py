@@ -1,4 +1,4 @@
-"""Changing where SMS go: a permission of its own, and nobody does it unseen."""
+"""Changing where SMS go needs a permission of its own, and each change is logged and mailed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_smsverify.gateways.ihuyi import IhuyiGateway
 from django_smsverify.models import Provider
 
 from .conftest import PHONE, LogRecorder, addressee
-from .test_admin import OTHER, SECRET, Desk, errors, filled_in, page
+from .test_admin import OTHER, SECRET, Browser, errors, filled_in, page
 
 pytestmark = pytest.mark.django_db
 
@@ -36,16 +36,16 @@ def staff(*codenames: str, username: str = "clerk") -> User:
 
 
 @pytest.fixture
-def clerk(client: Client) -> Desk:
-    """Someone who may add and change providers, but not where SMS go."""
+def clerk(client: Client) -> Browser:
+    """A user who may add and change providers, but not where SMS go."""
     client.force_login(staff("view_provider", "add_provider", "change_provider"))
-    return Desk(client)
+    return Browser(client)
 
 
 @pytest.fixture
-def chief(client: Client) -> Desk:
+def chief(client: Client) -> Browser:
     client.force_login(staff("view_provider", "add_provider", "change_provider", "change_destination"))
-    return Desk(client)
+    return Browser(client)
 
 
 REDIRECTIONS: list[dict[str, str]] = [
@@ -61,8 +61,8 @@ REDIRECTIONS: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
-def test_without_the_permission_nothing_goes_elsewhere(
-    redirection: dict[str, str], acme: Provider, clerk: Desk, django_capture_on_commit_callbacks: Any
+def test_without_the_permission_the_destination_is_unchanged(
+    redirection: dict[str, str], acme: Provider, clerk: Browser, django_capture_on_commit_callbacks: Any
 ) -> None:
     Provider.objects.update(base_url="https://own.example", options={"proxy": PROXY, "mode": "template"})
     invented = {"credential_account": OTHER, "credential_api_key": OTHER}
@@ -73,13 +73,13 @@ def test_without_the_permission_nothing_goes_elsewhere(
             assert clerk.post(page(acme, "change") + query, posted).status_code == 302
 
     acme.refresh_from_db()
-    assert acme.name == "Renamed", "the rest is theirs to change"
+    assert acme.name == "Renamed", "the other fields can be changed"
     assert (acme.gateway, acme.base_url, acme.options["proxy"]) == ("ihuyi", "https://own.example", PROXY)
     assert acme.credentials == {"account": OTHER, "api_key": OTHER}
     assert mail.outbox == []
 
 
-def test_without_the_permission_the_form_says_so(acme: Provider, clerk: Desk) -> None:
+def test_without_the_permission_the_fields_are_disabled(acme: Provider, clerk: Browser) -> None:
     Provider.objects.update(base_url="https://own.example", options={"proxy": PROXY})
 
     html = clerk.get(page(acme, "change")).content.decode()
@@ -91,7 +91,7 @@ def test_without_the_permission_the_form_says_so(acme: Provider, clerk: Desk) ->
     assert "https://own.example" in html
 
 
-def test_a_secret_is_kept_where_the_address_is_not_theirs_to_change(acme: Provider, clerk: Desk) -> None:
+def test_without_the_permission_a_blank_field_keeps_its_secret(acme: Provider, clerk: Browser) -> None:
     Provider.objects.update(base_url="https://own.example")
 
     assert clerk.post(page(acme, "change"), filled_in("ihuyi", name="Renamed")).status_code == 302
@@ -100,8 +100,8 @@ def test_a_secret_is_kept_where_the_address_is_not_theirs_to_change(acme: Provid
 
 
 @pytest.mark.parametrize("query", ["", "?base_url=https://attacker.example&option_proxy=http://attacker.example:3128"])
-def test_without_the_permission_a_new_provider_is_at_its_vendors_own_address(
-    query: str, clerk: Desk, django_capture_on_commit_callbacks: Any
+def test_without_the_permission_a_new_provider_has_its_vendors_address(
+    query: str, clerk: Browser, django_capture_on_commit_callbacks: Any
 ) -> None:
     asked = {"base_url": "https://attacker.example", "option_proxy": "http://attacker.example:3128"}
     hidden = {"option_report_host": "https://attacker.example"}
@@ -116,23 +116,25 @@ def test_without_the_permission_a_new_provider_is_at_its_vendors_own_address(
     assert mail.outbox == []
 
 
-def test_who_may_only_look_can_still_look(acme: Provider, client: Client) -> None:
+def test_a_user_who_may_only_view_can_open_a_provider(acme: Provider, client: Client) -> None:
     client.force_login(staff("view_provider"))
 
-    assert Desk(client).get(page(acme, "change")).status_code == 200
+    assert Browser(client).get(page(acme, "change")).status_code == 200
 
 
 def test_the_permission_alone_changes_nothing(acme: Provider, client: Client) -> None:
     client.force_login(staff("view_provider", "change_destination"))
 
-    answer = Desk(client).post(page(acme, "change"), filled_in("ihuyi", base_url="https://new.example", secret=OTHER))
+    answer = Browser(client).post(
+        page(acme, "change"), filled_in("ihuyi", base_url="https://new.example", secret=OTHER)
+    )
 
     assert answer.status_code == 403
     assert Provider.objects.get().base_url == ""
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "changes"),
     [
         ({"base_url": "https://new.example:8443/path"}, "base URL 106.ihuyi.com -> new.example:8443"),
         ({"base_url": "https://106.ihuyi.com/path"}, "base URL 106.ihuyi.com -> 106.ihuyi.com (another path)"),
@@ -156,11 +158,11 @@ def test_the_permission_alone_changes_nothing(acme: Provider, client: Client) ->
         ),
     ],
 )
-def test_a_change_is_logged_and_mailed(
+def test_a_change_of_destination_is_logged_and_mailed(
     fields: dict[str, str],
-    told: str,
+    changes: str,
     acme: Provider,
-    chief: Desk,
+    chief: Browser,
     log: LogRecorder,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
@@ -170,19 +172,19 @@ def test_a_change_is_logged_and_mailed(
         assert mail.outbox == [], "not before it is committed"
 
     who = f"clerk (id {User.objects.get().pk})"
-    line = f"django_smsverify WARNING {who} changed where SMS of provider acme go: {told}."
+    line = f"django_smsverify WARNING {who} changed where SMS of provider acme go: {changes}."
     assert line in log.lines
     (sent,) = mail.outbox
     assert sent.to == ["root@example.com"]
     assert "SMS of provider acme go elsewhere now" in sent.subject
-    assert all(part in sent.body for part in (who, "Acme (acme)", *told.split("; "), "change_destination"))
+    assert all(part in sent.body for part in (who, "Acme (acme)", *changes.split("; "), "change_destination"))
     for secret in (SECRET, OTHER):
         assert secret not in sent.body + log.text
 
 
 @pytest.mark.parametrize("fields", [{"base_url": "https://new.example"}, {"option_proxy": PROXY}])
-def test_a_new_provider_with_an_address_of_its_own_is_told_of(
-    fields: dict[str, str], chief: Desk, django_capture_on_commit_callbacks: Any
+def test_a_new_provider_with_a_custom_address_is_mailed(
+    fields: dict[str, str], chief: Browser, django_capture_on_commit_callbacks: Any
 ) -> None:
     with override_settings(ADMINS=ROOT), django_capture_on_commit_callbacks(execute=True):
         assert chief.post(page(Provider, "add"), filled_in("ihuyi", secret=SECRET, **fields)).status_code == 302
@@ -192,8 +194,8 @@ def test_a_new_provider_with_an_address_of_its_own_is_told_of(
     assert any(host in sent.body for host in ("106.ihuyi.com -> new.example", "none -> 10.9.8.7:3128"))
 
 
-def test_what_leads_nowhere_else_is_told_to_nobody(
-    acme: Provider, chief: Desk, log: LogRecorder, django_capture_on_commit_callbacks: Any
+def test_a_change_that_keeps_the_destination_is_not_reported(
+    acme: Provider, chief: Browser, log: LogRecorder, django_capture_on_commit_callbacks: Any
 ) -> None:
     new = filled_in("topthink", secret=SECRET, slug="new", name="New", base_url="https://api.topthink.com")
     with override_settings(ADMINS=ROOT), django_capture_on_commit_callbacks(execute=True):
@@ -207,8 +209,8 @@ def test_what_leads_nowhere_else_is_told_to_nobody(
     assert "where SMS of provider" not in log.text
 
 
-def test_a_form_that_comes_back_is_told_to_nobody(
-    acme: Provider, chief: Desk, django_capture_on_commit_callbacks: Any
+def test_a_refused_form_is_not_reported(
+    acme: Provider, chief: Browser, django_capture_on_commit_callbacks: Any
 ) -> None:
     with override_settings(ADMINS=ROOT), django_capture_on_commit_callbacks(execute=True):
         answer = chief.post(page(acme, "change"), filled_in("ihuyi", base_url="https://new.example"))
@@ -220,7 +222,7 @@ def test_a_form_that_comes_back_is_told_to_nobody(
 @pytest.mark.parametrize(
     ("username", "shown"), [(PHONE, "+*** (id "), (PHONE[3:], "*** (id "), ("line\nfeed", "line feed (id ")]
 )
-def test_a_user_name_that_is_a_number_is_not_told(
+def test_a_user_name_that_is_a_number_is_masked_in_the_report(
     username: str,
     shown: str,
     acme: Provider,
@@ -238,9 +240,9 @@ def test_a_user_name_that_is_a_number_is_not_told(
     assert f"django_smsverify WARNING {shown}" in log.text
 
 
-def test_a_mail_that_fails_stops_nothing(
+def test_a_failed_mail_does_not_stop_the_change(
     acme: Provider,
-    chief: Desk,
+    chief: Browser,
     log: LogRecorder,
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Any,
@@ -258,7 +260,7 @@ def test_a_mail_that_fails_stops_nothing(
     assert "PASSWORD" not in log.text
 
 
-def test_a_provider_whose_gateway_is_gone_can_be_opened_without_the_permission(acme: Provider, clerk: Desk) -> None:
+def test_a_provider_whose_gateway_is_gone_can_be_opened_without_the_permission(acme: Provider, clerk: Browser) -> None:
     Provider.objects.update(gateway="gone")
 
     assert clerk.get(page(acme, "change")).status_code == 200

@@ -1,4 +1,4 @@
-"""No page of the admin shows a phone number that stands in somebody's words."""
+"""No page of the admin shows a phone number that stands in a text from outside."""
 
 from __future__ import annotations
 
@@ -40,24 +40,47 @@ SPELLINGS = [
     "138\u200b0013\u200b8000",
     "138，0013，8000",
 ]
-OURS = {"phone", "status", "outcome", "source", "purpose", "batch", "error_reason", "fingerprint", "key_id", "nonce"}
-"""What the app writes itself."""
-OPERATORS = {"name", "slug", "gateway", "base_url", "text", "remark", "content", "webhook_secret", "balance_alarm"}
-"""What the operator writes; `content` is the sender's where it stands on a reply."""
-IDS = {"remote_id"}
+APP_COLUMNS = {
+    "phone",
+    "status",
+    "outcome",
+    "source",
+    "purpose",
+    "batch",
+    "error_reason",
+    "fingerprint",
+    "key_id",
+    "nonce",
+}
+"""Columns that the app writes itself."""
+OPERATOR_COLUMNS = {
+    "name",
+    "slug",
+    "gateway",
+    "base_url",
+    "text",
+    "remark",
+    "content",
+    "webhook_secret",
+    "balance_alarm",
+}
+"""Columns that the operator writes; the `content` of a reply is written by its sender."""
+ID_COLUMNS = {"remote_id"}
 MODELS = (Provider, Signature, Template, Recipient, Verification, Message, DeliveryReport, Reply, ReportBatch)
 
 
-def planted(model: type[models.Model]) -> set[str]:
-    """The columns of a model that hold other people's words."""
+def text_columns(model: type[models.Model]) -> set[str]:
+    """The columns of a model that contain text from vendors or from senders of replies."""
     kinds = (models.CharField, models.TextField, models.JSONField)
     named = {field.name for field in model._meta.fields if isinstance(field, kinds) and not field.choices}
-    theirs = named - OURS - IDS - (OPERATORS if model in (Provider, Signature, Template) else set())
-    return theirs - {"credentials", "options", "variables", "values", "previous_webhook_secret"}
+    outside = (
+        named - APP_COLUMNS - ID_COLUMNS - (OPERATOR_COLUMNS if model in (Provider, Signature, Template) else set())
+    )
+    return outside - {"credentials", "options", "variables", "values", "previous_webhook_secret"}
 
 
-def test_the_columns_with_other_peoples_words_are_these() -> None:
-    assert {model.__name__: planted(model) for model in MODELS if planted(model)} == {
+def test_the_columns_with_text_from_outside_are_these() -> None:
+    assert {model.__name__: text_columns(model) for model in MODELS if text_columns(model)} == {
         "Signature": {"reason"},
         "Template": {"reason"},
         "Message": {"error_code", "error_message"},
@@ -75,13 +98,13 @@ def rows(memory: MakeProvider) -> list[models.Model]:
     return [provider, *texts, *rows_of(provider), batch]
 
 
-def plant(rows: list[models.Model], words: str) -> None:
+def fill(rows: list[models.Model], words: str) -> None:
     for row in rows:
         model = type(row)
-        news: dict[str, Any] = dict.fromkeys(planted(model), words)
-        news |= {"payload": {"mobile": words}} if "payload" in news else {}
-        if news:
-            model._default_manager.update(**news)
+        values: dict[str, Any] = dict.fromkeys(text_columns(model), words)
+        values |= {"payload": {"mobile": words}} if "payload" in values else {}
+        if values:
+            model._default_manager.update(**values)
 
 
 def assert_masked(client: Client, url: str, spelling: str, **query: str) -> str:
@@ -93,8 +116,10 @@ def assert_masked(client: Client, url: str, spelling: str, **query: str) -> str:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_no_page_shows_a_number_in_words(spelling: str, rows: list[models.Model], admin_client: Client) -> None:
-    plant(rows, f"号码{spelling}欠费 E42")
+def test_no_page_shows_a_number_that_stands_in_a_text(
+    spelling: str, rows: list[models.Model], admin_client: Client
+) -> None:
+    fill(rows, f"号码{spelling}欠费 E42")
 
     shown = 0
     for row in rows:
@@ -105,14 +130,16 @@ def test_no_page_shows_a_number_in_words(spelling: str, rows: list[models.Model]
         assert "1 result" in assert_masked(admin_client, page(model), spelling, q="V1")
     assert_masked(admin_client, "/admin/", spelling)
 
-    assert shown >= 14, "the words are there"
+    assert shown >= 14, "the text is shown"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_who_may_only_look_sees_no_number_either(spelling: str, rows: list[models.Model], client: Client) -> None:
-    plant(rows, f"号码{spelling}欠费 E42")
-    user = User.objects.create_user("looker", is_staff=True)
+def test_a_user_who_may_only_view_sees_no_number_either(
+    spelling: str, rows: list[models.Model], client: Client
+) -> None:
+    fill(rows, f"号码{spelling}欠费 E42")
+    user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client.force_login(user)
 
@@ -121,7 +148,7 @@ def test_who_may_only_look_sees_no_number_either(spelling: str, rows: list[model
             assert_masked(client, url, spelling)
 
 
-def test_a_reason_that_nobody_changes_is_stored_as_it_was(memory: MakeProvider, admin_client: Client) -> None:
+def test_a_reason_that_is_not_edited_is_stored_unmasked(memory: MakeProvider, admin_client: Client) -> None:
     template = memory().templates.get()
     Template.objects.update(reason="号码13800138000欠费")
     url = page(template, "change")
@@ -136,7 +163,7 @@ def test_a_reason_that_nobody_changes_is_stored_as_it_was(memory: MakeProvider, 
     assert (template.name, template.reason) == ("Another", "号码13800138000欠费")
 
 
-def test_what_a_vendor_says_to_an_operator_is_masked(
+def test_a_vendors_error_message_is_masked(
     vendor: MakeProvider, admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = vendor("topthink")
@@ -152,7 +179,7 @@ def test_what_a_vendor_says_to_an_operator_is_masked(
     assert "请联系 139****9000" in html
 
 
-def test_why_a_circuit_is_open_is_masked(memory: MakeProvider, admin_client: Client) -> None:
+def test_the_reason_of_an_open_circuit_is_masked(memory: MakeProvider, admin_client: Client) -> None:
     provider = memory()
     cache.set(f"smsverify:circuit:open:{provider.pk}", (time.time() + 60, 1, "请联系 13900139000"))
 
@@ -171,7 +198,7 @@ def test_why_a_circuit_is_open_is_masked(memory: MakeProvider, admin_client: Cli
         "代码 isv.123456",
     ],
 )
-def test_what_is_no_number_stays(words: str) -> None:
+def test_a_text_without_a_phone_number_is_not_masked(words: str) -> None:
     assert masked(words) == words
 
 
@@ -185,5 +212,5 @@ def test_what_is_no_number_stays(words: str) -> None:
         ("+86（138）0013—8000", "+138****8000"),
     ],
 )
-def test_what_may_be_a_number_is_masked(words: str, shown: str) -> None:
+def test_a_possible_phone_number_is_masked(words: str, shown: str) -> None:
     assert masked(words) == shown
