@@ -1,4 +1,4 @@
-"""Signatures and templates in the admin, as an operator files, imports and deletes them at the sandbox vendors."""
+"""Signatures and templates in the admin, as an operator submits, imports and deletes them at the sandbox vendors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ urlpatterns = [path("admin/", admin.site.urls), path("ops/", ops.urls)]
 
 @pytest.fixture(params=[False, True], ids=["autocommit", "ATOMIC_REQUESTS"])
 def client(request: pytest.FixtureRequest, admin_client: Client, transactional_db: None) -> Iterator[Client]:
-    """A browser with an operator at it; a site may wrap every request in a transaction."""
+    """The client of an operator; a site may wrap every request in a transaction."""
     before = connection.settings_dict["ATOMIC_REQUESTS"]
     connection.settings_dict["ATOMIC_REQUESTS"] = request.param
     yield admin_client
@@ -56,15 +56,15 @@ def url(name: str, model: str = "template", *args: Any) -> str:
 
 
 def act(client: Client, action: str, *texts: Any, **more: str) -> list[str]:
-    """What the operator reads after an action on a list."""
+    """The messages that the operator sees after an action on a list."""
     chosen = {"action": action, "_selected_action": [text.pk for text in texts], **more}
     answer = client.post(url("changelist", texts[0]._meta.model_name), chosen)
-    words = said(answer)
-    client.get(url("changelist"))  # where they are shown, and shown once
+    words = shown_messages(answer)
+    client.get(url("changelist"))  # this page shows the messages and removes them
     return words
 
 
-def said(response: Any) -> list[str]:
+def shown_messages(response: Any) -> list[str]:
     return [f"{message.level_tag}: {message}" for message in get_messages(response.wsgi_request)]
 
 
@@ -88,7 +88,7 @@ def state(text: Any) -> tuple[str, str]:
     return text.status, text.reason
 
 
-def test_an_operator_files_changes_and_deletes(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_template_is_submitted_changed_and_deleted(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
     text = draft(topthink)
 
     assert act(client, "submit", text) == ["success: 登录: submitted; the vendor reviews it now (in review)"]
@@ -111,7 +111,7 @@ def test_an_operator_files_changes_and_deletes(client: Client, topthink: Provide
     assert state(text) == ("draft", "")
 
 
-def test_each_of_many_is_told_of_by_itself(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
+def test_each_of_several_texts_has_its_own_message(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
     good, bad = draft(topthink), draft(topthink, name="坏", status="approved", remote_id="234")
 
     words = act(client, "submit", good, bad)
@@ -131,55 +131,53 @@ def test_each_of_many_is_told_of_by_itself(client: Client, topthink: Provider, s
     ],
     ids=["content", "account", "rate"],
 )
-def test_a_refusal_is_told_in_the_vendors_words_with_what_to_do(
+def test_a_refusal_shows_the_vendors_words_and_what_to_do(
     fault: Fault, words: str, client: Client, topthink: Provider, sandbox: Sandbox
 ) -> None:
     text = draft(topthink)
     sandbox.misbehave("topthink", fault)
 
-    (told,) = act(client, "submit", text)
+    (message,) = act(client, "submit", text)
 
-    assert words in told
-    assert told.startswith("error: 登录: ")
-    assert told.endswith("Nothing was changed.")
+    assert words in message
+    assert message.startswith("error: 登录: ")
+    assert message.endswith("Nothing was changed.")
     assert state(text) == ("draft", "")
 
 
-def test_a_vendor_that_cannot_be_reached_has_changed_nothing(
-    client: Client, topthink: Provider, closed_port: int
-) -> None:
+def test_an_unreachable_vendor_changes_nothing(client: Client, topthink: Provider, closed_port: int) -> None:
     Provider.objects.update(base_url=f"http://127.0.0.1:{closed_port}")
 
-    (told,) = act(client, "submit", text := draft(topthink))
+    (message,) = act(client, "submit", text := draft(topthink))
 
-    assert told.endswith("The vendor could not be reached: try again. Nothing was changed.")
+    assert message.endswith("The vendor could not be reached: try again. Nothing was changed.")
     assert state(text) == ("draft", "")
 
 
-def test_a_lost_answer_is_explained_where_it_happened_and_on_the_page(
+def test_a_lost_answer_is_explained_in_the_message_and_on_the_page(
     client: Client, topthink: Provider, sandbox: Sandbox
 ) -> None:
     text = draft(topthink)
     sandbox.misbehave("topthink", Fault.deliver_then_status(502), times=1)
 
-    (told,) = act(client, "submit", text)
+    (message,) = act(client, "submit", text)
 
-    assert told.startswith("warning: 登录: the vendor says: 502")
-    assert "Look in its console" in told
+    assert message.startswith("warning: 登录: the vendor says: 502")
+    assert "Look in its console" in message
     assert "Look in its console" in client.get(url("change", "template", text.pk)).content.decode()
     remote_id = sandbox.submitted("topthink", "template")[-1][0]
     entered = client.post(url("change", "template", text.pk), form(text, remote_id=remote_id))
-    assert "success: 登录: fetched (in review)" in said(entered)
+    assert "success: 登录: fetched (in review)" in shown_messages(entered)
     assert (state(text)[0], text.remote_id) == ("pending", remote_id)
 
 
-def test_or_it_is_made_a_draft_again(client: Client, topthink: Provider) -> None:
+def test_a_pending_text_can_be_made_a_draft_again(client: Client, topthink: Provider) -> None:
     text = draft(topthink, status="pending")
 
     assert act(client, "make_draft", text) == ["success: 登录: a draft again (draft)"]
 
 
-def test_what_is_approved_is_copied_to_be_changed(client: Client, topthink: Provider) -> None:
+def test_an_approved_text_must_be_copied_to_be_changed(client: Client, topthink: Provider) -> None:
     text = draft(topthink, status="approved", remote_id="234")
 
     refused = client.post(url("change", "template", text.pk), form(text, content="改{code}"))
@@ -193,7 +191,7 @@ def test_what_is_approved_is_copied_to_be_changed(client: Client, topthink: Prov
 
 
 @pytest.mark.parametrize("variables", ["", "null", "[1]", '"x"', "{", '{"code": 1}'])
-def test_variables_that_map_nothing_are_explained(variables: str, client: Client, topthink: Provider) -> None:
+def test_invalid_variables_are_explained(variables: str, client: Client, topthink: Provider) -> None:
     text = draft(topthink, status="approved", remote_id="234")
 
     answer = client.post(url("change", "template", text.pk), form(text, variables=variables))
@@ -201,7 +199,7 @@ def test_variables_that_map_nothing_are_explained(variables: str, client: Client
     assert "variables" in answer.context["adminform"].form.errors
 
 
-def test_placeholders_of_what_is_approved_get_our_names(client: Client, topthink: Provider) -> None:
+def test_placeholders_of_an_approved_text_can_be_renamed(client: Client, topthink: Provider) -> None:
     text = draft(topthink, status="approved", remote_id="235", content="验证码{yzm}，请勿泄露。")
 
     changed = form(text, content="验证码{code}，请勿泄露。", variables='{"code": "yzm"}')
@@ -210,7 +208,7 @@ def test_placeholders_of_what_is_approved_get_our_names(client: Client, topthink
     assert Template.objects.get().carries_code
 
 
-def test_nobody_approves_what_the_vendor_decides(client: Client, topthink: Provider) -> None:
+def test_an_operator_cannot_approve_a_text_that_the_vendor_reviews(client: Client, topthink: Provider) -> None:
     added = client.post(
         url("add"), form(Template(provider=topthink, purpose="x", name="x"), content="a", status="approved")
     )
@@ -221,7 +219,7 @@ def test_nobody_approves_what_the_vendor_decides(client: Client, topthink: Provi
     assert state(text) == ("draft", "")
 
 
-def test_where_nobody_can_ask_the_operator_says_how_it_stands(client: Client, vendor: MakeProvider) -> None:
+def test_the_operator_sets_the_status_if_the_vendor_cannot_be_asked(client: Client, vendor: MakeProvider) -> None:
     for gateway in ("ihuyi", "apispace"):
         text = draft(vendor(gateway, slug=gateway))
         client.post(url("change", "template", text.pk), form(text, status="approved", reason=""))
@@ -230,21 +228,23 @@ def test_where_nobody_can_ask_the_operator_says_how_it_stands(client: Client, ve
         assert state(text) == ("rejected", "缺公章")
 
 
-def test_an_id_that_is_entered_is_asked_about(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
+def test_an_entered_id_is_fetched_from_the_vendor(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
     added = client.post(
         url("add"),
         form(Template(provider=topthink, purpose="x", name="x"), content="x", remote_id="235", status="draft"),
     )
 
-    assert "success: 登录验证: fetched (approved)" in said(added)
+    assert "success: 登录验证: fetched (approved)" in shown_messages(added)
     text = Template.objects.get()
     assert (text.content, text.status) == ("验证码{yzm}，请勿泄露。", "approved")
 
     wrong = client.post(url("change", "template", text.pk), form(text, remote_id="999"))
-    assert any("记录不存在" in words for words in said(wrong))
+    assert any("记录不存在" in words for words in shown_messages(wrong))
 
 
-def test_what_is_at_the_vendor_is_imported_by_its_ids(client: Client, topthink: Provider, vendor: MakeProvider) -> None:
+def test_texts_at_the_vendor_are_imported_by_their_ids(
+    client: Client, topthink: Provider, vendor: MakeProvider
+) -> None:
     vendor("apispace")
     page = client.get(url("import", "signature"))
     assert [str(provider) for provider in page.context["form"].fields["provider"].queryset] == ["topthink"]
@@ -252,7 +252,7 @@ def test_what_is_at_the_vendor_is_imported_by_its_ids(client: Client, topthink: 
 
     imported = client.post(url("import", "signature"), {"provider": topthink.pk, "ids": "78, 79\n7777"})
 
-    assert said(imported) == [
+    assert shown_messages(imported) == [
         "success: 【示例站】: imported (approved)",
         "success: 【待审站】: imported (in review)",
         "error: 7777: the vendor says: 10005 记录不存在 — Mend what it names, and try again. Nothing was changed.",
@@ -280,7 +280,7 @@ def test_what_is_at_the_vendor_is_imported_by_its_ids(client: Client, topthink: 
         ({"signature": "other"}, "signature"),
     ],
 )
-def test_what_cannot_be_imported_is_explained(
+def test_an_invalid_import_is_explained(
     fields: dict[str, str], wrong: str, client: Client, topthink: Provider, vendor: MakeProvider
 ) -> None:
     if fields.get("signature"):
@@ -292,22 +292,22 @@ def test_what_cannot_be_imported_is_explained(
 
 
 @pytest.mark.parametrize("action", ["submit", "resubmit", "fetch", "delete_at_vendor", "copy_as_draft", "make_draft"])
-def test_who_may_only_look_does_nothing(action: str, client: Client, topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_user_who_may_only_view_cannot_act(action: str, client: Client, topthink: Provider, sandbox: Sandbox) -> None:
     text = draft(topthink)
     guest = User.objects.create_user("guest", is_staff=True)
     guest.user_permissions.add(Permission.objects.get(codename="view_template"))
     client.force_login(guest)
-    asked = len(sandbox.exchanges)
+    calls = len(sandbox.exchanges)
 
     client.post(url("changelist"), {"action": action, "_selected_action": [text.pk], "confirmed": "yes"})
 
     assert client.get(url("import")).status_code == 403
     assert Template.objects.count() == 1
     assert state(text) == ("draft", "")
-    assert len(sandbox.exchanges) == asked
+    assert len(sandbox.exchanges) == calls
 
 
-def test_signatures_of_one_name_are_told_apart_by_their_provider(client: Client, vendor: MakeProvider) -> None:
+def test_signatures_of_one_name_are_shown_with_their_provider(client: Client, vendor: MakeProvider) -> None:
     for gateway in ("apispace", "ihuyi"):
         vendor(gateway)
 
@@ -318,10 +318,10 @@ def test_signatures_of_one_name_are_told_apart_by_their_provider(client: Client,
 
 
 @pytest.mark.parametrize("status", ["pending", "approved"])
-def test_a_page_from_before_the_filing_does_not_forget_the_id(
+def test_an_old_page_does_not_delete_the_id_of_a_submission(
     status: str, client: Client, topthink: Provider, sandbox: Sandbox
 ) -> None:
-    """Two operators: what one opened as a draft, the other has submitted. Without its id it would be so twice."""
+    """One operator opened a draft, another has submitted it. Without its id it would be submitted twice."""
     text = draft(topthink)
     opened = form(text, purpose="register")
     act(client, "submit", text)
@@ -335,10 +335,10 @@ def test_a_page_from_before_the_filing_does_not_forget_the_id(
     assert Template.objects.get().remote_id == text.remote_id
 
 
-def test_saving_writes_what_the_operator_changed_and_nothing_else(
+def test_saving_writes_only_the_changed_fields(
     client: Client, topthink: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is submitted between the loading and the saving of the row is not made a draft again."""
+    """A text that is submitted between the load and the save of the row does not become a draft again."""
     text = draft(topthink)
     clean = Template.clean
 
@@ -354,7 +354,7 @@ def test_saving_writes_what_the_operator_changed_and_nothing_else(
     assert text.poll_at is not None
 
 
-def test_what_is_shown_with_thousands_apart_can_still_be_deleted(
+def test_an_id_shown_with_thousand_separators_can_be_deleted(
     client: Client, topthink: Provider, sandbox: Sandbox, settings: Any
 ) -> None:
     settings.USE_THOUSAND_SEPARATOR = True
@@ -363,7 +363,7 @@ def test_what_is_shown_with_thousands_apart_can_still_be_deleted(
     assert 'value="123456"' in page.content.decode()
 
 
-def test_another_admin_site_keeps_to_itself(client: Client, topthink: Provider, settings: Any) -> None:
+def test_another_admin_site_links_only_to_itself(client: Client, topthink: Provider, settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.test_admin_submissions"
     text = draft(topthink)
     notice = add_template(topthink, "news", "您的订单已发货。", "237")
@@ -381,16 +381,16 @@ def test_another_admin_site_keeps_to_itself(client: Client, topthink: Provider, 
     assert client.post("/ops/smsverify/template/import/", form)["Location"] == "/ops/smsverify/template/"
 
 
-def test_who_may_only_add_changes_nothing_that_is_here(
+def test_a_user_who_may_only_add_changes_no_existing_text(
     client: Client, topthink: Provider, django_user_model: type[User]
 ) -> None:
     text = draft(topthink, remote_id=catalogue.TOPTHINK_CODE.id)
     adder = django_user_model.objects.create_user("adder", is_staff=True)
     adder.user_permissions.add(Permission.objects.get(codename="add_template"))
     client.force_login(adder)
-    asked = {"provider": topthink.pk, "purpose": "login", "ids": f"{text.remote_id} {catalogue.TOPTHINK_NOTICE.id}"}
+    posted = {"provider": topthink.pk, "purpose": "login", "ids": f"{text.remote_id} {catalogue.TOPTHINK_NOTICE.id}"}
 
-    words = said(client.post(url("import"), asked))
+    words = shown_messages(client.post(url("import"), posted))
 
     assert (text.name, text.status) == ("登录", "draft")
     assert state(text) == ("draft", "")
@@ -401,25 +401,25 @@ def test_who_may_only_add_changes_nothing_that_is_here(
 def test_the_vendor_is_asked_after_the_commit_in_the_database_of_the_texts(
     client: Client, topthink: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A site may keep them in another than the default one, where nothing is committed then."""
-    waited_for = []
+    """A site may store the texts in another database than the default one, which commits nothing then."""
+    databases = []
     on_commit = transaction.on_commit
 
-    def noted(act: Any, using: str | None = None, robust: bool = False) -> None:
-        waited_for.append(using)
+    def recorded(act: Any, using: str | None = None, robust: bool = False) -> None:
+        databases.append(using)
         on_commit(act, using, robust)
 
     text = draft(topthink)
-    monkeypatch.setattr(transaction, "on_commit", noted)
+    monkeypatch.setattr(transaction, "on_commit", recorded)
     client.post(url("change", "template", text.pk), form(text, remote_id=catalogue.TOPTHINK_CODE.id))
 
-    assert waited_for == [router.db_for_write(Template)]
+    assert databases == [router.db_for_write(Template)]
     assert state(text) == ("approved", "")
 
 
 @pytest.mark.parametrize("model", ["signature", "template"])
-def test_whether_a_text_is_here_already_is_not_asked_of_a_replica(model: str, topthink: Provider) -> None:
-    """One that lags does not have it yet, and it would be imported twice."""
+def test_existing_texts_are_not_looked_up_in_a_replica(model: str, topthink: Provider) -> None:
+    """A replica that lags may not have the text yet, and the text would be imported twice."""
     form = {"signature": ImportForm, "template": ImportTemplateForm}[model](
         {"provider": topthink.pk, "ids": "234", "purpose": "login"}
     )
@@ -428,7 +428,7 @@ def test_whether_a_text_is_here_already_is_not_asked_of_a_replica(model: str, to
         assert [text.remote_id for text in form.texts()] == ["234"]
 
 
-def test_an_id_does_not_move_to_another_provider(client: Client, topthink: Provider, vendor: MakeProvider) -> None:
+def test_an_id_cannot_be_moved_to_another_provider(client: Client, topthink: Provider, vendor: MakeProvider) -> None:
     other = vendor("topthink", slug="other")
     text = draft(topthink, status="rejected", remote_id="238")
 
@@ -440,7 +440,7 @@ def test_an_id_does_not_move_to_another_provider(client: Client, topthink: Provi
     assert text.provider == topthink
 
 
-def test_what_is_deleted_while_it_is_filed_is_told_of(
+def test_a_deletion_during_the_submission_is_reported(
     client: Client, topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text, gateway = draft(topthink), type(topthink.gateway_client())

@@ -1,4 +1,4 @@
-"""Under ASGI no request leaves a database connection behind, however long the site keeps connections."""
+"""Under ASGI no request leaves a database connection open, even if the site keeps connections for long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseDatabaseWrapper]]:
-    """The connections that are made during the test, of which each may be kept for ten minutes."""
+    """The connections that are made during the test, each of which may be kept for ten minutes."""
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 600)
     made: list[BaseDatabaseWrapper] = []
 
@@ -59,15 +59,15 @@ def post(path: str, data: Any) -> tuple[int, dict[str, Any]]:
     return status, json.loads(body)
 
 
-def test_each_endpoint_closes_what_it_opened(memory: MakeProvider, opened: list[BaseDatabaseWrapper]) -> None:
+def test_each_endpoint_closes_its_connections(memory: MakeProvider, opened: list[BaseDatabaseWrapper]) -> None:
     memory()
     Provider.objects.create(slug="veesing", name="v", gateway="veesing", webhook_secret="SECRET-of-the-webhook")
     opened.clear()
 
-    status, told = post("send", {"phone": PHONE, "purpose": "login"})
+    status, sent = post("send", {"phone": PHONE, "purpose": "login"})
     assert status == 202
-    assert asyncio.run(request("GET", f"/sms/send/{told['verification_id']}/", b"", ""))[0] == 200
-    assert post("verify", {"verification_id": told["verification_id"], "code": last_code()})[0] == 200
+    assert asyncio.run(request("GET", f"/sms/send/{sent['verification_id']}/", b"", ""))[0] == 200
+    assert post("verify", {"verification_id": sent["verification_id"], "code": last_code()})[0] == 200
     hook = "/sms/webhooks/veesing/SECRET-of-the-webhook/"
     assert asyncio.run(request("POST", hook, TEST, "text/plain"))[0] == 200
 
@@ -76,7 +76,7 @@ def test_each_endpoint_closes_what_it_opened(memory: MakeProvider, opened: list[
     assert Verification.objects.get(phone=PHONE).verified_at is not None
 
 
-def test_a_refusal_closes_what_it_opened(memory: MakeProvider, opened: list[BaseDatabaseWrapper]) -> None:
+def test_a_refused_request_closes_its_connections(memory: MakeProvider, opened: list[BaseDatabaseWrapper]) -> None:
     memory()
     opened.clear()
 

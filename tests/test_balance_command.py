@@ -51,15 +51,15 @@ def accounts(vendor: MakeProvider, sandbox: Sandbox) -> None:
 class TestCommand:
     def test_prints_a_line_for_each_provider(self) -> None:
         with translation.override("zh-hans"):
-            said = run()
+            output = run()
 
-        assert said.splitlines() == [
+        assert output.splitlines() == [
             f"veesing          low · 241 SMS credits at {WHEN} · alert below 300.5",
             f"ihuyi            ok · 1000000 SMS credits at {WHEN}",
             "qixuntong        cannot be asked",
         ]
 
-    def test_prints_what_a_monitor_reads(self) -> None:
+    def test_prints_json_for_a_monitor(self) -> None:
         assert json.loads(run("--json", "veesing", "qixuntong")) == [
             {
                 "provider": "veesing",
@@ -81,19 +81,19 @@ class TestCommand:
             },
         ]
 
-    def test_asks_whom_it_is_told_to_in_use_or_not(self) -> None:
+    def test_asks_a_named_provider_even_if_it_is_inactive(self) -> None:
         Provider.objects.update(is_active=False)
 
         assert run() == "there is no active provider\n"
         assert run("ihuyi").startswith("ihuyi            ok · 1000000 SMS credits")
         assert Provider.objects.get(slug="veesing").balance is None
 
-    def test_nothing_left_is_said_so(self, sandbox: Sandbox) -> None:
+    def test_shows_an_empty_balance(self, sandbox: Sandbox) -> None:
         sandbox.set_credits("veesing", 0)
 
         assert run("veesing").startswith("veesing          empty · 0 SMS credits")
 
-    def test_fails_when_one_does_not_tell_and_says_the_others(self, sandbox: Sandbox) -> None:
+    def test_fails_if_one_provider_fails_and_shows_the_others(self, sandbox: Sandbox) -> None:
         sandbox.misbehave("veesing", Fault.refuse("您的账户已被锁定，请联系您的专属客服"))
         out = io.StringIO()
 
@@ -115,12 +115,12 @@ class TestCommand:
         states = {row["provider"]: row["state"] for row in json.loads(out.getvalue())}
         assert states == {"veesing": "error", "ihuyi": "ok", "qixuntong": "cannot be asked"}
 
-    def test_names_the_providers_that_there_are(self) -> None:
+    def test_an_unknown_name_lists_the_providers(self) -> None:
         why = "There is no provider veesig; there are: veesing, ihuyi, qixuntong."
         with pytest.raises(CommandError, match=re.escape(why)):
             run("veesig")
 
-    def test_mails_what_is_low(self) -> None:
+    def test_mails_a_low_balance(self) -> None:
         with override_settings(MANAGERS=[addressee("boss@example.com")]):
             run()
             run()
@@ -128,7 +128,7 @@ class TestCommand:
         assert [sent.subject for sent in mail.outbox] == ["[Django] SMS balance of veesing is low: 241 SMS credits"]
 
 
-def test_without_providers_it_says_so() -> None:
+def test_without_a_provider_a_message_is_shown() -> None:
     assert run() == "there is no active provider\n"
 
 

@@ -1,4 +1,4 @@
-"""What one message costs: by its vendor's rule, whatever is told when and in what order, at the price of then."""
+"""The cost of one message: by its vendor's rule, with events in any order, at the price when it was sent."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ RULES = {
 PUSHING = ("topthink", "veesing", "ihuyi")
 LATE, EARLY = Travel(delay=3600), Travel(early=True)
 
-Listening = Callable[[str, Travel], Provider]
+MakePushing = Callable[[str, Travel], Provider]
 
 
 def one_cost() -> Decimal | None:
     return Message.objects.get().cost
 
 
-def told() -> tuple[str, str, int]:
+def todays_costs() -> tuple[str, str, int]:
     """Cost, provisional part and unknown messages of today's report."""
     whole = total(costs(today(), today()))
     return str(whole.cost), str(whole.provisional), whole.unknown
 
 
 @pytest.fixture
-def listening(vendor: MakeProvider, sandbox: Sandbox, site: Site) -> Listening:
-    """Makes a provider whose vendor knows the webhook."""
+def pushing(vendor: MakeProvider, sandbox: Sandbox, site: Site) -> MakePushing:
+    """Makes a provider whose vendor pushes to the webhook."""
 
     def make(gateway: str, travel: Travel) -> Provider:
         provider = vendor(gateway, f"login-{gateway}", price=PRICE)
@@ -79,8 +79,8 @@ def webhook(provider: Provider) -> str:
     return reverse("smsverify:webhook", args=[provider.slug, provider.webhook_secret])
 
 
-def call(site: Site, provider: Provider, *, arrived: bool) -> None:
-    """The vendor's push about the only message, as its documents print it."""
+def push_outcome(site: Site, provider: Provider, *, arrived: bool) -> None:
+    """Push the outcome of the only message, in the format of the vendor's documents."""
     remote_id, phone, moment = Message.objects.get().remote_id, PHONE[3:], "2026-11-22 10:00:00"
     sms = {"id": remote_id, "phone": phone, "sendDate": moment, "receiveDate": moment, "message": ""}
     bodies: dict[str, dict[str, Any]] = {
@@ -101,49 +101,49 @@ def call(site: Site, provider: Provider, *, arrived: bool) -> None:
     requests.post(site.url + webhook(provider), timeout=60, **bodies[provider.gateway]).raise_for_status()
 
 
-def test_every_gateway_says_what_it_bills() -> None:
-    known = {alias: gateway_class(alias).billing for alias in BUILTIN_GATEWAYS.keys() - {"console", "memory"}}
+def test_every_gateway_declares_what_it_bills() -> None:
+    rules = {alias: gateway_class(alias).billing for alias in BUILTIN_GATEWAYS.keys() - {"console", "memory"}}
 
-    assert known == RULES
+    assert rules == RULES
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
 @pytest.mark.parametrize("travel", [LATE, EARLY, Travel(delay=3600, copies=3), Travel(early=True, copies=2)], ids=str)
-def test_what_arrives_is_charged_everywhere(
-    gateway: str, travel: Travel, listening: Listening, sandbox: Sandbox, site: Site
+def test_a_delivered_sms_is_charged_by_every_vendor(
+    gateway: str, travel: Travel, pushing: MakePushing, sandbox: Sandbox, site: Site
 ) -> None:
-    listening(gateway, travel)
+    pushing(gateway, travel)
 
     site.send(purpose=f"login-{gateway}")
     sandbox.flush()
 
     assert Message.objects.get().status == MessageStatus.DELIVERED
-    assert told() == ("0.0450", "0.0000", 0)
+    assert todays_costs() == ("0.0450", "0.0000", 0)
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
 @pytest.mark.parametrize("travel", [LATE, EARLY, Travel(delay=3600, copies=3), Travel(early=True, copies=2)], ids=str)
-def test_what_does_not_arrive_is_charged_where_submissions_are(
-    gateway: str, travel: Travel, listening: Listening, sandbox: Sandbox, site: Site
+def test_an_undelivered_sms_is_charged_if_its_vendor_bills_submissions(
+    gateway: str, travel: Travel, pushing: MakePushing, sandbox: Sandbox, site: Site
 ) -> None:
-    listening(gateway, Travel(travel.delay, travel.copies, travel.early, arrives=False))
+    pushing(gateway, Travel(travel.delay, travel.copies, travel.early, arrives=False))
 
     site.send(purpose=f"login-{gateway}")
     sandbox.flush()
 
     assert Message.objects.get().status == MessageStatus.UNDELIVERED
-    assert told() == ("0.0000" if RULES[gateway] == Billing.DELIVERED else "0.0450", "0.0000", 0)
+    assert todays_costs() == ("0.0000" if RULES[gateway] == Billing.DELIVERED else "0.0450", "0.0000", 0)
 
 
 @pytest.mark.parametrize("gateway", VENDORS)
-def test_what_nobody_reports_on_keeps_its_cost(
-    gateway: str, listening: Listening, sandbox: Sandbox, site: Site
+def test_a_message_without_a_report_keeps_its_cost(
+    gateway: str, pushing: MakePushing, sandbox: Sandbox, site: Site
 ) -> None:
-    listening(gateway, Travel(delay=3600, copies=0))
+    pushing(gateway, Travel(delay=3600, copies=0))
 
     site.send(purpose=f"login-{gateway}")
     expected = ("0.0450", "0.0450" if gateway == "topthink" else "0.0000", 0)
-    assert told() == expected
+    assert todays_costs() == expected
 
     age = REPORTS_EXPIRE_AFTER + timedelta(minutes=1)
     Message.objects.update(created_at=timezone.now() - age, polls=3)
@@ -154,24 +154,22 @@ def test_what_nobody_reports_on_keeps_its_cost(
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
-def test_a_report_that_is_corrected_corrects_the_cost(
-    gateway: str, listening: Listening, sandbox: Sandbox, site: Site
-) -> None:
-    provider = listening(gateway, Travel(delay=3600, arrives=False))
+def test_a_corrected_report_corrects_the_cost(gateway: str, pushing: MakePushing, sandbox: Sandbox, site: Site) -> None:
+    provider = pushing(gateway, Travel(delay=3600, arrives=False))
     site.send(purpose=f"login-{gateway}")
     sandbox.flush()
     Provider.objects.update(price="9.9999")
 
-    call(site, provider, arrived=True)
+    push_outcome(site, provider, arrived=True)
     assert (Message.objects.get().status, one_cost()) == (MessageStatus.DELIVERED, PRICE)
 
-    call(site, provider, arrived=False)
-    call(site, provider, arrived=True)
+    push_outcome(site, provider, arrived=False)
+    push_outcome(site, provider, arrived=True)
     assert (Message.objects.get().status, one_cost()) == (MessageStatus.DELIVERED, PRICE)
 
 
 @pytest.mark.parametrize(("arrives", "cost"), [(True, PRICE), (False, PRICE)])
-def test_a_report_that_is_fetched_changes_no_charge_of_a_submission(
+def test_a_fetched_report_does_not_change_the_charge_of_a_submission(
     arrives: bool, cost: Decimal, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     options = {"report_host": sandbox.base_urls["apispace"]}
@@ -188,7 +186,7 @@ def test_a_report_that_is_fetched_changes_no_charge_of_a_submission(
 
 
 @pytest.mark.parametrize("arrives", [True, False])
-def test_what_is_asked_for_is_charged_as_what_is_pushed(arrives: bool, vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_a_polled_outcome_is_charged_like_a_pushed_one(arrives: bool, vendor: MakeProvider, sandbox: Sandbox) -> None:
     vendor("topthink", price=PRICE)
     sandbox.travel(None, Travel(delay=3600, copies=0, arrives=arrives))
     send_code(PHONE, "login")
@@ -201,8 +199,8 @@ def test_what_is_asked_for_is_charged_as_what_is_pushed(arrives: bool, vendor: M
 
 
 @pytest.mark.parametrize("gateway", VENDORS)
-def test_a_refusal_costs_nothing(gateway: str, listening: Listening, sandbox: Sandbox, site: Site) -> None:
-    listening(gateway, LATE)
+def test_a_refusal_costs_nothing(gateway: str, pushing: MakePushing, sandbox: Sandbox, site: Site) -> None:
+    pushing(gateway, LATE)
     sandbox.misbehave(gateway, Fault.status(403))
 
     assert site.send(purpose=f"login-{gateway}").status_code == 503
@@ -212,24 +210,24 @@ def test_a_refusal_costs_nothing(gateway: str, listening: Listening, sandbox: Sa
 
 
 @pytest.mark.parametrize("gateway", VENDORS)
-def test_what_may_have_been_sent_is_counted_apart(
-    gateway: str, listening: Listening, sandbox: Sandbox, site: Site
+def test_an_unknown_message_is_counted_separately(
+    gateway: str, pushing: MakePushing, sandbox: Sandbox, site: Site
 ) -> None:
-    listening(gateway, LATE)
+    pushing(gateway, LATE)
     sandbox.misbehave(gateway, Fault.reset(deliver=True))
 
     assert site.send(purpose=f"login-{gateway}").status_code == 202
 
     assert (Message.objects.get().status, one_cost()) == (MessageStatus.UNKNOWN, None)
-    assert told() == ("0.0000", "0.0000", 1)
+    assert todays_costs() == ("0.0000", "0.0000", 1)
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
 @pytest.mark.parametrize("arrives", [True, False])
-def test_what_may_have_been_sent_costs_when_its_vendor_reports(
-    gateway: str, arrives: bool, listening: Listening, sandbox: Sandbox, site: Site
+def test_an_unknown_message_is_charged_when_its_vendor_reports(
+    gateway: str, arrives: bool, pushing: MakePushing, sandbox: Sandbox, site: Site
 ) -> None:
-    listening(gateway, Travel(delay=3600, arrives=arrives))
+    pushing(gateway, Travel(delay=3600, arrives=arrives))
     sandbox.misbehave(gateway, Fault.reset(deliver=True))
     site.send(purpose=f"login-{gateway}")
     Provider.objects.update(price="9.9999")
@@ -238,7 +236,7 @@ def test_what_may_have_been_sent_costs_when_its_vendor_reports(
 
     free = RULES[gateway] == Billing.DELIVERED and not arrives
     assert Message.objects.get().status == (DELIVERED if arrives else UNDELIVERED)
-    assert told() == ("0.0000" if free else "0.0450", "0.0000", 0)
+    assert todays_costs() == ("0.0000" if free else "0.0450", "0.0000", 0)
 
 
 def queued(provider: Provider, **fields: Any) -> Message:
@@ -246,7 +244,7 @@ def queued(provider: Provider, **fields: Any) -> Message:
     return Message.objects.create(provider=provider, template=provider.templates.all()[0], **fields)
 
 
-def test_a_price_is_that_of_the_handing_over(memory: MakeProvider) -> None:
+def test_the_price_is_that_of_the_moment_of_sending(memory: MakeProvider) -> None:
     provider = memory(price=Decimal("0.05"))
     message = queued(provider)
     provider.price = Decimal("0.0333")
@@ -273,7 +271,7 @@ def test_without_a_price_there_is_no_cost(memory: MakeProvider) -> None:
     assert (one_cost(), row.messages, row.unpriced, row.cost) == (None, 1, 1, NOTHING)
 
 
-def test_a_price_of_nothing_is_a_price(memory: MakeProvider) -> None:
+def test_a_price_of_zero_is_a_price(memory: MakeProvider) -> None:
     message = queued(memory(price=0))
     claim(message)
     record(message, Acceptance(remote_id="42"))
@@ -282,7 +280,7 @@ def test_a_price_of_nothing_is_a_price(memory: MakeProvider) -> None:
     assert (one_cost(), row.messages, row.unpriced) == (NOTHING, 1, 0)
 
 
-def test_what_is_withdrawn_costs_nothing(memory: MakeProvider) -> None:
+def test_a_withdrawn_message_costs_nothing(memory: MakeProvider) -> None:
     message = queued(memory(price=PRICE))
 
     assert withdraw(message, "not wanted")
@@ -291,23 +289,23 @@ def test_what_is_withdrawn_costs_nothing(memory: MakeProvider) -> None:
     assert costs(today(), today()) == []
 
 
-def test_what_a_dead_process_handed_over_may_have_cost(memory: MakeProvider) -> None:
+def test_a_message_of_a_dead_process_is_unknown_until_its_report(memory: MakeProvider) -> None:
     provider = memory(price=PRICE)
     message = queued(provider)
     claim(message)
-    assert told() == ("0.0000", "0.0000", 1)
+    assert todays_costs() == ("0.0000", "0.0000", 1)
     Message.objects.update(claimed_at=timezone.now() - timedelta(hours=1))
 
     assert list(give_up_stuck(10)) == ["stuck"]
-    assert told() == ("0.0000", "0.0000", 1)
+    assert todays_costs() == ("0.0000", "0.0000", 1)
 
     push(provider, report("42"))
-    assert told() == ("0.1350", "0.0000", 0)
-    record(message, Acceptance(remote_id="42"))  # it was only slow
-    assert told() == ("0.1350", "0.0000", 0)
+    assert todays_costs() == ("0.1350", "0.0000", 0)
+    record(message, Acceptance(remote_id="42"))  # the process was only slow
+    assert todays_costs() == ("0.1350", "0.0000", 0)
 
 
-def test_the_gateway_that_is_gone_is_taken_to_bill_all(memory: MakeProvider) -> None:
+def test_a_gateway_that_is_gone_counts_as_billing_submissions(memory: MakeProvider) -> None:
     provider = memory(price=PRICE)
     message = queued(provider)
     claim(message)
@@ -320,7 +318,7 @@ def test_the_gateway_that_is_gone_is_taken_to_bill_all(memory: MakeProvider) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("gateway", ["topthink", "ihuyi"])
-def test_in_any_order_the_end_costs_the_same(gateway: str, memory: MakeProvider) -> None:
+def test_the_cost_does_not_depend_on_the_order_of_events(gateway: str, memory: MakeProvider) -> None:
     provider = memory(price=PRICE)
     Provider.objects.update(gateway=gateway)
 
@@ -328,8 +326,8 @@ def test_in_any_order_the_end_costs_the_same(gateway: str, memory: MakeProvider)
         message, remote_id = queued(Provider.objects.get()), f"id{number}"
         claim(message)
         outcomes = [UNDELIVERED, DELIVERED][: random.randint(0, 2)]
-        news: list[DeliveryEvent] = [report(remote_id, outcome, outcome) for outcome in outcomes] * random.randint(1, 3)
-        acts: list[Outcome | DeliveryEvent] = [Acceptance(remote_id=remote_id), *news]
+        events: list[DeliveryEvent] = [report(remote_id, one, one) for one in outcomes] * random.randint(1, 3)
+        acts: list[Outcome | DeliveryEvent] = [Acceptance(remote_id=remote_id), *events]
         random.shuffle(acts)
         for act in acts:
             push(provider, act) if isinstance(act, DeliveryEvent) else record(message, act)
@@ -342,7 +340,7 @@ def test_in_any_order_the_end_costs_the_same(gateway: str, memory: MakeProvider)
         assert message.cost == (None if price is None else price * 3 * (not free)), acts
 
 
-def test_refusals_and_doubts_after_the_report_change_no_cost(memory: MakeProvider) -> None:
+def test_an_outcome_after_the_report_does_not_change_the_cost(memory: MakeProvider) -> None:
     provider = memory(price=PRICE)
     message = queued(provider)
     claim(message)

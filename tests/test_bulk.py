@@ -1,4 +1,4 @@
-"""Many numbers at once: what goes on under a name, what ends a run, one bad number among good ones, and the pace."""
+"""Bulk sends: batches that can be continued, what ends a run, a bad number among good ones, and the pace."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ SITE = {"GATEWAYS": {"one": f"{__name__}.OneByOneGateway", "many": f"{__name__}.
 
 
 class OneByOneGateway(MemoryGateway):
-    """Takes one number in a call, as it is told to take the nth."""
+    """Takes one number in a call; the nth call raises `errors[n]` if there is one."""
 
     max_recipients = 1
     local = False
-    moods: ClassVar[dict[int, Exception]] = {}
+    errors: ClassVar[dict[int, Exception]] = {}
     calls: ClassVar[list[list[str]]] = []
     threads: ClassVar[set[int]] = set()
     lock: ClassVar[threading.Lock] = threading.Lock()
@@ -54,7 +54,7 @@ class OneByOneGateway(MemoryGateway):
     def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         with self.lock:
             self.calls.append(list(sms.recipients))
-            error = self.moods.get(len(self.calls))
+            error = self.errors.get(len(self.calls))
         self.threads.add(threading.get_ident())
         if error is not None:
             raise error
@@ -66,15 +66,15 @@ class BatchGateway(OneByOneGateway):
 
 
 @pytest.fixture(autouse=True)
-def _calm() -> None:
-    OneByOneGateway.moods.clear()
+def _reset_gateways() -> None:
+    OneByOneGateway.errors.clear()
     OneByOneGateway.calls.clear()
     OneByOneGateway.threads.clear()
 
 
 @pytest.fixture
-def text(memory: MakeProvider) -> Callable[[str], Template]:
-    """Makes a text for many, by a gateway of this module."""
+def notice(memory: MakeProvider) -> Callable[[str], Template]:
+    """Makes a notice template whose provider has a gateway of this module."""
 
     def make(gateway: str) -> Template:
         return add_template(memory(slug=gateway, options=FAST), "notice", "系统维护已完成。", "")
@@ -93,7 +93,7 @@ def numbers(count: int, start: int = 0) -> dict[str, dict[str, str]]:
 
 
 def called() -> list[str]:
-    """The numbers that the vendor was told."""
+    """The numbers that were sent to the vendor."""
     return [phone for call in OneByOneGateway.calls for phone in call]
 
 
@@ -104,7 +104,7 @@ def statuses() -> Counter[str]:
 # ------------------------------------------------------------------------------------------- batches
 
 
-def test_under_one_name_a_number_gets_one_message_whoever_asks(memory: MakeProvider) -> None:
+def test_a_number_gets_one_message_in_a_named_batch(memory: MakeProvider) -> None:
     template = add_template(memory(), "notice", "{name}，您好。", "")
     first = send_message(template, {"13800138001": {"name": "王"}, "13800138002": {"name": "李"}}, batch="b")
 
@@ -115,7 +115,7 @@ def test_under_one_name_a_number_gets_one_message_whoever_asks(memory: MakeProvi
     assert [sms.text for sms in MemoryGateway.outbox] == [f"【示例站】{name}，您好。" for name in "王李陈"]
 
 
-def test_another_name_is_another_mailing(memory: MakeProvider) -> None:
+def test_another_name_is_another_batch(memory: MakeProvider) -> None:
     template = add_template(memory(), "notice", "您好。", "")
     for batch in ("a", "b", None, None):
         send_message(template, numbers(1), batch=batch)
@@ -131,7 +131,7 @@ def test_another_name_is_another_mailing(memory: MakeProvider) -> None:
         (None, {"stopped": lambda: False}, "Give the batch a name"),
     ],
 )
-def test_a_name_that_will_not_do_is_said_before_anything_is_sent(
+def test_an_invalid_batch_name_is_refused_before_anything_is_sent(
     batch: str | None, more: dict[str, Any], words: str, memory: MakeProvider
 ) -> None:
     provider = memory()
@@ -145,7 +145,7 @@ def test_a_name_that_will_not_do_is_said_before_anything_is_sent(
     assert Message.objects.count() == 1
 
 
-def test_what_a_dead_process_left_queued_is_sent_and_what_it_had_in_hand_is_not(memory: MakeProvider) -> None:
+def test_a_rerun_sends_queued_messages_and_not_those_being_sent(memory: MakeProvider) -> None:
     template = add_template(memory(), "notice", "您好。", "")
     send_message(template, numbers(3), batch="b")
     queued, sending, _ = Message.objects.order_by("phone")
@@ -159,7 +159,7 @@ def test_what_a_dead_process_left_queued_is_sent_and_what_it_had_in_hand_is_not(
     assert [sms.phone for sms in MemoryGateway.outbox] == [queued.phone]
 
 
-def test_what_was_queued_a_day_ago_is_no_news_any_more(memory: MakeProvider) -> None:
+def test_a_message_queued_for_over_a_day_is_not_sent(memory: MakeProvider) -> None:
     template = add_template(memory(), "notice", "您好。", "")
     send_message(template, numbers(1), batch="b")
     Message.objects.update(status="queued", created_at=timezone.now() - NOTICES_EXPIRE_AFTER * 1.01)
@@ -172,7 +172,9 @@ def test_what_was_queued_a_day_ago_is_no_news_any_more(memory: MakeProvider) -> 
 
 
 @pytest.mark.parametrize("gateway", ["apispace", "qixuntong", "topthink"])
-def test_many_at_once_with_one_name_send_once_to_each(gateway: str, vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_parallel_runs_of_one_batch_send_once_to_each_number(
+    gateway: str, vendor: MakeProvider, sandbox: Sandbox
+) -> None:
     template = add_template(vendor(gateway, options=FAST), "notice", catalogue.PLAIN_TEXT, PLAIN_IDS.get(gateway, ""))
     count = 60
 
@@ -183,7 +185,7 @@ def test_many_at_once_with_one_name_send_once_to_each(gateway: str, vendor: Make
     assert statuses() == {"accepted": count}
 
 
-def test_a_call_costs_a_few_statements_however_many_numbers_it_has(vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_a_call_with_many_numbers_needs_few_statements(vendor: MakeProvider, sandbox: Sandbox) -> None:
     statements: list[str] = []
 
     def count(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
@@ -202,8 +204,8 @@ def test_a_call_costs_a_few_statements_however_many_numbers_it_has(vendor: MakeP
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_stopped_it_has_no_rows_but_those_it_came_to_and_goes_on(text: Callable[[str], Template]) -> None:
-    template, total, seen = text("one"), 2 * CHUNK_OF_CALLS + 1, []
+def test_a_stopped_run_has_rows_only_for_what_it_reached_and_can_continue(notice: Callable[[str], Template]) -> None:
+    template, total, seen = notice("one"), 2 * CHUNK_OF_CALLS + 1, []
 
     first = send_bulk(
         template,
@@ -223,9 +225,9 @@ def test_stopped_it_has_no_rows_but_those_it_came_to_and_goes_on(text: Callable[
 
 @pytest.mark.slow
 @override_settings(SMSVERIFY=SITE)
-def test_a_refused_account_ends_the_run_and_the_rest_is_sent_when_it_is_paid(text: Callable[[str], Template]) -> None:
-    template = text("many")
-    OneByOneGateway.moods[2] = GatewayRejected("余额不足", reason=Reason.ACCOUNT)
+def test_a_refused_account_ends_the_run_and_a_rerun_sends_the_rest(notice: Callable[[str], Template]) -> None:
+    template = notice("many")
+    OneByOneGateway.errors[2] = GatewayRejected("余额不足", reason=Reason.ACCOUNT)
 
     first = send_bulk(template, numbers(CHUNK + 10), batch="b")
 
@@ -239,22 +241,22 @@ def test_a_refused_account_ends_the_run_and_the_rest_is_sent_when_it_is_paid(tex
 
 @override_settings(SMSVERIFY=SITE)
 @pytest.mark.parametrize("gateway", ["one", "many"])
-def test_a_vendor_that_fails_again_and_again_gets_no_more(gateway: str, text: Callable[[str], Template]) -> None:
-    template = text(gateway)
-    OneByOneGateway.moods.update({number: GatewayUnavailable("no answer") for number in range(4, 3000)})
+def test_repeated_failures_of_the_vendor_end_the_run(gateway: str, notice: Callable[[str], Template]) -> None:
+    template = notice(gateway)
+    OneByOneGateway.errors.update({number: GatewayUnavailable("no answer") for number in range(4, 3000)})
 
     ended = send_bulk(template, numbers(2 * CHUNK), batch="b")
 
     calls = len(OneByOneGateway.calls)
-    # Threads that have succeeded may be late to say so.
+    # The success of a parallel thread may be recorded late.
     assert 3 + circuits.FAILURES <= calls <= (50 if gateway == "one" else 3 + circuits.FAILURES)
     assert ended.why_over == f"{gateway} failed 5 times in a row, at last with: no answer"
     assert statuses()["queued"] <= CHUNK
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_a_named_mailing_waits_while_the_circuit_is_open(text: Callable[[str], Template]) -> None:
-    template = text("many")
+def test_a_named_batch_waits_while_the_circuit_is_open(notice: Callable[[str], Template]) -> None:
+    template = notice("many")
     for _ in range(circuits.FAILURES):
         circuits.note(template.provider, [GatewayUnavailable("no answer")])
 
@@ -262,12 +264,14 @@ def test_a_named_mailing_waits_while_the_circuit_is_open(text: Callable[[str], T
 
     assert waits.why_over.startswith("the circuit of many is open, close it in the admin")
     assert not Message.objects.exists()
-    assert send_message(template, numbers(10))[0].status == "accepted", "which nobody could go on with is tried"
+    assert send_message(template, numbers(10))[0].status == "accepted", (
+        "without a name it cannot be continued, so it is tried"
+    )
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_the_poll_leaves_texts_alone_while_the_circuit_is_open(text: Callable[[str], Template]) -> None:
-    template = text("one")
+def test_the_poll_sends_no_notice_while_the_circuit_is_open(notice: Callable[[str], Template]) -> None:
+    template = notice("one")
     ids = [message.pk for message in send_message(template, numbers(50))]
     Message.objects.update(status="queued", created_at=timezone.now() - FORGOTTEN * 2)
     OneByOneGateway.calls.clear()
@@ -283,7 +287,7 @@ def test_the_poll_leaves_texts_alone_while_the_circuit_is_open(text: Callable[[s
 
 
 @pytest.mark.slow
-def test_a_run_whose_answers_are_lost_leaves_these_unknown_and_goes_on(vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_messages_with_a_lost_answer_are_unknown_and_the_run_continues(vendor: MakeProvider, sandbox: Sandbox) -> None:
     template = add_template(vendor("apispace"), "notice", catalogue.PLAIN_TEXT, "")
     send_message(template, numbers(500), batch="b")
     sandbox.misbehave("apispace", Fault.deliver_then_status(502), times=1)
@@ -303,7 +307,7 @@ def test_a_run_whose_answers_are_lost_leaves_these_unknown_and_goes_on(vendor: M
         ("qixuntong", "+85251234567", "李", "other"),
     ],
 )
-def test_one_bad_number_keeps_no_other(
+def test_a_bad_number_does_not_stop_the_others(
     gateway: str, phone: str, name: str, reason: str, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     content = catalogue.NOTICE_TEXT
@@ -319,24 +323,24 @@ def test_one_bad_number_keeps_no_other(
 
 
 @pytest.mark.slow
-def test_a_broker_that_cannot_be_reached_leaves_a_named_mailing_to_be_gone_on_with(
+def test_a_named_batch_can_be_continued_after_a_broker_failure(
     memory: MakeProvider, monkeypatch: pytest.MonkeyPatch, log: LogRecorder
 ) -> None:
     template = add_template(memory(), "notice", "您好。", "")
-    told: list[list[str]] = []
+    tasks: list[list[str]] = []
 
     def enqueue(ids: list[str]) -> None:
-        if len(told) == 2:
+        if len(tasks) == 2:
             raise ConnectionError("amqp://user:S3CRET@broker")
-        told.append(ids)
+        tasks.append(ids)
 
     monkeypatch.setattr(dispatch, "_enqueue", enqueue)
     with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
         ended = send_bulk(template, numbers(2 * CHUNK), batch="b")
         assert (ended.why_over, ended.counts) == ("the task queue could not be reached", {"queued": CHUNK})
-        monkeypatch.setattr(dispatch, "_enqueue", told.append)
+        monkeypatch.setattr(dispatch, "_enqueue", tasks.append)
         assert not send_bulk(template, numbers(2 * CHUNK), batch="b").why_over
-    for ids in told:
+    for ids in tasks:
         send_waiting(ids)
 
     assert statuses() == {"accepted": 2 * CHUNK}
@@ -348,8 +352,8 @@ def test_a_broker_that_cannot_be_reached_leaves_a_named_mailing_to_be_gone_on_wi
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_numbers_that_are_a_call_each_are_shared_among_threads(text: Callable[[str], Template]) -> None:
-    found = send_message(text("one"), numbers(200))
+def test_calls_with_one_number_are_shared_among_threads(notice: Callable[[str], Template]) -> None:
+    found = send_message(notice("one"), numbers(200))
 
     assert {message.status for message in found} == {"accepted"}
     assert sorted(called()) == sorted(numbers(200))
@@ -358,16 +362,16 @@ def test_numbers_that_are_a_call_each_are_shared_among_threads(text: Callable[[s
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_a_few_need_no_threads(text: Callable[[str], Template]) -> None:
-    send_message(text("one"), numbers(bulk_run.CALLS_WITHOUT_THREADS))
+def test_a_few_calls_need_no_threads(notice: Callable[[str], Template]) -> None:
+    send_message(notice("one"), numbers(bulk_run.CALLS_WITHOUT_THREADS))
     assert OneByOneGateway.threads == {threading.get_ident()}
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_a_bug_in_a_thread_is_raised_where_the_mailing_was_asked_for(
-    text: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
+def test_a_bug_in_a_thread_is_raised_in_the_caller(
+    notice: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    template, calls = text("one"), count(1)
+    template, calls = notice("one"), count(1)
 
     def fail_once(outcomes: Any) -> None:
         if next(calls) == 5:
@@ -385,7 +389,7 @@ def test_a_bug_in_a_thread_is_raised_where_the_mailing_was_asked_for(
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_each_thread_closes_its_connections(text: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_thread_closes_its_connections(notice: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[int] = []
 
     def close() -> None:
@@ -393,12 +397,12 @@ def test_each_thread_closes_its_connections(text: Callable[[str], Template], mon
         type(connections).close_all(connections)
 
     monkeypatch.setattr(connections, "close_all", close)
-    send_message(text("one"), numbers(60))
+    send_message(notice("one"), numbers(60))
     assert set(closed) >= OneByOneGateway.threads
 
 
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """A clock that advances only by `sleep`."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -410,7 +414,7 @@ class Clock:
         self.now += seconds
 
 
-def test_a_pace_is_kept_and_lost_time_is_not_caught_up() -> None:
+def test_the_pace_is_kept_and_lost_time_is_not_made_up() -> None:
     clock = Clock()
     pace, moments = Pace(4, clock, clock.sleep), []
     for pause in (0, 0, 0, 0.1, 9, 0):
@@ -420,7 +424,7 @@ def test_a_pace_is_kept_and_lost_time_is_not_caught_up() -> None:
     assert moments == pytest.approx([0, 0.25, 0.5, 0.75, 9.75, 10])
 
 
-def test_a_vendor_that_asks_for_a_slower_pace_gets_it() -> None:
+def test_the_pace_can_be_halved_down_to_a_limit() -> None:
     clock = Clock()
     pace = Pace(4, clock, clock.sleep)
     pace.wait()
@@ -437,8 +441,8 @@ def test_a_vendor_that_asks_for_a_slower_pace_gets_it() -> None:
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_the_operators_pace_is_taken_and_halved_at_a_refusal_for_rate(
-    text: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
+def test_the_configured_pace_is_used_and_halved_after_a_rate_refusal(
+    notice: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paces: list[Pace] = []
 
@@ -455,19 +459,19 @@ def test_the_operators_pace_is_taken_and_halved_at_a_refusal_for_rate(
             Watched.halved += 1
 
     monkeypatch.setattr(bulk_run, "Pace", Watched)
-    OneByOneGateway.moods[3] = GatewayRejected("太快", reason=Reason.RATE)
+    OneByOneGateway.errors[3] = GatewayRejected("太快", reason=Reason.RATE)
 
-    found = send_bulk(text("one"), numbers(30))
+    found = send_bulk(notice("one"), numbers(30))
 
     assert (found.counts, Watched.halved) == ({"accepted": 29, "not_sent": 1}, 1)
     assert [pace.rate for pace in paces] == [999]  # type: ignore[attr-defined]
 
 
-def test_a_crew_does_all_and_stops_at_an_error() -> None:
+def test_a_worker_pool_does_all_and_stops_at_an_error() -> None:
     done: list[int] = []
-    with WorkerPool(3, done.append) as crew:
+    with WorkerPool(3, done.append) as pool:
         for number in range(50):
-            crew.submit(number)
+            pool.submit(number)
     assert sorted(done) == list(range(50))
 
     def fail(number: int) -> None:
@@ -476,11 +480,11 @@ def test_a_crew_does_all_and_stops_at_an_error() -> None:
         done.append(number)
 
     done.clear()
-    with pytest.raises(KeyError), WorkerPool(1, fail) as crew:
-        list(map(crew.submit, range(50)))
+    with pytest.raises(KeyError), WorkerPool(1, fail) as pool:
+        list(map(pool.submit, range(50)))
     assert done == list(range(10))
 
 
 @pytest.fixture(autouse=True)
-def _no_circuit_is_left_open() -> None:
+def _clear_circuits() -> None:
     cache.clear()
