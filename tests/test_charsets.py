@@ -1,4 +1,4 @@
-"""A MySQL whose tables, or whose connection, have no emoji: a row loses the emoji, never itself."""
+"""MySQL tables or connections without emoji: a row is stored, and only its emoji are replaced."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ only_mysql = pytest.mark.skipif(not IS_MYSQL, reason="other databases store ever
 
 
 def columns() -> dict[str, list[str]]:
-    """Our text columns, but those for JSON, as they are declared, by table."""
+    """The declarations of the app's text columns, except those for JSON, by table."""
     found: dict[str, list[str]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -60,7 +60,7 @@ def convert(charset: str) -> None:
 
 @pytest.fixture(scope="class")
 def _narrow_tables(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    if not services.HAS_EMOJI:  # they are so in the whole run
+    if not services.HAS_EMOJI:  # the tables are narrow in the whole run
         yield
         return
     with django_db_blocker.unblock():
@@ -85,7 +85,7 @@ def narrow(request: pytest.FixtureRequest, _narrow_tables: None, db: None) -> It
 @only_mysql
 @pytest.mark.usefixtures("narrow")
 class TestWithoutEmoji:
-    def test_a_reply_is_kept_without_it(self, vendor: MakeProvider, client: Client) -> None:
+    def test_a_reply_is_stored_without_its_emoji(self, vendor: MakeProvider, client: Client) -> None:
         provider = vendor("ihuyi")
 
         for _ in range(2):
@@ -96,7 +96,7 @@ class TestWithoutEmoji:
         assert (stored.content, stored.remote_id) == (KEPT, "\ufffd")
         assert stored.payload["mobilephone"] == PHONE[3:]
 
-    def test_a_report_is_kept_and_raises_its_message(self, vendor: MakeProvider, client: Client) -> None:
+    def test_a_report_is_stored_and_updates_its_message(self, vendor: MakeProvider, client: Client) -> None:
         message = sending(provider := vendor("ihuyi"))
         record(message, Acceptance(remote_id="42"))
 
@@ -107,7 +107,7 @@ class TestWithoutEmoji:
         assert (stored.detail, stored.message) == (KEPT, message)
         assert WORDS in stored.payload.values(), "JSON is written in ASCII"
 
-    def test_many_reports_are_kept(self, memory: MakeProvider) -> None:
+    def test_many_reports_are_stored(self, memory: MakeProvider) -> None:
         provider = memory()
         accepted = sending(provider)
         record(accepted, Acceptance(remote_id="1"))
@@ -119,7 +119,7 @@ class TestWithoutEmoji:
         assert set(DeliveryReport.objects.values_list("code", flat=True)) == {f"\ufffd{n}" for n in range(5)}
         assert DeliveryReport.objects.get(message=accepted).remote_id == "1"
 
-    def test_an_id_is_found_by_what_was_kept_of_it(self, memory: MakeProvider) -> None:
+    def test_an_id_is_matched_in_its_stored_form(self, memory: MakeProvider) -> None:
         provider = memory()
         push(provider, report("x😀"))
         message = sending(provider)
@@ -128,7 +128,7 @@ class TestWithoutEmoji:
 
         assert (message.remote_id, message.status) == ("x\ufffd", "delivered")
 
-    def test_a_refusal_is_kept(self, memory: MakeProvider) -> None:
+    def test_a_refusal_is_stored(self, memory: MakeProvider) -> None:
         message = sending(memory())
 
         record(message, GatewayRejected(WORDS, error_code="😀1"))
@@ -136,7 +136,7 @@ class TestWithoutEmoji:
         message.refresh_from_db()
         assert (message.status, message.error_message, message.error_code) == ("not_sent", KEPT, "\ufffd1")
 
-    def test_ids_of_a_batch_are_kept(self, memory: MakeProvider) -> None:
+    def test_ids_of_a_batch_are_stored(self, memory: MakeProvider) -> None:
         provider = memory()
         messages = [sending(provider, phone=f"+8613800138{n:03}") for n in range(3)]
 
@@ -144,7 +144,7 @@ class TestWithoutEmoji:
 
         assert set(Message.objects.values_list("remote_id", flat=True)) == {f"\ufffd{n}" for n in range(3)}
 
-    def test_the_reason_of_a_verdict_is_kept(self, vendor: MakeProvider) -> None:
+    def test_the_reason_of_a_verdict_is_stored(self, vendor: MakeProvider) -> None:
         template = add_template(provider := vendor("ihuyi"), "payment", CODE_TEXT, "2004", status="pending")
         verdict = ReviewEvent(
             submission=Submission.TEMPLATE,
@@ -160,7 +160,7 @@ class TestWithoutEmoji:
         template.refresh_from_db()
         assert (template.status, template.reason) == ("rejected", KEPT)
 
-    def test_fetched_reports_are_kept(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
+    def test_fetched_reports_are_stored(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
         provider = vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]})
         row = {"msgId": "42", "mobile": PHONE[3:], "status": "UNDELIV", "statusDesc": WORDS}
         body = json.dumps({"code": "000", "data": [row, {"msgId": WORDS}]}, ensure_ascii=False)
@@ -174,7 +174,7 @@ class TestWithoutEmoji:
         assert batch.problems
 
     @pytest.mark.parametrize("field", ["name", "content", "remark", "remote_id", "reason"])
-    def test_a_form_says_so(self, field: str, memory: MakeProvider, admin_client: Client) -> None:
+    def test_a_change_form_refuses_an_emoji(self, field: str, memory: MakeProvider, admin_client: Client) -> None:
         template = memory().templates.get()
         url = page(template, "change")
         form = admin_client.get(url).context["adminform"].form
@@ -187,7 +187,7 @@ class TestWithoutEmoji:
         assert "cannot store an emoji" in str(answer.context["adminform"].form.errors[field])
 
     @pytest.mark.parametrize("model", [Provider, Signature])
-    def test_so_does_one_for_something_new(self, model: Any, memory: MakeProvider, admin_client: Client) -> None:
+    def test_an_add_form_refuses_an_emoji(self, model: Any, memory: MakeProvider, admin_client: Client) -> None:
         provider = memory()
         fields = {"name": "短信😀", "slug": "new", "gateway": "memory", "priority": "1", "weight": "1"}
         fields |= {"provider": str(provider.pk), "text": "示例😀", "status": "draft"}
@@ -197,7 +197,7 @@ class TestWithoutEmoji:
         assert answer.status_code == 200
         assert "cannot store an emoji" in answer.content.decode()
 
-    def test_a_vendors_text_is_not_adopted_as_another(
+    def test_a_vendors_text_with_an_emoji_is_not_imported(
         self, vendor: MakeProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         template = add_template(vendor("topthink"), "payment", CODE_TEXT, "238", status="pending")
@@ -211,31 +211,27 @@ class TestWithoutEmoji:
         assert Template.objects.get(pk=template.pk).content == CODE_TEXT
 
     @pytest.mark.parametrize("model", [Provider, Signature, Template, Message, Reply, DeliveryReport])
-    def test_nothing_that_is_searched_for_breaks_a_list(
-        self, model: Any, memory: MakeProvider, admin_client: Client
-    ) -> None:
+    def test_a_list_can_be_searched_for_an_emoji(self, model: Any, memory: MakeProvider, admin_client: Client) -> None:
         memory()
 
         assert admin_client.get(page(model), {"q": "😀"}).status_code == 200
 
     @pytest.mark.parametrize("purpose", ["😀", "login😀"])
-    def test_nothing_that_a_stranger_asks_for_breaks_the_endpoint(
-        self, purpose: str, memory: MakeProvider, client: Client
-    ) -> None:
+    def test_a_purpose_with_an_emoji_is_refused(self, purpose: str, memory: MakeProvider, client: Client) -> None:
         memory()
 
         answer = client.post("/sms/send/", {"phone": PHONE, "purpose": purpose}, "application/json")
 
         assert (answer.status_code, answer.json()["code"]) == (400, "unknown_purpose")
 
-    def test_the_check_says_what_to_do(self) -> None:
+    def test_the_check_shows_how_to_fix_the_tables(self) -> None:
         (found,) = [message for message in run_checks(databases=["default"]) if message.id == "smsverify.W012"]
 
         assert 'The database "default" cannot store every character' in found.msg
         assert "smsverify_reply is utf8mb3" in found.msg
         assert "ALTER TABLE smsverify_reply CONVERT TO CHARACTER SET utf8mb4;" in str(found.hint)
 
-    def test_the_database_is_asked_once_and_only_about_an_emoji(self, memory: MakeProvider) -> None:
+    def test_the_charsets_are_queried_once_and_only_for_an_emoji(self, memory: MakeProvider) -> None:
         provider = memory()
         with counted() as plain:
             push(provider, report("1", detail="王先生"))
@@ -244,13 +240,13 @@ class TestWithoutEmoji:
         with counted() as second:
             push(provider, report("3", detail=WORDS))
 
-        asked = [len([sql for sql in some if "information_schema" in sql]) for some in (plain, first, second)]
-        assert asked == [0, 1, 0]
+        queries = [len([sql for sql in some if "information_schema" in sql]) for some in (plain, first, second)]
+        assert queries == [0, 1, 0]
 
 
 @only_mysql
 @pytest.mark.skipif(not services.HAS_EMOJI, reason="the whole run is without emoji")
-def test_a_connection_alone_is_enough_to_be_told() -> None:
+def test_the_check_reports_a_connection_without_emoji() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET NAMES utf8mb3")
     (found,) = [message for message in run_checks(databases=["default"]) if message.id == "smsverify.W012"]
@@ -261,7 +257,7 @@ def test_a_connection_alone_is_enough_to_be_told() -> None:
 
 
 @pytest.mark.skipif(not services.HAS_EMOJI, reason="utf8mb3 has no emoji")
-def test_where_every_character_can_be_stored_it_is(memory: MakeProvider) -> None:
+def test_every_character_is_stored_if_the_charset_allows(memory: MakeProvider) -> None:
     charsets.forget()
     push(memory(), report("42", detail=WORDS))
 
@@ -269,7 +265,7 @@ def test_where_every_character_can_be_stored_it_is(memory: MakeProvider) -> None
     assert [message for message in run_checks(databases=["default"]) if message.id == "smsverify.W012"] == []
 
 
-def test_a_database_whose_tables_are_not_there_yet_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_charset_of_a_database_without_tables_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     class Cursor:
         answers = iter([[], ("utf8mb4", "utf8mb3")])
 

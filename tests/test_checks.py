@@ -24,7 +24,7 @@ from .conftest import MakeProvider
 from .gateways.certificates import Authority
 from .test_conf import BAD, PER_PURPOSE, pairs
 
-pytestmark = pytest.mark.django_db  # newer Djangos ask the database in their own checks
+pytestmark = pytest.mark.django_db  # newer Djangos query the database in their own checks
 BACKENDS = "django.core.cache.backends"
 LOCMEM = {"BACKEND": f"{BACKENDS}.locmem.LocMemCache"}
 SHARED = {"BACKEND": "tests.caches.SharedCache"}
@@ -40,14 +40,14 @@ def ids(**options: Any) -> list[str]:
     return [str(message.id) for message in found(**options)]
 
 
-def refused_by_the_command() -> str:
-    """What `manage.py check` says when it fails."""
+def error_of_the_command() -> str:
+    """The error text of `manage.py check`."""
     with pytest.raises(SystemCheckError) as caught:
         call_command("check", stdout=io.StringIO(), stderr=io.StringIO())
     return str(caught.value)
 
 
-def test_a_site_that_sets_nothing_is_clean() -> None:
+def test_a_site_without_settings_has_no_issues() -> None:
     out = io.StringIO()
 
     call_command("check", stdout=out)
@@ -59,7 +59,7 @@ def test_a_site_that_sets_nothing_is_clean() -> None:
 @pytest.mark.parametrize("value", [None, [], "CODE_LENGTH", 5])
 def test_e001_settings_that_are_no_dict(value: Any) -> None:
     with override_settings(SMSVERIFY=value):
-        assert "(smsverify.E001) SMSVERIFY must be a dict." in refused_by_the_command()
+        assert "(smsverify.E001) SMSVERIFY must be a dict." in error_of_the_command()
         assert ids() == ["smsverify.E001"]
 
 
@@ -76,7 +76,7 @@ def test_e001_settings_that_are_no_dict(value: Any) -> None:
         ),
     ],
 )
-def test_e002_an_unknown_key_is_named_with_what_was_meant(written: Any, where: str, hint: str) -> None:
+def test_e002_an_unknown_key_is_named_with_a_suggestion(written: Any, where: str, hint: str) -> None:
     with override_settings(SMSVERIFY=written):
         (message,) = found()
 
@@ -86,7 +86,7 @@ def test_e002_an_unknown_key_is_named_with_what_was_meant(written: Any, where: s
 
 
 @folded("key, value", pairs(BAD))
-def test_e003_a_bad_value_is_named_by_its_key_with_what_it_must_be(key: str, value: Any) -> None:
+def test_e003_a_bad_value_is_named_with_its_key_and_what_it_must_be(key: str, value: Any) -> None:
     with override_settings(SMSVERIFY={key: value}):
         (message,) = found()
 
@@ -109,17 +109,17 @@ def test_e003_a_bad_override_is_named_with_its_purpose(key: str) -> None:
 @pytest.mark.parametrize("keys", ["T0P-SECRET", {"T0P-SECRET": 1}, ["T0P-SECRET", 5], [b"T0P-SECRET"]])
 def test_encryption_keys_are_never_printed(keys: Any) -> None:
     with override_settings(SMSVERIFY={"ENCRYPTION_KEYS": keys}):
-        said = refused_by_the_command()
+        output = error_of_the_command()
 
-    assert 'SMSVERIFY["ENCRYPTION_KEYS"] is a value; it must be a list of secrets' in said
-    assert "T0P" not in said
+    assert 'SMSVERIFY["ENCRYPTION_KEYS"] is a value; it must be a list of secrets' in output
+    assert "T0P" not in output
 
 
 def test_every_bad_value_is_reported_at_once() -> None:
     with override_settings(SMSVERIFY={"CODE_LENGTH": 3, "MAX_ATTEMPTS": 0, "NONSENSE": 1}):
-        said = refused_by_the_command()
+        output = error_of_the_command()
 
-    assert all(name in said for name in ("CODE_LENGTH", "MAX_ATTEMPTS", "NONSENSE"))
+    assert all(name in output for name in ("CODE_LENGTH", "MAX_ATTEMPTS", "NONSENSE"))
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ def test_every_bad_value_is_reported_at_once() -> None:
 )
 def test_e004_a_gateway_that_cannot_be_imported(path: str) -> None:
     with override_settings(SMSVERIFY={"GATEWAYS": {"acme": path}}):
-        said = refused_by_the_command()
+        output = error_of_the_command()
         assert ids() == ["smsverify.E004"]
 
-    assert f'(smsverify.E004) The gateway "acme" cannot be imported from "{path}"' in said
+    assert f'(smsverify.E004) The gateway "acme" cannot be imported from "{path}"' in output
 
 
 @pytest.mark.parametrize("path", ["decimal.Decimal", "tests.test_checks.ids", "tests.test_checks.LOCMEM"])
-def test_e004_a_gateway_that_is_none(path: str) -> None:
+def test_e004_an_object_that_is_no_gateway(path: str) -> None:
     with override_settings(SMSVERIFY={"GATEWAYS": {"acme": path}}):
         (message,) = found()
 
@@ -171,7 +171,7 @@ def test_the_gateways_of_this_app_lack_nothing() -> None:
     assert [alias for alias in conf.GATEWAYS if gateway_class(alias).missing_methods()] == []
 
 
-def test_a_gateway_of_the_sites_own_is_welcome() -> None:
+def test_a_gateway_of_the_site_is_accepted() -> None:
     path = f"{TopThinkGateway.__module__}.{TopThinkGateway.__name__}"
     with override_settings(SMSVERIFY={"GATEWAYS": {"acme": path}}):
         assert found() == []
@@ -186,7 +186,7 @@ def test_e005_a_cache_that_does_not_exist() -> None:
     assert "RATELIMIT_USE_CACHE" in str(message.hint)
 
 
-def test_e006_a_cache_that_keeps_nothing() -> None:
+def test_e006_a_cache_that_stores_nothing() -> None:
     with override_settings(CACHES={"default": {"BACKEND": f"{BACKENDS}.dummy.DummyCache"}}):
         (message,) = found()
 
@@ -196,7 +196,7 @@ def test_e006_a_cache_that_keeps_nothing() -> None:
 
 @pytest.fixture(params=["db.DatabaseCache", "filebased.FileBasedCache"])
 def miscounting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The site's cache does not count atomically; its name."""
+    """Gives the site a cache that does not count atomically; returns its name."""
     cache = {"BACKEND": f"{BACKENDS}.{request.param}", "LOCATION": str(tmp_path)}
     with override_settings(CACHES={"default": cache}, SMSVERIFY={"TRUSTED_PROXIES": 0}):
         yield request.param.rpartition(".")[2]
@@ -217,7 +217,7 @@ def test_e007_it_is_an_error_in_a_deployment(miscounting: str) -> None:
 
 
 @pytest.mark.parametrize(("command", "options"), [("check", {}), ("migrate", {"skip_checks": False})])
-def test_w005_keeps_nobody_from_a_command(command: str, options: dict[str, Any], miscounting: str) -> None:
+def test_w005_stops_no_command(command: str, options: dict[str, Any], miscounting: str) -> None:
     err = io.StringIO()
 
     call_command(command, stdout=io.StringIO(), stderr=err, **options)
@@ -225,7 +225,7 @@ def test_w005_keeps_nobody_from_a_command(command: str, options: dict[str, Any],
     assert "(smsverify.W005)" in err.getvalue()
 
 
-def test_only_the_cache_that_keeps_the_limits_is_judged(tmp_path: Path) -> None:
+def test_only_the_cache_of_the_limits_is_checked(tmp_path: Path) -> None:
     unfit = {"BACKEND": f"{BACKENDS}.filebased.FileBasedCache", "LOCATION": str(tmp_path)}
     with override_settings(CACHES={"default": unfit, "limits": LOCMEM}, RATELIMIT_USE_CACHE="limits"):
         assert found() == []
@@ -253,7 +253,7 @@ def test_a_code_may_live_for_ten_minutes() -> None:
 
 
 @pytest.mark.parametrize("written", [{}, {"CODE_LENGTH": 6}])
-def test_w002_and_w003_a_deployment_that_nobody_thought_about(written: Any) -> None:
+def test_w002_and_w003_a_deployment_with_default_settings(written: Any) -> None:
     with override_settings(SMSVERIFY=written):
         assert ids(deploy=True) == ["smsverify.W002", "smsverify.W003"]
 
@@ -283,7 +283,7 @@ def test_a_deployment_with_a_shared_cache_and_known_proxies_is_clean(proxies: in
 
 
 @pytest.mark.parametrize(
-    ("sign", "named"),
+    ("setting", "named"),
     [
         ({"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}, "SECURE_PROXY_SSL_HEADER"),
         ({"USE_X_FORWARDED_HOST": True}, "USE_X_FORWARDED_HOST"),
@@ -291,13 +291,13 @@ def test_a_deployment_with_a_shared_cache_and_known_proxies_is_clean(proxies: in
         ({"SMSVERIFY": {"CLIENT_IP_HEADER": "X-Real-IP"}}, 'SMSVERIFY["CLIENT_IP_HEADER"]'),
     ],
 )
-def test_w003_no_trusted_proxy_though_other_settings_speak_of_one(sign: dict[str, Any], named: str) -> None:
-    own = sign.get("SMSVERIFY", {})
+def test_w003_no_trusted_proxy_though_other_settings_name_one(setting: dict[str, Any], named: str) -> None:
+    own = setting.get("SMSVERIFY", {})
     for proxies, warned in ((0, True), (1, False)):
-        with override_settings(**{**sign, "SMSVERIFY": {**own, "TRUSTED_PROXIES": proxies}}):
-            said = [message.msg for message in found(deploy=True) if message.id == "smsverify.W003"]
+        with override_settings(**{**setting, "SMSVERIFY": {**own, "TRUSTED_PROXIES": proxies}}):
+            output = [message.msg for message in found(deploy=True) if message.id == "smsverify.W003"]
 
-        assert [f"is 0, but {named} speaks of a proxy" in words for words in said] == [True] * warned
+        assert [f"is 0, but {named} speaks of a proxy" in words for words in output] == [True] * warned
 
 
 @pytest.mark.parametrize(
@@ -311,20 +311,22 @@ def test_w003_no_trusted_proxy_though_other_settings_speak_of_one(sign: dict[str
         ({"RETENTION_DAYS": 30, "REGIONS": ("HK", "MO")}, False),
     ],
 )
-def test_w010_what_happened_in_china_is_kept_for_six_months(written: dict[str, Any], warned: bool) -> None:
+def test_w010_records_must_be_kept_for_six_months_in_china(written: dict[str, Any], warned: bool) -> None:
     with override_settings(SMSVERIFY=written):
-        said = [message for message in found(deploy=True) if message.id == "smsverify.W010"]
+        output = [message for message in found(deploy=True) if message.id == "smsverify.W010"]
         assert "smsverify.W010" not in ids()
 
-    assert bool(said) is warned
-    for message in said:
+    assert bool(output) is warned
+    for message in output:
         assert f'SMSVERIFY["RETENTION_DAYS"] is {written["RETENTION_DAYS"]}' in message.msg
         assert "art. 23" in message.msg
         assert "190" in str(message.hint)
 
 
-@override_settings(MAILERS={"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}})  # no matter of ours
-def test_the_command_says_w002_and_w003_only_when_asked_to_look_at_a_deployment() -> None:
+@override_settings(
+    MAILERS={"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}
+)  # Django's own mail check is not tested here
+def test_the_command_shows_w002_and_w003_only_for_a_deployment() -> None:
     err = io.StringIO()
 
     call_command("check", deploy=True, stdout=io.StringIO(), stderr=err)
@@ -334,24 +336,24 @@ def test_the_command_says_w002_and_w003_only_when_asked_to_look_at_a_deployment(
 
 
 @pytest.mark.parametrize("gateway", ["console", "memory"])
-def test_w004_an_active_provider_that_only_pretends(gateway: str, memory: MakeProvider) -> None:
-    provider = memory(slug="pretender")
+def test_w004_an_active_provider_that_sends_nothing(gateway: str, memory: MakeProvider) -> None:
+    provider = memory(slug="fake")
     type(provider).objects.update(gateway=gateway)
 
     (message,) = (m for m in found(deploy=True, databases=["default"]) if m.id == "smsverify.W004")
 
-    assert '"pretender"' in message.msg
+    assert '"fake"' in message.msg
 
 
 @pytest.mark.parametrize("fields", [{"is_active": False}, {"gateway": "topthink"}, {"gateway": "gone"}])
-def test_no_w004_for_a_provider_that_sends_or_is_off(fields: dict[str, Any], memory: MakeProvider) -> None:
+def test_no_w004_for_a_provider_that_sends_or_is_inactive(fields: dict[str, Any], memory: MakeProvider) -> None:
     provider = memory()
     type(provider).objects.update(**fields)
 
     assert "smsverify.W004" not in ids(deploy=True, databases=["default"])
 
 
-def test_no_database_is_asked_unless_the_command_was_told_to(memory: MakeProvider) -> None:
+def test_no_database_is_queried_unless_the_command_names_it(memory: MakeProvider) -> None:
     memory()
 
     assert "smsverify.W004" not in ids(deploy=True)

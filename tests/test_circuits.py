@@ -1,4 +1,4 @@
-"""Circuit breakers: who fails again and again is left alone, and tried again ever less often."""
+"""Circuit breakers: a provider that fails repeatedly is skipped, and tried again after ever longer pauses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .test_storing_reports import values_sent
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SITE = {"GATEWAYS": {"moody": "tests.test_circuits.MoodyGateway"}, "PREFIX_LIMITS": ()}
+SITE = {"GATEWAYS": {"flaky": "tests.test_circuits.FlakyGateway"}, "PREFIX_LIMITS": ()}
 REFUSED = GatewayUnavailable("connection refused")
 BAD = {
     "reach": REFUSED,
@@ -48,30 +48,30 @@ BAD = {
 _numbers = count()
 
 
-class MoodyGateway(MemoryGateway):
-    """Does as its mood is, and counts who asks."""
+class FlakyGateway(MemoryGateway):
+    """Returns `error` if it is set, and counts the calls."""
 
-    mood: ClassVar[GatewayError | None] = None
+    error: ClassVar[GatewayError | None] = None
     calls: ClassVar[int] = 0
 
     def transmit(self, sms: OutgoingSMS) -> dict[str, Outcome]:
         type(self).calls += 1
-        if self.mood is not None:
-            return dict.fromkeys(sms.recipients, self.mood)
+        if self.error is not None:
+            return dict.fromkeys(sms.recipients, self.error)
         return dict(super().transmit(sms))
 
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOW, tick=False) as coordinates, override_settings(SMSVERIFY=SITE):
-        MoodyGateway.mood, MoodyGateway.calls = None, 0
+        FlakyGateway.error, FlakyGateway.calls = None, 0
         yield coordinates
 
 
 @pytest.fixture
-def moody(memory: MakeProvider) -> Provider:
-    provider = memory("login", slug="moody", priority=1)
-    Provider.objects.filter(pk=provider.pk).update(gateway="moody")
+def flaky(memory: MakeProvider) -> Provider:
+    provider = memory("login", slug="flaky", priority=1)
+    Provider.objects.filter(pk=provider.pk).update(gateway="flaky")
     provider.refresh_from_db()
     return provider
 
@@ -81,8 +81,8 @@ def healthy(memory: MakeProvider) -> Provider:
     return memory("login", slug="healthy", priority=2)
 
 
-def ask() -> list[tuple[str, str]]:
-    """Somebody asks for a code; provider and status of each attempt."""
+def send() -> list[tuple[str, str]]:
+    """Send a code; return provider and status of each attempt."""
     phone = f"+86138{next(_numbers):08}"
     with suppress(NoRoute, PhoneRejected):
         send_code(phone, "login")
@@ -91,92 +91,94 @@ def ask() -> list[tuple[str, str]]:
     return [(message.provider.slug, message.status) for message in attempts]
 
 
-def fail(mood: GatewayError = REFUSED, times: int = circuits.FAILURES) -> None:
-    MoodyGateway.mood = mood
+def fail(error: GatewayError = REFUSED, times: int = circuits.FAILURES) -> None:
+    FlakyGateway.error = error
     for _ in range(times):
-        ask()
+        send()
 
 
-@pytest.mark.parametrize("mood", BAD.values(), ids=BAD)
-def test_who_fails_again_and_again_is_skipped(mood: GatewayError, moody: Provider, healthy: Provider) -> None:
-    fail(mood, circuits.FAILURES - 1)
-    assert ask()[0][0] == "moody"
+@pytest.mark.parametrize("error", BAD.values(), ids=BAD)
+def test_a_provider_that_fails_repeatedly_is_skipped(error: GatewayError, flaky: Provider, healthy: Provider) -> None:
+    fail(error, circuits.FAILURES - 1)
+    assert send()[0][0] == "flaky"
 
-    assert [ask() for _ in range(3)] == [[("healthy", "accepted")]] * 3
-    assert MoodyGateway.calls == circuits.FAILURES
+    assert [send() for _ in range(3)] == [[("healthy", "accepted")]] * 3
+    assert FlakyGateway.calls == circuits.FAILURES
 
 
-def test_one_success_between_makes_the_failures_no_row(moody: Provider, healthy: Provider) -> None:
+def test_a_success_resets_the_count_of_failures(flaky: Provider, healthy: Provider) -> None:
     for _ in range(3):
         fail(times=circuits.FAILURES - 1)
-        MoodyGateway.mood = None
-        assert ask() == [("moody", "accepted")]
+        FlakyGateway.error = None
+        assert send() == [("flaky", "accepted")]
 
 
 @pytest.mark.parametrize("reason", [Reason.CONTENT, Reason.RATE, Reason.OTHER])
-def test_a_refusal_of_a_text_or_a_pace_opens_nothing(reason: Reason, moody: Provider, healthy: Provider) -> None:
+def test_a_refusal_of_a_text_or_a_pace_does_not_open_the_circuit(
+    reason: Reason, flaky: Provider, healthy: Provider
+) -> None:
     fail(GatewayRejected(reason=reason), 3 * circuits.FAILURES)
 
-    assert ask() == [("moody", "not_sent"), ("healthy", "accepted")]
+    assert send() == [("flaky", "not_sent"), ("healthy", "accepted")]
 
 
-def test_a_refusal_of_a_number_is_a_sign_of_health(moody: Provider, healthy: Provider) -> None:
+def test_a_refusal_of_a_number_counts_as_a_success(flaky: Provider, healthy: Provider) -> None:
     for _ in range(3):
         fail(times=circuits.FAILURES - 1)
         fail(GatewayRejected(reason=Reason.RECIPIENT), 1)
 
-    MoodyGateway.mood = None
-    assert ask() == [("moody", "accepted")]
+    FlakyGateway.error = None
+    assert send() == [("flaky", "accepted")]
 
 
-def test_failures_long_ago_no_longer_count(moody: Provider, healthy: Provider, clock: time_machine.Traveller) -> None:
+def test_old_failures_no_longer_count(flaky: Provider, healthy: Provider, clock: time_machine.Traveller) -> None:
     fail(times=circuits.FAILURES - 1)
     clock.shift(circuits.FAILURES_COUNT_FOR + 10)
     fail(times=1)
 
-    assert ask()[0][0] == "moody"
+    assert send()[0][0] == "flaky"
 
 
-def test_after_the_pause_one_request_tries_and_its_success_closes(
-    moody: Provider, healthy: Provider, clock: time_machine.Traveller
+def test_after_the_pause_a_successful_trial_closes_the_circuit(
+    flaky: Provider, healthy: Provider, clock: time_machine.Traveller
 ) -> None:
     fail()
     clock.shift(circuits.FIRST_PAUSE)
-    MoodyGateway.mood, MoodyGateway.calls = None, 0
+    FlakyGateway.error, FlakyGateway.calls = None, 0
 
     with values_sent(circuit_changed, "circuit") as changes:
-        assert ask() == [("moody", "accepted")]
+        assert send() == [("flaky", "accepted")]
 
     assert changes == [None]
-    assert [ask() for _ in range(3)] == [[("moody", "accepted")]] * 3
+    assert [send() for _ in range(3)] == [[("flaky", "accepted")]] * 3
 
 
-def test_of_many_requests_after_the_pause_one_tries(
-    moody: Provider, healthy: Provider, clock: time_machine.Traveller
+def test_of_parallel_requests_after_the_pause_one_is_the_trial(
+    flaky: Provider, healthy: Provider, clock: time_machine.Traveller
 ) -> None:
     fail()
     clock.shift(circuits.FIRST_PAUSE)
-    MoodyGateway.calls = 0
+    FlakyGateway.calls = 0
 
     def one(_: int) -> None:
         try:
-            ask()
+            send()
         finally:
             connection.close()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(8)))
 
-    assert MoodyGateway.calls == 1
+    assert FlakyGateway.calls == 1
     assert Message.objects.filter(provider=healthy, status="accepted").count() == circuits.FAILURES + 8
 
 
-def test_a_try_that_never_ends_makes_room_for_another(
-    moody: Provider, healthy: Provider, clock: time_machine.Traveller
+def test_a_trial_that_never_ends_is_followed_by_another(
+    flaky: Provider, healthy: Provider, clock: time_machine.Traveller
 ) -> None:
     fail()
     clock.shift(circuits.FIRST_PAUSE)
-    templates = list(moody.templates.all())
+    templates = list(flaky.templates.all())
     assert circuits.choose(templates) == templates[0]
     assert circuits.choose(templates) is None
 
@@ -185,142 +187,144 @@ def test_a_try_that_never_ends_makes_room_for_another(
     assert circuits.choose(templates) == templates[0]
 
 
-def test_a_try_that_tells_nothing_makes_room_for_another(
-    moody: Provider, healthy: Provider, clock: time_machine.Traveller
+def test_a_trial_without_a_clear_result_is_followed_by_another(
+    flaky: Provider, healthy: Provider, clock: time_machine.Traveller
 ) -> None:
     fail()
     clock.shift(circuits.FIRST_PAUSE)
     fail(GatewayRejected(reason=Reason.RATE), 2)
 
-    assert MoodyGateway.calls == circuits.FAILURES + 2
+    assert FlakyGateway.calls == circuits.FAILURES + 2
 
 
-def test_the_pause_grows_with_every_try_that_fails_up_to_a_limit(
-    moody: Provider, healthy: Provider, clock: time_machine.Traveller
+def test_the_pause_grows_with_each_failed_trial_up_to_a_limit(
+    flaky: Provider, healthy: Provider, clock: time_machine.Traveller
 ) -> None:
     fail()
     pauses = []
     for _ in range(7):
-        resting_until = circuits.open_circuits([moody.pk])[moody.pk].until
+        resting_until = circuits.open_circuits([flaky.pk])[flaky.pk].until
         pauses.append(round(resting_until - datetime.now(UTC).timestamp()))
         clock.shift(pauses[-1] - 1)
-        assert ask() == [("healthy", "accepted")]
+        assert send() == [("healthy", "accepted")]
         clock.shift(1)
-        assert ask() == [("moody", "not_sent"), ("healthy", "accepted")]
+        assert send() == [("flaky", "not_sent"), ("healthy", "accepted")]
 
     assert pauses == [30, 60, 120, 240, 480, 600, 600]
 
 
-def test_when_all_are_open_the_least_bad_is_tried_once(
-    moody: Provider, memory: MakeProvider, clock: time_machine.Traveller
+def test_if_all_circuits_are_open_the_one_due_first_is_tried(
+    flaky: Provider, memory: MakeProvider, clock: time_machine.Traveller
 ) -> None:
     other = memory("login", slug="other", priority=2)
-    Provider.objects.filter(pk=other.pk).update(gateway="moody")
+    Provider.objects.filter(pk=other.pk).update(gateway="flaky")
     fail()
     clock.shift(circuits.FIRST_PAUSE)
-    assert ask() == [("moody", "not_sent"), ("other", "not_sent")], "each has its one try, and rests again"
+    assert send() == [("flaky", "not_sent"), ("other", "not_sent")], "each has one trial, and its circuit opens again"
 
-    assert ask() == [("moody", "not_sent")], "of the two, that which will be due first; the other is spared"
+    assert send() == [("flaky", "not_sent")], "only the provider that is due first is tried"
     clock.shift(1)
     fail(times=circuits.FAILURES)
-    MoodyGateway.mood = None
-    assert [len(ask()) for _ in range(2)] == [1, 1]
+    FlakyGateway.error = None
+    assert [len(send()) for _ in range(2)] == [1, 1]
 
 
-def test_an_open_circuit_is_no_way_out_of_another_failure(
-    moody: Provider, memory: MakeProvider, clock: time_machine.Traveller
+def test_a_failure_does_not_fail_over_to_an_open_circuit(
+    flaky: Provider, memory: MakeProvider, clock: time_machine.Traveller
 ) -> None:
     fail()
     fresh = memory("login", slug="fresh", priority=0)
-    Provider.objects.filter(pk=fresh.pk).update(gateway="moody")
+    Provider.objects.filter(pk=fresh.pk).update(gateway="flaky")
 
-    assert ask() == [("fresh", "not_sent")]
+    assert send() == [("fresh", "not_sent")]
 
 
-def test_a_batch_says_once_how_the_provider_is(moody: Provider) -> None:
-    template = add_template(moody, "notice", "{name}，您好。", "")
-    MoodyGateway.mood = REFUSED
+def test_a_batch_counts_as_one_failure(flaky: Provider) -> None:
+    template = add_template(flaky, "notice", "{name}，您好。", "")
+    FlakyGateway.error = REFUSED
     send_message(template, {f"1390013{number:04}": {"name": "王"} for number in range(20)})
 
-    assert circuits.open_circuits([moody.pk]) == {}
+    assert circuits.open_circuits([flaky.pk]) == {}
 
 
-def test_both_changes_are_told_and_logged(moody: Provider, healthy: Provider, clock: Any, log: LogRecorder) -> None:
+def test_both_changes_are_signalled_and_logged(
+    flaky: Provider, healthy: Provider, clock: Any, log: LogRecorder
+) -> None:
     with values_sent(circuit_changed, "circuit") as changes:
         fail(BAD["account"], circuits.FAILURES + 3)
         clock.shift(circuits.FIRST_PAUSE)
-        MoodyGateway.mood = None
-        ask()
+        FlakyGateway.error = None
+        send()
 
     (opened, closed) = changes
     assert (opened.trips, opened.why, closed) == (1, "余额不足", None)
-    assert "django_smsverify ERROR The circuit of moody is open for 30 s: 余额不足" in log.lines
-    assert "django_smsverify WARNING The circuit of moody is closed." in log.lines
+    assert "django_smsverify ERROR The circuit of flaky is open for 30 s: 余额不足" in log.lines
+    assert "django_smsverify WARNING The circuit of flaky is closed." in log.lines
 
 
 @override_settings(
     CACHES={"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9"}}
 )
-def test_a_cache_that_fails_leaves_all_as_it_is(moody: Provider, healthy: Provider, log: LogRecorder) -> None:
-    templates = list(moody.templates.all())
+def test_a_failing_cache_changes_no_circuit(flaky: Provider, healthy: Provider, log: LogRecorder) -> None:
+    templates = list(flaky.templates.all())
 
     assert circuits.choose(templates) == templates[0]
-    circuits.note(moody, [REFUSED])
-    circuits.close(moody)
+    circuits.note(flaky, [REFUSED])
+    circuits.close(flaky)
 
     assert "circuit breakers are left as they are" in log.text
 
 
 class TestAdmin:
     @pytest.fixture
-    def desk(self, admin_client: Client) -> Client:
+    def browser(self, admin_client: Client) -> Client:
         return admin_client
 
-    def shown(self, desk: Client, moody: Provider) -> str:
-        pages = [reverse("admin:smsverify_provider_changelist"), moody_page(moody)]
-        texts = [desk.get(page, headers={"accept-language": "en"}).content.decode() for page in pages]
-        told = {
+    def shown(self, browser: Client, flaky: Provider) -> str:
+        pages = [reverse("admin:smsverify_provider_changelist"), flaky_page(flaky)]
+        texts = [browser.get(page, headers={"accept-language": "en"}).content.decode() for page in pages]
+        states = {
             line for text in texts for line in ("closed: in use", "open: left alone", "open: the next") if line in text
         }
-        assert len(told) == 1, "both pages say the same"
-        return told.pop()
+        assert len(states) == 1, "both pages show the same"
+        return states.pop()
 
-    def test_shows_how_it_stands(self, desk: Client, moody: Provider, clock: time_machine.Traveller) -> None:
-        assert self.shown(desk, moody) == "closed: in use"
+    def test_the_state_is_shown(self, browser: Client, flaky: Provider, clock: time_machine.Traveller) -> None:
+        assert self.shown(browser, flaky) == "closed: in use"
         fail()
-        assert self.shown(desk, moody) == "open: left alone"
-        assert "until 20:00:30 (pause 1): connection refused" in desk.get(moody_page(moody)).content.decode()
+        assert self.shown(browser, flaky) == "open: left alone"
+        assert "until 20:00:30 (pause 1): connection refused" in browser.get(flaky_page(flaky)).content.decode()
         clock.shift(timedelta(seconds=circuits.FIRST_PAUSE))
-        assert self.shown(desk, moody) == "open: the next"
+        assert self.shown(browser, flaky) == "open: the next"
 
-    def test_closes_it_at_a_click(self, desk: Client, moody: Provider) -> None:
+    def test_the_action_closes_it(self, browser: Client, flaky: Provider) -> None:
         fail()
-        action = {"action": "close_circuit", "_selected_action": [moody.pk]}
+        action = {"action": "close_circuit", "_selected_action": [flaky.pk]}
 
-        desk.post(reverse("admin:smsverify_provider_changelist"), action)
+        browser.post(reverse("admin:smsverify_provider_changelist"), action)
 
-        assert self.shown(desk, moody) == "closed: in use"
+        assert self.shown(browser, flaky) == "closed: in use"
 
-    def test_a_provider_that_was_changed_is_tried_at_once(self, desk: Client, moody: Provider) -> None:
+    def test_a_provider_that_was_changed_is_tried_at_once(self, browser: Client, flaky: Provider) -> None:
         fail()
-        form = {"name": "m", "slug": "moody", "gateway": "moody", "is_active": "on", "priority": 1, "weight": 1}
+        form = {"name": "m", "slug": "flaky", "gateway": "flaky", "is_active": "on", "priority": 1, "weight": 1}
 
-        assert desk.post(moody_page(moody), {**form, "option_proxy": ""}).status_code == 302
+        assert browser.post(flaky_page(flaky), {**form, "option_proxy": ""}).status_code == 302
 
-        assert self.shown(desk, moody) == "closed: in use"
+        assert self.shown(browser, flaky) == "closed: in use"
 
-    def test_somebody_who_may_only_look_closes_nothing(self, client: Client, moody: Provider) -> None:
+    def test_a_user_who_may_only_view_cannot_close_it(self, client: Client, flaky: Provider) -> None:
         fail()
         user = User.objects.create_user("viewer", is_staff=True)
         user.user_permissions.set(Permission.objects.filter(codename="view_provider"))
         client.force_login(user)
 
         client.post(
-            reverse("admin:smsverify_provider_changelist"), {"action": "close_circuit", "_selected_action": [moody.pk]}
+            reverse("admin:smsverify_provider_changelist"), {"action": "close_circuit", "_selected_action": [flaky.pk]}
         )
 
-        assert circuits.open_circuits([moody.pk])
+        assert circuits.open_circuits([flaky.pk])
 
 
-def moody_page(moody: Provider) -> str:
-    return reverse("admin:smsverify_provider_change", args=[moody.pk])
+def flaky_page(flaky: Provider) -> str:
+    return reverse("admin:smsverify_provider_change", args=[flaky.pk])

@@ -1,4 +1,4 @@
-"""Whose address is counted, and that a site is told when it is everybody's."""
+"""Which address is counted, and a warning if it is the same for all clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .conftest import LogRecorder, MakeProvider, Site
 
 FORWARDED, REAL = "X-Forwarded-For", "X-Real-IP"
 CLIENT, OTHER, PROXY = "9.9.9.9", "8.8.4.4", "10.0.0.2"
-ALIKE = "All clients may count as one address"
+WARNING = "All clients may count as one address"
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def found(proxies: int, header: str = FORWARDED, *, peer: str = PROXY, **sent: s
 
 
 def warnings(log: LogRecorder) -> list[str]:
-    return [line for line in log.lines if line.startswith(f"django_smsverify WARNING {ALIKE}")]
+    return [line for line in log.lines if line.startswith(f"django_smsverify WARNING {WARNING}")]
 
 
 @folded(
@@ -56,7 +56,7 @@ def warnings(log: LogRecorder) -> list[str]:
         (0, {"real": CLIENT, "forwarded": CLIENT}, PROXY),
     ],
 )
-def test_x_real_ip_is_read_where_a_site_says_so_and_a_proxy_is_trusted(
+def test_x_real_ip_is_read_if_it_is_configured_and_a_proxy_is_trusted(
     proxies: int, sent: dict[str, str], client: str
 ) -> None:
     assert found(proxies, REAL, **sent) == client
@@ -66,7 +66,7 @@ def test_x_real_ip_is_read_where_a_site_says_so_and_a_proxy_is_trusted(
     ("proxies", "sent"),
     [(1, {"real": CLIENT}), (2, {"real": CLIENT, "forwarded": OTHER}), (0, {"real": CLIENT, "forwarded": OTHER})],
 )
-def test_x_real_ip_is_not_read_unless_a_site_says_so(proxies: int, sent: dict[str, str]) -> None:
+def test_x_real_ip_is_not_read_unless_it_is_configured(proxies: int, sent: dict[str, str]) -> None:
     assert found(proxies, FORWARDED, **sent) == PROXY
 
 
@@ -99,7 +99,7 @@ def test_x_real_ip_is_not_read_unless_a_site_says_so(proxies: int, sent: dict[st
         (0, FORWARDED, {"peer": ""}, "such as a Unix socket, sends the requests: let the proxy write X-Forwarded-For"),
     ],
 )
-def test_a_site_is_told_once_what_to_set_when_all_clients_look_alike(
+def test_one_warning_says_what_to_set_if_all_clients_have_one_address(
     proxies: int, header: str, sent: dict[str, str], to_do: str, log: LogRecorder
 ) -> None:
     for _ in range(3):
@@ -128,7 +128,7 @@ def test_a_site_is_told_once_what_to_set_when_all_clients_look_alike(
         (1, REAL, {"real": "10.1.2.3", "forwarded": "10.1.2.3"}),
     ],
 )
-def test_nothing_is_said_where_clients_can_be_told_apart(
+def test_there_is_no_warning_if_clients_have_different_addresses(
     proxies: int, header: str, sent: dict[str, str], log: LogRecorder
 ) -> None:
     found(proxies, header, **sent)
@@ -136,7 +136,7 @@ def test_nothing_is_said_where_clients_can_be_told_apart(
     assert not warnings(log)
 
 
-def test_each_cause_is_told_once(log: LogRecorder) -> None:
+def test_each_cause_is_logged_once(log: LogRecorder) -> None:
     for _ in range(2):
         found(1, real=CLIENT)
         found(2, forwarded=CLIENT)
@@ -144,7 +144,7 @@ def test_each_cause_is_told_once(log: LogRecorder) -> None:
     assert len(warnings(log)) == 2
 
 
-def test_behind_a_proxy_that_sends_x_real_ip_each_client_has_a_limit_of_his_own(
+def test_each_client_behind_a_proxy_with_x_real_ip_has_its_own_limit(
     site: Site, memory: MakeProvider, log: LogRecorder
 ) -> None:
     memory()
@@ -157,7 +157,7 @@ def test_behind_a_proxy_that_sends_x_real_ip_each_client_has_a_limit_of_his_own(
     assert answers == [202, 202, 429]
 
 
-def test_a_site_that_trusts_nobody_is_not_fooled_by_x_real_ip(client: Client, memory: MakeProvider) -> None:
+def test_x_real_ip_is_ignored_without_a_trusted_proxy(client: Client, memory: MakeProvider) -> None:
     memory()
     with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",), "CLIENT_IP_HEADER": REAL}):
         answers = [
@@ -195,7 +195,7 @@ def test_a_broken_header_setting_leaves_the_default_in_force() -> None:
         ("::1", "::/64"),
     ],
 )
-def test_an_ipv4_is_counted_however_ipv6_writes_it(address: str, counted: str) -> None:
+def test_an_ipv4_address_in_ipv6_notation_is_counted_as_ipv4(address: str, counted: str) -> None:
     assert next(networks(address)) == (counted, 1)
 
 

@@ -1,4 +1,4 @@
-"""A clock that is set back: no wait is longer than its window, no window holds one more, no code lives longer."""
+"""A clock that is set back: no wait exceeds its window, no window holds one more SMS, no code lives longer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 def refused() -> int:
-    """The wait that is told."""
+    """The wait that the refusal names."""
     with pytest.raises(Throttled) as caught:
         send_code(PHONE, "login")
     return caught.value.retry_after
@@ -47,7 +47,7 @@ def messages() -> QuerySet[Message]:
 
 
 class TestLimits:
-    def test_the_pause_is_as_long_as_ever_and_the_wait_is_true(
+    def test_the_pause_is_as_long_as_before_and_the_wait_is_correct(
         self, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:
         memory()
@@ -60,9 +60,7 @@ class TestLimits:
         clock.shift(1)
         send_code(PHONE, "login")
 
-    def test_of_a_long_window_no_more_is_forgotten_than_is_due(
-        self, memory: MakeProvider, clock: time_machine.Traveller
-    ) -> None:
+    def test_a_long_window_loses_no_more_than_is_due(self, memory: MakeProvider, clock: time_machine.Traveller) -> None:
         memory()
         with override_settings(SMSVERIFY={"PHONE_LIMITS": ("3/h",)}):
             for _ in range(3):
@@ -70,12 +68,12 @@ class TestLimits:
                 clock.shift(600)
             clock.shift(-2 * HOUR)
 
-            # The third was sent ten minutes ago, of which nobody knows any more; the first twenty minutes before it.
+            # The third was sent ten minutes ago, but counts as sent now; the first was sent twenty minutes before it.
             assert refused() == 3600 - 1200
             clock.shift(3600 - 1200)
             send_code(PHONE, "login")
 
-    def test_the_order_and_the_distances_stay(self, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    def test_the_order_and_the_intervals_are_kept(self, memory: MakeProvider, clock: time_machine.Traveller) -> None:
         memory()
         for _ in range(3):
             send_code(PHONE, "login")
@@ -89,9 +87,7 @@ class TestLimits:
         assert [pk for pk, _ in after] == [pk for pk, _ in before]
         assert {old - new for (_, old), (_, new) in zip(before, after, strict=True)} == {before[-1][1] - timezone.now()}
 
-    def test_clocks_that_are_a_little_apart_change_no_row(
-        self, memory: MakeProvider, clock: time_machine.Traveller
-    ) -> None:
+    def test_a_small_clock_skew_changes_no_row(self, memory: MakeProvider, clock: time_machine.Traveller) -> None:
         memory()
         send_code(PHONE, "login")
         (sent,) = messages().values_list("created_at", flat=True)
@@ -102,14 +98,14 @@ class TestLimits:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(3))
-    def test_in_true_time_no_window_ever_holds_more(
+    def test_no_window_holds_more_in_true_time(
         self, seed: int, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:
         memory()
-        luck = random.Random(seed)
+        rng = random.Random(seed)
         true_time, sent, waits = 0.0, list[float](), list[int]()
 
-        def pass_by(seconds: float) -> None:
+        def advance(seconds: float) -> None:
             nonlocal true_time
             true_time += seconds
             clock.shift(seconds)
@@ -117,17 +113,17 @@ class TestLimits:
 
         with override_settings(SMSVERIFY={**NO_OTHER_LIMITS, "PHONE_LIMITS": ("3/10m",)}):
             for _ in range(80):
-                pass_by(luck.choice([0.5, 10, 30, 59, 61, 200]))
-                if luck.random() < 0.1:
-                    clock.shift(-luck.choice([61, 600, 3600, 86400]))
+                advance(rng.choice([0.5, 10, 30, 59, 61, 200]))
+                if rng.random() < 0.1:
+                    clock.shift(-rng.choice([61, 600, 3600, 86400]))
                 try:
                     send_code(PHONE, "login")
                 except Throttled as throttled:
                     waits.append(throttled.retry_after)
-                    if luck.random() < 0.5:
+                    if rng.random() < 0.5:
                         continue
-                    pass_by(throttled.retry_after)
-                    send_code(PHONE, "login")  # the wait that was told is enough
+                    advance(throttled.retry_after)
+                    send_code(PHONE, "login")  # the wait that was returned is enough
                 sent.append(true_time)
 
         assert 0 < min(waits) <= max(waits) <= 600
@@ -135,23 +131,21 @@ class TestLimits:
             assert all(late - early >= seconds for early, late in zip(sent, sent[times:], strict=False))
         assert len(sent) > 10
 
-    def test_a_front_end_is_told_no_longer_wait(
+    def test_the_status_shows_no_longer_wait(
         self, client: Client, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:
         memory()
         verification = send_code(PHONE, "login")
         clock.shift(-HOUR)
 
-        told = client.get(f"/sms/send/{verification.pk}/").json()
+        status = client.get(f"/sms/send/{verification.pk}/").json()
 
-        assert told["expires_in"] == 0
-        assert told["resend_in"] <= 60
+        assert status["expires_in"] == 0
+        assert status["resend_in"] <= 60
 
 
 class TestCodes:
-    def test_of_which_nobody_knows_the_age_have_expired(
-        self, memory: MakeProvider, clock: time_machine.Traveller
-    ) -> None:
+    def test_a_code_of_unknown_age_has_expired(self, memory: MakeProvider, clock: time_machine.Traveller) -> None:
         memory()
         verification = send_code(PHONE, "login")
         clock.shift(10 - 3600)
@@ -163,7 +157,7 @@ class TestCodes:
         assert Verification.objects.get().attempts == 0
         assert not Verification.objects.live(timezone.now()).exists(), "it reserves no guesses"
 
-    def test_live_while_clocks_are_a_little_apart(self, memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    def test_a_code_is_valid_with_a_small_clock_skew(self, memory: MakeProvider, clock: time_machine.Traveller) -> None:
         memory()
         verification = send_code(PHONE, "login")
         clock.shift(-MAX_CLOCK_SKEW)
@@ -171,7 +165,7 @@ class TestCodes:
         verify_code(verification.pk, last_code())
 
     @pytest.mark.parametrize(("back", "redeemed"), [(HOUR, False), (MAX_CLOCK_SKEW, True)])
-    def test_a_proof_is_as_short_lived(
+    def test_a_proof_expires_like_a_code(
         self, back: timedelta, redeemed: bool, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:
         memory()
@@ -185,7 +179,7 @@ class TestCodes:
                 redeem_proof(proof, "login")
 
 
-def test_an_open_circuit_rests_no_longer_than_the_longest_pause(
+def test_a_circuit_is_open_no_longer_than_the_longest_pause(
     memory: MakeProvider, clock: time_machine.Traveller
 ) -> None:
     provider = memory()

@@ -1,4 +1,4 @@
-"""Codes: uniform, of the length asked for, tied to the key they came from."""
+"""Codes: uniform, of the requested length, and bound to the key they are derived from."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WRITTEN = {
     "\u200b": "",
     " - ": "",
 }
-"""Codes as people type them and copy them from their phones, and what is read."""
+"""Codes as people type them or copy them from their phones, and the value that is read."""
 NO_CODE = (
     "12345a",
     "123456\x00",
@@ -57,7 +57,7 @@ NO_CODE = (
     "\ud800",
     "123456元",
 )
-"""What no mark is hides nothing: it is kept for a refusal."""
+"""Texts with other characters: they are not changed, and will be refused."""
 SECRET = "TEST-SECRET-KEY-of-the-suite-0123456789"
 
 
@@ -67,8 +67,8 @@ def key_of(secret: str) -> bytes:
     return hmac.digest(inner, b"key", "sha256")
 
 
-def written_down(key: bytes, message: str, length: int) -> str:
-    """A second implementation of what `derive` promises."""
+def expected_code(key: bytes, message: str, length: int) -> str:
+    """A second implementation of `derive`."""
     return str(number(key, message) % 10**length).zfill(length)
 
 
@@ -85,7 +85,7 @@ def assert_uniform(codes: Iterable[int]) -> None:
     """No digit at any of the six places and no first three digits are more likely than others.
 
     Critical values of chi-square for p = 1e-6: 44.8 with 9 and 1226.0 with 999 degrees of freedom. The codes
-    are always the same ones, so that this passes or fails for good.
+    are always the same, so the result of this test is always the same.
     """
     counts = [0] * MILLION
     for code in codes:
@@ -104,15 +104,15 @@ def test_a_million_codes_are_uniform() -> None:
     assert_uniform(number(key, f"message {n}") % MILLION for n in range(MILLION))
 
 
-def test_the_codes_that_are_derived_are_those_and_uniform() -> None:
+def test_derived_codes_are_the_expected_ones_and_uniform() -> None:
     key, key_id = key_of(SECRET), current_key_id()
     codes = [derive(key_id, f"message {n}", 6) for n in range(50_000)]
 
-    assert codes == [written_down(key, f"message {n}", 6) for n in range(50_000)]
+    assert codes == [expected_code(key, f"message {n}", 6) for n in range(50_000)]
     assert_uniform(map(int, codes))
 
 
-def test_the_measure_of_uniformity_sees_a_missing_leading_zero() -> None:
+def test_the_check_of_uniformity_detects_a_missing_leading_zero() -> None:
     key = key_of(SECRET)
     biased = (100_000 + number(key, f"message {n}") % 900_000 for n in range(50_000))
 
@@ -126,15 +126,15 @@ def test_a_code_has_the_length_asked_for_with_its_leading_zeros(length: int) -> 
 
     assert all(re.fullmatch(rf"[0-9]{{{length}}}", code) for code in codes)
     assert any(code.startswith("0") for code in codes)
-    assert codes == [written_down(key_of(SECRET), f"message {n}", length) for n in range(300)]
+    assert codes == [expected_code(key_of(SECRET), f"message {n}", length) for n in range(300)]
 
 
-def test_a_release_does_not_change_the_codes_that_are_on_their_way() -> None:
+def test_a_release_does_not_change_codes_that_were_sent() -> None:
     assert current_key_id() == "025a2b43dfd7b4d4"
     assert derive(current_key_id(), "message", 6) == "426948"
 
 
-def test_a_code_outlives_its_secret_as_a_fallback() -> None:
+def test_a_code_stays_the_same_while_its_secret_is_a_fallback() -> None:
     key_id = current_key_id()
     code = derive(key_id, "message", 6)
 
@@ -144,7 +144,7 @@ def test_a_code_outlives_its_secret_as_a_fallback() -> None:
         assert current_key_id() != key_id
 
 
-def test_a_code_dies_with_its_secret() -> None:
+def test_a_code_cannot_be_derived_without_its_secret() -> None:
     key_id = current_key_id()
 
     with override_settings(SECRET_KEY="a new secret", SECRET_KEY_FALLBACKS=["another"]):
@@ -153,7 +153,7 @@ def test_a_code_dies_with_its_secret() -> None:
             derive(key_id, "message", 6)
 
 
-def test_every_secret_has_codes_of_its_own() -> None:
+def test_each_secret_has_different_codes() -> None:
     messages = [f"message {n}" for n in range(50)]
     first = [derive(current_key_id(), message, 8) for message in messages]
 
@@ -163,15 +163,15 @@ def test_every_secret_has_codes_of_its_own() -> None:
     assert not any(one == other for one, other in zip(first, second, strict=True))
 
 
-def test_every_message_has_a_code_of_its_own() -> None:
+def test_each_message_has_a_different_code() -> None:
     codes = {derive(current_key_id(), f"message {n}", 8) for n in range(500)}
 
     assert len(codes) == 500
 
 
-def test_a_secret_of_bytes_serves_too() -> None:
+def test_a_secret_may_be_bytes() -> None:
     with override_settings(SECRET_KEY=SECRET.encode()):
-        assert derive(current_key_id(), "message", 6) == written_down(key_of(SECRET), "message", 6)
+        assert derive(current_key_id(), "message", 6) == expected_code(key_of(SECRET), "message", 6)
 
 
 @pytest.mark.parametrize("key_id", ["", "0" * 16, SECRET])
@@ -182,7 +182,7 @@ def test_an_unknown_key_has_no_code(key_id: str) -> None:
 
 
 @pytest.mark.parametrize("secret", [SECRET, "another secret"])
-def test_the_name_of_a_key_does_not_tell_it(secret: str) -> None:
+def test_the_id_of_a_key_does_not_reveal_it(secret: str) -> None:
     with override_settings(SECRET_KEY=secret):
         assert re.fullmatch("[0-9a-f]{16}", current_key_id())
         assert not key_of(secret).hex().startswith(current_key_id())

@@ -24,7 +24,7 @@ REFUSING = {"GATEWAYS": {"refusing": f"{__name__}.RefusingGateway"}}
 
 
 class RefusingGateway(MemoryGateway):
-    """Says of every number what its vendors say of a blacklisted one."""
+    """Refuses every number as blacklisted."""
 
     def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
         raise GatewayRejected("blacklisted", reason=Reason.RECIPIENT, error_code="12")
@@ -42,17 +42,17 @@ def send(phone: str = "138 0013 8000", purpose: str = "login") -> str:
 
 @pytest.mark.django_db(transaction=True)
 class TestSend:
-    def test_says_which_provider_took_the_sms(self, memory: MakeProvider) -> None:
+    def test_shows_which_provider_accepted_the_sms(self, memory: MakeProvider) -> None:
         memory()
 
-        said = send()
+        output = send()
 
         verification = Verification.objects.get()
-        assert said.splitlines() == ["memory: accepted", f"138****8000: verification {verification.pk}"]
+        assert output.splitlines() == ["memory: accepted", f"138****8000: verification {verification.pk}"]
         assert [sms.phone for sms in MemoryGateway.outbox] == [PHONE]
-        assert last_code() not in said.replace(str(verification.pk), "")
+        assert last_code() not in output.replace(str(verification.pk), "")
 
-    def test_says_why_a_provider_did_not_take_it(self, memory: MakeProvider) -> None:
+    def test_shows_why_a_provider_did_not_accept_it(self, memory: MakeProvider) -> None:
         memory(slug="broken", priority=1)
         memory(slug="works", priority=2)
         Provider.objects.filter(slug="broken").update(gateway="gone")
@@ -63,7 +63,7 @@ class TestSend:
         assert works == "works: accepted"
 
     @pytest.mark.parametrize(
-        ("phone", "purpose", "said"),
+        ("phone", "purpose", "output"),
         [
             ("hello", "login", "This is not a phone number. Give the 11 digits of a mobile number"),
             ("010-62781234", "login", "SMS cannot be sent to this number. Use a mobile number of a supported region."),
@@ -71,13 +71,15 @@ class TestSend:
             ("13800138000", "Login", "There is no such purpose."),
         ],
     )
-    def test_what_was_wrong_is_a_sentence(self, phone: str, purpose: str, said: str, memory: MakeProvider) -> None:
+    def test_a_mistake_is_explained_in_a_sentence(
+        self, phone: str, purpose: str, output: str, memory: MakeProvider
+    ) -> None:
         memory()
 
         with pytest.raises(CommandError) as caught:
             send(phone, purpose)
 
-        assert str(caught.value).startswith(said)
+        assert str(caught.value).startswith(output)
         assert str(caught.value).endswith((" (invalid)", " (phone_not_supported)", " (unknown_purpose)"))
         assert not Message.objects.exists()
 
@@ -129,7 +131,7 @@ class TestSend:
             ["13800138000", "--file", "x.csv", "--template", "1"],
         ],
     )
-    def test_asks_for_number_and_purpose_or_for_file_and_template(self, args: list[str]) -> None:
+    def test_requires_number_and_purpose_or_file_and_template(self, args: list[str]) -> None:
         with pytest.raises(CommandError, match="Give PHONE and --purpose for a code, or --file and --template"):
             call_command("smsverify_send", *args)
 
@@ -149,7 +151,7 @@ class TestReencrypt:
             provider=provider, template=template, phone=PHONE, purpose="notice", values=values
         )
 
-    def test_counts_what_it_encrypted(self) -> None:
+    def test_counts_the_encrypted_rows(self) -> None:
         for slug in ("one", "two"):
             self.message(self.provider(slug), {"name": "王"})
         Provider.objects.create(name="none", slug="none", gateway="memory")
@@ -174,7 +176,7 @@ class TestReencrypt:
             assert Provider.objects.get(pk=provider.pk).credentials == {"token": "acme"}
             assert Message.objects.get(pk=message.pk).values == {"name": "王"}
 
-    def test_names_the_rows_whose_key_is_lost_and_does_the_others(self) -> None:
+    def test_names_the_rows_with_a_lost_key_and_encrypts_the_others(self) -> None:
         with keys("lost"):
             lost = self.provider("lost")
             message = self.message(lost, {"name": "王"})

@@ -1,4 +1,4 @@
-"""The settings dict: defaults, live reading, overrides for a purpose, and what stands in for a bad value."""
+"""The settings dict: defaults, live reading, overrides for a purpose, and what replaces a bad value."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def pairs(table: dict[str, list[Any]]) -> list[Any]:
     return [pytest.param(key, value, id=f"{key}={value!r}") for key, values in table.items() for value in values]
 
 
-def test_the_keys_are_those_of_the_contract() -> None:
+def test_the_tables_of_this_file_have_every_key() -> None:
     assert set(KEYS) == set(DEFAULTS) == set(BAD)
 
 
@@ -105,7 +105,7 @@ def test_a_key_that_is_not_set_has_its_default(key: str, expected: Any) -> None:
 
 
 @folded("key, written, expected", [(key, *pair) for key, pair in GOOD.items()])
-def test_a_written_value_is_read_while_it_stands(key: str, written: Any, expected: Any) -> None:
+def test_a_value_is_read_while_it_is_set(key: str, written: Any, expected: Any) -> None:
     with override_settings(SMSVERIFY={key: written}):
         assert getattr(conf, key) == expected
 
@@ -119,7 +119,7 @@ def test_a_bad_value_leaves_the_default_in_force(key: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("path", BAD["CAPTCHA"])
-def test_a_captcha_that_cannot_be_found_refuses_everyone(path: Any) -> None:
+def test_a_captcha_that_cannot_be_imported_refuses_every_request(path: Any) -> None:
     with override_settings(SMSVERIFY={"CAPTCHA": path}):
         check = conf.CAPTCHA
 
@@ -133,7 +133,7 @@ def test_a_captcha_is_imported_by_its_path() -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], "CODE_LENGTH", 5])
-def test_a_dict_that_is_none_leaves_all_defaults_in_force(value: Any) -> None:
+def test_settings_that_are_no_dict_leave_all_defaults_in_force(value: Any) -> None:
     with override_settings(SMSVERIFY=value):
         assert {key: getattr(conf, key) for key in KEYS} == DEFAULTS
 
@@ -160,7 +160,7 @@ def test_a_rate_is_a_count_and_a_period(rate: str, expected: Limit) -> None:
 @folded(
     "rate", ["0/h", "01/h", "5/0h", "5/H", "5/ h", " 5/h", "5/h\n", "5h", "5/", "/h", "5/1.5h", "-5/h", "５/h", "5/w"]
 )
-def test_anything_else_is_no_rate(rate: str) -> None:
+def test_any_other_text_is_no_rate(rate: str) -> None:
     with override_settings(SMSVERIFY={"GUESS_LIMIT": rate}):
         found = conf.GUESS_LIMIT
 
@@ -181,7 +181,7 @@ def test_a_purpose_has_its_own_value_and_the_others_the_general_one(key: str, ge
     assert found == [own, general, general]
 
 
-def test_a_purpose_can_go_without_the_captcha_of_the_others() -> None:
+def test_a_purpose_can_disable_the_captcha() -> None:
     path = f"{__name__}.closed"
     with override_settings(SMSVERIFY={"CAPTCHA": path, "PURPOSES": {"payment": {"CAPTCHA": None}}}):
         found = [conf.of(purpose).CAPTCHA for purpose in ("payment", "login")]
@@ -201,7 +201,7 @@ def test_a_bad_override_leaves_the_default_in_force() -> None:
         assert (conf.of("payment").CODE_LENGTH, conf.of("login").CODE_LENGTH) == (6, 8)
 
 
-def test_a_list_that_is_changed_in_place_is_read_anew() -> None:
+def test_a_list_that_is_changed_in_place_is_read_again() -> None:
     limits = ["5/h"]
     with override_settings(SMSVERIFY={"PHONE_LIMITS": limits}):
         assert (Limit(5, HOUR),) == conf.PHONE_LIMITS
@@ -210,15 +210,15 @@ def test_a_list_that_is_changed_in_place_is_read_anew() -> None:
         assert (Limit(1, HOUR),) == conf.PHONE_LIMITS
 
 
-def test_what_cannot_change_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_immutable_value_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[object] = []
     key, check = KEYS["PHONE_LIMITS"], KEYS["PHONE_LIMITS"].read
 
-    def noted(value: object) -> Any:
+    def recorded(value: object) -> Any:
         read.append(value)
         return check(value)
 
-    monkeypatch.setattr(key, "read", noted)
+    monkeypatch.setattr(key, "read", recorded)
     with override_settings(SMSVERIFY={"PHONE_LIMITS": ("7/h",)}):
         assert {conf.PHONE_LIMITS for _ in range(5)} == {(Limit(7, HOUR),)}
 

@@ -1,4 +1,4 @@
-"""Consoles of other encodings: what they lack is escaped, and ends neither a command nor an SMS."""
+"""Consoles of other encodings: missing characters are escaped, and stop neither a command nor an SMS."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .conftest import CODE_TEXT, PHONE, add_template
 
 ROOT = Path(__file__).resolve().parents[1]
 KEY, PARTY = "\\U0001f511", "\\U0001f389"
-"""🔑 and 🎉, as a console shows them that has neither."""
+"""🔑 and 🎉, as a console shows them whose encoding has neither."""
 PROVIDER = {"gbk": f"短信{KEY}", "ascii": f"\\u77ed\\u4fe1{KEY}", "utf-8": "短信🔑"}
 ENCODINGS = list(PROVIDER)
 
@@ -55,11 +55,11 @@ def shown_on(stream: io.TextIOWrapper) -> str:
         (None, "验证码 🎉"),
     ],
 )
-def test_what_an_encoding_lacks_is_escaped(encoding: str | None, shown: str) -> None:
+def test_a_character_that_the_encoding_lacks_is_escaped(encoding: str | None, shown: str) -> None:
     assert as_shown("验证码 🎉", console(encoding) if encoding else io.StringIO()) == shown
 
 
-def test_half_a_character_is_escaped_in_every_encoding() -> None:
+def test_a_surrogate_is_escaped_in_every_encoding() -> None:
     assert as_shown("\ud83d", console("utf-8")) == "\\ud83d"
 
 
@@ -82,7 +82,7 @@ def test_the_console_gateway_shows_any_text(encoding: str, monkeypatch: pytest.M
 
 @pytest.mark.django_db
 class TestOutput:
-    def test_to_a_stream_of_the_callers_is_escaped_as_well(self) -> None:
+    def test_output_to_the_callers_stream_is_escaped_too(self) -> None:
         stream = console("gbk")
 
         call_command("smsverify_costs", stdout=stream)
@@ -90,7 +90,7 @@ class TestOutput:
         assert "yuan" in shown_on(stream)
 
     @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", BYTE_ORDER_MARK), ("gbk", ""), ("gb18030", "\ufeff")])
-    def test_a_table_for_excel_begins_with_a_mark_where_there_is_one(self, encoding: str, mark: str) -> None:
+    def test_csv_begins_with_a_byte_order_mark_if_the_encoding_has_one(self, encoding: str, mark: str) -> None:
         stream = console(encoding)
 
         call_command("smsverify_costs", format="csv", stdout=stream)
@@ -100,7 +100,7 @@ class TestOutput:
 
 @pytest.fixture
 def site(transactional_db: None, tmp_path: Path) -> list[tuple[list[str], str]]:
-    """Names and texts that no GBK console has; command lines, and how they end."""
+    """Names and texts with characters that GBK lacks; returns command lines and how they end."""
     if not services.HAS_EMOJI:
         pytest.skip("utf8mb3 has no emoji")
     provider = Provider.objects.create(name="短信🔑", slug="console", gateway="console")
@@ -138,7 +138,7 @@ def site(transactional_db: None, tmp_path: Path) -> list[tuple[list[str], str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_no_command_is_ended_by_a_console(encoding: str, site: list[tuple[list[str], str]]) -> None:
+def test_no_command_fails_because_of_a_console(encoding: str, site: list[tuple[list[str], str]]) -> None:
     name = str(connection.settings_dict["NAME"])
     run = subprocess.run(
         [sys.executable, "-m", "tests.console_site", name, json.dumps([command for command, _ in site])],
@@ -148,11 +148,11 @@ def test_no_command_is_ended_by_a_console(encoding: str, site: list[tuple[list[s
         check=True,
     )
     out, err = run.stdout.decode(encoding), run.stderr.decode(encoding)
-    said = [part.partition("\n")[2] for part in out.split("== smsverify_")[1:]]
+    outputs = [part.partition("\n")[2] for part in out.split("== smsverify_")[1:]]
 
     *_, ends = err.splitlines()
     assert json.loads(ends) == [end for _, end in site], err
-    lint, lint_json, text, table, csv, costs, code, _, _, _, _, balance, webhooks, *_ = said
+    lint, lint_json, text, table, csv, costs, code, _, _, _, _, balance, webhooks, *_ = outputs
     emoji = "🎉" if encoding == "utf-8" else PARTY
     assert emoji in lint
     assert emoji in text
