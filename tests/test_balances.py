@@ -542,7 +542,7 @@ class TestChecks:
         vendor("veesing", slug="d-wrong", credentials=wrong)
         vendor("veesing", slug="e-gone", is_active=True)
         Provider.objects.filter(slug="e-gone").update(gateway="gone")
-        vendor("veesing", slug="f-resting", is_active=False)
+        vendor("veesing", slug="f-inactive", is_active=False)
         done: list[tuple[int, int]] = []
         checks = check_balances(progress=lambda *numbers: done.append(numbers))
         assert {check.provider.slug: check.state.value for check in checks} == {

@@ -1,4 +1,4 @@
-"""The costs of any period by anything equal an independent sum, to the last decimal and the last second of a day."""
+"""Costs of any period, in any grouping, equal an independent sum, to the last decimal and the last second of a day."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ Figures = tuple[Any, ...]
 YEAR = 2025
 BEGIN, END = date(YEAR, 1, 1), date(YEAR, 12, 31)
 PURPOSES = ("login", "register", "payment")
-ENDS = ("queued", "sending", "unknown", "not_sent", "accepted", "undelivered", "delivered")
-TAKEN = {"accepted", "undelivered", "delivered"}
+STATUSES = ("queued", "sending", "unknown", "not_sent", "accepted", "undelivered", "delivered")
+SENT = {"accepted", "undelivered", "delivered"}
 SUBSETS = [by for size in range(4) for by in combinations(BY, size)]
 
 
@@ -54,14 +54,14 @@ def figures(row: CostRow) -> Figures:
 
 
 def charge(gateway: str, status: str, price: int | None, segments: int) -> int | None:
-    """In ten-thousandths of a yuan, as the vendors' pages have it."""
-    if price is None or status not in TAKEN:
+    """The charge in ten-thousandths of a yuan, by the rules on the vendors' pages."""
+    if price is None or status not in SENT:
         return None
     return 0 if gateway == "topthink" and status == "undelivered" else price * segments
 
 
 class Ledger:
-    """Counts what is sent as a bookkeeper would: in whole numbers, with a clock at +8."""
+    """An independent sum of what is sent: in whole numbers, with days at UTC+8."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str, date, str, int, int | None]] = []
@@ -78,17 +78,17 @@ class Ledger:
         for slug, purpose, day, status, segments, cost in self.lines:
             if status in {"queued", "not_sent"} or not first <= day <= last:
                 continue
-            named = {"provider": slug, "purpose": purpose, "day": day}
-            taken, waived = status in TAKEN, slug == "topthink" and status == "accepted"
-            line = [taken, segments * taken, cost or 0, (cost or 0) * waived, not taken, taken and cost is None]
-            key = tuple(named[word] for word in words)
+            values = {"provider": slug, "purpose": purpose, "day": day}
+            sent, provisional = status in SENT, slug == "topthink" and status == "accepted"
+            line = [sent, segments * sent, cost or 0, (cost or 0) * provisional, not sent, sent and cost is None]
+            key = tuple(values[word] for word in words)
             sums[key] = [a + b for a, b in zip(sums[key], line, strict=True)]
         return {key: (m, s, Decimal(c) / 10000, Decimal(p) / 10000, u, n) for key, (m, s, c, p, u, n) in sums.items()}
 
 
 @pytest.fixture
 def vendors(memory: MakeProvider) -> list[Provider]:
-    """An account at each; nothing is sent there."""
+    """An account at each vendor; nothing is sent there."""
     for gateway in VENDORS:
         memory(*PURPOSES, slug=gateway)
         Provider.objects.filter(slug=gateway).update(gateway=gateway, name=f"{gateway} 短信")
@@ -97,16 +97,16 @@ def vendors(memory: MakeProvider) -> list[Provider]:
 
 @pytest.fixture
 def year(vendors: list[Provider]) -> Ledger:
-    """A year of traffic with prices that change: most of it as it ended, a part by the verbs themselves."""
+    """A year of messages with changing prices: most are stored as they ended, some are processed by the app."""
     ledger = Ledger()
-    Message.objects.bulk_create([ended(random.choice(vendors), ledger) for _ in range(3000)])
+    Message.objects.bulk_create([random_message(random.choice(vendors), ledger) for _ in range(3000)])
     for number in range(250):
-        lived(random.choice(vendors), f"id{number}", ledger)
+        process_message(random.choice(vendors), f"id{number}", ledger)
     return ledger
 
 
-def some_moment() -> datetime:
-    """Any of the year, and of a few hours more on either side; often close to midnight."""
+def random_moment() -> datetime:
+    """A moment in the year or a few hours before or after it; often close to midnight."""
     begin = datetime(YEAR, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")) - timedelta(hours=3)
     moment = begin + timedelta(seconds=random.uniform(0, 365.25 * 86400))
     if random.random() < 0.3:
@@ -115,46 +115,46 @@ def some_moment() -> datetime:
     return moment.astimezone(UTC)
 
 
-def some_price() -> int | None:
+def random_price() -> int | None:
     return random.choice([None, 0, 1, 333, 450, 450, 451, random.randint(1, 99_999)])
 
 
-def ended(provider: Provider, ledger: Ledger) -> Message:
-    purpose, at, status = random.choice(PURPOSES), some_moment(), random.choice(ENDS)
-    segments, price = random.choice([1, 1, 1, 2, 3, 8]), some_price()
+def random_message(provider: Provider, ledger: Ledger) -> Message:
+    purpose, at, status = random.choice(PURPOSES), random_moment(), random.choice(STATUSES)
+    segments, price = random.choice([1, 1, 1, 2, 3, 8]), random_price()
     cost = ledger.note(provider, purpose, at, status, segments, price)
     stored = None if cost is None else Decimal(cost) / 10000
-    return made(provider, purpose, at, status=status, segments=segments, cost=stored)
+    return new_message(provider, purpose, at, status=status, segments=segments, cost=stored)
 
 
-def made(provider: Provider, purpose: str, at: datetime, **fields: Any) -> Message:
+def new_message(provider: Provider, purpose: str, at: datetime, **fields: Any) -> Message:
     template = provider.templates.all()[0]
     return Message(provider=provider, template=template, phone=PHONE, purpose=purpose, created_at=at, **fields)
 
 
-def lived(provider: Provider, remote_id: str, ledger: Ledger) -> None:
+def process_message(provider: Provider, remote_id: str, ledger: Ledger) -> None:
     """A message that is claimed, answered and reported on, while the price changes."""
-    purpose, at, segments, price = random.choice(PURPOSES), some_moment(), random.randint(1, 4), some_price()
+    purpose, at, segments, price = random.choice(PURPOSES), random_moment(), random.randint(1, 4), random_price()
     set_price(provider, price)
-    message = made(provider, purpose, at, segments=segments)
+    message = new_message(provider, purpose, at, segments=segments)
     message.save()
     message = Message.objects.select_related("provider").get(pk=message.pk)
     claim(message)
-    set_price(provider, some_price())
+    set_price(provider, random_price())
     outcomes: list[Outcome] = [
         Acceptance(remote_id=remote_id),
         GatewayRejected("no"),
         GatewayUncertain("?", remote_id=remote_id),
     ]
     outcome = random.choice(outcomes)
-    told = [] if isinstance(outcome, GatewayRejected) else random.sample(list(DeliveryOutcome), random.randint(0, 2))
+    pushed = [] if isinstance(outcome, GatewayRejected) else random.sample(list(DeliveryOutcome), random.randint(0, 2))
     acts: list[Callable[[], None]] = [lambda: record(message, outcome)]
-    acts += [lambda one=one: push(provider, report(remote_id, one, one)) for one in told]  # type: ignore[misc]
+    acts += [lambda one=one: push(provider, report(remote_id, one, one)) for one in pushed]  # type: ignore[misc]
     random.shuffle(acts)
     for act in acts:
         act()
     first = {Acceptance: "accepted", GatewayRejected: "not_sent", GatewayUncertain: "unknown"}[type(outcome)]
-    ledger.note(provider, purpose, at, max([first, *told], key=ENDS.index), segments, price)
+    ledger.note(provider, purpose, at, max([first, *pushed], key=STATUSES.index), segments, price)
 
 
 def set_price(provider: Provider, price: int | None) -> None:
@@ -164,9 +164,9 @@ def set_price(provider: Provider, price: int | None) -> None:
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_random_year_adds_up_by_whatever_it_is_told(year: Ledger) -> None:
+def test_a_random_year_adds_up_in_every_grouping(year: Ledger) -> None:
     whole = year.by(())[()]
-    assert all(whole), "a year in which something never happens proves little"
+    assert all(whole), "a year without some of the figures proves little"
 
     for by in SUBSETS:
         rows = costs(BEGIN, END, by)
@@ -181,9 +181,9 @@ def test_a_random_year_adds_up_by_whatever_it_is_told(year: Ledger) -> None:
 
 
 @pytest.mark.parametrize("by", list(permutations(BY)))
-def test_rows_stand_in_the_order_that_was_asked_for(by: tuple[str, ...], vendors: list[Provider]) -> None:
+def test_rows_are_in_the_requested_order(by: tuple[str, ...], vendors: list[Provider]) -> None:
     ledger = Ledger()
-    Message.objects.bulk_create([ended(random.choice(vendors), ledger) for _ in range(300)])
+    Message.objects.bulk_create([random_message(random.choice(vendors), ledger) for _ in range(300)])
 
     rows = costs(BEGIN, BEGIN + timedelta(days=60), by)
 
@@ -197,7 +197,7 @@ def memory_message(memory: MakeProvider) -> Callable[..., Message]:
 
     def make(at: datetime | None = None, **fields: Any) -> Message:
         fields = {"status": MessageStatus.DELIVERED, "cost": Decimal("0.0450"), **fields}
-        message = made(provider, "login", at or timezone.now(), **fields)
+        message = new_message(provider, "login", at or timezone.now(), **fields)
         message.save()
         return message
 
@@ -236,9 +236,7 @@ def test_a_day_is_that_of_the_sites_time_zone(
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
-def test_without_time_zones_a_day_is_that_of_the_clock_on_the_wall(
-    zone: str, memory_message: Callable[..., Message]
-) -> None:
+def test_without_time_zones_a_day_is_a_day_of_local_time(zone: str, memory_message: Callable[..., Message]) -> None:
     with override_settings(USE_TZ=False, TIME_ZONE=zone):
         for segments, moment in [
             (1, datetime(2026, 3, 7, 23, 59, 59, 999999)),
@@ -258,7 +256,7 @@ def test_without_time_zones_a_day_is_that_of_the_clock_on_the_wall(
 
 
 @pytest.mark.parametrize(("zone", "day"), [("Asia/Shanghai", 22), ("UTC", 21), ("America/New_York", 21)])
-def test_today_is_the_sites(zone: str, day: int) -> None:
+def test_today_is_in_the_sites_time_zone(zone: str, day: int) -> None:
     with (
         time_machine.travel(datetime(2026, 11, 21, 16, 30, tzinfo=UTC), tick=False),
         override_settings(TIME_ZONE=zone),
@@ -269,16 +267,16 @@ def test_today_is_the_sites(zone: str, day: int) -> None:
 
 @pytest.mark.parametrize("status", MessageStatus)
 def test_a_message_counts_by_its_status(status: MessageStatus, memory_message: Callable[..., Message]) -> None:
-    memory_message(status=status, segments=2, cost=Decimal("0.0900") if status in TAKEN else None)
+    memory_message(status=status, segments=2, cost=Decimal("0.0900") if status in SENT else None)
 
     expected = {
         **dict.fromkeys(("sending", "unknown"), (0, 0, 0, 0, 1, 0)),
-        **dict.fromkeys(TAKEN, (1, 2, Decimal("0.0900"), 0, 0, 0)),
+        **dict.fromkeys(SENT, (1, 2, Decimal("0.0900"), 0, 0, 0)),
     }
     assert [figures(row) for row in costs(today(), today())] == [expected[s] for s in (status,) if s in expected]
 
 
-def test_decimals_that_floats_miss_add_up(memory_message: Callable[..., Message]) -> None:
+def test_decimals_add_up_without_float_errors(memory_message: Callable[..., Message]) -> None:
     prices = ["0.1000", "0.2000", "0.0001", "999999.9999", "1.1000", "2.2000"] * 30
     for price in prices:
         memory_message(cost=Decimal(price))
@@ -296,15 +294,13 @@ def test_a_half_fen_is_rounded_up(amount: str, fen: str) -> None:
     assert str(in_fen(Decimal(amount))) == fen
 
 
-def test_a_period_is_one_question_and_a_day_another(memory_message: Callable[..., Message]) -> None:
+def test_a_period_needs_one_query_and_days_one_each(memory_message: Callable[..., Message]) -> None:
     memory_message()
 
-    for by, questions in [(("provider", "purpose"), 1), (("day",), 28)]:
-        with CaptureQueriesContext(
-            connection,
-        ) as asked:
+    for by, queries in [(("provider", "purpose"), 1), (("day",), 28)]:
+        with CaptureQueriesContext(connection) as captured:
             costs(date(2026, 2, 1), date(2026, 2, 28), by)
-        assert len([query for query in asked if "smsverify_message" in query["sql"]]) == questions
+        assert len([query for query in captured if "smsverify_message" in query["sql"]]) == queries
 
 
 @pytest.mark.parametrize(
@@ -317,7 +313,7 @@ def test_a_period_is_one_question_and_a_day_another(memory_message: Callable[...
         (date(2000, 1, 1), date(2010, 1, 8), (), "3660 days at most"),
     ],
 )
-def test_what_cannot_be_asked_is_said(first: date, last: date, by: tuple[str, ...], words: str) -> None:
+def test_an_invalid_request_is_explained(first: date, last: date, by: tuple[str, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         costs(first, last, by)
 
@@ -340,7 +336,7 @@ def november() -> Iterator[None]:
 
 
 @pytest.fixture
-def named(memory: MakeProvider, november: None) -> list[Provider]:
+def accounts(memory: MakeProvider, november: None) -> list[Provider]:
     """Two accounts with awkward names, and what they sent this month."""
     names = {"main": "顶想云（主）", "spare": '=cmd|" /C calc"!A1'}
     providers = [memory(slug=slug) for slug in names]
@@ -348,13 +344,13 @@ def named(memory: MakeProvider, november: None) -> list[Provider]:
         Provider.objects.filter(pk=provider.pk).update(name=names[provider.slug])
         for price in ("0.0450", "0.0334", None):
             at = timezone.now() - timedelta(days=number)
-            made(provider, "login", at, status="accepted", segments=2, cost=price and Decimal(price)).save()
-        made(provider, "login", timezone.now(), status="unknown").save()
+            new_message(provider, "login", at, status="accepted", segments=2, cost=price and Decimal(price)).save()
+        new_message(provider, "login", timezone.now(), status="unknown").save()
     Provider.objects.filter(slug="main").update(gateway="topthink")
     return providers
 
 
-@pytest.mark.usefixtures("named")
+@pytest.mark.usefixtures("accounts")
 class TestCommand:
     def test_the_table_is_aligned_on_a_terminal(self) -> None:
         assert run().splitlines() == [
@@ -365,7 +361,7 @@ class TestCommand:
             "2026-11-01 to 2026-11-21: 0.16 yuan, 0.08 of it provisional, 2 messages unknown, 2 without a price",
         ]
 
-    def test_the_period_is_this_month_until_today_or_that_of_the_last_day(self) -> None:
+    def test_the_default_period_is_the_month_of_the_last_day(self) -> None:
         assert "2026-10-01 to 2026-10-15: 0.00 yuan" in run("--to", "2026-10-15")
         assert "2026-11-21 to 2026-11-21" in run("--from=2026-11-21")
         assert "2024-02-01 to 2024-02-29" in run("--to", "2024-02-29")
@@ -374,11 +370,11 @@ class TestCommand:
         assert run("--from=2026-11-20", "--to=2026-11-20", "--by=provider").splitlines()[1].startswith("spare")
         assert run("--from=2026-11-21", "--to=2026-11-21", "--by=day").splitlines()[1].startswith("2026-11-21  ")
 
-    def test_csv_opens_in_excel_and_runs_nothing(self) -> None:
-        said = run("--format", "csv", "--by", "provider,day")
+    def test_csv_opens_in_excel_and_runs_no_formula(self) -> None:
+        output = run("--format", "csv", "--by", "provider,day")
 
-        assert said.startswith("\ufeffprovider,name,day,messages,")
-        main, *spare = csv.reader(io.StringIO(said.removeprefix("\ufeff")))
+        assert output.startswith("\ufeffprovider,name,day,messages,")
+        main, *spare = csv.reader(io.StringIO(output.removeprefix("\ufeff")))
         assert main == ["provider", "name", "day", *FIGURES]
         assert spare == [
             ["main", "顶想云（主）", "2026-11-21", "3", "6", "0.0784", "0.0784", "1", "1"],
@@ -449,13 +445,13 @@ def test_a_chinese_character_takes_two_columns(text: str, columns: int) -> None:
 PAGE = "/admin/smsverify/message/costs/"
 
 
-@pytest.mark.usefixtures("named")
+@pytest.mark.usefixtures("accounts")
 class TestPage:
     def cells(self, response: Any) -> list[list[str]]:
         lines = [*response.context["rows"], response.context["total"]]
         return [[str(cell) for cell, _ in line] for line in lines]
 
-    def test_it_opens_from_the_list_with_this_month(self, admin_client: Client) -> None:
+    def test_the_list_links_to_the_page_of_this_month(self, admin_client: Client) -> None:
         assert reverse("admin:smsverify_message_costs") == PAGE
         assert PAGE in admin_client.get(reverse("admin:smsverify_message_changelist")).content.decode()
 
@@ -468,21 +464,21 @@ class TestPage:
         assert "=cmd|&quot; /C calc&quot;!A1" in html
 
     @pytest.mark.parametrize("by", SUBSETS)
-    def test_it_shows_what_the_command_tells(self, by: tuple[str, ...], admin_client: Client) -> None:
-        asked = {"start": "2026-11-01", "end": "2026-11-21", "by": by}
-        shown = self.cells(admin_client.get(PAGE, asked))
+    def test_it_shows_what_the_command_shows(self, by: tuple[str, ...], admin_client: Client) -> None:
+        query = {"start": "2026-11-01", "end": "2026-11-21", "by": by}
+        shown = self.cells(admin_client.get(PAGE, query))
 
         rows = [[str(value) for value in figures(row)] for row in costs(date(2026, 11, 1), date(2026, 11, 21), by)]
         assert [line[-len(FIGURES) :] for line in shown[:-1]] == rows
         assert shown[-1][-len(FIGURES) :] == ["6", "12", "0.1568", "0.0784", "2", "2"]
         if by:
-            told = run("--from=2026-11-01", "--format=csv", f"--by={','.join(by)}")
-            download = admin_client.get(PAGE, {**asked, "format": "csv"})
-            assert download.content.decode() == told
+            output = run("--from=2026-11-01", "--format=csv", f"--by={','.join(by)}")
+            download = admin_client.get(PAGE, {**query, "format": "csv"})
+            assert download.content.decode() == output
             assert download["Content-Disposition"] == 'attachment; filename="sms-costs-2026-11-01-2026-11-21.csv"'
 
     @pytest.mark.parametrize(
-        ("asked", "words"),
+        ("query", "words"),
         [
             ({"start": "2026-02-30", "end": "2026-03-01"}, "Enter a valid date."),
             ({"start": "2026-02-03"}, "This field is required."),
@@ -494,14 +490,14 @@ class TestPage:
     )
     @pytest.mark.parametrize("more", [{}, {"format": "csv"}])
     def test_a_mistake_is_explained(
-        self, asked: dict[str, str], words: str, more: dict[str, str], admin_client: Client
+        self, query: dict[str, str], words: str, more: dict[str, str], admin_client: Client
     ) -> None:
-        response = admin_client.get(PAGE, {**asked, **more})
+        response = admin_client.get(PAGE, {**query, **more})
 
         assert response.status_code == 200
         assert words in response.content.decode()
 
-    def test_who_may_not_see_messages_may_not_see_what_they_cost(self, client: Client) -> None:
+    def test_a_user_who_may_not_view_messages_may_not_view_costs(self, client: Client) -> None:
         user = User.objects.create(username="clerk", is_staff=True)
         client.force_login(user)
         assert client.get(PAGE).status_code == 403
@@ -509,11 +505,11 @@ class TestPage:
         user.user_permissions.add(Permission.objects.get(codename="view_message"))
         assert client.get(PAGE).status_code == 200
 
-    def test_a_stranger_is_sent_to_the_login(self, client: Client) -> None:
+    def test_an_anonymous_user_is_redirected_to_the_login(self, client: Client) -> None:
         assert client.get(PAGE).status_code == 302
 
     @pytest.mark.parametrize("language", ["en", "zh-hans"])
-    def test_it_speaks_the_operators_language(self, language: str, admin_client: Client) -> None:
+    def test_it_is_in_the_operators_language(self, language: str, admin_client: Client) -> None:
         html = admin_client.get(PAGE, headers={"accept-language": language}).content.decode()
 
         assert f'<html lang="{language}"' in html
@@ -528,8 +524,8 @@ def test_counts_are_whole_numbers(memory_message: Callable[..., Message]) -> Non
     assert Counter(type(value) for value in figures(row)) == {int: 4, Decimal: 2}
 
 
-def test_what_is_asked_for_twice_is_one_column(memory_message: Callable[..., Message]) -> None:
-    """The page takes `?by=purpose&by=purpose`: a head wider than its rows puts money under another name."""
+def test_a_repeated_grouping_is_one_column(memory_message: Callable[..., Message]) -> None:
+    """The page accepts `?by=purpose&by=purpose`: a header wider than its rows puts amounts under wrong names."""
     memory_message(status=MessageStatus.ACCEPTED)
     by = ("purpose", "purpose")
 

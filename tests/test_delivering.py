@@ -1,4 +1,4 @@
-"""Delivery by somebody who comes late: a worker, or the poll after a crash; and a queue that cannot be reached."""
+"""Delivery after the request: by a worker, or by the poll after a crash; and a queue that cannot be reached."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 class Queue:
-    """Stands for a broker: keeps the ids of each task, or cannot be reached."""
+    """A stand-in for a broker: stores the ids of each task, or cannot be reached."""
 
     def __init__(self) -> None:
         self.tasks: list[list[str]] = []
         self.is_up = True
-        self.asked = 0
+        self.calls = 0
 
     def put(self, ids: list[str]) -> None:
-        self.asked += 1
+        self.calls += 1
         if not self.is_up:
             raise ConnectionError("no broker at amqp://user:S3CRET@broker")
         self.tasks.append(ids)
 
     def work(self) -> None:
-        """A worker that does all tasks."""
+        """Run all tasks, as a worker does."""
         while self.tasks:
             send_waiting(self.tasks.pop(0))
 
@@ -91,15 +91,15 @@ class TestWithAQueue:
 
         assert (sent.status_code, statuses(), len(MemoryGateway.outbox)) == (202, ["queued"], 0)
         assert queue.tasks == [[str(Message.objects.get().pk)]]
-        assert told(site, sent)["status"] == "queued"
+        assert status_of(site, sent)["status"] == "queued"
         queue.work()
-        assert told(site, sent)["status"] == "accepted"
+        assert status_of(site, sent)["status"] == "accepted"
         assert site.verify(sent.json()["verification_id"], last_code()).status_code == 200
 
     @pytest.mark.parametrize(
         ("fault", "code"), [(Fault.refuse("405"), "gateway_unavailable"), (Fault.refuse("406"), "phone_rejected")]
     )
-    def test_the_refusal_that_the_answer_could_not_tell_is_told_when_asked(
+    def test_a_later_refusal_is_returned_as_the_status(
         self, queue: Queue, vendor: MakeProvider, sandbox: Sandbox, site: Site, fault: Fault, code: str
     ) -> None:
         vendor("ihuyi")
@@ -109,12 +109,12 @@ class TestWithAQueue:
 
         queue.work()
 
-        answer = told(site, sent)
+        answer = status_of(site, sent)
         assert (answer["status"], answer["code"], answer["expires_in"]) == ("not_sent", code, 0)
         assert answer["detail"]
-        assert site.send().status_code == 202, "it cost the number nothing"
+        assert site.send().status_code == 202, "the refused SMS does not count"
 
-    def test_a_task_that_comes_twice_or_to_many_at_once_sends_once(
+    def test_a_task_that_runs_twice_or_in_parallel_sends_once(
         self, queue: Queue, vendor: MakeProvider, sandbox: Sandbox
     ) -> None:
         vendor("topthink")
@@ -135,7 +135,7 @@ class TestWithAQueue:
         assert len(sandbox.inbox.of(PHONE[3:])) == 1
         assert statuses() == ["accepted"]
 
-    def test_failover_goes_on_where_the_request_ended(
+    def test_a_worker_fails_over_like_a_request(
         self, queue: Queue, vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
     ) -> None:
         vendor("ihuyi", priority=1)
@@ -150,7 +150,7 @@ class TestWithAQueue:
         assert statuses() == ["not_sent", "not_sent", "accepted"]
         assert list(Message.objects.order_by("attempt").values_list("attempt", flat=True)) == [1, 2, 3]
 
-    def test_a_notice_to_many_goes_in_bundles(self, queue: Queue, vendor: MakeProvider, sandbox: Sandbox) -> None:
+    def test_a_bulk_notice_is_split_into_tasks(self, queue: Queue, vendor: MakeProvider, sandbox: Sandbox) -> None:
         template = add_template(vendor("topthink"), "notice", NOTICE, "236")
         numbers = [f"+86139{number:08}" for number in range(dispatch.MESSAGES_A_TASK + 1)]
 
@@ -164,7 +164,7 @@ class TestWithAQueue:
         assert Message.objects.filter(status="accepted", values={}).count() == len(numbers)
 
 
-def told(site: Site, sent: requests.Response) -> dict[str, Any]:
+def status_of(site: Site, sent: requests.Response) -> dict[str, Any]:
     answer = requests.get(f"{site.url}/sms/send/{sent.json()['verification_id']}/", timeout=20)
     assert answer.status_code == 200
     return answer.json()  # type: ignore[no-any-return]
@@ -190,7 +190,7 @@ class TestWithoutABroker:
         queue.work()
         assert len(MemoryGateway.outbox) == 1
 
-    def test_a_code_that_was_sent_before_lives_on(self, queue: Queue, memory: MakeProvider) -> None:
+    def test_a_code_that_was_sent_before_stays_valid(self, queue: Queue, memory: MakeProvider) -> None:
         memory()
         queue.is_up = True
         verification = send_code(PHONE, "login")
@@ -203,10 +203,10 @@ class TestWithoutABroker:
 
         assert verify_code(verification.pk, last_code()).verified_at
 
-    def test_what_a_worker_got_all_the_same_is_no_failure(
+    def test_a_task_that_a_worker_ran_all_the_same_is_no_failure(
         self, queue: Queue, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The broker took the task, and its confirmation was lost."""
+        """The broker accepted the task, and its confirmation was lost."""
 
         def publish(ids: list[str]) -> None:
             send_waiting(ids)
@@ -220,7 +220,7 @@ class TestWithoutABroker:
         assert statuses() == ["accepted"]
         assert verify_code(verification.pk, last_code()).verified_at
 
-    def test_a_notice_to_many_waits_for_it_once(self, queue: Queue, memory: MakeProvider) -> None:
+    def test_a_bulk_notice_calls_the_broker_once(self, queue: Queue, memory: MakeProvider) -> None:
         template = add_template(memory(), "notice", NOTICE, "")
 
         messages = send_message(
@@ -228,12 +228,12 @@ class TestWithoutABroker:
         )
 
         assert {message.status for message in messages} == {"not_sent"}
-        assert queue.asked == 1
+        assert queue.calls == 1
         assert not Message.objects.exclude(values={}).exists()
 
 
 @pytest.fixture
-def forget(queue: Queue, clock: time_machine.Traveller) -> Callable[[timedelta], None]:
+def lose_tasks(queue: Queue, clock: time_machine.Traveller) -> Callable[[timedelta], None]:
     def lose(age: timedelta = FORGOTTEN + timedelta(seconds=1)) -> None:
         queue.tasks.clear()
         clock.shift(age)
@@ -241,55 +241,57 @@ def forget(queue: Queue, clock: time_machine.Traveller) -> Callable[[timedelta],
     return lose
 
 
-class TestForgotten:
-    """What was queued by a process that died: nobody will claim it but the poll."""
+class TestLostTasks:
+    """A message that was queued by a process that died: only the poll will claim it."""
 
-    def test_is_sent_once_and_its_code_verifies(self, forget: Callable[..., None], memory: MakeProvider) -> None:
+    def test_is_sent_once_and_its_code_verifies(self, lose_tasks: Callable[..., None], memory: MakeProvider) -> None:
         memory()
         verification = send_code(PHONE, "login")
         assert poll() == {}
-        forget()
+        lose_tasks()
 
         assert poll() == {"taken up": 1}
         assert poll() == {}
 
         assert (statuses(), len(MemoryGateway.outbox)) == (["accepted"], 1)
-        assert "4分钟" in MemoryGateway.outbox[0].text, "the text says how long it lives now"
+        assert "4分钟" in MemoryGateway.outbox[0].text, "the text shows the lifetime that is left"
         assert verify_code(verification.pk, last_code()).verified_at
 
     def test_is_not_sent_when_the_code_is_about_to_expire(
-        self, forget: Callable[..., None], memory: MakeProvider
+        self, lose_tasks: Callable[..., None], memory: MakeProvider
     ) -> None:
         memory()
         verification = send_code(PHONE, "login")
-        forget(timedelta(seconds=241))
+        lose_tasks(timedelta(seconds=241))
 
         with values_sent(message_settled, "message") as settled:
             assert poll() == {"taken up": 1}
 
         assert (statuses(), len(settled), len(MemoryGateway.outbox)) == (["not_sent"], 1, 0)
         assert "only 59 seconds left" in Message.objects.get().error_message
-        assert resend_code(verification.pk).seconds_left(timezone.now()) == 300, "it cost nothing, and may be resent"
+        assert resend_code(verification.pk).seconds_left(timezone.now()) == 300, (
+            "the unsent SMS does not count, so it may be resent"
+        )
 
-    def test_is_not_sent_when_the_person_has_asked_again(
-        self, forget: Callable[..., None], memory: MakeProvider
+    def test_is_not_sent_when_the_person_has_requested_another(
+        self, lose_tasks: Callable[..., None], memory: MakeProvider
     ) -> None:
         memory()
         first = send_code(PHONE, "login")
-        forget()
+        lose_tasks()
         second = resend_code(first.pk)
-        forget()
+        lose_tasks()
 
         assert poll() == {"taken up": 2}
 
         assert statuses() == ["not_sent", "accepted"]
-        assert verify_code(second.pk, last_code()).verified_at, "the code of both lives on"
+        assert verify_code(second.pk, last_code()).verified_at, "the code of both stays valid"
 
-    def test_is_not_sent_when_the_code_was_used(self, forget: Callable[..., None], memory: MakeProvider) -> None:
+    def test_is_not_sent_when_the_code_was_used(self, lose_tasks: Callable[..., None], memory: MakeProvider) -> None:
         memory()
         verification = send_code(PHONE, "login")
         verify_code(verification.pk, verification.derive_code())
-        forget()
+        lose_tasks()
 
         poll()
 
@@ -297,11 +299,11 @@ class TestForgotten:
         assert Message.objects.get().error_message.endswith("already_used")
 
     def test_is_not_sent_when_the_key_of_its_code_is_gone(
-        self, forget: Callable[..., None], memory: MakeProvider
+        self, lose_tasks: Callable[..., None], memory: MakeProvider
     ) -> None:
         memory()
         send_code(PHONE, "login")
-        forget()
+        lose_tasks()
 
         with override_settings(SECRET_KEY="another-key-" * 5):
             poll()
@@ -309,7 +311,7 @@ class TestForgotten:
         assert statuses() == ["not_sent"]
 
     def test_goes_on_with_the_providers_that_this_request_has_not_tried(
-        self, forget: Callable[..., None], memory: MakeProvider, vendor: MakeProvider, sandbox: Sandbox
+        self, lose_tasks: Callable[..., None], memory: MakeProvider, vendor: MakeProvider, sandbox: Sandbox
     ) -> None:
         vendor("ihuyi", priority=1)
         vendor("topthink", priority=2)
@@ -324,7 +326,7 @@ class TestForgotten:
         follower.created_at += timedelta(seconds=1)
         follower.save(force_insert=True)
         sandbox.misbehave("topthink", Fault.status(403))
-        forget(2 * FORGOTTEN)
+        lose_tasks(2 * FORGOTTEN)
 
         poll()
 
@@ -332,12 +334,12 @@ class TestForgotten:
         assert list(tried) == [(first.provider.slug, "not_sent"), ("topthink", "not_sent"), ("memory", "accepted")]
 
     def test_notices_go_in_batches_and_no_number_twice_in_one(
-        self, forget: Callable[..., None], vendor: MakeProvider, sandbox: Sandbox
+        self, lose_tasks: Callable[..., None], vendor: MakeProvider, sandbox: Sandbox
     ) -> None:
         template = add_template(vendor("apispace"), "notice", NOTICE, "")
         for name in ("王", "李"):
             send_message(template, {f"+861390000000{n}": {"name": name} for n in range(3)})
-        forget()
+        lose_tasks()
 
         assert poll()["taken up"] == 6
 
@@ -345,31 +347,31 @@ class TestForgotten:
         assert texts == sorted((f"1390000000{n}", name) for n in range(3) for name in ("王", "李"))
         assert {(message.status, str(message.values)) for message in Message.objects.all()} == {("accepted", "{}")}
 
-    def test_a_bug_of_one_gateway_keeps_no_other(
-        self, forget: Callable[..., None], memory: MakeProvider, log: LogRecorder
+    def test_a_bug_in_one_gateway_does_not_stop_the_others(
+        self, lose_tasks: Callable[..., None], memory: MakeProvider, log: LogRecorder
     ) -> None:
         buggy = memory("login", slug="buggy")
         memory("payment")
         send_code(PHONE, "login")
         send_code("13900139000", "payment")
         Provider.objects.filter(pk=buggy.pk).update(gateway="buggy")
-        forget()
+        lose_tasks()
 
         site = {"GATEWAYS": {"buggy": f"{__name__}.BuggyGateway"}, "DISPATCH": "celery"}
         with override_settings(SMSVERIFY=site):
             assert poll() == {"taken up": 2}
 
         left = dict(Message.objects.values_list("provider__slug", "status"))
-        assert left == {"buggy": "unknown", "memory": "accepted"}, "nobody knows what it did, and nobody does it again"
+        assert left == {"buggy": "unknown", "memory": "accepted"}, "its outcome is unknown, and it is not sent again"
         assert "BuggyGateway fails while it is sending: RuntimeError" in log.text
 
-    def test_a_bug_of_ours_keeps_no_other(
-        self, forget: Callable[..., None], memory: MakeProvider, log: LogRecorder, monkeypatch: pytest.MonkeyPatch
+    def test_a_bug_in_the_app_does_not_stop_other_messages(
+        self, lose_tasks: Callable[..., None], memory: MakeProvider, log: LogRecorder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         memory("login", "payment")
         send_code(PHONE, "login")
         send_code("13900139000", "payment")
-        forget()
+        lose_tasks()
 
         def fail_for_logins(verification: Verification, message: Message) -> Message:
             if message.purpose == "login":
@@ -384,24 +386,24 @@ class TestForgotten:
         assert left == {"login": "not_sent", "payment": "accepted"}
         assert "The delivery by memory failed with RuntimeError" in log.text
 
-    def test_a_gateway_that_is_gone_is_the_accounts_fault(
-        self, forget: Callable[..., None], memory: MakeProvider
+    def test_a_gateway_that_is_gone_is_an_account_error(
+        self, lose_tasks: Callable[..., None], memory: MakeProvider
     ) -> None:
         provider = memory()
         template = add_template(provider, "notice", NOTICE, "")
         send_message(template, {PHONE: {"name": "王"}})
         Provider.objects.update(gateway="gone")
-        forget()
+        lose_tasks()
 
         poll()
 
         assert (Message.objects.get().status, Message.objects.get().error_reason) == ("not_sent", "account")
 
 
-class TestMuchHasChanged:
-    """Between the moment when a message was queued and that when somebody delivers it."""
+class TestChangesBeforeDelivery:
+    """Changes between the moment when a message is queued and the moment when it is delivered."""
 
-    def test_a_late_code_is_an_sms_of_the_moment_when_it_is_sent(
+    def test_a_late_code_counts_from_the_moment_when_it_is_sent(
         self, queue: Queue, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:
         memory()
@@ -414,24 +416,24 @@ class TestMuchHasChanged:
 
         assert (refused.value.retry_after, len(MemoryGateway.outbox)) == (60, 1)
 
-    def test_a_stranger_who_asks_meanwhile_does_not_end_the_owners_code(
+    def test_a_second_request_meanwhile_does_not_end_the_first_code(
         self, queue: Queue, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:
         memory()
-        owners = send_code(PHONE, "login")
+        first = send_code(PHONE, "login")
         clock.shift(timedelta(seconds=61))
         send_code(PHONE, "login")
         queue.work()
         assert len(MemoryGateway.outbox) == 1
 
         clock.shift(timedelta(seconds=60))
-        resend_code(owners.pk)
+        resend_code(first.pk)
         queue.work()
 
-        assert verify_code(owners.pk, last_code()).verified_at
+        assert verify_code(first.pk, last_code()).verified_at
 
     @pytest.mark.parametrize("change", ["circuit", "provider", "template", "moved"])
-    def test_a_code_goes_the_way_that_is_best_now(self, change: str, queue: Queue, memory: MakeProvider) -> None:
+    def test_a_late_code_is_routed_again(self, change: str, queue: Queue, memory: MakeProvider) -> None:
         first, second = memory(slug="first", priority=1), memory(slug="second", priority=2)
         send_code(PHONE, "login")
         if change == "circuit":
@@ -450,7 +452,7 @@ class TestMuchHasChanged:
         assert (message.provider, message.template.provider, message.status) == (second, second, "accepted")
         assert len(MemoryGateway.outbox) == 1
 
-    def test_a_code_without_any_way_left_costs_nothing(self, queue: Queue, memory: MakeProvider) -> None:
+    def test_a_code_without_any_route_left_costs_nothing(self, queue: Queue, memory: MakeProvider) -> None:
         provider = memory()
         send_code(PHONE, "login")
         Provider.objects.update(is_active=False)
@@ -461,8 +463,8 @@ class TestMuchHasChanged:
         send_code(PHONE, "login")
 
     @pytest.mark.parametrize("change", ["template", "age", "key"])
-    def test_a_notice_that_cannot_or_should_not_go_is_withdrawn_and_keeps_no_code(
-        self, change: str, forget: Callable[..., None], memory: MakeProvider
+    def test_a_notice_that_cannot_be_sent_is_withdrawn_and_delays_no_code(
+        self, change: str, lose_tasks: Callable[..., None], memory: MakeProvider
     ) -> None:
         template = add_template(memory("payment", slug="other"), "notice", NOTICE, "")
         memory()
@@ -475,7 +477,7 @@ class TestMuchHasChanged:
             with override_settings(SMSVERIFY={"ENCRYPTION_KEYS": ["lost"]}):
                 Message.objects.update(values={"name": "王"})
         send_code(PHONE, "login")
-        forget()
+        lose_tasks()
 
         assert poll() == {"taken up": 2}
 
@@ -483,10 +485,10 @@ class TestMuchHasChanged:
         assert (notice.status, [sms.phone for sms in MemoryGateway.outbox]) == ("not_sent", [PHONE])
         assert notice.error_message
 
-    def test_what_nobody_took_is_given_back_to_the_limits_that_are_shared(
+    def test_an_unsent_message_is_given_back_to_the_shared_limits(
         self, queue: Queue, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:
-        clock.shift(60)  # at the edge of a bucket a worker gives nothing back
+        clock.shift(60)  # at the edge of a bucket a worker gives nothing back to the limits
         provider = memory()
         limits = {"DISPATCH": "celery", "PREFIX_LIMITS": ("2/h",), "GLOBAL_LIMITS": ("2/h",)}
         with override_settings(SMSVERIFY=limits):
@@ -504,7 +506,7 @@ class TestMuchHasChanged:
                 send_code("13800138002", "login")
 
 
-def test_a_code_of_the_shortest_life_is_sent_all_the_same(memory: MakeProvider) -> None:
+def test_a_code_of_the_shortest_lifetime_is_sent(memory: MakeProvider) -> None:
     memory()
     with override_settings(SMSVERIFY={"CODE_LIFETIME": 60}):
         verification = send_code(PHONE, "login")
@@ -513,7 +515,7 @@ def test_a_code_of_the_shortest_life_is_sent_all_the_same(memory: MakeProvider) 
 
 
 class SlowGateway(MemoryGateway):
-    """Refuses when the code is almost over."""
+    """Refuses when the code is about to expire."""
 
     clock: ClassVar[time_machine.Traveller]
 
@@ -522,7 +524,7 @@ class SlowGateway(MemoryGateway):
         return dict.fromkeys(sms.recipients, GatewayUnavailable("connection refused"))
 
 
-def test_a_failover_so_slow_that_the_code_is_old_ends(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+def test_a_failover_ends_when_the_code_is_about_to_expire(memory: MakeProvider, clock: time_machine.Traveller) -> None:
     memory(priority=2)
     Provider.objects.filter(pk=memory(slug="slow", priority=1).pk).update(gateway="slow")
     SlowGateway.clock = clock

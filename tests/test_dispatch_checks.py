@@ -1,4 +1,4 @@
-"""System check E008: the chosen way of dispatch is installed and really queues."""
+"""System check E008: the configured dispatch is installed and really queues."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ try:
 except ImportError:
     import django_tasks as tasks  # type: ignore[no-redef]
 
-pytestmark = pytest.mark.django_db  # newer Djangos ask the database in their own checks
+pytestmark = pytest.mark.django_db  # newer Djangos query the database in their own checks
 OWN = f"{tasks.__name__}.backends"
 
 
-def judged(dispatch: str, **settings: Any) -> list[CheckMessage]:
+def checked(dispatch: str, **settings: Any) -> list[CheckMessage]:
     with override_settings(SMSVERIFY={"DISPATCH": dispatch}, **settings):
         return found()
 
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Backends that are read from the settings of the test."""
+    """Backends are read from the settings of the test."""
     monkeypatch.setattr(tasks, "task_backends", type(tasks.task_backends)())
 
 
@@ -37,28 +37,28 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     [(f"{OWN}.immediate.ImmediateBackend", "ImmediateBackend"), (f"{OWN}.dummy.DummyBackend", "DummyBackend")],
 )
 def test_tasks_that_run_in_the_request_or_never_are_refused(backend: str, name: str) -> None:
-    (message,) = judged("tasks", TASKS={"default": {"BACKEND": backend}})
+    (message,) = checked("tasks", TASKS={"default": {"BACKEND": backend}})
 
     assert message.id == "smsverify.E008"
     assert message.msg == f'SMSVERIFY["DISPATCH"] is "tasks", but TASKS["default"] is {name}, which has no workers.'
     assert "django_tasks_db.DatabaseBackend" in str(message.hint)
 
 
-def test_a_site_without_tasks_of_its_own_has_those_that_run_in_the_request() -> None:
-    (message,) = judged("tasks")
+def test_a_site_without_task_settings_has_tasks_that_run_in_the_request() -> None:
+    (message,) = checked("tasks")
     assert "ImmediateBackend, which has no workers" in message.msg
 
 
 def test_tasks_that_are_not_set_up_are_refused() -> None:
-    (message,) = judged("tasks", TASKS={"other": {"BACKEND": f"{OWN}.dummy.DummyBackend"}})
+    (message,) = checked("tasks", TASKS={"other": {"BACKEND": f"{OWN}.dummy.DummyBackend"}})
 
     assert message.id == "smsverify.E008"
     assert 'TASKS["default"] cannot be used: ' in message.msg
 
 
-def test_tasks_with_workers_are_welcome() -> None:
+def test_tasks_with_workers_are_accepted() -> None:
     pytest.importorskip("django_tasks_db")
-    assert judged("tasks", TASKS={"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}) == []
+    assert checked("tasks", TASKS={"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}) == []
 
 
 @pytest.mark.parametrize("eager", [False, True])
@@ -67,7 +67,7 @@ def test_celery_that_runs_in_the_request_is_refused(eager: bool, monkeypatch: py
     app.conf.task_always_eager = eager
     monkeypatch.setattr("celery._state.default_app", app)
 
-    messages = judged("celery")
+    messages = checked("celery")
 
     assert [(m.id, m.msg, m.hint) for m in messages] == eager * [
         (
@@ -90,19 +90,19 @@ def test_celery_that_runs_in_the_request_is_refused(eager: bool, monkeypatch: py
         ("celery", "celery", "pip install 'django-smsverify[celery]'"),
     ],
 )
-def test_what_is_not_installed_is_named_with_the_command_that_installs_it(
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
     dispatch: str, module: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
 
-    (message,) = judged(dispatch)
+    (message,) = checked(dispatch)
 
     assert (message.id, message.hint) == ("smsverify.E008", command)
     assert message.msg.startswith(f'SMSVERIFY["DISPATCH"] is "{dispatch}", but ')
 
 
-def test_without_a_queue_nothing_need_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_queue_no_package_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("django_tasks", "celery"):
         monkeypatch.setitem(sys.modules, module, None)
 
-    assert judged("inline") == []
+    assert checked("inline") == []

@@ -1,4 +1,4 @@
-"""What the documentation tells is true: its snippets run, its commands exist, its tables name what there is."""
+"""The documentation is correct: its snippets run, its commands exist, its tables are complete."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ BLOCK = re.compile(r"^( *)\.\. code-block:: (\w+)\n\n((?:\1 +.*\n|\n)+)", re.MUL
 TITLE = re.compile(r"^\S.*\n([=~-])\1{2,}$", re.MULTILINE)
 VENDORS = BUILTIN_GATEWAYS.keys() - {"console", "memory"}
 TRANSLATED = sorted(CHINESE.keys() - {"index"})
-NOT_FOR_PEOPLE = {"error", "gateway_error", "proof_rejected", "invalid_callback", "too_early", "submission_refused"}
-"""Words of errors that no endpoint answers."""
+NOT_RETURNED = {"error", "gateway_error", "proof_rejected", "invalid_callback", "too_early", "submission_refused"}
+"""Codes of errors that no endpoint returns."""
 
 BAD_BODIES = """
 from django.test import Client
@@ -70,13 +70,13 @@ SNIPPETS = [(page, text) for page, rst in PAGES.items() for text in blocks(rst, 
 
 
 def snippet(page: str, words: str) -> str:
-    """The one snippet of a page that has these words."""
+    """The one snippet of a page that contains these words."""
     (found,) = [text for where, text in SNIPPETS if where == page and words in text]
     return found
 
 
-def claimed() -> set[tuple[str, str]]:
-    """The snippets that a test or a fixture of this file asks for."""
+def used_snippets() -> set[tuple[str, str]]:
+    """The snippets that a test or a fixture of this file uses."""
     tree = ast.parse(Path(__file__).read_text())
     users = [
         node
@@ -104,7 +104,7 @@ def run(where: Path, *arguments: str, module: str = "mysite.settings") -> str:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project as `startproject` makes it, with the snippets of the tutorial put in."""
+    """A project as `startproject` makes it, with the snippets of the tutorial added."""
     run(tmp_path, "-m", "django", "startproject", "mysite", ".", module="")
     inside = tmp_path / "mysite"
     with (inside / "settings.py").open("a") as settings:
@@ -116,7 +116,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_every_snippet_is_run_by_a_test() -> None:
-    assert claimed() == set(SNIPPETS)
+    assert used_snippets() == set(SNIPPETS)
 
 
 @pytest.mark.slow
@@ -126,9 +126,9 @@ def test_the_tutorial_and_the_example_of_a_test(project: Path) -> None:
     run(project, "manage.py", "migrate")
     run(project, "manage.py", "check")
     run(project, "manage.py", "smsverify_setup", "console", "--purpose", "login")
-    said = run(project, "manage.py", "smsverify_send", "13800138000", "--purpose", "login")
-    assert re.search(r"【示例站】您的验证码是\d{6}，5分钟内有效", said)
-    assert "accepted" in said
+    output = run(project, "manage.py", "smsverify_send", "13800138000", "--purpose", "login")
+    assert re.search(r"【示例站】您的验证码是\d{6}，5分钟内有效", output)
+    assert "accepted" in output
 
     *statuses, errors = re.findall("^=> (.*)$", run(project, "manage.py", "shell", "-c", BAD_BODIES), re.MULTILINE)
     assert statuses == ["400"] * 7 + ["403"]
@@ -187,12 +187,12 @@ def test_the_settings_of_the_documentation_pass_the_checks(settings: str, monkey
     assert problems == []
 
 
-def test_no_page_writes_that_there_is_no_proxy_into_a_snippet() -> None:
+def test_no_snippet_sets_the_trusted_proxies_to_zero() -> None:
     for page in [*PAGES.values(), *CHINESE.values()]:
         assert not [text for text in blocks(page, "python") if '"TRUSTED_PROXIES": 0' in text]
 
 
-def test_the_middleware_of_the_tutorial_stands_where_django_wants_it() -> None:
+def test_the_middleware_of_the_tutorial_is_in_the_right_order() -> None:
     without = [name for name in suite.MIDDLEWARE if "LocaleMiddleware" not in name]
     found: dict[str, Any] = {"INSTALLED_APPS": [], "MIDDLEWARE": without}
 
@@ -239,7 +239,7 @@ def test_the_view_that_sends_from_python(memory: MakeProvider, rf: RequestFactor
     assert found["send_to_me"](rf.post("/")).status_code == 202
 
 
-def test_the_receiver_of_the_documentation_hears_its_signal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_receiver_of_the_documentation_receives_its_signal(capsys: pytest.CaptureFixture[str]) -> None:
     found: dict[str, Any] = {"__name__": "receivers"}
     exec(snippet("python", "@receiver(message_settled)"), found)
     message = Message(status="undelivered", error_code="7")
@@ -296,7 +296,7 @@ def test_a_vendor_can_refuse_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:
             send_code(PHONE, "login")
 
 
-def test_the_logging_of_the_documentation_is_what_python_takes() -> None:
+def test_python_accepts_the_logging_of_the_documentation() -> None:
     found: dict[str, Any] = {}
 
     exec(snippet("operations", "LOGGING ="), found)
@@ -304,7 +304,7 @@ def test_the_logging_of_the_documentation_is_what_python_takes() -> None:
     run(ROOT, "-c", f"import logging.config; logging.config.dictConfig({found['LOGGING']!r})", module="")
 
 
-def test_what_sentry_sends_is_scrubbed() -> None:
+def test_the_sentry_events_are_scrubbed() -> None:
     found: dict[str, Any] = {}
     exec(snippet("operations", "def scrub_sms"), found)
     frames = [{"module": "gunicorn", "vars": {"x": 1}}, {"module": "django_smsverify.views", "vars": {"y": 2}}]
@@ -335,11 +335,11 @@ def test_the_submissions_of_the_documentation_are_made(vendor: MakeProvider, san
     assert sandbox.submitted("topthink", "template")[-1][2] == IN_REVIEW
 
 
-def test_the_gateway_of_an_outsider_is_the_one_that_is_tested() -> None:
+def test_the_example_gateway_is_the_one_that_is_tested() -> None:
     assert snippet("adding-a-gateway", "class AcmeGateway(") == (ROOT / "tests/acme_sms.py").read_text()
 
 
-def test_the_test_class_of_the_documentation_is_a_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_gateways_pass_the_test_class_of_the_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "tests")
     found: dict[str, Any] = {}
 
@@ -354,10 +354,10 @@ def test_the_test_class_of_the_documentation_is_a_contract(monkeypatch: pytest.M
 
 
 def commands(rst: str) -> list[str]:
-    """The command lines that a page tells to run, in blocks and within sentences."""
-    said = [line for block in blocks(rst, "sh", "text") for line in block.replace("\\\n", " ").splitlines()]
-    said += [" ".join(words.split()) for words in re.findall(r"``([^`]+)``", rst)]
-    return [found[1] for line in said if (found := re.search(r"python manage\.py (smsverify_.+)", line))]
+    """The command lines on a page, in blocks and within sentences."""
+    lines = [line for block in blocks(rst, "sh", "text") for line in block.replace("\\\n", " ").splitlines()]
+    lines += [" ".join(words.split()) for words in re.findall(r"``([^`]+)``", rst)]
+    return [found[1] for line in lines if (found := re.search(r"python manage\.py (smsverify_.+)", line))]
 
 
 @pytest.mark.parametrize("page", [*PAGES, *(f"zh-Hans/{name}" for name in CHINESE)])
@@ -380,7 +380,7 @@ def test_the_targets_of_make_exist() -> None:
         assert set(re.findall(r"(?:^ +|``)make ([a-z-]+)", page, re.MULTILINE)) <= targets
 
 
-def test_the_table_of_commands_names_every_command_and_that_of_bulk_every_option() -> None:
+def test_the_tables_name_every_command_and_every_bulk_option() -> None:
     ours = {name for name, app in get_commands().items() if app == "django_smsverify"}
     assert table("operations", r"^``(smsverify_[a-z]+)`` +(\S.*)$").keys() == ours
     parser = load_command_class("django_smsverify", "smsverify_send").create_parser("manage.py", "smsverify_send")
@@ -396,8 +396,8 @@ def test_the_settings_table_names_every_key_with_its_default() -> None:
 
 
 def test_the_settings_that_a_purpose_can_override_are_named() -> None:
-    (said,) = re.findall(r"``PURPOSES`` can override (.+?)\.", PAGES["settings"])
-    assert set(re.findall(r"``(\w+)``", said)) == {name for name, key in KEYS.items() if key.per_purpose}
+    (sentence,) = re.findall(r"``PURPOSES`` can override (.+?)\.", PAGES["settings"])
+    assert set(re.findall(r"``(\w+)``", sentence)) == {name for name, key in KEYS.items() if key.per_purpose}
 
 
 def test_the_gateways_table_names_every_gateway_with_its_credentials() -> None:
@@ -408,16 +408,16 @@ def test_the_gateways_table_names_every_gateway_with_its_credentials() -> None:
         assert re.findall(r"``(\w+)``", credentials) == [c.name for c in gateway_class(alias).credentials]
 
 
-def every_error(base: type[SMSVerifyError]) -> set[type[SMSVerifyError]]:
-    return {base}.union(*(every_error(error) for error in base.__subclasses__()))
+def error_tree(base: type[SMSVerifyError]) -> set[type[SMSVerifyError]]:
+    return {base}.union(*(error_tree(error) for error in base.__subclasses__()))
 
 
 def ours(base: type[SMSVerifyError] = SMSVerifyError) -> set[type[SMSVerifyError]]:
-    return {error for error in every_error(base) if error.__module__.startswith("django_smsverify.")}
+    return {error for error in error_tree(base) if error.__module__.startswith("django_smsverify.")}
 
 
 def test_the_endpoints_table_names_every_refusal() -> None:
-    words = {error.code for error in ours()} - NOT_FOR_PEOPLE
+    words = {error.code for error in ours()} - NOT_RETURNED
     for code in words | {"method_not_allowed", "unsupported_media_type"}:
         assert f"``{code}``" in PAGES["endpoints"], code
 
@@ -428,13 +428,13 @@ def test_the_tree_of_errors_names_every_error() -> None:
     assert set(re.findall(r"^[│├└─ ]*([A-Z]\w+)", tree, re.MULTILINE)) == names
 
 
-def test_the_signals_table_names_every_signal_and_what_it_carries() -> None:
+def test_the_signals_table_names_every_signal_and_its_argument() -> None:
     rows = table("python", r"^``([a-z_]+)`` +``([a-z]+)``  ")
     every = {name: signal for name, signal in vars(signals).items() if isinstance(signal, Signal)}
     source = Path(signals.__file__).read_text()
     assert rows.keys() == every.keys()
-    for name, carried in rows.items():
-        assert re.search(rf'^{name} = Signal\(\)\n""".*`{carried}`', source, re.MULTILINE), name
+    for name, argument in rows.items():
+        assert re.search(rf'^{name} = Signal\(\)\n""".*`{argument}`', source, re.MULTILINE), name
 
 
 ENGLISH_ROW, CHINESE_ROW = r"^``([a-z]+)`` +(\S.*?)  ", r"^   \* - ``([a-z]+)``\n     - (.+)$"
@@ -443,7 +443,7 @@ ENGLISH_ROW, CHINESE_ROW = r"^``([a-z]+)`` +(\S.*?)  ", r"^   \* - ``([a-z]+)``\
 @pytest.mark.parametrize(
     ("pages", "row", "nothing"), [(PAGES, ENGLISH_ROW, "nothing"), (CHINESE, CHINESE_ROW, "不推送")]
 )
-def test_the_webhooks_table_tells_which_vendors_call(pages: dict[str, str], row: str, nothing: str) -> None:
+def test_the_webhooks_table_shows_which_vendors_push(pages: dict[str, str], row: str, nothing: str) -> None:
     rows = table("webhooks", row, pages)
     assert rows.keys() == VENDORS
     for alias in VENDORS:
@@ -457,18 +457,18 @@ def test_the_webhooks_table_tells_which_vendors_call(pages: dict[str, str], row:
         (CHINESE, CHINESE_ROW, {"submitted": "按提交计费", "delivered": "按送达计费"}),
     ],
 )
-def test_the_table_of_costs_tells_which_vendors_charge_for_what(
+def test_the_table_of_costs_shows_what_each_vendor_charges_for(
     pages: dict[str, str], row: str, words: dict[str, str]
 ) -> None:
     assert table("costs", row, pages) == {alias: words[gateway_class(alias).billing] for alias in VENDORS}
 
 
-def test_the_table_of_what_a_gateway_can_do_names_what_there_is() -> None:
+def test_the_table_of_gateway_features_is_complete() -> None:
     page = PAGES["adding-a-gateway"].partition("\nWhat a vendor tells afterwards\n")[2]
     words = re.findall(r"^``([a-z_]+)``  ", page, re.MULTILINE)
     methods = re.findall(r"``((?:build|parse)_[a-z]+)``", page)
-    can = {name for name, kind in Dialect.__annotations__.items() if "ClassVar[bool]" in kind or "Submission" in kind}
-    assert set(words) == can - {"same_text", "local", "mainland_only"}
+    flags = {name for name, kind in Dialect.__annotations__.items() if "ClassVar[bool]" in kind or "Submission" in kind}
+    assert set(words) == flags - {"same_text", "local", "mainland_only"}
     every = {name for name in vars(Dialect) if name.startswith(("build_", "parse_"))}
     sending = {"build_send", "parse_send", "build_one", "parse_one"}
     assert set(methods) - sending == every - sending
@@ -482,10 +482,10 @@ def test_troubleshooting_explains_every_system_check(pages: dict[str, str]) -> N
     assert set(re.findall(r"^   \* - ``(smsverify\.[EW]\d+)``", pages["troubleshooting"], re.MULTILINE)) == ids
 
 
-def test_the_picture_of_the_house_is_its_plan() -> None:
+def test_the_picture_of_the_layers_is_correct() -> None:
     (picture,) = [text for text in blocks(PAGES["architecture"], "text") if "│" in text]
-    floors = [line.split("│")[1].replace("·", "").split() for line in picture.splitlines() if "│" in line]
-    assert floors[::-1] == [floor.split() for floor in FLOORS]
+    layers = [line.split("│")[1].replace("·", "").split() for line in picture.splitlines() if "│" in line]
+    assert layers[::-1] == [floor.split() for floor in FLOORS]
 
 
 def test_architecture_names_packages_that_exist() -> None:
@@ -504,7 +504,7 @@ def test_the_chinese_page_has_the_sections_and_snippets_of_the_english_one(page:
         assert chinese.count("   * - ") == english.count("   * - ")
 
 
-def test_the_pictures_are_there() -> None:
+def test_every_picture_exists() -> None:
     for folder, pages in ((DOCS, PAGES), (DOCS / "zh-Hans", CHINESE)):
         for page in pages.values():
             for name in re.findall(r"image:: (\S+)", page):

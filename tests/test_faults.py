@@ -1,6 +1,6 @@
 """Law 3 at every gateway: the next provider is tried when certainly nothing was sent, and never when it may have been.
 
-What each gateway makes of a fault stands in gateways/test_transport.py; here is what a send makes of it.
+gateways/test_transport.py tests the error that each gateway raises; this module tests what a send does with it.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from django_smsverify.verifying import verify_code
 from .conftest import PHONE, VENDORS, MakeProvider, code_in
 
 PATIENT, HASTY, SHORT = (20, 20, 40), (0.3, 0.5, 20), (20, 20, 0.9)
-"""For vendors that answer, that do not, and that never come to an end."""
+"""Timeouts for vendors that answer, that do not answer, and whose answer never ends."""
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """What goes wrong: at the vendor, or, with the name of a fixture or a host, on the way there."""
+class Failure:
+    """A fault at the vendor or, with the name of a fixture or a host, a failure on the way to it."""
 
     name: str
     fault: Fault | None = None
-    there: str = ""
+    host: str = ""
     timeout: tuple[float, float, float] = PATIENT
 
     def base_url(self, sandbox_url: str, request: pytest.FixtureRequest) -> str:
-        match self.there:
+        match self.host:
             case "":
                 return sandbox_url
             case "closed_port":
@@ -43,52 +43,52 @@ class Trouble:
                 return f"http://127.0.0.1:{request.getfixturevalue('full_listener').getsockname()[1]}"
             case "no tls":
                 return sandbox_url.replace("http://", "https://")
-        return self.there
+        return self.host
 
 
 NOT_SENT = [
-    Trouble("refused", there="closed_port"),
-    Trouble("DNS", there="https://nonexistent.invalid"),
-    Trouble("TLS", there="no tls"),
-    Trouble("connect timeout", there="full_listener", timeout=HASTY),
-    Trouble("redirect", Fault.redirect()),
-    *(Trouble(str(status), Fault.status(status)) for status in (400, 401, 404, 429)),
+    Failure("refused", host="closed_port"),
+    Failure("DNS", host="https://nonexistent.invalid"),
+    Failure("TLS", host="no tls"),
+    Failure("connect timeout", host="full_listener", timeout=HASTY),
+    Failure("redirect", Fault.redirect()),
+    *(Failure(str(status), Fault.status(status)) for status in (400, 401, 404, 429)),
 ]
 PERHAPS_SENT = [
-    Trouble("read timeout", Fault.hang(deliver=False), timeout=HASTY),
-    Trouble("delivered, then read timeout", Fault.hang(), timeout=HASTY),
-    Trouble("reset after write", Fault.reset()),
-    Trouble("delivered, then reset", Fault.reset(deliver=True)),
-    Trouble("500", Fault.status(500)),
-    Trouble("502", Fault.status(502)),
-    Trouble("delivered, then 503", Fault.deliver_then_status(503)),
-    Trouble("garbage", Fault.garbage()),
-    Trouble("empty", Fault.empty()),
-    Trouble("huge", Fault.huge()),
-    Trouble("slow drip", Fault.drip(), timeout=SHORT),
+    Failure("read timeout", Fault.hang(deliver=False), timeout=HASTY),
+    Failure("delivered, then read timeout", Fault.hang(), timeout=HASTY),
+    Failure("reset after write", Fault.reset()),
+    Failure("delivered, then reset", Fault.reset(deliver=True)),
+    Failure("500", Fault.status(500)),
+    Failure("502", Fault.status(502)),
+    Failure("delivered, then 503", Fault.deliver_then_status(503)),
+    Failure("garbage", Fault.garbage()),
+    Failure("empty", Fault.empty()),
+    Failure("huge", Fault.huge()),
+    Failure("slow drip", Fault.drip(), timeout=SHORT),
 ]
 
 
-def troubles(found: list[Trouble]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("trouble", [pytest.param(one, id=one.name) for one in found])
+def failures(found: list[Failure]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("failure", [pytest.param(one, id=one.name) for one in found])
 
 
 @pytest.fixture(params=VENDORS)
 def gateway(request: pytest.FixtureRequest, memory: MakeProvider) -> str:
-    """The first choice; the second is in good health."""
+    """The gateway of the first provider; the second provider works."""
     memory(priority=2)
     return str(request.param)
 
 
-@troubles(NOT_SENT)
-def test_what_was_certainly_not_sent_goes_to_the_next_provider(
-    trouble: Trouble, gateway: str, vendor: MakeProvider, sandbox: Sandbox, request: pytest.FixtureRequest
+@failures(NOT_SENT)
+def test_a_message_that_was_not_sent_goes_to_the_next_provider(
+    failure: Failure, gateway: str, vendor: MakeProvider, sandbox: Sandbox, request: pytest.FixtureRequest
 ) -> None:
-    vendor(gateway, priority=1, base_url=trouble.base_url(sandbox.base_urls[gateway], request))
-    if trouble.fault:
-        sandbox.misbehave(gateway, trouble.fault)
+    vendor(gateway, priority=1, base_url=failure.base_url(sandbox.base_urls[gateway], request))
+    if failure.fault:
+        sandbox.misbehave(gateway, failure.fault)
 
-    with override_settings(SMSVERIFY={"TIMEOUT": trouble.timeout}):
+    with override_settings(SMSVERIFY={"TIMEOUT": failure.timeout}):
         verification = send_code(PHONE, "login")
 
     attempts = Message.objects.order_by("attempt").values_list("provider__gateway", "status")
@@ -98,22 +98,22 @@ def test_what_was_certainly_not_sent_goes_to_the_next_provider(
     assert verify_code(verification.pk, code_in(sms.text)).verified_at
 
 
-@troubles(PERHAPS_SENT)
-def test_what_may_have_been_sent_is_sent_by_nobody_else(
-    trouble: Trouble, gateway: str, vendor: MakeProvider, sandbox: Sandbox
+@failures(PERHAPS_SENT)
+def test_a_message_that_may_have_been_sent_is_not_sent_again(
+    failure: Failure, gateway: str, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
-    assert trouble.fault
+    assert failure.fault
     vendor(gateway, priority=1)
-    sandbox.misbehave(gateway, trouble.fault)
+    sandbox.misbehave(gateway, failure.fault)
     began = time.monotonic()
 
-    with override_settings(SMSVERIFY={"TIMEOUT": trouble.timeout}):
+    with override_settings(SMSVERIFY={"TIMEOUT": failure.timeout}):
         verification = send_code(PHONE, "login")
 
     assert time.monotonic() - began < 15
     assert list(Message.objects.values_list("provider__gateway", "status")) == [(gateway, "unknown")]
     assert not MemoryGateway.outbox
     arrived = sandbox.inbox.of(PHONE[3:])
-    assert len(arrived) == trouble.fault.deliver
+    assert len(arrived) == failure.fault.deliver
     for sms in arrived:
         assert verify_code(verification.pk, code_in(sms.text)).verified_at

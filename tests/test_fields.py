@@ -1,4 +1,4 @@
-"""Credentials at rest: encrypted in the column, decrypted on the first look, re-encrypted by a command."""
+"""Credentials at rest: encrypted in the column, decrypted on first access, re-encrypted by a command."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def make(slug: str = "acme", **fields: Any) -> Provider:
 
 
 def column(provider: Provider) -> str:
-    """What the database really holds."""
+    """The value that the database stores."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT credentials FROM smsverify_provider WHERE id = %s", [provider.pk])
         (value,) = cursor.fetchone()
@@ -47,7 +47,7 @@ def stored(provider: Provider) -> dict[str, str]:
     return Provider.objects.get(pk=provider.pk).credentials
 
 
-def test_no_word_of_a_secret_is_at_rest(provider: Provider) -> None:
+def test_a_secret_is_stored_encrypted(provider: Provider) -> None:
     token = column(provider)
 
     assert token.startswith("gAAAA")  # a Fernet token
@@ -55,12 +55,12 @@ def test_no_word_of_a_secret_is_at_rest(provider: Provider) -> None:
     assert stored(provider) == CREDENTIALS
 
 
-def test_equal_secrets_look_different_at_rest(provider: Provider) -> None:
+def test_equal_secrets_are_stored_differently(provider: Provider) -> None:
     assert column(provider) != column(make("other"))
 
 
 @pytest.mark.parametrize("empty", [{}, None])
-def test_no_secrets_are_stored_as_nothing(empty: Any) -> None:
+def test_no_credentials_are_stored_as_an_empty_text(empty: Any) -> None:
     provider = make(credentials=empty)
 
     assert column(provider) == ""
@@ -88,11 +88,11 @@ def test_the_values_of_a_message_are_encrypted_too(memory: MakeProvider) -> None
 
 
 @pytest.mark.parametrize("value", [{"k": '"\\\n\x00😀'}, {"k": ""}, {str(n): "x" * 500 for n in range(50)}])
-def test_any_text_comes_back_as_it_went_in(value: dict[str, str]) -> None:
+def test_any_text_is_read_as_it_was_stored(value: dict[str, str]) -> None:
     assert stored(make(credentials=value)) == value
 
 
-def test_a_row_with_a_lost_key_can_be_listed_edited_and_mended(provider: Provider) -> None:
+def test_a_row_with_a_lost_key_can_be_listed_edited_and_repaired(provider: Provider) -> None:
     with override_settings(SECRET_KEY="all new"):
         (row,) = Provider.objects.all()
         assert (str(row), row.gateway) == ("acme", "ihuyi")
@@ -108,7 +108,7 @@ def test_a_row_with_a_lost_key_can_be_listed_edited_and_mended(provider: Provide
         assert stored(row) == {"account": "C32", "api_key": "new"}
 
 
-def test_a_lost_key_costs_nothing_when_the_rest_of_the_row_is_saved(provider: Provider) -> None:
+def test_a_row_with_a_lost_key_keeps_its_ciphertext_when_it_is_saved(provider: Provider) -> None:
     before = column(provider)
 
     with override_settings(SECRET_KEY="all new"):
@@ -119,18 +119,18 @@ def test_a_lost_key_costs_nothing_when_the_rest_of_the_row_is_saved(provider: Pr
 
 
 @pytest.mark.parametrize("damaged", ["x", "gAAAA", "鍵", "{}", '{"account": "C31"}'])
-def test_what_cannot_be_decrypted_is_told_with_what_to_do(damaged: str, provider: Provider) -> None:
+def test_the_error_of_a_failed_decryption_says_what_to_do(damaged: str, provider: Provider) -> None:
     Provider.objects.update(credentials=Ciphertext(damaged))
 
     with pytest.raises(UndecryptableValue) as caught:
         stored(provider)
 
-    said = str(caught.value)
+    text = str(caught.value)
     assert all(
-        word in said for word in ("no longer configured", 'SMSVERIFY["ENCRYPTION_KEYS"]', "SECRET_KEY_FALLBACKS")
+        word in text for word in ("no longer configured", 'SMSVERIFY["ENCRYPTION_KEYS"]', "SECRET_KEY_FALLBACKS")
     )
-    assert all(word in said for word in ("smsverify_reencrypt", "enter the credentials again"))
-    assert "gAAAA" not in said
+    assert all(word in text for word in ("smsverify_reencrypt", "enter the credentials again"))
+    assert "gAAAA" not in text
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,7 @@ def test_what_cannot_be_decrypted_is_told_with_what_to_do(damaged: str, provider
         ),
     ],
 )
-def test_what_any_configured_key_encrypted_is_read(
-    before: dict[str, Any], after: dict[str, Any], readable: bool
-) -> None:
+def test_a_value_of_any_configured_key_is_read(before: dict[str, Any], after: dict[str, Any], readable: bool) -> None:
     with override_settings(**before):
         provider = make()
 
@@ -172,7 +170,7 @@ def test_new_secrets_are_encrypted_with_the_first_key() -> None:
         assert stored(provider) == CREDENTIALS
 
 
-def test_a_rotation_makes_the_old_key_superfluous() -> None:
+def test_after_a_rotation_the_old_key_is_not_needed() -> None:
     with override_settings(SMSVERIFY={"ENCRYPTION_KEYS": ["old"]}):
         provider = make()
 
@@ -185,35 +183,35 @@ def test_a_rotation_makes_the_old_key_superfluous() -> None:
         stored(provider)
 
 
-NEWS = {"account": "C99", "api_key": "another"}
+NEW_CREDENTIALS = {"account": "C99", "api_key": "another"}
 
 
 def by_save(provider: Provider) -> None:
-    provider.credentials = dict(NEWS)
+    provider.credentials = dict(NEW_CREDENTIALS)
     provider.save(update_fields=["credentials"])
 
 
 def by_change_in_place(provider: Provider) -> None:
-    provider.credentials.update(NEWS)
+    provider.credentials.update(NEW_CREDENTIALS)
     provider.save()
 
 
 def by_update(provider: Provider) -> None:
-    Provider.objects.filter(pk=provider.pk).update(credentials=NEWS)
+    Provider.objects.filter(pk=provider.pk).update(credentials=NEW_CREDENTIALS)
 
 
 def by_bulk_update(provider: Provider) -> None:
-    provider.credentials = dict(NEWS)
+    provider.credentials = dict(NEW_CREDENTIALS)
     Provider.objects.bulk_update([provider], ["credentials"])
 
 
 def by_update_or_create(provider: Provider) -> None:
-    Provider.objects.update_or_create(slug=provider.slug, defaults={"credentials": NEWS})
+    Provider.objects.update_or_create(slug=provider.slug, defaults={"credentials": NEW_CREDENTIALS})
 
 
 def by_a_copy(provider: Provider) -> None:
     copy: Provider = pickle.loads(pickle.dumps(deepcopy(Provider.objects.get(pk=provider.pk))))
-    copy.credentials = dict(NEWS)
+    copy.credentials = dict(NEW_CREDENTIALS)
     copy.save()
 
 
@@ -224,9 +222,9 @@ def test_every_way_of_writing_encrypts(write: Any, provider: Provider) -> None:
     write(provider)
 
     assert column(provider).startswith("gAAAA")
-    assert stored(provider) == NEWS
+    assert stored(provider) == NEW_CREDENTIALS
     provider.refresh_from_db()
-    assert provider.credentials == NEWS
+    assert provider.credentials == NEW_CREDENTIALS
 
 
 def test_bulk_create_encrypts() -> None:
@@ -240,7 +238,7 @@ def test_bulk_create_encrypts() -> None:
 
 
 @pytest.mark.parametrize("pick", ["defer", "only"])
-def test_a_deferred_field_is_loaded_on_the_first_look(pick: str, provider: Provider) -> None:
+def test_a_deferred_field_is_loaded_on_first_access(pick: str, provider: Provider) -> None:
     rows = Provider.objects.defer("credentials") if pick == "defer" else Provider.objects.only("name")
     row = rows.get()
 
@@ -249,16 +247,16 @@ def test_a_deferred_field_is_loaded_on_the_first_look(pick: str, provider: Provi
     assert "credentials" not in row.get_deferred_fields()
 
 
-def test_values_hold_what_the_column_holds(provider: Provider) -> None:
+def test_values_contain_the_ciphertext(provider: Provider) -> None:
     (token,) = Provider.objects.values_list("credentials", flat=True)
 
     assert repr(token) == repr(column(provider))
 
 
-@pytest.mark.parametrize("looked_at", [False, True])
-def test_no_repr_shows_a_secret(looked_at: bool, provider: Provider) -> None:
+@pytest.mark.parametrize("accessed", [False, True])
+def test_no_repr_shows_a_secret(accessed: bool, provider: Provider) -> None:
     row = Provider.objects.get()
-    if looked_at:
+    if accessed:
         assert row.credentials == CREDENTIALS
 
     shown = f"{row!r} {row} {Provider.objects.all()!r} {row.gateway_client().account!r} {Provider.objects.values()!r}"
@@ -268,7 +266,7 @@ def test_no_repr_shows_a_secret(looked_at: bool, provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("format_", ["json", "xml", "jsonl"])
-def test_a_fixture_holds_ciphertext_and_comes_back(format_: str, provider: Provider, tmp_path: Path) -> None:
+def test_a_fixture_contains_ciphertext_and_can_be_loaded(format_: str, provider: Provider, tmp_path: Path) -> None:
     make("empty", credentials={})
     path = tmp_path / f"fixture.{format_}"
 
@@ -304,7 +302,7 @@ def test_a_fixture_with_another_sites_keys_is_refused_with_what_to_do(provider: 
     assert not Provider.objects.exists()
 
 
-def test_the_migrations_say_what_the_models_say() -> None:
+def test_the_migrations_match_the_models() -> None:
     out = io.StringIO()
 
     call_command("makemigrations", "--check", "--dry-run", stdout=out)

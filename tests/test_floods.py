@@ -1,4 +1,4 @@
-"""What costs nothing may be called 600 times a minute by one address, and what a vendor pushes always."""
+"""An address may make 600 free calls a minute; a push with the right secret is always accepted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEW = "5/m"
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Few calls a minute, and a clock that stands: django-ratelimit counts anew in each minute."""
+    """Few calls a minute, and a stopped clock: django-ratelimit starts a new count in each minute."""
     monkeypatch.setattr(flood, "RATE", FEW)
     with time_machine.travel(timezone.now(), tick=False):
         yield
@@ -35,11 +35,11 @@ def push(site: Site, provider: Provider, secret: str) -> Any:
     return requests.post(url, data=b"smsverify=test", timeout=60)
 
 
-def test_so_many_calls_are_no_persons() -> None:
+def test_the_limit_is_600_calls_a_minute() -> None:
     assert flood.RATE == "600/m"
 
 
-def test_a_status_that_is_asked_for_too_often_is_refused(few: None, site: Site, memory: MakeProvider) -> None:
+def test_a_status_that_is_requested_too_often_is_refused(few: None, site: Site, memory: MakeProvider) -> None:
 
     memory()
     url = f"{site.url}/sms/send/{send_code(PHONE, 'login').pk}/"
@@ -54,15 +54,15 @@ def test_a_status_that_is_asked_for_too_often_is_refused(few: None, site: Site, 
     assert site.verify(str(uuid.uuid4()), "123456").status_code == 404, "a guess has a limit of its own"
 
 
-def test_wrong_secrets_are_refused_and_a_right_one_never(few: None, site: Site, vendor: MakeProvider) -> None:
+def test_too_many_wrong_secrets_are_refused_and_a_right_one_never(few: None, site: Site, vendor: MakeProvider) -> None:
     provider = vendor("ihuyi")
     assert [push(site, provider, "wrong").status_code for _ in range(6)] == [404] * 5 + [429]
 
-    refused, taken = push(site, provider, "wrong"), push(site, provider, provider.webhook_secret)
+    refused, accepted = push(site, provider, "wrong"), push(site, provider, provider.webhook_secret)
 
     assert refusal(refused) == (429, "throttled")
     assert refused.json()["scope"] == "ip"
-    assert taken.status_code == 200
+    assert accepted.status_code == 200
 
 
 def test_another_address_is_not_refused(few: None, client: Any, memory: MakeProvider) -> None:
@@ -77,7 +77,7 @@ def test_another_address_is_not_refused(few: None, client: Any, memory: MakeProv
 
 @pytest.mark.parametrize("backend", ["DeadCache", "SilentCache"])
 @pytest.mark.parametrize("fail_open", [True, False])
-def test_a_dead_cache_refuses_nobody(
+def test_a_dead_cache_refuses_no_call(
     backend: str, fail_open: bool, few: None, client: Any, memory: MakeProvider
 ) -> None:
     memory()

@@ -1,4 +1,4 @@
-"""A test that is many cases runs every one, and says which failed."""
+"""A test with folded cases runs every case, and names those that failed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_every_case_is_run_and_each_that_fails_is_named() -> None:
     assert [error.__notes__ for error in raised.value.exceptions] == [["case: 1, 'one'"], ["case: 3, 'three'"]]
 
 
-def test_several_of_them_multiply_and_leave_the_fixtures_to_pytest() -> None:
+def test_several_folds_multiply_and_leave_the_fixtures_to_pytest() -> None:
     seen = []
 
     @folded("letter", "ab")
@@ -38,6 +38,6 @@ def test_several_of_them_multiply_and_leave_the_fixtures_to_pytest() -> None:
     assert list(inspect.signature(check).parameters) == ["tmp_path"]
 
 
-def test_none_at_all_is_a_mistake() -> None:
+def test_a_fold_without_cases_is_an_error() -> None:
     with pytest.raises(AssertionError, match="has no case"):
         folded("number", [])(lambda number: None)
