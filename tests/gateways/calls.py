@@ -1,4 +1,4 @@
-"""What vendors call our webhooks with, byte for byte, and what is to be read there."""
+"""The documented calls of our webhooks, byte for byte, and the event that each must give."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def china(written: str) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call as it goes over the wire."""
+    """One call as it is sent over the network."""
 
     vendor: str
     kind: str
     body: str
     event: Event
     needed: frozenset[str]
-    """The fields without which it says nothing."""
+    """The fields without which the call is refused."""
     envelope: Mapping[str, str] = field(default_factory=dict)
-    """What stands around the fields of a call in JSON."""
+    """The JSON fields around those of the call."""
     inside: str = ""
-    """Under which name of the envelope the fields stand."""
+    """The name in the envelope under which the fields are."""
 
     @property
     def is_json(self) -> bool:
@@ -60,7 +60,7 @@ class Call:
             return json.dumps({**self.envelope, self.inside: fields}, ensure_ascii=False)
         return "&".join(f"{name}={value}" for name, value in fields.items())
 
-    def saying(self, encoding: str = "utf-8", **fields: Any) -> bytes:
+    def with_fields(self, encoding: str = "utf-8", **fields: Any) -> bytes:
         """The call with some fields changed, as its vendor would encode it."""
         changed = {**self.fields, **fields}
         if self.is_json:

@@ -1,4 +1,4 @@
-"""A certificate authority of one's own, as a company has."""
+"""A private certificate authority, as companies have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Authority:
         self._authority.cert_pem.write_to_path(str(self.path))
 
     def context(self, host: str) -> ssl.SSLContext:
-        """A server's side of TLS, with a certificate for a name or an address."""
+        """The TLS context of a server, with a certificate for a name or an address."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._authority.issue_cert(host).configure_cert(context)
         return context

@@ -1,4 +1,4 @@
-"""Bodies that differ from real ones in ways that nobody thought of, always the same for one seed."""
+"""Mutated bodies; one seed always gives the same ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 PHONE = "13800138000"
-"""The number of all that is fuzzed, which nothing may show."""
+"""The number in all mutated bodies, which must never be shown."""
 TOKENS = [
     *("", " ", "\0", "&", "=", "%", "%00", "%FF", "%C4%A3", "+", ";", '"', "{", "}", "[", "]", ",", ":", "\\", "\r\n"),
     *("null", "true", "NaN", "-1", "0", "1", "2", "1 ", "1e9", "9" * 70, "0000-00-00 00:00:00", "9999-12-31"),
@@ -17,8 +17,8 @@ TOKENS = [
 ]
 
 
-def about_phone(body: str) -> bytes:
-    """The body with this number in the place of its own."""
+def with_phone(body: str) -> bytes:
+    """The body with this number instead of its own."""
     return re.sub(r"1[35][0-9]{9}(?=[\"&,])", PHONE, body).encode()
 
 
@@ -48,13 +48,13 @@ def insert(random: Random, body: bytes) -> bytes:
     return body[:place] + random.choice(TOKENS).encode(random.choice(["utf-8", "gb18030"])) + body[place:]
 
 
-def exchange(random: Random, body: bytes) -> bytes:
-    """Puts another word in the place of one; of the call's own or not."""
-    words = list(re.finditer(rb"[^&={}\[\]:,\"]+", body))
-    if not words:
+def replace_value(random: Random, body: bytes) -> bytes:
+    """Replaces one value by another one, of the same call or of TOKENS."""
+    values = list(re.finditer(rb"[^&={}\[\]:,\"]+", body))
+    if not values:
         return body
-    old = random.choice(words)
-    new = random.choice([*(token.encode() for token in TOKENS), *(word[0] for word in words)])
+    old = random.choice(values)
+    new = random.choice([*(token.encode() for token in TOKENS), *(value[0] for value in values)])
     return body[: old.start()] + new + body[old.end() :]
 
 
@@ -68,7 +68,7 @@ CHANGES: list[Callable[[Random, bytes], bytes]] = [
     double,
     insert,
     insert,
-    exchange,
-    exchange,
+    replace_value,
+    replace_value,
     reencode,
 ]

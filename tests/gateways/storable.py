@@ -1,4 +1,4 @@
-"""What must hold of every event that a gateway lets through, whatever it was made of."""
+"""Checks that the events of a gateway can be stored and logged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_smsverify.types import DeliveryEvent, Event, News, ReplyEvent, Revie
 
 
 def assert_storable(news: News) -> None:
-    """Every database can hold these events, and every log these problems."""
+    """Every database can store these events, and every log these problems."""
     for problem in news.problems:
         assert_text(problem, 500)
     for event in news.events:
@@ -27,7 +27,7 @@ def assert_text(text: object, longest: int, *, lines: bool = False) -> None:
 
 
 def shown(news: News) -> str:
-    """The news as a log or a traceback would show them, but for the ids, without which nobody finds a message."""
+    """The events as a log or a traceback shows them; without the ids, which may be shown."""
     return repr([*news.problems, *(replace(event, remote_id="-") for event in news.events)])
 
 
@@ -66,7 +66,7 @@ def _assert_message(event: DeliveryEvent | ReplyEvent) -> None:
 
 
 def _assert_offset(offset: timedelta | None) -> None:
-    """PostgreSQL takes whole seconds of less than 16 hours."""
+    """PostgreSQL stores whole seconds of less than 16 hours."""
     assert offset is not None
     assert abs(offset) < timedelta(hours=16)
     assert offset.microseconds == 0

@@ -1,4 +1,4 @@
-"""A desk at which a gateway is tried: its requests as they would leave, and what it makes of given answers."""
+"""Helpers for tests of a gateway: the requests that it makes, and the outcomes that it reads from given answers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def sms(content: str, *phones: str, **values: str) -> OutgoingSMS:
 
 
 def submitted(vendor: str, phone: str = PHONE, code: str = CODE) -> OutgoingSMS:
-    """A text that the sandbox vendor has on file."""
+    """A text that the sandbox vendor has approved."""
     content = "您的验证码是{code}，5分钟内有效。" if vendor == "veesing" else CODE_TEXT
     return replace(sms(content, phone, code=code, minutes="5"), template_id=REMOTE_IDS.get(vendor, ""))
 
@@ -87,7 +87,7 @@ def at(
 def offline(
     vendor: str, *answers: bytes | Answer | GatewayError, **options: str
 ) -> tuple[Gateway, list[PreparedRequest]]:
-    """The gateway with these answers instead of a network, and the list of what it asks; its secrets say so."""
+    """The gateway with these answers instead of a network, and its requests; each secret begins with SECRET."""
     kind, transport = GATEWAYS[vendor], FakeTransport(*answers)
     credentials = {credential.name: f"SECRET-{credential.name}" for credential in kind.credentials}
     account = Account(base_url=kind.base_url, credentials=credentials, options=options)
@@ -95,14 +95,14 @@ def offline(
 
 
 def parsed_push(vendor: str, body: str | bytes, content_type: str = "", **headers: str) -> News:
-    """What the gateway makes of a call of its webhook."""
+    """The events that the gateway reads from a call of its webhook."""
     sent = body.encode() if isinstance(body, str) else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return offline(vendor)[0].read_push(Push(content_type=content_type, headers=named, body=sent))
 
 
 def verdict(outcome: Outcome) -> tuple[str, ...]:
-    """An outcome in comparable words: what it is, whose fault, and the vendor's id or code."""
+    """An outcome that can be compared: its kind, its reason, and the vendor's id or code."""
     if isinstance(outcome, Acceptance):
         return ("accepted", outcome.remote_id)
     if isinstance(outcome, GatewayRejected):
@@ -111,8 +111,8 @@ def verdict(outcome: Outcome) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
-    """One account at a vendor and a text to send, unless a test brings its own."""
+class Harness:
+    """One account at a vendor, and the text that is sent unless a test gives another."""
 
     kind: type[Gateway]
     credentials: Mapping[str, str]
@@ -136,11 +136,11 @@ class Desk:
         return self.gateway(FakeTransport(body), options).send(sms or self.sms)
 
     def outcome(self, answer: str | bytes | Answer, sms: OutgoingSMS | None = None, **options: str) -> Outcome:
-        """What becomes of the only number, or of the first."""
+        """The outcome of the only number, or of the first."""
         return next(iter(self.outcomes(answer, sms, **options).values()))
 
     def refused_unsent(self, sms: OutgoingSMS, **options: str) -> tuple[str, ...]:
-        """The verdict on a text for which no request may be made."""
+        """The refusal of a text for which no request may be made."""
         transport = FakeTransport()
         outcomes = self.gateway(transport, options).send(sms)
         assert transport.requests == []
@@ -156,7 +156,7 @@ def body_of(request: PreparedRequest) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedRequest:
-    """One request as it came in over a socket."""
+    """One request that came in over a socket."""
 
     port: int
     line: str
@@ -165,11 +165,11 @@ class ReceivedRequest:
 
 
 class Vendor:
-    """A small HTTP server that keeps what it hears and always answers the same.
+    """A small HTTP server that stores the requests and always returns the same answer.
 
-    `promised` bytes more than it has are announced; `hang_up` closes each connection without a word about it. With
-    `tls` it speaks https. With `opens`, which makes a certificate for a name, it is a proxy that looks into what
-    passes it, and answers in the vendor's place.
+    Content-Length is `promised` bytes too long; `hang_up` closes each connection without `Connection: close`. With
+    `tls` it uses https. With `intercept`, which makes a certificate for a name, it is a proxy that decrypts TLS and
+    answers instead of the vendor.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class Vendor:
         promised: int = 0,
         hang_up: bool = False,
         tls: ssl.SSLContext | None = None,
-        opens: Callable[[str], ssl.SSLContext] | None = None,
+        intercept: Callable[[str], ssl.SSLContext] | None = None,
     ) -> None:
         self.answer = answer.encode() if isinstance(answer, str) else answer
         self.headers = (*headers, ("Content-Length", str(len(self.answer) + promised)))
@@ -188,7 +188,7 @@ class Vendor:
         self.hang_up = hang_up
         self.received: list[ReceivedRequest] = []
         self.closed = Semaphore(0)
-        self.opens = opens
+        self.intercept = intercept
         self.server = _Server(self)
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server.server_address[1]}"
         if tls is not None:
@@ -210,20 +210,20 @@ class Vendor:
 
 @contextmanager
 def dripping_proxy() -> Iterator[str]:
-    """The URL of a proxy that answers CONNECT by one byte of a header every tenth of a second."""
-    enough = Event()
+    """The URL of a proxy that answers CONNECT with one byte of a header every tenth of a second."""
+    stop = Event()
 
     def drip(listener: socket.socket) -> None:
         with listener.accept()[0] as client, suppress(OSError):
             client.sendall(b"HTTP/1.1 200 OK\r\nX-Drip: ")
-            while not enough.wait(0.1):
+            while not stop.wait(0.1):
                 client.sendall(b"x")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=drip, args=(listener,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        enough.set()
+        stop.set()
         thread.join()
 
 
@@ -235,14 +235,14 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def server_bind(self) -> None:
-        TCPServer.server_bind(self)  # without a look-up of the host's name
+        TCPServer.server_bind(self)  # without a lookup of the host's name
 
     def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
         self.vendor.closed.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that breaks off is part of some tests."""
+        """Ignores clients that break off: some tests do so."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -269,14 +269,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         vendor = self.server.vendor
-        if vendor.opens is None:
+        if vendor.intercept is None:
             self.do_GET()
             return
         vendor.received.append(ReceivedRequest(port=self.client_address[1], line=self.requestline, headers={}, body=""))
         self.send_response(200)
         self.end_headers()
         name = self.path.partition(":")[0]
-        self.connection = vendor.opens(name).wrap_socket(self.connection, server_side=True)
+        self.connection = vendor.intercept(name).wrap_socket(self.connection, server_side=True)
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
         self.close_connection = False
 

@@ -1,4 +1,4 @@
-"""A gateway from outside needs one file, one line of settings and one test class."""
+"""A third-party gateway needs one file, one line in the settings and one test class."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def acme(base_url: str) -> Provider:
 
 @with_acme
 @pytest.mark.django_db(transaction=True)
-def test_a_code_goes_out_through_it_and_comes_back_verified() -> None:
+def test_a_code_that_it_sends_can_be_verified() -> None:
     with Vendor(OK) as server:
         acme(server.url + "/v1/")
         verification = send_code(PHONE[3:], "login")
@@ -67,7 +67,7 @@ def test_a_code_goes_out_through_it_and_comes_back_verified() -> None:
     ("code", "reason", "raised"),
     [("bad-number", "recipient", PhoneRejected), ("no-credit", "account", NoRoute), ("whatever", "other", NoRoute)],
 )
-def test_its_refusals_are_remembered_with_their_reason(code: str, reason: str, raised: type[Exception]) -> None:
+def test_its_refusals_are_stored_with_their_reason(code: str, reason: str, raised: type[Exception]) -> None:
     with Vendor(json.dumps({"ok": False, "error": code, "words": "sorry"})) as server:
         acme(server.url)
         with pytest.raises(raised):
@@ -79,7 +79,7 @@ def test_its_refusals_are_remembered_with_their_reason(code: str, reason: str, r
 
 
 @pytest.mark.django_db
-def test_without_the_line_in_the_settings_there_is_no_such_gateway() -> None:
+def test_without_the_setting_the_gateway_is_unknown() -> None:
     with pytest.raises(ValidationError, match='There is no gateway "acme"'):
         acme("")
 
@@ -87,28 +87,28 @@ def test_without_the_line_in_the_settings_there_is_no_such_gateway() -> None:
 @with_acme
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "expected"),
     [
         ({"queue": "slow"}, "queue: use fast, cheap"),
         ({"speed": "slow"}, "The options of this gateway are: queue, proxy, pace"),
         ({"queue": 1}, "queue: use fast, cheap"),
     ],
 )
-def test_its_options_are_validated(options: dict[str, object], words: str) -> None:
+def test_its_options_are_validated(options: dict[str, object], expected: str) -> None:
     provider = Provider(name="Acme", slug="acme", gateway="acme", credentials={"key": "k"}, options=options)
 
-    with pytest.raises(ValidationError, match=words):
+    with pytest.raises(ValidationError, match=expected):
         provider.full_clean()
 
 
 @with_acme
-def test_it_stands_beside_the_gateways_that_come_along() -> None:
+def test_it_is_available_with_the_built_in_gateways() -> None:
     assert gateway_class("acme") is AcmeGateway
     assert gateway_class("memory").local
 
 
 @pytest.mark.parametrize(
-    ("path", "words"),
+    ("path", "expected"),
     [
         ("tests.acme_sms.Nothing", 'The gateway "bad" cannot be imported from "tests.acme_sms.Nothing"'),
         ("tests.nowhere.Gateway", 'The gateway "bad" cannot be imported from "tests.nowhere.Gateway"'),
@@ -117,11 +117,11 @@ def test_it_stands_beside_the_gateways_that_come_along() -> None:
         ("tests.acme_sms.Reason", "not a subclass of Gateway"),
     ],
 )
-def test_a_path_that_leads_to_no_gateway_is_named(path: str, words: str) -> None:
-    with override_settings(SMSVERIFY={"GATEWAYS": {"bad": path}}), pytest.raises(InvalidGateway, match=words):
+def test_the_error_names_a_path_that_is_not_a_gateway(path: str, expected: str) -> None:
+    with override_settings(SMSVERIFY={"GATEWAYS": {"bad": path}}), pytest.raises(InvalidGateway, match=expected):
         gateway_class("bad")
 
 
-def test_an_unknown_alias_names_those_that_exist() -> None:
+def test_the_error_for_an_unknown_alias_lists_the_known_ones() -> None:
     with pytest.raises(InvalidGateway, match=r"apispace, console, ihuyi, memory, qixuntong, topthink, veesing\.$"):
         gateway_class("acme")

@@ -1,4 +1,4 @@
-"""How a vendor's bytes become words, and which words of an error are shown."""
+"""How a vendor's answer is decoded, and how much of an error is shown."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.folding import folded
 
 from .support import Vendor, at, offline, submitted, verdict
 
-WORDS = "余额不足，请充值"
+ERROR = "余额不足，请充值"
 REFUSALS = {
-    "topthink": f'{{"code":1,"message":"{WORDS}"}}',
-    "veesing": f'{{"returnStatus":"0","message":"{WORDS}"}}',
-    "apispace": f'{{"code":"002","errorMsg":"{WORDS}"}}',
-    "ihuyi": f'{{"code":405,"msg":"{WORDS}"}}',
-    "ihuyi xml": f'<?xml version="1.0" encoding="gbk"?><SubmitResult><code>405</code><msg>{WORDS}</msg></SubmitResult>',
+    "topthink": f'{{"code":1,"message":"{ERROR}"}}',
+    "veesing": f'{{"returnStatus":"0","message":"{ERROR}"}}',
+    "apispace": f'{{"code":"002","errorMsg":"{ERROR}"}}',
+    "ihuyi": f'{{"code":405,"msg":"{ERROR}"}}',
+    "ihuyi xml": f'<?xml version="1.0" encoding="gbk"?><SubmitResult><code>405</code><msg>{ERROR}</msg></SubmitResult>',
 }
 
 
@@ -31,29 +31,29 @@ REFUSALS = {
     ],
 )
 @folded("kind", REFUSALS)
-def test_a_vendors_words_are_read_in_utf_8_and_in_gbk(kind: str, encoding: str, charset: str) -> None:
+def test_an_answer_is_read_in_utf_8_and_in_gbk(kind: str, encoding: str, charset: str) -> None:
     vendor = kind.split()[0]
     with Vendor(REFUSALS[kind].encode(encoding), ("Content-Type", f"application/json{charset}")) as server:
         error = at(vendor, server.url).send(submitted(vendor))[PHONE]
 
     assert isinstance(error, GatewayRejected)
-    assert error.detail == WORDS
-    assert error.reason == "account" or vendor == "topthink", "veesing is told apart by its words"
+    assert error.detail == ERROR
+    assert error.reason == "account" or vendor == "topthink", "for veesing the reason follows from the text"
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_the_words_of_a_refusal_by_http_may_be_gbk_too(status: int) -> None:
+def test_an_http_refusal_may_be_in_gbk_too(status: int) -> None:
     with Vendor(REFUSALS["topthink"].encode("gbk"), status=status) as server:
-        assert WORDS in str(at("topthink", server.url).send(submitted("topthink"))[PHONE])
+        assert ERROR in str(at("topthink", server.url).send(submitted("topthink"))[PHONE])
 
 
-def test_a_declared_gbk_decides_where_the_bytes_may_be_either() -> None:
+def test_a_declared_gbk_decides_when_the_bytes_fit_both_encodings() -> None:
     both = '{"code":1,"message":"一"}'.encode("gbk")
 
     assert (Answer(200, both, "text/json; charset=gbk").text[-3], Answer(200, both).text[-3]) == ("一", "һ")
 
 
-def test_a_character_cut_in_half_costs_itself() -> None:
+def test_only_a_cut_character_is_replaced() -> None:
     cut = '{"code":1,"message":"余'.encode() + b'\xff"}'
 
     assert Answer(200, cut).text == '{"code":1,"message":"余\ufffd"}'
@@ -84,7 +84,7 @@ PAGE = "<html><body><h1>Grafana</h1>internal-host-7 build 4.2.1</body></html>"
     ],
 )
 @folded("status", [302, 403, 500])
-def test_of_a_page_that_is_no_vendors_answer_nothing_is_shown(
+def test_a_page_that_is_not_an_answer_of_the_vendor_is_not_shown(
     body: str, content_type: str, shown: str, status: int
 ) -> None:
     gateway, _ = offline("topthink", Answer(status, body.encode(), content_type))
@@ -104,7 +104,7 @@ def test_of_a_page_that_is_no_vendors_answer_nothing_is_shown(
         '<?xml version="1.0"?>\n<r xmlns="http://106.ihuyi.com/"><msg>IP 1.2.3.4 is not on the list</msg></r>',
     ],
 )
-def test_a_vendors_own_words_are_shown(body: str) -> None:
+def test_the_error_text_of_a_vendor_is_shown(body: str) -> None:
     for status, expected in ((403, "rejected"), (500, "uncertain")):
         gateway, _ = offline("ihuyi", Answer(status, body.encode()))
         error = gateway.send(submitted("ihuyi"))[PHONE]

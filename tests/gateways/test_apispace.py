@@ -10,7 +10,7 @@ from django_smsverify.testing import GatewayContract
 from django_smsverify.types import OutgoingSMS
 from tests.folding import folded
 
-from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
+from .support import ACCEPTED, HONG_KONG, Harness, body_of, sms, verdict
 
 REFUSED = '{"code":"130","msgId":"","time":"20170410103836","errorMsg":"请求参数错误"}'
 FIRST, SECOND = "+8615800000000", "+8613800000000"
@@ -19,7 +19,7 @@ SMS = OutgoingSMS(
     signature="Eolinker",
     recipients={"+8613800138000": {"code": "1234"}},
 )
-DESK = Desk(kind=APISpaceGateway, credentials={"token": "TEST-TOKEN"}, sms=SMS)
+HARNESS = Harness(kind=APISpaceGateway, credentials={"token": "TEST-TOKEN"}, sms=SMS)
 BATCH = replace(SMS, recipients={FIRST: {"code": "1234"}, SECOND: {"code": "4321"}})
 
 
@@ -39,7 +39,7 @@ def body(msg: str, params: str) -> str:
 
 
 def test_the_request_is_posted_json_with_the_token_in_a_header() -> None:
-    request = DESK.request()
+    request = HARNESS.request()
 
     sent = body("【Eolinker】您的验证码是：{$var}，5分钟内有效。如非本人操作，请忽略。", "13800138000,1234")
     assert (request.method, request.url) == ("POST", "https://eolink.o.apispace.com/sms-code/verifycode")
@@ -72,12 +72,12 @@ def test_the_request_is_posted_json_with_the_token_in_a_header() -> None:
     ids=["two numbers", "several values", "Chinese", "no values", "no signature"],
 )
 def test_values_are_positional_in_a_group_for_each_number(text: OutgoingSMS, msg: str, params: str) -> None:
-    assert body_of(DESK.request(text)) == body(msg, params)
+    assert body_of(HARNESS.request(text)) == body(msg, params)
 
 
 @pytest.mark.parametrize("value", ["12,34", "12;34", ",", ";"])
 def test_a_value_with_a_separator_is_refused_unsent(value: str) -> None:
-    assert DESK.refused_unsent(sms("{name}", name=value)) == ("rejected", "content", "value")
+    assert HARNESS.refused_unsent(sms("{name}", name=value)) == ("rejected", "content", "value")
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_what_the_vendor_could_only_refuse_keeps_no_other_number(
 ) -> None:
     text = replace(BATCH, recipients={FIRST: {"code": "1234"}, other: values})
 
-    outcomes = DESK.outcomes(ACCEPTED["apispace"], text)
+    outcomes = HARNESS.outcomes(ACCEPTED["apispace"], text)
 
     assert verdict(outcomes[FIRST])[0] == "accepted"
     assert verdict(outcomes[other]) == ("rejected", *why)
-    assert json.loads(body_of(DESK.request(text)))["params"] == "15800000000,1234"
+    assert json.loads(body_of(HARNESS.request(text)))["params"] == "15800000000,1234"
 
 
 def test_full_width_separators_are_ordinary_characters() -> None:
-    assert '13800138000,\\uff0c\\uff1b"' in body_of(DESK.request(sms("{name}", name="，；")))
+    assert '13800138000,\\uff0c\\uff1b"' in body_of(HARNESS.request(sms("{name}", name="，；")))
 
 
 @folded(
@@ -119,7 +119,7 @@ def test_full_width_separators_are_ordinary_characters() -> None:
     ],
 )
 def test_a_success_code_with_no_failures_is_accepted(answer: str, remote_id: str) -> None:
-    assert verdict(DESK.outcome(answer)) == ("accepted", remote_id)
+    assert verdict(HARNESS.outcome(answer)) == ("accepted", remote_id)
 
 
 @folded(
@@ -128,7 +128,7 @@ def test_a_success_code_with_no_failures_is_accepted(answer: str, remote_id: str
 )
 @folded("shape", ['{{"code":"{}","errorMsg":"不行"}}', '{{"code":200000,"data":{{"code":"{}"}}}}'])
 def test_any_other_code_is_refused_outside_or_inside(shape: str, code: str, reason: str) -> None:
-    assert verdict(DESK.outcome(shape.format(code))) == ("rejected", reason, code)
+    assert verdict(HARNESS.outcome(shape.format(code))) == ("rejected", reason, code)
 
 
 @pytest.mark.parametrize(
@@ -145,20 +145,20 @@ def test_any_other_code_is_refused_outside_or_inside(shape: str, code: str, reas
     ],
 )
 def test_the_words_of_a_refusal_are_the_vendors(answer: str, words: str) -> None:
-    assert str(DESK.outcome(answer)) == words
+    assert str(HARNESS.outcome(answer)) == words
 
 
 @pytest.mark.parametrize("shape", ["{}", '{{"code":"0","data":{}}}'], ids=["flat", "in the envelope"])
 def test_a_success_of_which_every_number_failed_is_refused(shape: str) -> None:
     counted = '{"code":"0","failNum":"1","successNum":"0","msgId":"17","errorMsg":"号码错误"}'
-    outcome = DESK.outcome(shape.format(counted))
+    outcome = HARNESS.outcome(shape.format(counted))
 
     assert verdict(outcome) == ("rejected", "other", "0")
     assert str(outcome) == "号码错误"
 
 
 def test_a_partly_failed_batch_is_uncertain_for_all_and_keeps_its_id() -> None:
-    outcomes = DESK.outcomes('{"code":"0","failNum":1,"successNum":1,"msgId":"17"}', BATCH)
+    outcomes = HARNESS.outcomes('{"code":"0","failNum":1,"successNum":1,"msgId":"17"}', BATCH)
 
     assert [(*verdict(found), getattr(found, "remote_id", None)) for found in outcomes.values()] == [
         ("uncertain", "17"),
@@ -167,7 +167,7 @@ def test_a_partly_failed_batch_is_uncertain_for_all_and_keeps_its_id() -> None:
 
 
 def test_a_batch_shares_one_id() -> None:
-    outcomes = DESK.outcomes('{"code":"0","failNum":0,"successNum":2,"msgId":"17"}', BATCH)
+    outcomes = HARNESS.outcomes('{"code":"0","failNum":0,"successNum":2,"msgId":"17"}', BATCH)
 
     assert {phone: verdict(found) for phone, found in outcomes.items()} == {
         FIRST: ("accepted", "17"),
@@ -188,7 +188,7 @@ def test_a_batch_shares_one_id() -> None:
     ids=["no code", "id without code", "refusal with id", "inner refusal with id", "null code", "blank code"],
 )
 def test_neither_yes_nor_no_is_uncertain(answer: str) -> None:
-    assert verdict(DESK.outcome(answer)) == ("uncertain",)
+    assert verdict(HARNESS.outcome(answer)) == ("uncertain",)
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_neither_yes_nor_no_is_uncertain(answer: str) -> None:
     ],
 )
 def test_the_success_codes_are_the_operators_choice(success_codes: str, answer: str, expected: tuple[str, ...]) -> None:
-    assert verdict(DESK.outcome(answer, success_codes=success_codes)) == expected
+    assert verdict(HARNESS.outcome(answer, success_codes=success_codes)) == expected
 
 
 def test_a_number_outside_the_mainland_is_refused_unsent() -> None:
-    assert DESK.refused_unsent(sms("{code}", HONG_KONG, code="1234")) == ("rejected", "other", "not-mainland")
+    assert HARNESS.refused_unsent(sms("{code}", HONG_KONG, code="1234")) == ("rejected", "other", "not-mainland")

@@ -1,4 +1,4 @@
-"""TopThink is asked what became of a message, and how a review stands."""
+"""Queries to TopThink for the status of a message and of a review."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ NETWORK: list[tuple[Answer | GatewayError, type[GatewayError]]] = [
     (Answer(302, b""), GatewayRejected),
     (Answer(404, b""), GatewayRejected),
 ]
-WAYS = pytest.mark.parametrize(
+each_request_format = pytest.mark.parametrize(
     ("options", "method", "query", "body", "authorization"),
     [
         ({"http_method": "GET", "auth": "query"}, "GET", "?appCode=SECRET-app_code&id={}", "", None),
@@ -113,8 +113,8 @@ def assert_asked(request: PreparedRequest, path: str, method: str, query: str, b
     assert request.headers.get("Authorization") == header
 
 
-@WAYS
-def test_a_message_is_asked_for_in_the_operators_way(
+@each_request_format
+def test_a_status_query_uses_the_configured_method_and_auth(
     options: dict[str, str], method: str, query: str, body: str, authorization: str | None
 ) -> None:
     gateway, requests = offline("topthink", message(), **options)
@@ -125,11 +125,11 @@ def test_a_message_is_asked_for_in_the_operators_way(
     assert_asked(request, "query_status", method, query.format(ID), body.format(ID), authorization)
 
 
-@WAYS
+@each_request_format
 @pytest.mark.parametrize(
     ("submission", "path"), [(Submission.SIGNATURE, "query_sign"), (Submission.TEMPLATE, "query_template")]
 )
-def test_a_review_is_asked_for_in_the_operators_way(
+def test_a_review_query_uses_the_configured_method_and_auth(
     submission: Submission,
     path: str,
     options: dict[str, str],
@@ -144,14 +144,14 @@ def test_a_review_is_asked_for_in_the_operators_way(
 
     (request,) = requests
     assert_asked(request, path, method, query.format("471"), body.format("471"), authorization)
-    words = {"text": "订单{no}已发货", "name": "顶想云"} if submission == Submission.TEMPLATE else {"text": "顶想云"}
+    texts = {"text": "订单{no}已发货", "name": "顶想云"} if submission == Submission.TEMPLATE else {"text": "顶想云"}
     assert event == ReviewEvent(
         submission=submission,
         remote_id="471",
         status=ReviewStatus.REJECTED,
         reason="请提供网址或公众号",
         remark="用于顶想云服务短信通知和验证码",
-        **words,
+        **texts,
     )
 
 
@@ -165,7 +165,7 @@ def test_an_id_is_escaped_in_the_url() -> None:
 
 @pytest.mark.parametrize("spelling", ["{}", " {} ", None])
 @pytest.mark.parametrize(("number", "outcome"), [(1, DeliveryOutcome.DELIVERED), (-1, DeliveryOutcome.UNDELIVERED)])
-def test_a_message_arrived_or_did_not(spelling: str | None, number: int, outcome: DeliveryOutcome) -> None:
+def test_a_message_is_delivered_or_undelivered(spelling: str | None, number: int, outcome: DeliveryOutcome) -> None:
     event = status(message(status=spelling.format(number) if spelling else number, message="空号"))
 
     assert event is not None
@@ -173,7 +173,7 @@ def test_a_message_arrived_or_did_not(spelling: str | None, number: int, outcome
 
 
 @pytest.mark.parametrize("under_way", [0, "0", "0 "])
-def test_a_message_under_way_is_no_event(under_way: object) -> None:
+def test_a_message_under_way_gives_no_event(under_way: object) -> None:
     assert status(message(status=under_way)) is None
 
 
@@ -185,7 +185,7 @@ def test_a_message_under_way_is_no_event(under_way: object) -> None:
         ({"reveiveDate": "", "receiveDate": "2021-04-20 04:21:31"}, "2021-04-20 04:21:31"),
     ],
 )
-def test_the_time_of_arrival_may_be_missing_or_spelled_right(fields: dict[str, Any], expected: str | None) -> None:
+def test_the_delivery_time_may_be_missing_or_spelled_correctly(fields: dict[str, Any], expected: str | None) -> None:
     event = status(message(**fields))
 
     assert event is not None
@@ -193,7 +193,7 @@ def test_the_time_of_arrival_may_be_missing_or_spelled_right(fields: dict[str, A
 
 
 @pytest.mark.parametrize("code", [0, "0", " 0 "])
-def test_code_0_is_an_answer_however_it_is_typed(code: object) -> None:
+def test_code_0_may_be_a_number_or_text(code: object) -> None:
     assert status(envelope(MESSAGE, code)) == DELIVERED
     assert review(Submission.SIGNATURE, envelope(SIGN, code)).status == ReviewStatus.REJECTED
 
@@ -226,25 +226,25 @@ def test_any_other_code_is_a_refusal(code: object) -> None:
         {"phone": None},
     ],
 )
-def test_an_answer_about_another_message_is_not_taken(fields: dict[str, Any]) -> None:
+def test_an_answer_about_another_message_is_uncertain(fields: dict[str, Any]) -> None:
     with pytest.raises(GatewayUncertain):
         status(message(**fields))
 
 
 @pytest.mark.parametrize("submission", Submission)
 @pytest.mark.parametrize("remote_id", ["472", "47", "", None])
-def test_an_answer_about_another_text_is_not_taken(submission: Submission, remote_id: object) -> None:
+def test_an_answer_about_another_submission_is_uncertain(submission: Submission, remote_id: object) -> None:
     with pytest.raises(GatewayUncertain):
         review(submission, envelope({**SIGN, "id": remote_id}))
 
 
 @pytest.mark.parametrize("remote_id", [471, " 471 "])
-def test_an_answer_may_name_the_id_as_a_number(remote_id: object) -> None:
+def test_the_id_in_an_answer_may_be_a_number(remote_id: object) -> None:
     assert review(Submission.SIGNATURE, envelope({**SIGN, "id": remote_id})).remote_id == "471"
 
 
 @folded("answer", GARBAGE, ids=lambda answer: repr(answer[:20]))
-def test_what_cannot_be_read_says_nothing(answer: bytes) -> None:
+def test_an_unreadable_answer_is_uncertain(answer: bytes) -> None:
     with pytest.raises(GatewayUncertain):
         status(answer)
     for submission in Submission:
@@ -253,19 +253,19 @@ def test_what_cannot_be_read_says_nothing(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("unknown", [2, 3, "", None, True, "ok", []])
-def test_an_unknown_status_of_a_message_says_nothing(unknown: object) -> None:
+def test_an_unknown_status_of_a_message_is_uncertain(unknown: object) -> None:
     with pytest.raises(GatewayUncertain):
         status(message(status=unknown))
 
 
 @pytest.mark.parametrize("unknown", [3, "", None, True, "ok", []])
-def test_an_unknown_status_of_a_review_says_nothing(unknown: object) -> None:
+def test_an_unknown_status_of_a_review_is_uncertain(unknown: object) -> None:
     with pytest.raises(GatewayUncertain):
         review(Submission.SIGNATURE, envelope({**SIGN, "status": unknown}))
 
 
 @pytest.mark.parametrize("missing", ["id", "phone", "status"])
-def test_an_answer_without_a_needed_field_says_nothing(missing: str) -> None:
+def test_an_answer_without_a_needed_field_is_uncertain(missing: str) -> None:
     with pytest.raises(GatewayUncertain):
         status(envelope({name: value for name, value in MESSAGE.items() if name != missing}))
 
@@ -282,7 +282,7 @@ def test_an_answer_without_a_needed_field_says_nothing(missing: str) -> None:
     ],
 )
 @folded("error, reason", [(None, ""), ("", ""), (" 缺公章 ", "缺公章")])
-def test_a_review_stands_somewhere(
+def test_each_status_of_a_review_is_read(
     submission: Submission, number: object, expected: ReviewStatus, error: str | None, reason: str
 ) -> None:
     event = review(submission, envelope({**SIGN, "status": number, "error": error}))
@@ -302,7 +302,7 @@ def test_a_network_error_keeps_its_class(answer: Answer | GatewayError, kind: ty
     ("http", "reason"),
     [(401, Reason.ACCOUNT), (402, Reason.ACCOUNT), (403, Reason.ACCOUNT), (429, Reason.RATE), (400, Reason.OTHER)],
 )
-def test_a_refusal_by_http_has_its_reason(http: int, reason: Reason) -> None:
+def test_an_http_refusal_has_a_reason(http: int, reason: Reason) -> None:
     with pytest.raises(GatewayRejected) as raised:
         status(Answer(http, b"no"))
 
@@ -323,9 +323,9 @@ def test_a_refusal_by_http_has_its_reason(http: int, reason: Reason) -> None:
     ],
     ids=["refusal", "500", "403", "uncertain", "unavailable", "id", "status", "phone"],
 )
-def test_an_error_says_neither_secret_nor_number(answer: bytes | Answer | GatewayError) -> None:
+def test_an_error_has_neither_secret_nor_number(answer: bytes | Answer | GatewayError) -> None:
     with pytest.raises(GatewayError) as raised:
-        status(echoing(answer))
+        status(with_secrets(answer))
 
     error = raised.value
     assert_text(str(error), 500)
@@ -336,7 +336,7 @@ def test_an_error_says_neither_secret_nor_number(answer: bytes | Answer | Gatewa
 
 
 @pytest.mark.parametrize("code", ["7\r\nforged", "SECRET-app_code", "8613509898765", "9" * 100, "\x1b[31m"])
-def test_the_vendors_code_is_fit_to_be_logged(code: str) -> None:
+def test_the_vendors_code_is_safe_to_log(code: str) -> None:
     with pytest.raises(GatewayRejected) as raised:
         status(envelope(None, code))
 
@@ -345,14 +345,14 @@ def test_the_vendors_code_is_fit_to_be_logged(code: str) -> None:
     assert "13509898765" not in raised.value.error_code
 
 
-def test_long_words_of_a_refusal_are_cut() -> None:
+def test_a_long_refusal_message_is_cut() -> None:
     with pytest.raises(GatewayRejected) as raised:
         status(json.dumps({"code": 1, "message": "长" * 600}).encode())
 
     assert str(raised.value) == "长" * 500
 
 
-def test_the_words_of_an_event_say_neither_secret_nor_number() -> None:
+def test_the_texts_of_an_event_have_neither_secret_nor_number() -> None:
     event = status(message(status=-1, message="key SECRET-app_code, 13509898765 空号"))
     verdict = review(Submission.SIGNATURE, envelope({**SIGN, "error": "key SECRET-app_code"}))
 
@@ -362,8 +362,8 @@ def test_the_words_of_an_event_say_neither_secret_nor_number() -> None:
     assert verdict.reason == "key ***"
 
 
-def echoing(answer: bytes | Answer | GatewayError) -> bytes | Answer | GatewayError:
-    """The answer with what it must not repeat in the places of its braces."""
+def with_secrets(answer: bytes | Answer | GatewayError) -> bytes | Answer | GatewayError:
+    """The answer with secrets and numbers, which an error must not show, instead of its braces."""
     hidden = ("SECRET-app_code", PHONE, PHONE[3:])
     if isinstance(answer, GatewayError):
         return type(answer)(str(answer.detail).format(*hidden))

@@ -33,7 +33,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def inspector(company: Authority) -> Iterator[Vendor]:
-    with Vendor(ACCEPTED["topthink"], opens=company.context) as proxy:
+    with Vendor(ACCEPTED["topthink"], intercept=company.context) as proxy:
         yield proxy
 
 
@@ -90,7 +90,7 @@ def test_the_usual_authorities_are_there_whatever_requests_does(company: Authori
 
 @every_vendor
 def test_a_proxy_that_opens_tls_is_passed(vendor: str, company: Authority) -> None:
-    with Vendor(ACCEPTED[vendor], opens=company.context) as proxy:
+    with Vendor(ACCEPTED[vendor], intercept=company.context) as proxy:
         gateway = at(vendor, "https://vendor.example", options={"proxy": proxy.url}, ca_bundle=str(company.path))
         assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
 

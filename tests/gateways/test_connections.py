@@ -1,4 +1,4 @@
-"""Connections that died in silence, and names that are looked up for ever: the deadline holds for them too."""
+"""Silently dropped connections and lookups that hang: the deadline holds for them too."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ every_vendor = pytest.mark.parametrize("vendor", VENDORS)
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Puts the age of connections forward by seconds."""
+    """Makes open connections older by some seconds."""
     ahead = 0.0
 
     def put_forward(seconds: float) -> None:
@@ -41,9 +41,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 class Firewall:
-    """A vendor behind what forgets idle connections: once told to, what comes on an old one is never read.
+    """A vendor behind a firewall that drops idle connections: after `drop()` it reads nothing more from open ones.
 
-    Nothing is closed, so that the client cannot tell. New connections are served.
+    It closes nothing, so the client cannot notice. New connections are served.
     """
 
     def __init__(self, answer: str) -> None:
@@ -51,7 +51,7 @@ class Firewall:
         self._answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
-        self._forgotten: set[socket.socket] = set()
+        self._dropped: set[socket.socket] = set()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     @contextmanager
@@ -71,8 +71,8 @@ class Firewall:
     def opened(self) -> int:
         return len(self._open)
 
-    def forget(self) -> None:
-        self._forgotten.update(self._open)
+    def drop(self) -> None:
+        self._dropped.update(self._open)
 
     def _accept(self) -> None:
         while True:
@@ -86,7 +86,7 @@ class Firewall:
     def _serve(self, client: socket.socket) -> None:
         try:
             while client.recv(65536):
-                if client in self._forgotten:
+                if client in self._dropped:
                     return
                 client.sendall(self._answer)
         except OSError:
@@ -94,19 +94,19 @@ class Firewall:
 
 
 @every_vendor
-def test_a_connection_that_died_in_silence_is_not_sent_on(vendor: str, clock: Callable[[float], None]) -> None:
+def test_a_silently_dropped_connection_is_not_used_again(vendor: str, clock: Callable[[float], None]) -> None:
     with Firewall(ACCEPTED[vendor]).serving() as firewall:
         gateway = at(vendor, firewall.url, timeout=(2, 2, 4))
         for _ in range(3):
             assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
-            firewall.forget()
+            firewall.drop()
             clock(10)
 
     assert firewall.opened == 3
 
 
 @every_vendor
-def test_a_connection_of_a_moment_ago_is_used_again(vendor: str, clock: Callable[[float], None]) -> None:
+def test_a_recent_connection_is_used_again(vendor: str, clock: Callable[[float], None]) -> None:
     with Vendor(ACCEPTED[vendor]) as server:
         for _ in range(3):
             assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
@@ -115,7 +115,7 @@ def test_a_connection_of_a_moment_ago_is_used_again(vendor: str, clock: Callable
     assert len({call.port for call in server.received}) == 1
 
 
-def test_of_several_connections_the_old_ones_are_not_used_either(clock: Callable[[float], None]) -> None:
+def test_none_of_several_old_connections_is_used_again(clock: Callable[[float], None]) -> None:
     with Vendor(ACCEPTED["topthink"]) as server:
         gateway, together = at("topthink", server.url), threading.Barrier(4)
 
@@ -133,11 +133,11 @@ def test_of_several_connections_the_old_ones_are_not_used_either(clock: Callable
 
 
 @pytest.mark.parametrize("total", [0.5, 10.0])
-def test_the_system_is_told_to_notice_a_dead_peer(total: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sockets_are_set_to_detect_a_dead_peer(total: float, monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, int] = {}
     mark_sent = Exchange.mark_sent
 
-    def look(exchange: Exchange, connected: socket.socket) -> None:
+    def record(exchange: Exchange, connected: socket.socket) -> None:
         for name in (
             "TCP_NODELAY",
             "TCP_KEEPIDLE",
@@ -151,7 +151,7 @@ def test_the_system_is_told_to_notice_a_dead_peer(total: float, monkeypatch: pyt
         found["SO_KEEPALIVE"] = connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         mark_sent(exchange, connected)
 
-    monkeypatch.setattr(Exchange, "mark_sent", look)
+    monkeypatch.setattr(Exchange, "mark_sent", record)
     with Vendor(ACCEPTED["topthink"]) as server:
         at("topthink", server.url, timeout=(2, 2, total)).send(submitted("topthink"))
 
@@ -163,22 +163,22 @@ def test_the_system_is_told_to_notice_a_dead_peer(total: float, monkeypatch: pyt
     }
 
 
-def test_a_system_that_refuses_an_option_sends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_socket_option_does_not_prevent_the_send(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_liveness", lambda total: [(socket.IPPROTO_TCP, 9999, 1)])
     with Vendor(ACCEPTED["topthink"]) as server:
         assert isinstance(at("topthink", server.url).send(submitted("topthink"))[PHONE], Acceptance)
 
 
-# ------------------------------------------------------------------------ names
+# ------------------------------------------------------------------------ lookups
 
 
 @pytest.fixture
 def stuck_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """A resolver that answers no name before the event is set, with places for few look-ups."""
+    """A resolver that answers names only after the event is set, with three places for lookups."""
     answered, real = threading.Event(), socket.getaddrinfo
 
     def getaddrinfo(host: str, port: int, **kwargs: Any) -> Any:
-        if "flags" in kwargs:  # an address, or nothing
+        if "flags" in kwargs:  # for an IP address only
             return real(host, port, **kwargs)
         answered.wait(30)
         return real("127.0.0.1", port, **kwargs)
@@ -198,7 +198,7 @@ def lookups() -> list[threading.Thread]:
 @every_vendor
 @pytest.mark.parametrize("timeout", [(0.2, 20, 20), (20, 20, 0.2)], ids=["connect", "total"])
 @pytest.mark.parametrize("by_proxy", [False, True], ids=["direct", "proxy"])
-def test_a_name_that_is_resolved_too_late_was_never_sent_to(
+def test_a_name_that_is_resolved_too_late_means_not_sent(
     vendor: str, timeout: tuple[float, float, float], by_proxy: bool, stuck_resolver: threading.Event
 ) -> None:
     options = {"proxy": "http://proxy.example:3128"} if by_proxy else {}
@@ -208,12 +208,12 @@ def test_a_name_that_is_resolved_too_late_was_never_sent_to(
 
     assert time.monotonic() - begun < 5
     assert isinstance(error, GatewayUnavailable)
-    # On a busy machine the total time may be over before the name is asked for.
+    # On a busy machine the total time may be over before the name is looked up.
     reasons = ("its name was not resolved in time", "the total time was over before the connection stood")
     assert str(error) in [f"slow.example could not be reached ({why})" for why in reasons]
 
 
-def test_what_looking_up_took_is_taken_from_connecting(
+def test_the_lookup_is_part_of_the_connect_timeout(
     full_listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = resolving.addresses_of
@@ -234,7 +234,7 @@ def test_what_looking_up_took_is_taken_from_connecting(
     assert time.monotonic() - begun < 10
 
 
-def test_a_resolver_that_hangs_for_ever_uses_up_no_threads(stuck_resolver: threading.Event) -> None:
+def test_a_hanging_resolver_uses_few_threads(stuck_resolver: threading.Event) -> None:
     gateway = at("topthink", "https://slow.example", timeout=(0.05, 1, 1))
 
     for _ in range(10):
@@ -243,7 +243,7 @@ def test_a_resolver_that_hangs_for_ever_uses_up_no_threads(stuck_resolver: threa
     assert len(lookups()) == 3
 
 
-def test_a_resolver_that_answers_again_is_asked_again(stuck_resolver: threading.Event) -> None:
+def test_a_resolver_that_answers_again_is_used_again(stuck_resolver: threading.Event) -> None:
     for _ in range(4):
         at("topthink", "https://slow.example", timeout=(0.05, 1, 1)).send(submitted("topthink"))
     stuck_resolver.set()
@@ -253,7 +253,7 @@ def test_a_resolver_that_answers_again_is_asked_again(stuck_resolver: threading.
     assert resolving.addresses_of("slow.example", 80, 10)[0][4] == ("127.0.0.1", 80)
 
 
-def test_many_names_at_once_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_lookups_wait_for_a_free_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolving, "_places", threading.BoundedSemaphore(2))
 
     with ThreadPoolExecutor(20) as pool:
@@ -269,11 +269,11 @@ def test_an_address_is_not_looked_up(stuck_resolver: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".example", "a..example", "nonexistent.invalid"])
-def test_a_name_that_cannot_be_resolved_was_never_sent_to(host: str) -> None:
+def test_a_name_that_cannot_be_resolved_means_not_sent(host: str) -> None:
     assert isinstance(at("topthink", f"https://{host}").send(submitted("topthink"))[PHONE], GatewayUnavailable)
 
 
-def test_without_a_thread_to_spare_nothing_leaves_and_the_place_is_free_again(
+def test_a_lookup_without_a_thread_fails_and_frees_its_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(resolving, "_places", threading.BoundedSemaphore(1))
@@ -290,7 +290,7 @@ def test_without_a_thread_to_spare_nothing_leaves_and_the_place_is_free_again(
     assert resolving.addresses_of("localhost", 80, 10)
 
 
-def test_a_forked_process_has_all_its_places(stuck_resolver: threading.Event) -> None:
+def test_a_forked_process_has_all_lookup_places(stuck_resolver: threading.Event) -> None:
     for _ in range(4):
         at("topthink", "https://slow.example", timeout=(0.02, 1, 1)).send(submitted("topthink"))
     assert not resolving._places.acquire(blocking=False)
@@ -300,7 +300,7 @@ def test_a_forked_process_has_all_its_places(stuck_resolver: threading.Event) ->
     assert resolving._places.acquire(blocking=False)
 
 
-def test_requests_made_by_others_are_as_they_were() -> None:
+def test_other_users_of_requests_are_not_affected() -> None:
     with Vendor("{}") as server:
         assert requests.get(f"{server.url}/?a=b", timeout=5).status_code == 200
 

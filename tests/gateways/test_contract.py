@@ -1,4 +1,4 @@
-"""The contract finds what is wrong with an outsider's gateway."""
+"""The contract finds the bugs of a third-party gateway."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.acme_sms import AcmeGateway
 from .support import FORM
 
 PUSH = Push(content_type=FORM, headers={}, body=b"id=42&to=13800138000")
-MUTE = Push(content_type=FORM, headers={}, body=b"id=42")
+INCOMPLETE = Push(content_type=FORM, headers={}, body=b"id=42")
 
 
 def event(row: Any) -> DeliveryEvent:
@@ -29,7 +29,7 @@ def event(row: Any) -> DeliveryEvent:
 
 
 class PushingGateway(AcmeGateway):
-    """Calls back, and can be asked for everything."""
+    """Has pushes and every query."""
 
     answers_review = frozenset(Submission)
 
@@ -62,7 +62,7 @@ class PushingGateway(AcmeGateway):
 
 
 class QuietGateway(PushingGateway):
-    """Could read a push, and declares that it gets none."""
+    """Can read a push, but declares that it gets none."""
 
     pushes = False
 
@@ -75,13 +75,13 @@ class TestPushing(GatewayContract):
 
 
 def contract(kind: type[AcmeGateway], *pushed: Push, **attributes: Any) -> GatewayContract:
-    """The contract of a gateway with something wrong about it."""
+    """The contract of a gateway with a bug."""
     gateway = type("Broken", (kind,), attributes)
     made = type("Contract", (GatewayContract,), {"gateway_class": gateway, "pushed": pushed})
     return made()  # type: ignore[no-any-return]
 
 
-def news_of(*events: DeliveryEvent) -> Callable[..., News]:
+def returning(*events: DeliveryEvent) -> Callable[..., News]:
     return lambda self, push: News(events=events)
 
 
@@ -93,7 +93,7 @@ def raising(error: Exception) -> Callable[..., News]:
 
 
 def nothing(self: object, *args: object) -> None:
-    """A method that was forgotten half way."""
+    """A method without a return value."""
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def nothing(self: object, *args: object) -> None:
         contract(PushingGateway),
         contract(AcmeGateway, PUSH),
         contract(PushingGateway, PUSH, pushes=False),
-        contract(PushingGateway, PUSH, parse_push=news_of()),
+        contract(PushingGateway, PUSH, parse_push=returning()),
         contract(PushingGateway, PUSH, parse_push=raising(InvalidCallback())),
-        contract(PushingGateway, MUTE),
-        contract(PushingGateway, PUSH, MUTE),
+        contract(PushingGateway, INCOMPLETE),
+        contract(PushingGateway, PUSH, INCOMPLETE),
         contract(PushingGateway, PUSH, parse_push=lambda self, push: parse_rows(json_rows(push), event)),
     ],
-    ids=["no call", "undeclared", "declared no more", "no event", "refused", "unread", "one unread", "wrong format"],
+    ids=["no call", "undeclared", "declared false", "no event", "refused", "unread", "one unread", "wrong format"],
 )
 def test_a_push_that_is_not_read_is_found(broken: GatewayContract) -> None:
     with pytest.raises((AssertionError, InvalidCallback)):
@@ -118,9 +118,9 @@ def test_a_push_that_is_not_read_is_found(broken: GatewayContract) -> None:
 @pytest.mark.parametrize(
     ("parse_push", "found"),
     [
-        (news_of(), AssertionError),
+        (returning(), AssertionError),
         (
-            news_of(DeliveryEvent(remote_id="1", phone="+8613800138000", outcome=DeliveryOutcome.DELIVERED)),
+            returning(DeliveryEvent(remote_id="1", phone="+8613800138000", outcome=DeliveryOutcome.DELIVERED)),
             AssertionError,
         ),
         (raising(ZeroDivisionError()), ZeroDivisionError),
@@ -130,16 +130,16 @@ def test_a_push_that_is_not_read_is_found(broken: GatewayContract) -> None:
             AssertionError,
         ),
     ],
-    ids=["silence", "an event of nothing", "a crash", "an assertion", "silence about a row"],
+    ids=["no event", "an invented event", "a crash", "an assertion", "an ignored row"],
 )
-def test_a_gateway_that_believes_junk_is_found(parse_push: object, found: type[Exception]) -> None:
+def test_a_gateway_that_accepts_junk_is_found(parse_push: object, found: type[Exception]) -> None:
     broken = contract(PushingGateway, PUSH, parse_push=parse_push)
 
     with pytest.raises(found):
         broken.test_a_push_without_an_event_is_refused()
 
 
-def test_a_gateway_that_believes_one_kind_of_junk_is_found() -> None:
+def test_a_gateway_that_accepts_one_kind_of_junk_is_found() -> None:
     def parse(self: object, push: Push) -> News:
         if push.body == b"null":
             return News()
@@ -149,14 +149,14 @@ def test_a_gateway_that_believes_one_kind_of_junk_is_found() -> None:
         contract(PushingGateway, PUSH, parse_push=parse).test_a_push_without_an_event_is_refused()
 
 
-def test_a_gateway_that_pushes_nothing_refuses_junk_of_itself() -> None:
+def test_a_gateway_without_pushes_refuses_junk_by_default() -> None:
     contract(AcmeGateway).test_a_push_without_an_event_is_refused()
     contract(AcmeGateway).test_each_push_has_an_event()
 
 
 @pytest.mark.parametrize("name", ["build_status", "build_reports", "build_review", "build_balance"])
 @pytest.mark.parametrize("method", [nothing, lambda self, *args: "https://sms.acme.example/"])
-def test_a_question_that_is_no_request_is_found(name: str, method: object) -> None:
+def test_a_query_that_is_not_a_request_is_found(name: str, method: object) -> None:
     broken = contract(PushingGateway, **{name: method})
 
     with pytest.raises(AssertionError):
@@ -172,19 +172,19 @@ def test_a_question_that_is_no_request_is_found(name: str, method: object) -> No
         {"answers_balance": True},
     ],
 )
-def test_a_declared_question_without_its_request_is_found(declared: dict[str, Any]) -> None:
+def test_a_declared_query_without_a_request_is_found(declared: dict[str, Any]) -> None:
     with pytest.raises(NotImplementedError):
         contract(AcmeGateway, **declared).test_each_query_is_a_request()
 
 
-def test_each_declared_question_is_asked_for() -> None:
+def test_each_declared_query_has_a_request() -> None:
     questions = contract(PushingGateway).questions()
 
     paths = ("signature/234", "template/234", "messages/42", "reports", "balance")
     assert [question.url for question in questions] == [f"https://sms.acme.example/v1/{path}" for path in paths]
 
 
-def test_a_gateway_that_declares_nothing_is_asked_nothing() -> None:
+def test_a_gateway_that_declares_no_query_has_no_request() -> None:
     assert contract(AcmeGateway).questions() == []
 
 
@@ -202,7 +202,7 @@ def test_a_gateway_that_cannot_send_is_found(method: str) -> None:
         contract(AcmeGateway, **{method: getattr(Gateway, method)}).test_no_method_is_missing()
 
 
-def test_what_a_vendor_can_do_follows_from_the_methods() -> None:
+def test_the_capabilities_follow_from_the_methods() -> None:
     assert (PushingGateway.pushes, PushingGateway.answers_status, PushingGateway.hands_out_reports) == (True,) * 3
     assert not AcmeGateway.pushes
     assert not QuietGateway.pushes

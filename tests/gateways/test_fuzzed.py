@@ -1,4 +1,4 @@
-"""A few thousand calls and answers of the vendors that are theirs no longer."""
+"""Thousands of mutated calls and answers of the vendors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django_smsverify.gateways.base import Gateway
 from django_smsverify.types import Answer, DeliveryEvent, News, Push, ReviewEvent
 
 from .calls import CALLS
-from .fuzzing import PHONE, about_phone, mutated
+from .fuzzing import PHONE, mutated, with_phone
 from .storable import assert_storable, assert_text, shown
 from .support import FORM, JSON, offline
 
@@ -32,8 +32,8 @@ REPORTS = json.dumps(
     {
         "code": "0",
         "data": [
-            {"msgId": str(n), "mobile": PHONE, "status": word, "statusDesc": "", "reportTime": "1704101038"}
-            for n, word in enumerate(["DELIVRD", "UNDELIV", "EXPIRED"])
+            {"msgId": str(n), "mobile": PHONE, "status": value, "statusDesc": "", "reportTime": "1704101038"}
+            for n, value in enumerate(["DELIVRD", "UNDELIV", "EXPIRED"])
         ],
     }
 )
@@ -54,9 +54,9 @@ def reports(gateway: Gateway) -> News:
 
 @pytest.mark.parametrize("vendor", ["topthink", "veesing", "ihuyi"])
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_is_pushed_is_stored_or_refused_and_shows_no_number(vendor: str, seed: int) -> None:
+def test_a_mutated_push_is_stored_or_refused_and_shows_no_number(vendor: str, seed: int) -> None:
     gateway, random = offline(vendor)[0], Random(seed)
-    bodies = [about_phone(call.body) for call in CALLS if call.vendor == vendor]
+    bodies = [with_phone(call.body) for call in CALLS if call.vendor == vendor]
     read = refused = 0
     for _ in range(ROUNDS):
         headers = random.choice([{}, {"x-thinkphp-event": "sms"}])
@@ -66,13 +66,13 @@ def test_whatever_is_pushed_is_stored_or_refused_and_shows_no_number(vendor: str
             news = gateway.read_push(push)
         except InvalidCallback as error:
             refused += 1
-            for said in str(error).split("; "):
-                assert_text(said, 500)
+            for problem in str(error).split("; "):
+                assert_text(problem, 500)
             found = repr(error)
         else:
             read += len(news.events)
             assert_storable(news)
-            found = shown(wordless(news))
+            found = shown(without_reasons(news))
         assert PHONE not in found + repr(push), push.body
 
     assert min(read, refused) > ROUNDS // 10
@@ -84,13 +84,13 @@ def test_whatever_is_pushed_is_stored_or_refused_and_shows_no_number(vendor: str
     ids=["status", "review", "reports"],
 )
 @pytest.mark.parametrize("seed", range(2))
-def test_whatever_is_answered_is_stored_or_an_error(
+def test_a_mutated_answer_is_stored_or_an_error(
     vendor: str, sample: str, ask: Callable[[Gateway], News], seed: int
 ) -> None:
     random = Random(seed)
     read = refused = 0
     for _ in range(ROUNDS):
-        body = mutated(random, about_phone(sample))
+        body = mutated(random, with_phone(sample))
         try:
             news = ask(offline(vendor, Answer(200, body))[0])
         except GatewayError:
@@ -103,7 +103,7 @@ def test_whatever_is_answered_is_stored_or_an_error(
     assert min(read, refused) > ROUNDS // 10
 
 
-def wordless(news: News) -> News:
-    """A vendor's words about a submitted text know no phone; here they are made of one."""
+def without_reasons(news: News) -> News:
+    """The events without the reasons of reviews: real ones have no phone number, mutated ones may."""
     events = (replace(event, reason="") if isinstance(event, ReviewEvent) else event for event in news.events)
     return replace(news, events=tuple(events))

@@ -1,4 +1,4 @@
-"""A query holds keys, numbers and codes: the vendor gets it, and nothing that looks at requests on their way does."""
+"""A query has keys, numbers and codes: the vendor receives it, and tools that observe requests do not see it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.conftest import PHONE
 from .support import ACCEPTED, CODE, Vendor, at, submitted
 
 IN_QUERY = {"topthink": {"http_method": "GET", "auth": "query"}, "qixuntong": {}}
-"""The vendors, with their options, that get what is secret in a query."""
+"""The vendors that receive secrets in a query, with their options."""
 every_query = pytest.mark.parametrize("vendor", IN_QUERY)
 
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What tools see that patch themselves into the way of a request, as Sentry and OpenTelemetry do."""
+    """What tools see that patch the HTTP client, as Sentry and OpenTelemetry do."""
     shown: list[str] = []
 
     def record(where: type, name: str, pick: Callable[..., Any]) -> None:
@@ -52,12 +52,10 @@ def secrets(vendor: str) -> tuple[str, ...]:
 
 
 @every_query
-def test_the_vendor_gets_the_query_and_nobody_on_the_way_sees_it(
-    vendor: str, sandbox: Sandbox, seen: list[str]
-) -> None:
+def test_the_vendor_receives_the_query_and_tools_do_not_see_it(vendor: str, sandbox: Sandbox, seen: list[str]) -> None:
     gateway = at(vendor, sandbox.base_urls[vendor], options=IN_QUERY[vendor])
 
-    for _ in range(2):  # on a connection of its own, and on one that is open
+    for _ in range(2):  # on a new connection, and on an open one
         assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
 
     first = sandbox.inbox.of(PHONE[3:])[0]
@@ -68,7 +66,7 @@ def test_the_vendor_gets_the_query_and_nobody_on_the_way_sees_it(
 
 @every_query
 @pytest.mark.parametrize("status", [200, 302, 400, 500])
-def test_the_request_line_is_what_was_built_and_what_comes_back_names_no_query(
+def test_the_request_line_has_the_query_and_the_response_does_not(
     vendor: str, status: int, seen: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: list[requests.Response] = []
@@ -93,7 +91,7 @@ def test_the_request_line_is_what_was_built_and_what_comes_back_names_no_query(
 
 
 @every_query
-def test_an_error_on_the_way_names_no_query(
+def test_a_network_error_does_not_have_the_query(
     vendor: str, closed_port: int, seen: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     errors: list[requests.RequestException] = []
@@ -116,7 +114,7 @@ def test_an_error_on_the_way_names_no_query(
 
 
 @every_query
-def test_http_clients_own_way_of_debugging_prints_nothing(
+def test_the_debug_output_of_http_client_is_empty(
     vendor: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
@@ -127,7 +125,7 @@ def test_http_clients_own_way_of_debugging_prints_nothing(
 
 
 @every_query
-def test_where_python_writes_requests_in_another_way_nothing_leaves(
+def test_nothing_is_sent_when_python_writes_requests_in_another_way(
     vendor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -142,7 +140,7 @@ def test_where_python_writes_requests_in_another_way_nothing_leaves(
     assert server.received == []
 
 
-def test_python_still_writes_the_request_line_where_we_add_the_query() -> None:
+def test_python_writes_the_request_line_where_the_query_is_added() -> None:
     lines = []
 
     class Connection(http.client.HTTPConnection):
@@ -168,7 +166,7 @@ def test_python_still_writes_the_request_line_where_we_add_the_query() -> None:
         ("/p?a=1\r\nX-Evil: 1", "/p?a=1%0D%0AX-Evil:%201"),
     ],
 )
-def test_a_query_of_any_shape_is_written_as_requests_would(written: str, sent: str) -> None:
+def test_a_query_is_written_as_requests_writes_it(written: str, sent: str) -> None:
     with Vendor("{}") as server:
         account = Account(base_url=server.url, credentials={})
         HTTPTransport().send(requests.Request("GET", server.url + written), account)

@@ -14,7 +14,7 @@ from django_smsverify.types import OutgoingSMS
 from tests.folding import folded
 
 from .calls import pushes_of
-from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
+from .support import ACCEPTED, HONG_KONG, Harness, body_of, sms, verdict
 
 URL = "https://106.ihuyi.com/webservice/sms.php?method=Submit"
 NOW = 1451544941
@@ -25,7 +25,7 @@ PASSWORD = "34fbd71aa722b22200eb984adfe01fba"
 SMS = OutgoingSMS(
     content=CONTENT, signature="互亿无线", template_id="1", recipients={"+8613800138000": {"code": "2546"}}
 )
-DESK = Desk(kind=IhuyiGateway, credentials={"account": "test", "api_key": API_KEY}, sms=SMS)
+HARNESS = Harness(kind=IhuyiGateway, credentials={"account": "test", "api_key": API_KEY}, sms=SMS)
 
 XML = (
     '<?xml version="1.0" encoding="utf-8"?>\n<SubmitResult{}>\n'
@@ -58,8 +58,8 @@ def fields(request_body: str) -> dict[str, str]:
     return {name: value for name, (value,) in parse_qs(request_body, keep_blank_values=True).items()}
 
 
-def test_by_default_the_full_text_goes_with_a_password_of_the_second() -> None:
-    request = DESK.request()
+def test_by_default_the_full_text_is_sent_with_a_dynamic_password() -> None:
+    request = HARNESS.request()
 
     body = (
         f"account=test&password={PASSWORD}&mobile=13800138000&content=%E6%82%A8%E7%9A%84%E9%AA%8C%E8%AF%81%E7%A0%81"
@@ -75,14 +75,14 @@ def test_by_default_the_full_text_goes_with_a_password_of_the_second() -> None:
 
 
 def test_the_plain_password_is_the_key_and_has_no_time() -> None:
-    request = DESK.request(password="plain", format="xml")
+    request = HARNESS.request(password="plain", format="xml")
 
     assert request.url == URL
     assert body_of(request) == (f"account=test&password={API_KEY}&mobile=13800138000&content={quote(TEXT)}&format=xml")
 
 
-def test_template_mode_signs_and_sends_the_values_alone() -> None:
-    request = DESK.request(mode="template")
+def test_template_mode_signs_and_sends_only_the_values() -> None:
+    request = HARNESS.request(mode="template")
 
     assert body_of(request) == (
         "account=test&password=c61dcf7e1ef1a25bb9dc7b59b8014163&mobile=13800138000&content=2546"
@@ -99,20 +99,20 @@ def test_template_mode_signs_and_sends_the_values_alone() -> None:
     ],
     ids=["official example", "digits", "ASCII colon"],
 )
-def test_the_dynamic_password_is_the_published_one(phone: str, content: str, password: str) -> None:
-    assert fields(body_of(DESK.request(sms(content, phone, code="2546"))))["password"] == password
+def test_the_dynamic_password_is_the_expected_one(phone: str, content: str, password: str) -> None:
+    assert fields(body_of(HARNESS.request(sms(content, phone, code="2546"))))["password"] == password
 
 
 def test_the_dynamic_password_hashes_utf_8_and_not_gbk() -> None:
     signed = f"test{API_KEY}13800138000{TEXT}{NOW}"
     assert hashlib.md5(signed.encode("gbk")).hexdigest() == "609fc5fa89dd536c6e830b07991fa285"
 
-    assert fields(body_of(DESK.request()))["password"] == hashlib.md5(signed.encode()).hexdigest() == PASSWORD
+    assert fields(body_of(HARNESS.request()))["password"] == hashlib.md5(signed.encode()).hexdigest() == PASSWORD
 
 
-def test_each_request_has_a_password_of_its_own_second() -> None:
+def test_each_request_has_a_password_for_its_own_second() -> None:
     with time_machine.travel(datetime.fromtimestamp(NOW + 1.9, UTC), tick=False):
-        later = fields(body_of(DESK.request()))
+        later = fields(body_of(HARNESS.request()))
 
     assert later["time"] == "1451544942"
     assert later["password"] == hashlib.md5(f"test{API_KEY}13800138000{TEXT}1451544942".encode()).hexdigest()
@@ -121,30 +121,30 @@ def test_each_request_has_a_password_of_its_own_second() -> None:
 def test_several_values_are_joined_by_bars() -> None:
     text = sms("{order}{name}{phone}{sum}", order="20180515006", name="张三", phone="136xxxxxxxx", sum="100元")
 
-    sent = fields(body_of(DESK.request(text, mode="template")))
+    sent = fields(body_of(HARNESS.request(text, mode="template")))
     assert (sent["templateid"], sent["content"]) == ("234", "20180515006|张三|136xxxxxxxx|100元")
 
 
-def test_the_signature_is_left_to_the_vendor() -> None:
-    assert fields(body_of(DESK.request()))["content"] == TEXT
+def test_the_vendor_adds_the_signature() -> None:
+    assert fields(body_of(HARNESS.request()))["content"] == TEXT
 
 
 def test_a_value_with_a_bar_is_refused_unsent_in_template_mode() -> None:
-    assert DESK.refused_unsent(sms("{name}", name="a|b"), mode="template") == ("rejected", "content", "value")
+    assert HARNESS.refused_unsent(sms("{name}", name="a|b"), mode="template") == ("rejected", "content", "value")
 
 
-def test_a_value_with_a_bar_may_stand_in_a_full_text() -> None:
-    assert fields(body_of(DESK.request(sms("{name}。", name="a|b"))))["content"] == "a|b。"
+def test_a_value_with_a_bar_is_allowed_in_a_full_text() -> None:
+    assert fields(body_of(HARNESS.request(sms("{name}。", name="a|b"))))["content"] == "a|b。"
 
 
 @pytest.mark.parametrize("mode", ["content", "template"])
 def test_a_number_outside_the_mainland_is_refused_unsent(mode: str) -> None:
-    refusal = DESK.refused_unsent(sms("{code}", HONG_KONG, code="1234"), mode=mode)
+    refusal = HARNESS.refused_unsent(sms("{code}", HONG_KONG, code="1234"), mode=mode)
 
     assert refusal == ("rejected", "other", "not-mainland")
 
 
-@folded("asked", ["json", "xml"])
+@folded("requested", ["json", "xml"])
 @folded(
     "answer",
     [
@@ -158,12 +158,12 @@ def test_a_number_outside_the_mainland_is_refused_unsent(mode: str) -> None:
     ids=["int", "string", "spaces", "namespace", "namespace URL", "no namespace", "no declaration", "prefix"],
 )
 @folded("mark", ["", "\ufeff"], ids=["", "BOM"])
-def test_code_2_is_accepted_in_any_shape_whatever_was_asked_for(answer: str, asked: str, mark: str) -> None:
-    assert verdict(DESK.outcome(mark + answer, format=asked)) == ("accepted", "16565055561380468726")
+def test_code_2_is_accepted_in_any_format(answer: str, requested: str, mark: str) -> None:
+    assert verdict(HARNESS.outcome(mark + answer, format=requested)) == ("accepted", "16565055561380468726")
 
 
-def test_an_acceptance_without_an_id_is_one() -> None:
-    assert verdict(DESK.outcome('{"code":2,"msg":"提交成功"}')) == ("accepted", "")
+def test_an_acceptance_needs_no_id() -> None:
+    assert verdict(HARNESS.outcome('{"code":2,"msg":"提交成功"}')) == ("accepted", "")
 
 
 @folded(
@@ -211,8 +211,8 @@ def test_an_acceptance_without_an_id_is_one() -> None:
     ],
     ids=["int", "string", "xml"],
 )
-def test_every_other_code_is_a_refusal_with_the_vendors_words(shape: str, code: str, reason: str) -> None:
-    outcome = DESK.outcome(shape.format(code))
+def test_every_other_code_is_a_refusal_with_the_vendors_message(shape: str, code: str, reason: str) -> None:
+    outcome = HARNESS.outcome(shape.format(code))
 
     assert verdict(outcome) == ("rejected", reason, code)
     assert str(outcome) == "提交失败"
@@ -234,4 +234,4 @@ def test_every_other_code_is_a_refusal_with_the_vendors_words(shape: str, code: 
     ids=["no code", "null", "wrapped", "XML without code", "XML with empty code", "cut", "HTML", "DOCTYPE", "bare"],
 )
 def test_an_answer_without_a_readable_code_is_uncertain(answer: str) -> None:
-    assert verdict(DESK.outcome(answer)) == ("uncertain",)
+    assert verdict(HARNESS.outcome(answer)) == ("uncertain",)

@@ -10,27 +10,27 @@ from tests.conftest import PHONE
 
 from .support import CODE, HONG_KONG, sms
 
-both = pytest.mark.parametrize("kind", [ConsoleGateway, MemoryGateway])
+each_gateway = pytest.mark.parametrize("kind", [ConsoleGateway, MemoryGateway])
 SMS = OutgoingSMS(
     content="您的验证码是{code}。", signature="示例站", recipients={PHONE: {"code": CODE}, HONG_KONG: {"code": "0042"}}
 )
 
 
 def local(kind: type[Gateway]) -> Gateway:
-    """The gateway without anything that could reach a network."""
+    """The gateway without a network."""
     return kind(Account(base_url="", credentials={}), FakeTransport())
 
 
-@both
-def test_it_is_for_development_and_needs_nothing(kind: type[Gateway]) -> None:
+@each_gateway
+def test_it_is_local_and_needs_no_credentials_or_options(kind: type[Gateway]) -> None:
     assert kind.local
     assert not kind.credentials
     assert not kind.options
     assert str(kind.label)
 
 
-@both
-def test_every_number_of_any_region_is_accepted_with_an_id_of_its_own(kind: type[Gateway]) -> None:
+@each_gateway
+def test_a_number_of_any_region_is_accepted_with_its_own_id(kind: type[Gateway]) -> None:
     outcomes = local(kind).send(SMS)
 
     assert list(outcomes) == [PHONE, HONG_KONG]
@@ -48,7 +48,7 @@ def test_the_console_shows_each_sms_as_it_is_read_on_the_phone(capsys: pytest.Ca
     ]
 
 
-def test_the_memory_keeps_each_sms_newest_last() -> None:
+def test_the_memory_keeps_each_sms_in_order() -> None:
     local(MemoryGateway).send(SMS)
     local(MemoryGateway).send(sms("维护完成"))
 
@@ -59,7 +59,7 @@ def test_the_memory_keeps_each_sms_newest_last() -> None:
     ]
 
 
-def test_the_memory_forgets_the_oldest_of_more_than_a_thousand() -> None:
+def test_the_memory_keeps_the_newest_thousand_sms() -> None:
     gateway = local(MemoryGateway)
     for n in range(1001):
         gateway.send(sms("{n}", n=str(n)))
@@ -68,13 +68,13 @@ def test_the_memory_forgets_the_oldest_of_more_than_a_thousand() -> None:
     assert MemoryGateway.outbox[0].text == "【示例站】1"
 
 
-def test_a_kept_sms_does_not_show_its_text() -> None:
+def test_the_repr_of_a_kept_sms_does_not_show_its_text() -> None:
     local(MemoryGateway).send(SMS)
 
     assert CODE not in repr(MemoryGateway.outbox)
 
 
-def test_the_console_shows_nothing_when_the_memory_sends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_memory_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     local(MemoryGateway).send(SMS)
 
     assert capsys.readouterr().out == ""

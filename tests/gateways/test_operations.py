@@ -1,4 +1,4 @@
-"""Requests of the vendors' operations beside sending: the vectors of their documents."""
+"""Requests of other operations than sending, compared with the vendors' documents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IHUYI = {"account": "test", "api_key": "1q784322ba1d9bb88d50cf5cdfd89k7d"}
 
 
 @time_machine.travel(datetime.fromtimestamp(1451544941, UTC), tick=False)
-def test_ihuyis_password_for_the_balance_signs_account_and_time_alone() -> None:
+def test_ihuyis_balance_password_signs_only_account_and_time() -> None:
     gateway = IhuyiGateway(Account(base_url="https://106.ihuyi.com", credentials=IHUYI))
 
     request = gateway.request("GetNum", gateway.authorized("", "", {})).prepare()
@@ -33,7 +33,7 @@ def test_ihuyis_password_for_the_balance_signs_account_and_time_alone() -> None:
         ("/sms/add_template", {"content": "${name}"}, "content=%24%7Bname%7D"),
     ],
 )
-def test_topthinks_operations_share_one_way_to_ask(path: str, fields: dict[str, str], form: str) -> None:
+def test_topthinks_operations_have_the_same_request_format(path: str, fields: dict[str, str], form: str) -> None:
     gateway = TopThinkGateway(Account(base_url="https://api.topthink.com", credentials={"app_code": "APPCODE"}))
 
     request = gateway.request(path, fields).prepare()

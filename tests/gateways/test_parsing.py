@@ -1,4 +1,4 @@
-"""How vendors' words, numbers, times, bodies and rows are read."""
+"""How vendors' values, phone numbers, times, bodies and rows are read."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def push(body: str | bytes, content_type: str = "") -> Push:
         ("00", "00"),
     ],
 )
-def test_a_word_is_text_without_space_around(value: object, text: str) -> None:
+def test_a_value_becomes_text_without_space_around(value: object, text: str) -> None:
     assert as_text(value) == text
 
 
 @pytest.mark.parametrize("code", [None, "", " ", "\r\n"])
-def test_no_code_decides_nothing(code: object) -> None:
+def test_an_empty_code_is_refused(code: object) -> None:
     with pytest.raises(ValueError, match=r"^no code$"):
         required_code(code)
 
 
-def test_a_code_that_is_stated_is_text() -> None:
+def test_a_code_becomes_text() -> None:
     assert [required_code(code) for code in (0, " 0", "2 ")] == ["0", "0", "2"]
 
 
@@ -78,7 +78,7 @@ def test_a_code_that_is_stated_is_text() -> None:
         ("6812312359", "2068-12-31 23:59:00"),
     ],
 )
-def test_a_time_without_a_zone_is_chinas(written: object, expected: str) -> None:
+def test_a_time_without_a_zone_is_in_the_zone_of_china(written: object, expected: str) -> None:
     moment = china_time(written)
 
     assert moment == china(expected)
@@ -96,7 +96,7 @@ def test_a_time_without_a_zone_is_chinas(written: object, expected: str) -> None
         ("2021-04-20T04:21:30+14:00", datetime(2021, 4, 20, 4, 21, 30, tzinfo=timezone(timedelta(hours=14)))),
     ],
 )
-def test_a_zone_that_is_named_is_believed(written: str, expected: datetime) -> None:
+def test_a_given_zone_is_used(written: str, expected: datetime) -> None:
     assert china_time(written) == expected
 
 
@@ -114,7 +114,7 @@ def test_a_zone_that_is_named_is_believed(written: str, expected: datetime) -> N
     ],
     ids=lambda written: repr(written)[:30],
 )
-def test_what_is_no_time_is_none(written: object) -> None:
+def test_an_invalid_time_is_none(written: object) -> None:
     assert china_time(written) is None
 
 
@@ -125,7 +125,7 @@ def test_what_is_no_time_is_none(written: object) -> None:
         *("\u300013800138000\xa0", "+8613800138000 "),
     ],
 )
-def test_a_mainland_number_is_e164(mobile: object) -> None:
+def test_a_mainland_number_becomes_e164(mobile: object) -> None:
     assert e164(mobile) == "+8613800138000"
 
 
@@ -148,7 +148,7 @@ def test_a_mainland_number_is_e164(mobile: object) -> None:
     ],
     ids=lambda mobile: repr(mobile)[:30],
 )
-def test_anything_else_is_no_number_and_is_not_repeated(mobile: object) -> None:
+def test_any_other_number_is_refused_and_not_shown(mobile: object) -> None:
     with pytest.raises(ValueError, match=r"^no mainland mobile number$"):
         e164(mobile)
 
@@ -172,7 +172,7 @@ def test_anything_else_is_no_number_and_is_not_repeated(mobile: object) -> None:
         ("&".join(f"x{n}=" for n in range(100)), {f"x{n}": "" for n in range(100)}),
     ],
 )
-def test_a_form_is_a_row_of_text(body: str, fields: dict[str, str]) -> None:
+def test_a_form_becomes_a_row_of_text(body: str, fields: dict[str, str]) -> None:
     assert form_row(push(body, FORM)) == fields
 
 
@@ -180,7 +180,7 @@ def test_a_form_is_a_row_of_text(body: str, fields: dict[str, str]) -> None:
     "body",
     [b"", b" ", b"&", b"&&\r\n", b"\xef\xbb\xbf", b"&".join([b"x="] * 101)],
 )
-def test_what_is_no_form_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_form_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidCallback, match=r"^the body is not a form$"):
         form_row(push(body, FORM))
 
@@ -200,11 +200,11 @@ def test_what_is_no_form_is_refused(body: bytes) -> None:
     ids=lambda value: str(value)[:20],
 )
 @folded("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-def test_json_is_rows_whose_numbers_keep_their_digits(body: str, rows: list[object], encoding: str) -> None:
+def test_json_becomes_rows_whose_numbers_keep_their_digits(body: str, rows: list[object], encoding: str) -> None:
     assert json_rows(push(body.encode(encoding), f"{JSON}; charset={encoding}")) == rows
 
 
-def test_a_character_cut_in_half_costs_only_itself() -> None:
+def test_only_a_cut_character_is_replaced() -> None:
     cut = "退订".encode()[:-1]
 
     assert form_row(push(b"taskid=7&content=" + cut, FORM)) == {"taskid": "7", "content": "退�"}
@@ -219,7 +219,7 @@ def test_a_character_cut_in_half_costs_only_itself() -> None:
     ],
     ids=lambda body: repr(body[:12]),
 )
-def test_json_that_says_nothing_is_refused(body: bytes) -> None:
+def test_json_without_rows_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidCallback, match=r"^the body is no JSON that says anything$"):
         json_rows(push(body, JSON))
 
@@ -234,7 +234,7 @@ def test_json_that_says_nothing_is_refused(body: bytes) -> None:
         ("TEXT/PLAIN;CHARSET=GB18030", "一"),
     ],
 )
-def test_the_declared_charset_decides_where_bytes_mean_two_things(content_type: str, expected: str) -> None:
+def test_the_declared_charset_decides_when_the_bytes_fit_two_encodings(content_type: str, expected: str) -> None:
     assert json_rows(push('["一"]'.encode("gbk"), content_type)) == [expected]
     assert form_row(push("a=一".encode("gbk"), content_type)) == {"a": expected}
 
@@ -261,12 +261,12 @@ def test_each_row_is_an_event_or_nothing_or_a_problem() -> None:
     )
 
 
-def test_no_rows_are_no_news() -> None:
+def test_no_rows_give_no_events() -> None:
     assert parse_rows([], lambda row: row) == News()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, ZeroDivisionError, NotImplementedError])
-def test_an_error_of_ours_is_not_the_rows(error: type[BaseException]) -> None:
+def test_a_bug_is_not_a_problem_of_the_row(error: type[BaseException]) -> None:
     def read(row: object) -> Event | None:
         raise error
 
@@ -274,7 +274,7 @@ def test_an_error_of_ours_is_not_the_rows(error: type[BaseException]) -> None:
         parse_rows(["a"], read)
 
 
-def test_a_row_is_kept_flat_as_text_and_without_what_is_not_to_be_kept() -> None:
+def test_a_payload_is_flat_text_without_the_excluded_fields() -> None:
     row: dict[str, object] = {
         "id": 7,
         "no": None,
@@ -290,25 +290,25 @@ def test_a_row_is_kept_flat_as_text_and_without_what_is_not_to_be_kept() -> None
 
 
 @pytest.mark.parametrize("value", ["1", " 1\n", 1])
-def test_a_known_word_stands_for_something(value: object) -> None:
+def test_a_known_value_is_found(value: object) -> None:
     assert lookup({"0": None, "1": "one"}, value) == "one"
 
 
-def test_a_known_word_may_stand_for_nothing() -> None:
+def test_a_known_value_may_mean_none() -> None:
     assert lookup({"0": None, "1": "one"}, 0) is None
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [("2", "'2'"), (None, "''"), (True, "'True'"), ("a\nb", r"'a\nb'"), ("不明", "'不明'")]
 )
-def test_an_unknown_word_is_named(value: object, shown: str) -> None:
+def test_the_error_names_an_unknown_value(value: object, shown: str) -> None:
     with pytest.raises(ValueError, match="is none of") as raised:
         lookup({"0": None, "1": "one"}, value)
 
     assert str(raised.value) == f"{shown} is none of: 0, 1"
 
 
-def test_a_long_unknown_word_is_not_repeated_whole() -> None:
+def test_the_error_for_a_long_unknown_value_is_short() -> None:
     with pytest.raises(ValueError, match=r"is none of: 0, 1$") as raised:
         lookup({"0": None, "1": "one"}, "x" * 100_000)
 

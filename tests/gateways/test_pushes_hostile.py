@@ -146,7 +146,9 @@ def test_gbk_is_understood_whether_declared_or_not(call: Call, charset: str, wor
     fields = {**call.fields, chinese(call): words}
 
     raw = parsed_push(call.vendor, call.text(fields).encode("gb18030"), call.content_type + charset)
-    escaped = parsed_push(call.vendor, call.saying("gb18030", **{chinese(call): words}), call.content_type + charset)
+    escaped = parsed_push(
+        call.vendor, call.with_fields("gb18030", **{chinese(call): words}), call.content_type + charset
+    )
 
     assert words_of(only(raw)) == words_of(only(escaped)) == words
 
@@ -155,14 +157,14 @@ def test_gbk_is_understood_whether_declared_or_not(call: Call, charset: str, wor
 @pytest.mark.parametrize("charset", ["gbk", "GBK", "gb2312", "GB18030", '"gbk"'])
 def test_a_declared_gbk_decides_where_the_bytes_may_be_either(call: Call, charset: str) -> None:
     """The GBK of “一” is UTF-8 of a letter as well."""
-    news = parsed_push(call.vendor, call.saying("gbk", content="一"), f"{FORM}; charset={charset}")
+    news = parsed_push(call.vendor, call.with_fields("gbk", content="一"), f"{FORM}; charset={charset}")
 
     assert words_of(only(news)) == "一"
 
 
 @pytest.mark.parametrize("call", REPLIES, ids=str)
 def test_utf_8_is_understood_where_it_cannot_be_the_declared_gbk(call: Call) -> None:
-    news = parsed_push(call.vendor, call.saying(content="好"), f"{FORM}; charset=gbk")
+    news = parsed_push(call.vendor, call.with_fields(content="好"), f"{FORM}; charset=gbk")
 
     assert words_of(only(news)) == "好"
 
@@ -171,7 +173,7 @@ def test_utf_8_is_understood_where_it_cannot_be_the_declared_gbk(call: Call) -> 
 @folded("encoding", ["utf-8", "gb18030"])
 @folded("content", ["👍", "👨‍👩‍👧", "𠮷野家", "é", "\ufeffa", "\u202e反", "﷽"])
 def test_rare_characters_arrive(call: Call, encoding: str, content: str) -> None:
-    body = call.saying(encoding, content=content)
+    body = call.with_fields(encoding, content=content)
 
     assert words_of(only(parsed_push(call.vendor, body))) == content
 
@@ -179,9 +181,9 @@ def test_rare_characters_arrive(call: Call, encoding: str, content: str) -> None
 @folded("call, name", EACH_FIELD, ids=str)
 @folded("nasty", ["\0", "a\0b", "\x1b[31m", "a\r\nb: c", "\x7f\x85\x9f", "\ufffe", "👍" * 400])
 def test_characters_that_no_database_holds_do_not_come_through(call: Call, name: str, nasty: str) -> None:
-    tolerated(call.vendor, call.saying(**{name: nasty}))
-    tolerated(call.vendor, call.saying(**{name: f"{call.fields[name]}{nasty}"}))
-    tolerated(call.vendor, call.saying(**{f"{name}{nasty}": nasty}))
+    tolerated(call.vendor, call.with_fields(**{name: nasty}))
+    tolerated(call.vendor, call.with_fields(**{name: f"{call.fields[name]}{nasty}"}))
+    tolerated(call.vendor, call.with_fields(**{f"{name}{nasty}": nasty}))
 
 
 @pytest.mark.parametrize("call", FORMS, ids=str)
@@ -261,7 +263,7 @@ def test_a_form_has_a_hundred_fields_at_most(call: Call, more: int, is_read: boo
 def test_fifty_fields_are_kept_and_the_vendors_own_first(call: Call) -> None:
     more = {f"x{n}": str(n) for n in range(80)}
 
-    event = only(parsed_push(call.vendor, call.saying(**more)))
+    event = only(parsed_push(call.vendor, call.with_fields(**more)))
 
     assert isinstance(event, DeliveryEvent | ReplyEvent)
     assert isinstance(call.event, DeliveryEvent | ReplyEvent)
@@ -291,7 +293,7 @@ def test_an_id_is_cut_to_what_the_column_holds(call: Call) -> None:
     name = {"veesing": "taskid", "topthink": "id"}.get(call.vendor, "templateid" if call is IHUYI_AUDIT else "smsid")
     long = "7" * 30 + "id" * 100
 
-    assert only(parsed_push(call.vendor, call.saying(**{name: long}))).remote_id == long[:64]
+    assert only(parsed_push(call.vendor, call.with_fields(**{name: long}))).remote_id == long[:64]
 
 
 @folded("call", [call for call in CALLS if not isinstance(call.event, ReplyEvent)], ids=str)
@@ -300,12 +302,12 @@ def test_an_id_of_nothing_is_none(call: Call, nothing: str) -> None:
     name = {"veesing": "taskid", "topthink": "id"}.get(call.vendor, "templateid" if call is IHUYI_AUDIT else "smsid")
 
     with pytest.raises(InvalidCallback, match="no id"):
-        parsed_push(call.vendor, call.saying(**{name: nothing}))
+        parsed_push(call.vendor, call.with_fields(**{name: nothing}))
 
 
 def test_long_words_are_cut_to_what_is_kept() -> None:
-    report = only(parsed_push("ihuyi", IHUYI_REPORT.saying(msg="长" * 3000, code="9" * 3000, note="注" * 3000)))
-    verdict = only(parsed_push("ihuyi", IHUYI_AUDIT.saying(msg="长" * 3000)))
+    report = only(parsed_push("ihuyi", IHUYI_REPORT.with_fields(msg="长" * 3000, code="9" * 3000, note="注" * 3000)))
+    verdict = only(parsed_push("ihuyi", IHUYI_AUDIT.with_fields(msg="长" * 3000)))
 
     assert isinstance(report, DeliveryEvent)
     assert isinstance(verdict, ReviewEvent)
@@ -315,7 +317,7 @@ def test_long_words_are_cut_to_what_is_kept() -> None:
 
 @pytest.mark.parametrize("zone", ["+20:00", "-23:59:59", "+08:00:00.000001"])
 def test_a_zone_that_no_place_has_can_be_stored(zone: str) -> None:
-    body = TOPTHINK_REPORT.saying(receiveDate=f"2021-04-20T04:21:30{zone}")
+    body = TOPTHINK_REPORT.with_fields(receiveDate=f"2021-04-20T04:21:30{zone}")
 
     assert_storable(parsed_push("topthink", body))
 
@@ -333,7 +335,7 @@ def test_the_words_of_a_report_do_not_repeat_its_number(call: Call, spelling: st
     assert isinstance(call.event, DeliveryEvent)
     number = spelling.format(call.event.phone[3:])
 
-    event = only(parsed_push(call.vendor, call.saying(**{chinese(call): f"空号{number}。"})))
+    event = only(parsed_push(call.vendor, call.with_fields(**{chinese(call): f"空号{number}。"})))
 
     assert isinstance(event, DeliveryEvent)
     assert call.event.phone[3:] not in event.detail
@@ -347,7 +349,7 @@ def test_no_number_is_shown(call: Call, name: str, shape: str) -> None:
     assert isinstance(call.event, DeliveryEvent | ReplyEvent)
     number = call.event.phone[3:]
     try:
-        found = shown(parsed_push(call.vendor, call.saying(**{name: shape.format(number)})))
+        found = shown(parsed_push(call.vendor, call.with_fields(**{name: shape.format(number)})))
     except InvalidCallback as error:
         found = repr(error)
 
@@ -356,7 +358,7 @@ def test_no_number_is_shown(call: Call, name: str, shape: str) -> None:
 
 @pytest.mark.parametrize("call", [TOPTHINK_SIGN, TOPTHINK_TEMPLATE, IHUYI_AUDIT], ids=str)
 def test_the_words_of_a_verdict_are_not_shown(call: Call) -> None:
-    news = parsed_push(call.vendor, call.saying(**{chinese(call): "请联系 13800138000"}))
+    news = parsed_push(call.vendor, call.with_fields(**{chinese(call): "请联系 13800138000"}))
 
     assert words_of(only(news)) == "请联系 13800138000"
     assert "13800138000" not in shown(news)
@@ -367,7 +369,7 @@ def test_the_words_of_a_verdict_are_not_shown(call: Call) -> None:
 def test_no_credential_is_shown_or_kept(call: Call, name: str, secret: str) -> None:
     kind = GATEWAYS[call.vendor]
     account = Account(base_url=kind.base_url, credentials={own.name: secret for own in kind.credentials})
-    body = call.saying(**{name: f"{secret}, {secret}"})
+    body = call.with_fields(**{name: f"{secret}, {secret}"})
     try:
         news = kind(account).read_push(replace(call.push, body=body))
     except InvalidCallback as error:

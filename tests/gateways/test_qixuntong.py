@@ -18,7 +18,7 @@ from django_smsverify.testing import GatewayContract
 from django_smsverify.types import Answer, OutgoingSMS
 from tests.folding import folded
 
-from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
+from .support import ACCEPTED, HONG_KONG, Harness, body_of, sms, verdict
 
 URL = "https://service-4lwag7c4-1253285064.gz.apigw.tencentcs.com/release/qxt_yzm_sms/"
 FIRST, SECOND = "+8613800000001", "+8613800000002"
@@ -29,7 +29,9 @@ VENDORS_SAMPLE = (
 SMS = OutgoingSMS(
     content="腾讯接口调试测试,此短信为调试类测试短信,请注意查收。", signature="企讯通", recipients={FIRST: {}}
 )
-DESK = Desk(kind=QixuntongGateway, credentials={"secret_id": "AKIDEXAMPLE", "secret_key": "test-secret-key"}, sms=SMS)
+HARNESS = Harness(
+    kind=QixuntongGateway, credentials={"secret_id": "AKIDEXAMPLE", "secret_key": "test-secret-key"}, sms=SMS
+)
 BATCH = sms("维护完成", FIRST, SECOND)
 DOCUMENTED = datetime(2018, 3, 19, 12, 8, 40, tzinfo=UTC)
 
@@ -50,7 +52,7 @@ def answered(*items: dict[str, object], status: object = "0") -> str:
 
 @time_machine.travel(DOCUMENTED, tick=False)
 def test_the_text_is_posted_in_the_query_with_an_empty_body() -> None:
-    request = DESK.request()
+    request = HARNESS.request()
 
     assert request.method == "POST"
     assert request.url == (
@@ -70,16 +72,16 @@ def test_the_text_is_posted_in_the_query_with_an_empty_body() -> None:
 
 @time_machine.travel(datetime(2026, 11, 21, tzinfo=UTC), tick=False)
 def test_the_signature_of_another_key_and_day() -> None:
-    desk = Desk(kind=QixuntongGateway, credentials={"secret_id": "test-id", "secret_key": "test-key"}, sms=SMS)
+    harness = Harness(kind=QixuntongGateway, credentials={"secret_id": "test-id", "secret_key": "test-key"}, sms=SMS)
 
-    headers = desk.request().headers
+    headers = harness.request().headers
     assert headers["X-Date"] == "Sat, 21 Nov 2026 00:00:00 GMT"
     assert headers["Authorization"] == authorization("test-id", "oYgZECjBnzoRr/VfJGMdJlp51f8=")
 
 
 @pytest.fixture
-def chinese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The process in Chinese: its C library, by an installed locale or one made for the test, and Django."""
+def chinese_locale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Sets the C library and Django to Chinese; the locale is made when none is installed."""
     before = locale.setlocale(locale.LC_ALL)
     with suppress(locale.Error):
         locale.setlocale(locale.LC_ALL, "zh_CN.UTF-8")
@@ -97,20 +99,20 @@ def chinese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @time_machine.travel(DOCUMENTED, tick=False)
-def test_the_date_is_english_in_a_chinese_process(chinese: None) -> None:
+def test_the_date_is_english_in_a_chinese_process(chinese_locale: None) -> None:
     assert not DOCUMENTED.strftime("%a %b").isascii()
 
-    headers = DESK.request().headers
+    headers = HARNESS.request().headers
     assert headers["X-Date"] == "Mon, 19 Mar 2018 12:08:40 GMT"
     assert headers["Authorization"] == authorization("AKIDEXAMPLE", "Ug4I5m9nAyqwW0iuNj9fiIEBHQE=")
 
 
 def test_several_numbers_are_joined_by_commas() -> None:
-    assert str(DESK.request(BATCH).url).endswith("&mobile=13800000001%2C13800000002")
+    assert str(HARNESS.request(BATCH).url).endswith("&mobile=13800000001%2C13800000002")
 
 
 def test_each_number_gets_its_own_id() -> None:
-    outcomes = DESK.outcomes(VENDORS_SAMPLE, BATCH)
+    outcomes = HARNESS.outcomes(VENDORS_SAMPLE, BATCH)
 
     assert {phone: verdict(found) for phone, found in outcomes.items()} == {
         FIRST: ("accepted", "5BCFD88382720003"),
@@ -129,10 +131,10 @@ def test_each_number_gets_its_own_id() -> None:
     ids=["as documented", "types swapped", "spaces"],
 )
 @folded("mark", ["", "\ufeff"], ids=["", "BOM"])
-def test_status_and_result_0_are_accepted_however_they_are_typed(
+def test_status_and_result_0_are_accepted_as_a_number_or_text(
     status: object, item: dict[str, object], mark: str
 ) -> None:
-    assert verdict(DESK.outcome(mark + answered(item, status=status))) == ("accepted", "5BCFD88382720003")
+    assert verdict(HARNESS.outcome(mark + answered(item, status=status))) == ("accepted", "5BCFD88382720003")
 
 
 @folded(
@@ -163,7 +165,7 @@ def test_status_and_result_0_are_accepted_however_they_are_typed(
 )
 @folded("shape", ['{{"status":"{}","balance":-153278040}}', '{{"status":{}}}'], ids=["str", "int"])
 def test_any_other_status_refuses_all_numbers(shape: str, status: str, reason: str) -> None:
-    outcomes = DESK.outcomes(shape.format(status), BATCH)
+    outcomes = HARNESS.outcomes(shape.format(status), BATCH)
 
     assert [verdict(found) for found in outcomes.values()] == [("rejected", reason, status)] * 2
 
@@ -172,8 +174,8 @@ def test_any_other_status_refuses_all_numbers(shape: str, status: str, reason: s
     ("result", "reason"),
     [(12, "recipient"), (15, "account"), (10, "account"), (17, "content"), (99, "other"), ("12", "recipient")],
 )
-def test_a_result_refuses_its_number_alone(result: object, reason: str) -> None:
-    outcomes = DESK.outcomes(
+def test_a_result_refuses_only_its_number(result: object, reason: str) -> None:
+    outcomes = HARNESS.outcomes(
         answered(
             {"mid": "", "mobile": "13800000001", "result": result},
             {"mid": "4C2CA88382720204", "mobile": "13800000002", "result": 0},
@@ -185,8 +187,8 @@ def test_a_result_refuses_its_number_alone(result: object, reason: str) -> None:
     assert verdict(outcomes[SECOND]) == ("accepted", "4C2CA88382720204")
 
 
-def test_a_number_that_the_list_leaves_out_is_uncertain_alone() -> None:
-    outcomes = DESK.outcomes(answered({"mid": "4C2C", "mobile": "13800000002", "result": 0}), BATCH)
+def test_only_a_number_that_is_missing_in_the_list_is_uncertain() -> None:
+    outcomes = HARNESS.outcomes(answered({"mid": "4C2C", "mobile": "13800000002", "result": 0}), BATCH)
 
     assert verdict(outcomes[FIRST]) == ("uncertain",)
     assert verdict(outcomes[SECOND]) == ("accepted", "4C2C")
@@ -194,7 +196,7 @@ def test_a_number_that_the_list_leaves_out_is_uncertain_alone() -> None:
 
 @pytest.mark.parametrize("item", [{}, {"result": None}, {"result": ""}], ids=["missing", "null", "blank"])
 def test_a_number_without_a_result_is_uncertain(item: dict[str, object]) -> None:
-    assert verdict(DESK.outcome(answered({"mid": "5BCF", "mobile": "13800000001", **item}))) == ("uncertain",)
+    assert verdict(HARNESS.outcome(answered({"mid": "5BCF", "mobile": "13800000001", **item}))) == ("uncertain",)
 
 
 @pytest.mark.parametrize(
@@ -227,25 +229,25 @@ def test_a_number_without_a_result_is_uncertain(item: dict[str, object]) -> None
     ],
 )
 def test_an_answer_of_another_shape_is_uncertain(answer: str) -> None:
-    assert verdict(DESK.outcome(answer)) == ("uncertain",)
+    assert verdict(HARNESS.outcome(answer)) == ("uncertain",)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize(
-    "words",
+    "message",
     [
         "HMAC apikey is invalid for API",
         "HMAC signature cannot be verified, the x-date header is out of date for HMAC Authentication",
         "HMAC signature does not match",
     ],
 )
-def test_the_api_gateways_refusal_is_the_accounts_fault(status: int, words: str) -> None:
-    outcome = DESK.outcome(Answer(status, json.dumps({"message": words}).encode()))
+def test_a_refusal_by_the_api_gateway_has_the_reason_account(status: int, message: str) -> None:
+    outcome = HARNESS.outcome(Answer(status, json.dumps({"message": message}).encode()))
 
     assert verdict(outcome) == ("rejected", "account", str(status))
-    assert words in str(outcome)
+    assert message in str(outcome)
 
 
-def test_a_number_outside_the_mainland_is_refused_unsent_and_keeps_no_other() -> None:
-    assert DESK.refused_unsent(sms("x", HONG_KONG)) == ("rejected", "other", "not-mainland")
-    assert "mobile=13800000001" in str(DESK.request(sms("x", FIRST, HONG_KONG)).url)
+def test_only_a_number_outside_the_mainland_is_refused_unsent() -> None:
+    assert HARNESS.refused_unsent(sms("x", HONG_KONG)) == ("rejected", "other", "not-mainland")
+    assert "mobile=13800000001" in str(HARNESS.request(sms("x", FIRST, HONG_KONG)).url)

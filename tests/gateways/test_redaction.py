@@ -1,4 +1,4 @@
-"""Vendors' words made fit to be stored and shown, whatever gateway brings them."""
+"""How the texts of vendors are cleaned before they are stored and shown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize(
-    ("words", "longest", "expected"),
+    ("text", "longest", "expected"),
     [
         ("a\0b\tc\r\nd\x7f\x85e", 64, "a b c  d  e"),
         (" \0 ", 64, ""),
@@ -36,12 +36,12 @@ SPELLINGS = [
         ("👍\u2028\u200b\ue000", 64, "👍\u2028\u200b\ue000"),
     ],
 )
-def test_only_what_every_database_holds_is_left(words: str, longest: int, expected: str) -> None:
-    assert storable(words, longest) == expected
+def test_text_is_limited_to_what_every_database_can_store(text: str, longest: int, expected: str) -> None:
+    assert storable(text, longest) == expected
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_secret_is_found_however_it_is_written(spelling: str) -> None:
+def test_a_secret_is_hidden_in_every_spelling(spelling: str) -> None:
     assert scrub(f"key {spelling} refused", [SECRET]) == "key *** refused"
 
 
@@ -58,26 +58,26 @@ def test_the_longer_of_two_secrets_is_hidden_first() -> None:
         ("长" * 600, "长" * 500),
     ],
 )
-def test_a_problem_is_told_without_its_digits(problem: str, expected: str) -> None:
+def test_long_numbers_in_a_problem_are_hidden(problem: str, expected: str) -> None:
     assert loggable(problem, []) == expected
 
 
-@pytest.mark.parametrize("event", [replace(DELIVERY, detail="WORDS"), replace(REPLY, content="WORDS")])
-def test_an_event_shows_neither_number_nor_words(event: DeliveryEvent | ReplyEvent) -> None:
-    shown = repr(replace(event, payload={"WORDS": "WORDS"}))
+@pytest.mark.parametrize("event", [replace(DELIVERY, detail="TEXT"), replace(REPLY, content="TEXT")])
+def test_the_repr_of_an_event_has_neither_number_nor_text(event: DeliveryEvent | ReplyEvent) -> None:
+    shown = repr(replace(event, payload={"TEXT": "TEXT"}))
 
-    assert "WORDS" not in shown
+    assert "TEXT" not in shown
     assert "138" not in shown
 
 
 @pytest.mark.parametrize("event", [DELIVERY, REVIEW])
 @pytest.mark.parametrize("remote_id", ["", " ", "\0\r\n"])
-def test_what_names_no_message_is_not_stored(event: DeliveryEvent | ReviewEvent, remote_id: str) -> None:
+def test_an_event_without_an_id_is_refused(event: DeliveryEvent | ReviewEvent, remote_id: str) -> None:
     with pytest.raises(ValueError, match=r"^no id$"):
         clean(replace(event, remote_id=remote_id), [])
 
 
-def test_a_reply_need_not_name_a_message() -> None:
+def test_a_reply_needs_no_message_id() -> None:
     assert clean(REPLY, []) == REPLY
 
 
@@ -85,30 +85,30 @@ def test_a_reply_need_not_name_a_message() -> None:
 @folded(
     "phone", ["", "13800138000", "+", "+86", "+0813800138000", f"{PHONE}\n", f" {PHONE}", "+1234567890123456", "+٨٦١٣٨"]
 )
-def test_what_names_no_number_is_not_stored(event: DeliveryEvent | ReplyEvent, phone: str) -> None:
+def test_an_event_without_an_e164_number_is_refused(event: DeliveryEvent | ReplyEvent, phone: str) -> None:
     with pytest.raises(ValueError, match=r"^no phone number as E\.164$"):
         clean(replace(event, phone=phone), [])
 
 
 @pytest.mark.parametrize("phone", ["+85261234567", "+123456", "+123456789012345"])
-def test_a_number_of_any_region_is_stored(phone: str) -> None:
+def test_a_number_of_any_region_is_accepted(phone: str) -> None:
     event = clean(replace(REPLY, phone=phone), [])
 
     assert isinstance(event, ReplyEvent)
     assert event.phone == phone
 
 
-def test_a_report_is_free_of_secrets_and_of_its_number() -> None:
-    said = f"{SECRET} 13800138000 {PHONE}"
+def test_secrets_and_the_number_are_hidden_in_a_report() -> None:
+    text = f"{SECRET} 13800138000 {PHONE}"
 
-    event = clean(replace(DELIVERY, code=said, detail=said, payload={"a": said}), [SECRET])
+    event = clean(replace(DELIVERY, code=text, detail=text, payload={"a": text}), [SECRET])
 
     assert event == replace(
         DELIVERY, code="*** *** ***", detail="*** *** ***", payload={"a": f"*** 13800138000 {PHONE}"}
     )
 
 
-def test_a_secret_is_found_before_words_are_cut() -> None:
+def test_secrets_are_hidden_before_text_is_cut() -> None:
     code, detail = "x" * 60 + SECRET, "x" * 495 + SECRET
 
     event = clean(replace(DELIVERY, code=code, detail=detail, payload={"a": detail}), [SECRET])
@@ -130,12 +130,12 @@ def test_a_secret_is_found_before_words_are_cut() -> None:
         (replace(REPLY, payload={"长" * 65: "长" * 501}), replace(REPLY, payload={"长" * 64: "长" * 500})),
     ],
 )
-def test_words_are_cut_to_their_columns(event: Event, expected: Event) -> None:
+def test_text_is_cut_to_the_length_of_its_column(event: Event, expected: Event) -> None:
     assert clean(event, []) == expected
 
 
 @pytest.mark.parametrize("event", [DELIVERY, REPLY])
-def test_a_payload_becomes_a_flat_one_of_fifty_fields(event: DeliveryEvent | ReplyEvent) -> None:
+def test_a_payload_is_flat_and_has_at_most_fifty_fields(event: DeliveryEvent | ReplyEvent) -> None:
     payload = {"a": 1, "b": None, "c": ["\ud800", "\0"], **{f"x{n}": n for n in range(60)}}
 
     found = clean(replace(event, payload=payload), [])
@@ -145,9 +145,9 @@ def test_a_payload_becomes_a_flat_one_of_fifty_fields(event: DeliveryEvent | Rep
     assert len(found.payload) == 50
 
 
-def test_a_verdict_is_free_of_secrets() -> None:
+def test_secrets_are_hidden_in_a_review() -> None:
     assert clean(replace(REVIEW, reason=f"a {SECRET}"), [SECRET]) == replace(REVIEW, reason="a ***")
 
 
-def test_a_payload_of_a_reply_is_free_of_secrets() -> None:
+def test_secrets_are_hidden_in_the_payload_of_a_reply() -> None:
     assert clean(replace(REPLY, payload={"a": SECRET}), [SECRET]) == replace(REPLY, payload={"a": "***"})

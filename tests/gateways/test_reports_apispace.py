@@ -1,4 +1,4 @@
-"""APISpace hands out its delivery reports, each once."""
+"""APISpace returns each delivery report once."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ REPORT = DeliveryEvent(
 )
 
 
-def handed(data: object, code: object = "0", **options: str) -> News:
-    """What is read from one answer of the vendor."""
+def read_data(data: object, code: object = "0", **options: str) -> News:
+    """The events in one answer of the vendor."""
     return read(json.dumps({"code": code, "data": data}, ensure_ascii=False).encode(), **options)
 
 
@@ -63,7 +63,7 @@ def only(news: News) -> DeliveryEvent:
         ({"report_host": "https://eu.example/v2"}, "https://eu.example/v2/api/sms/report?count=50"),
     ],
 )
-def test_reports_are_fetched_from_a_host_of_their_own(options: dict[str, str], url: str) -> None:
+def test_reports_are_fetched_from_their_own_host(options: dict[str, str], url: str) -> None:
     gateway, requests = offline("apispace", b'{"code":"0"}', **options)
 
     answer = gateway.pull_reports()
@@ -75,8 +75,8 @@ def test_reports_are_fetched_from_a_host_of_their_own(options: dict[str, str], u
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b'{"code":"002"}', b"[" * 100_000])
-def test_what_was_fetched_is_kept_before_it_is_read(body: bytes) -> None:
-    """The vendor has forgotten it."""
+def test_a_fetched_answer_is_returned_before_it_is_parsed(body: bytes) -> None:
+    """The vendor does not return the reports again."""
     assert offline("apispace", body)[0].pull_reports() == Answer(200, body)
 
 
@@ -99,18 +99,18 @@ def test_a_network_error_keeps_its_class(answer: Answer | GatewayError, kind: ty
 
 
 @pytest.mark.parametrize("code", ["0", 0, " 0", "000", "000 ", 200000, "200000"])
-def test_a_success_code_is_taken_however_it_is_typed(code: object) -> None:
-    assert only(handed([ROW], code)) == REPORT
+def test_a_success_code_may_be_a_number_or_text(code: object) -> None:
+    assert only(read_data([ROW], code)) == REPORT
 
 
-def test_the_success_codes_are_the_operators_choice_beside_000() -> None:
-    assert handed([], 1000, success_codes="1000") == handed([], "000", success_codes="1000") == News()
+def test_the_success_codes_are_configurable_and_000_is_always_one() -> None:
+    assert read_data([], 1000, success_codes="1000") == read_data([], "000", success_codes="1000") == News()
     with pytest.raises(GatewayRejected):
-        handed([], "0", success_codes="1000")
+        read_data([], "0", success_codes="1000")
 
 
-def test_reports_that_came_are_read_whatever_the_code() -> None:
-    assert only(handed([ROW], "unheard of")) == REPORT
+def test_reports_are_read_with_any_code() -> None:
+    assert only(read_data([ROW], "unheard of")) == REPORT
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_reports_that_came_are_read_whatever_the_code() -> None:
     ],
 )
 def test_only_delivrd_is_delivered(status: object, outcome: DeliveryOutcome, code: str) -> None:
-    event = only(handed([{**ROW, "status": status}]))
+    event = only(read_data([{**ROW, "status": status}]))
 
     assert (event.outcome, event.code) == (outcome, code)
 
@@ -151,8 +151,8 @@ def test_only_delivrd_is_delivered(status: object, outcome: DeliveryOutcome, cod
         ({"statusDesc": "SECRET-token"}, "detail", "***"),
     ],
 )
-def test_a_field_is_read_however_it_is_typed(fields: dict[str, Any], attribute: str, expected: object) -> None:
-    assert getattr(only(handed([{**ROW, **fields}])), attribute) == expected
+def test_a_field_is_read_in_each_format(fields: dict[str, Any], attribute: str, expected: object) -> None:
+    assert getattr(only(read_data([{**ROW, **fields}])), attribute) == expected
 
 
 @pytest.mark.parametrize(
@@ -162,15 +162,15 @@ def test_a_field_is_read_however_it_is_typed(fields: dict[str, Any], attribute: 
         ({**ROW, "mobile": "1380013800"}, "no mainland mobile number"),
         ({**ROW, "status": " "}, "no code"),
         *(
-            ({name: ROW[name] for name in ROW if name != gone}, f"no field '{gone}'")
-            for gone in ("msgId", "mobile", "status")
+            ({name: ROW[name] for name in ROW if name != missing}, f"no field '{missing}'")
+            for missing in ("msgId", "mobile", "status")
         ),
     ],
 )
-def test_one_bad_row_of_many_loses_only_itself(bad: object, why: str) -> None:
+def test_a_bad_row_does_not_affect_the_other_rows(bad: object, why: str) -> None:
     rows = [{**ROW, "msgId": str(n)} for n in range(50)]
 
-    news = handed([*rows[:25], bad, *rows[25:]])
+    news = read_data([*rows[:25], bad, *rows[25:]])
 
     assert [event.remote_id for event in news.events if isinstance(event, DeliveryEvent)] == [str(n) for n in range(50)]
     (problem,) = news.problems
@@ -178,22 +178,22 @@ def test_one_bad_row_of_many_loses_only_itself(bad: object, why: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [None, [], {}, "x", 7, True, [[]]])
-def test_a_row_that_is_none_is_a_problem_of_its_own(bad: object) -> None:
-    news = handed([ROW, bad])
+def test_a_row_that_is_not_a_report_is_one_problem(bad: object) -> None:
+    news = read_data([ROW, bad])
 
     assert news.events == (REPORT,)
     assert len(news.problems) == 1
     assert_storable(news)
 
 
-def test_where_every_row_is_bad_there_are_only_problems() -> None:
-    news = handed([{}, {**ROW, "mobile": "x"}])
+def test_only_bad_rows_give_only_problems() -> None:
+    news = read_data([{}, {**ROW, "mobile": "x"}])
 
     assert news == News(problems=("row 1: no field 'status'", "row 2: no mainland mobile number"))
 
 
-def test_a_problem_names_no_other_row_than_its_own() -> None:
-    news = handed([{}, ROW, {**ROW, "msgId": ""}])
+def test_a_problem_names_its_own_row() -> None:
+    news = read_data([{}, ROW, {**ROW, "msgId": ""}])
 
     assert news.events == (REPORT,)
     assert news.problems[0] == "row 1: no field 'status'"
@@ -201,23 +201,23 @@ def test_a_problem_names_no_other_row_than_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", ["uid", "statusDesc", "reportTime", "notifyTime", "length"])
-def test_a_report_without_a_field_that_nobody_needs_is_one(name: str) -> None:
-    event = only(handed([{own: value for own, value in ROW.items() if own != name}]))
+def test_a_report_needs_no_optional_field(name: str) -> None:
+    event = only(read_data([{own: value for own, value in ROW.items() if own != name}]))
 
     assert (event.remote_id, event.outcome) == (REPORT.remote_id, REPORT.outcome)
 
 
 @pytest.mark.parametrize("data", [[], None])
-def test_nothing_to_hand_out_is_no_news(data: object) -> None:
-    assert handed(data) == News()
+def test_an_empty_list_gives_no_events(data: object) -> None:
+    assert read_data(data) == News()
 
 
 @pytest.mark.parametrize(
     "data", [{"list": [], "total": 0}, {"list": [ROW]}, ROW, "none", "[]", 7, True], ids=lambda data: repr(data)[:20]
 )
-def test_what_is_no_list_is_not_taken_for_one(data: object) -> None:
+def test_data_that_is_not_a_list_is_uncertain(data: object) -> None:
     with pytest.raises(GatewayUncertain):
-        handed(data)
+        read_data(data)
 
 
 @folded(
@@ -228,7 +228,7 @@ def test_what_is_no_list_is_not_taken_for_one(data: object) -> None:
     ],
     ids=lambda body: repr(body[:20]),
 )
-def test_what_cannot_be_read_says_nothing(body: bytes) -> None:
+def test_an_unreadable_answer_is_uncertain(body: bytes) -> None:
     with pytest.raises(GatewayUncertain):
         read(body)
 
@@ -246,11 +246,11 @@ def test_any_other_code_is_a_refusal(code: object, reason: Reason, name: str) ->
 
 
 @pytest.mark.parametrize("name", ["errorMsg", "code"])
-def test_a_refusal_is_fit_to_be_logged(name: str) -> None:
-    parsed_push = {"code": "001", name: "7\r\nforged SECRET-token 13800138000\0" + "x" * 900}
+def test_a_refusal_is_safe_to_log(name: str) -> None:
+    answer = {"code": "001", name: "7\r\nforged SECRET-token 13800138000\0" + "x" * 900}
 
     with pytest.raises(GatewayRejected) as raised:
-        read(json.dumps(parsed_push).encode())
+        read(json.dumps(answer).encode())
 
     assert_text(str(raised.value), 500)
     assert_text(raised.value.error_code, 64)
@@ -258,7 +258,7 @@ def test_a_refusal_is_fit_to_be_logged(name: str) -> None:
         assert hidden not in str(raised.value) + repr(raised.value) + raised.value.error_code
 
 
-def test_fifty_reports_are_well_below_the_longest_answer() -> None:
+def test_fifty_reports_are_far_below_the_size_limit() -> None:
     longest = {**ROW, "uid": "u" * 64, "msgId": "7" * 64, "statusDesc": "长" * 50}
 
     assert len(json.dumps({"code": "0", "data": [longest] * 50})) < 64 * 1024

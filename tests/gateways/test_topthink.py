@@ -9,12 +9,12 @@ from django_smsverify.testing import GatewayContract
 from django_smsverify.types import OutgoingSMS
 
 from .calls import pushes_of
-from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
+from .support import ACCEPTED, HONG_KONG, Harness, body_of, sms, verdict
 
 URL = "https://api.topthink.com/sms/send"
 FIELDS = "signId=78&templateId=234&phone=15687902345&params=%7B%22code%22%3A%227865%22%7D"
 SMS = sms("您的验证码是{code}。", "+8615687902345", code="7865")
-DESK = Desk(kind=TopThinkGateway, credentials={"app_code": "APPCODE"}, sms=SMS)
+HARNESS = Harness(kind=TopThinkGateway, credentials={"app_code": "APPCODE"}, sms=SMS)
 
 
 class TestContract(GatewayContract):
@@ -28,16 +28,16 @@ class TestContractByGet(TestContract):
     options = {"http_method": "GET", "auth": "query"}
 
 
-def test_by_get_everything_is_in_the_query() -> None:
-    request = DESK.request(http_method="GET", auth="query")
+def test_with_get_all_fields_are_in_the_query() -> None:
+    request = HARNESS.request(http_method="GET", auth="query")
 
     assert (request.method, request.url) == ("GET", f"{URL}?appCode=APPCODE&{FIELDS}")
     assert request.body is None
     assert dict(request.headers) == {}
 
 
-def test_by_default_key_number_and_code_are_in_no_url() -> None:
-    request = DESK.request()
+def test_by_default_key_number_and_code_are_not_in_the_url() -> None:
+    request = HARNESS.request()
 
     assert (request.method, request.url) == ("POST", URL)
     assert body_of(request) == FIELDS
@@ -49,7 +49,7 @@ def test_by_default_key_number_and_code_are_in_no_url() -> None:
 
 
 def test_post_with_the_key_in_the_form() -> None:
-    request = DESK.request(http_method="POST", auth="query")
+    request = HARNESS.request(http_method="POST", auth="query")
 
     assert (request.method, request.url) == ("POST", URL)
     assert body_of(request) == f"appCode=APPCODE&{FIELDS}"
@@ -57,15 +57,15 @@ def test_post_with_the_key_in_the_form() -> None:
 
 
 def test_get_with_the_key_in_the_header() -> None:
-    request = DESK.request(http_method="GET", auth="header")
+    request = HARNESS.request(http_method="GET", auth="header")
 
     assert (request.method, request.url) == ("GET", f"{URL}?{FIELDS}")
     assert dict(request.headers) == {"Authorization": "AppCode APPCODE"}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_template_without_variables_goes_without_params(method: str) -> None:
-    request = DESK.request(sms("系统维护已完成。", "+8615687902345"), http_method=method, auth="header")
+def test_a_template_without_variables_is_sent_without_params(method: str) -> None:
+    request = HARNESS.request(sms("系统维护已完成。", "+8615687902345"), http_method=method, auth="header")
 
     sent = body_of(request) or str(request.url).partition("?")[2]
     assert sent == "signId=78&templateId=234&phone=15687902345"
@@ -85,8 +85,8 @@ def test_a_template_without_variables_goes_without_params(method: str) -> None:
     ],
     ids=["renamed", "one of two renamed", "Chinese", "quoted and reserved", "repeated"],
 )
-def test_values_go_as_one_json_object_under_the_vendors_names(text: OutgoingSMS, params: str) -> None:
-    request = DESK.request(text, http_method="POST")
+def test_values_are_sent_as_one_json_object_with_the_vendors_names(text: OutgoingSMS, params: str) -> None:
+    request = HARNESS.request(text, http_method="POST")
 
     assert body_of(request).partition("&params=")[2] == params
 
@@ -106,15 +106,15 @@ def test_values_go_as_one_json_object_under_the_vendors_names(text: OutgoingSMS,
     ],
     ids=["int", "str", "space", "long id", "digits as sent", "null data", "list data", "no data", "BOM"],
 )
-def test_code_0_is_accepted_however_it_is_typed(answer: str, remote_id: str) -> None:
-    assert verdict(DESK.outcome(answer)) == ("accepted", remote_id)
+def test_code_0_is_accepted_as_a_number_or_text(answer: str, remote_id: str) -> None:
+    assert verdict(HARNESS.outcome(answer)) == ("accepted", remote_id)
 
 
-@pytest.mark.parametrize(("code", "known"), [("1", "1"), ("-1", "-1"), ('"40001"', "40001"), ('"E 7 "', "E 7")])
-def test_any_other_code_is_kept_verbatim_without_a_known_reason(code: str, known: str) -> None:
-    outcome = DESK.outcome(f'{{"code":{code},"message":"模板不存在 ","data":null}}')
+@pytest.mark.parametrize(("code", "expected"), [("1", "1"), ("-1", "-1"), ('"40001"', "40001"), ('"E 7 "', "E 7")])
+def test_any_other_code_is_kept_with_the_reason_other(code: str, expected: str) -> None:
+    outcome = HARNESS.outcome(f'{{"code":{code},"message":"模板不存在 ","data":null}}')
 
-    assert verdict(outcome) == ("rejected", "other", known)
+    assert verdict(outcome) == ("rejected", "other", expected)
     assert str(outcome) == "模板不存在"
 
 
@@ -122,8 +122,8 @@ def test_any_other_code_is_kept_verbatim_without_a_known_reason(code: str, known
     "answer", ['{"message":"发送成功"}', '{"code":null}', '{"code":""}', '{"code":00}', '"0"', "0", "发送成功"]
 )
 def test_an_answer_without_a_code_is_uncertain(answer: str) -> None:
-    assert verdict(DESK.outcome(answer)) == ("uncertain",)
+    assert verdict(HARNESS.outcome(answer)) == ("uncertain",)
 
 
 def test_a_number_outside_the_mainland_is_refused_unsent() -> None:
-    assert DESK.refused_unsent(sms("{code}", HONG_KONG, code="7865")) == ("rejected", "other", "not-mainland")
+    assert HARNESS.refused_unsent(sms("{code}", HONG_KONG, code="7865")) == ("rejected", "other", "not-mainland")

@@ -10,11 +10,11 @@ from django_smsverify.types import OutgoingSMS
 from tests.folding import folded
 
 from .calls import pushes_of
-from .support import ACCEPTED, HONG_KONG, Desk, body_of, sms, verdict
+from .support import ACCEPTED, HONG_KONG, Harness, body_of, sms, verdict
 
 REFUSED = '{"returnStatus":"0","message":"参数错误","remainPoint":null,"taskId":null,"successCounts":null}'
 SMS = OutgoingSMS(content="验证码{code}。", template_id="540", recipients={"+8615600001090": {"code": "1234"}})
-DESK = Desk(kind=VeeSingGateway, credentials={"app_id": "2RYN7CQHL1M0000", "app_key": "WVNA4A00000"}, sms=SMS)
+HARNESS = Harness(kind=VeeSingGateway, credentials={"app_id": "2RYN7CQHL1M0000", "app_key": "WVNA4A00000"}, sms=SMS)
 
 
 class TestContract(GatewayContract):
@@ -25,7 +25,7 @@ class TestContract(GatewayContract):
 
 
 def test_the_request_is_a_posted_form() -> None:
-    request = DESK.request()
+    request = HARNESS.request()
 
     body = "appId=2RYN7CQHL1M0000&appKey=WVNA4A00000&phone=15600001090&templateId=540&variables=1234"
     assert (request.method, request.url) == ("POST", "https://cloud.10658.com.cn/smsApi/verifyCode")
@@ -37,10 +37,10 @@ def test_the_request_is_a_posted_form() -> None:
 
 
 @pytest.mark.parametrize("status", ['"1 "', '"1"', "1", '" 1"'])
-def test_status_1_is_accepted_however_it_is_typed(status: str) -> None:
+def test_status_1_is_accepted_as_a_number_or_text(status: str) -> None:
     answer = f'{{"returnStatus":{status},"message":"成功","remainPoint":"241","taskId":"3313746","successCounts":"1"}}'
 
-    assert verdict(DESK.outcome(answer)) == ("accepted", "3313746")
+    assert verdict(HARNESS.outcome(answer)) == ("accepted", "3313746")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_status_1_is_accepted_however_it_is_typed(status: str) -> None:
     ids=["number", "null", "missing", "BOM"],
 )
 def test_the_task_id_is_text(answer: str, remote_id: str) -> None:
-    assert verdict(DESK.outcome(answer)) == ("accepted", remote_id)
+    assert verdict(HARNESS.outcome(answer)) == ("accepted", remote_id)
 
 
 @folded(
@@ -81,16 +81,16 @@ def test_the_task_id_is_text(answer: str, remote_id: str) -> None:
         ("系统升级中", "other"),
     ],
 )
-def test_only_the_message_tells_refusals_apart(message: str, reason: str) -> None:
-    outcome = DESK.outcome(json.dumps({"returnStatus": "0", "message": message, "taskId": None}))
+def test_the_reason_of_a_refusal_follows_from_its_message(message: str, reason: str) -> None:
+    outcome = HARNESS.outcome(json.dumps({"returnStatus": "0", "message": message, "taskId": None}))
 
     assert verdict(outcome) == ("rejected", reason, "0")
     assert str(outcome) == message
 
 
 @pytest.mark.parametrize("answer", [REFUSED, '{"returnStatus":0}', '{"returnStatus":"0 ","message":null}'])
-def test_status_0_is_a_refusal_even_without_words(answer: str) -> None:
-    assert verdict(DESK.outcome(answer)) == ("rejected", "other", "0")
+def test_status_0_is_a_refusal_even_without_a_message(answer: str) -> None:
+    assert verdict(HARNESS.outcome(answer)) == ("rejected", "other", "0")
 
 
 @pytest.mark.parametrize(
@@ -99,27 +99,27 @@ def test_status_0_is_a_refusal_even_without_words(answer: str) -> None:
     ids=["code of 2018", "null", "missing", "HTML", "empty"],
 )
 def test_any_other_status_is_uncertain(answer: str) -> None:
-    assert verdict(DESK.outcome(answer)) == ("uncertain",)
+    assert verdict(HARNESS.outcome(answer)) == ("uncertain",)
 
 
 @pytest.mark.parametrize("code", ["12", "12345678", "0000"])
-def test_two_to_eight_digits_are_taken(code: str) -> None:
-    request = DESK.request(sms("{code}", code=code))
+def test_two_to_eight_digits_are_accepted(code: str) -> None:
+    request = HARNESS.request(sms("{code}", code=code))
 
     assert body_of(request).endswith(f"&variables={code}")
 
 
 @pytest.mark.parametrize("code", ["", "1", "123456789", "12a4", "12 34", "1234\n", "１２３４", "٣٤٥٦", "-123", "1;2"])
 def test_anything_but_two_to_eight_digits_is_refused_unsent(code: str) -> None:
-    assert DESK.refused_unsent(sms("{code}", code=code)) == ("rejected", "content", "value")
+    assert HARNESS.refused_unsent(sms("{code}", code=code)) == ("rejected", "content", "value")
 
 
 @pytest.mark.parametrize("content", ["系统维护已完成。", "{code}，{minutes}分钟内有效。", "{code}{code}"])
 def test_a_text_without_exactly_one_variable_is_refused_unsent(content: str) -> None:
     text = sms(content, code="1234", minutes="55")
 
-    assert DESK.refused_unsent(text) == ("rejected", "content", "template")
+    assert HARNESS.refused_unsent(text) == ("rejected", "content", "template")
 
 
 def test_a_number_outside_the_mainland_is_refused_unsent() -> None:
-    assert DESK.refused_unsent(sms("{code}", HONG_KONG, code="1234")) == ("rejected", "other", "not-mainland")
+    assert HARNESS.refused_unsent(sms("{code}", HONG_KONG, code="1234")) == ("rejected", "other", "not-mainland")
