@@ -84,7 +84,7 @@ def test_a_value_with_a_separator_is_refused_unsent(value: str) -> None:
     ("other", "values", "why"),
     [(SECOND, {"code": "4;1"}, ("content", "value")), (HONG_KONG, {"code": "4321"}, ("other", "not-mainland"))],
 )
-def test_what_the_vendor_could_only_refuse_keeps_no_other_number(
+def test_a_number_that_is_refused_unsent_does_not_affect_the_others(
     other: str, values: dict[str, str], why: tuple[str, str]
 ) -> None:
     text = replace(BATCH, recipients={FIRST: {"code": "1234"}, other: values})
@@ -127,12 +127,12 @@ def test_a_success_code_with_no_failures_is_accepted(answer: str, remote_id: str
     [("001", "other"), ("002", "account"), ("003", "account"), ("500", "other"), ("130", "other"), ("109", "other")],
 )
 @folded("shape", ['{{"code":"{}","errorMsg":"不行"}}', '{{"code":200000,"data":{{"code":"{}"}}}}'])
-def test_any_other_code_is_refused_outside_or_inside(shape: str, code: str, reason: str) -> None:
+def test_any_other_code_outside_or_inside_the_envelope_is_refused(shape: str, code: str, reason: str) -> None:
     assert verdict(HARNESS.outcome(shape.format(code))) == ("rejected", reason, code)
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "message"),
     [
         (REFUSED, "请求参数错误"),
         ('{"code":"130","msg":"甲"}', "甲"),
@@ -144,12 +144,12 @@ def test_any_other_code_is_refused_outside_or_inside(shape: str, code: str, reas
         ('{"code":"130"}', ""),
     ],
 )
-def test_the_words_of_a_refusal_are_the_vendors(answer: str, words: str) -> None:
-    assert str(HARNESS.outcome(answer)) == words
+def test_a_refusal_has_the_message_of_the_vendor(answer: str, message: str) -> None:
+    assert str(HARNESS.outcome(answer)) == message
 
 
 @pytest.mark.parametrize("shape", ["{}", '{{"code":"0","data":{}}}'], ids=["flat", "in the envelope"])
-def test_a_success_of_which_every_number_failed_is_refused(shape: str) -> None:
+def test_a_success_code_with_only_failed_numbers_is_refused(shape: str) -> None:
     counted = '{"code":"0","failNum":"1","successNum":"0","msgId":"17","errorMsg":"号码错误"}'
     outcome = HARNESS.outcome(shape.format(counted))
 
@@ -187,7 +187,7 @@ def test_a_batch_shares_one_id() -> None:
     ],
     ids=["no code", "id without code", "refusal with id", "inner refusal with id", "null code", "blank code"],
 )
-def test_neither_yes_nor_no_is_uncertain(answer: str) -> None:
+def test_an_unclear_answer_is_uncertain(answer: str) -> None:
     assert verdict(HARNESS.outcome(answer)) == ("uncertain",)
 
 
@@ -201,7 +201,7 @@ def test_neither_yes_nor_no_is_uncertain(answer: str) -> None:
         ("0,", '{"code":null,"msg":"?"}', ("uncertain",)),
     ],
 )
-def test_the_success_codes_are_the_operators_choice(success_codes: str, answer: str, expected: tuple[str, ...]) -> None:
+def test_the_success_codes_are_configurable(success_codes: str, answer: str, expected: tuple[str, ...]) -> None:
     assert verdict(HARNESS.outcome(answer, success_codes=success_codes)) == expected
 
 

@@ -1,4 +1,4 @@
-"""What is left on the account: how vendors are asked, and what counts as an answer."""
+"""The balance of an account: how vendors are queried, and how their answers are read."""
 
 from __future__ import annotations
 
@@ -59,32 +59,32 @@ UNREADABLE = [
 ]
 
 
-def test_exactly_the_vendors_that_document_a_question_are_asked() -> None:
+def test_only_vendors_that_document_a_balance_query_have_one() -> None:
     assert {name for name, kind in GATEWAYS.items() if kind.answers_balance} == BALANCES.keys()
 
 
 @pytest.mark.parametrize("kind", GATEWAYS.values())
-def test_what_is_counted_is_no_money(kind: type[AcmeGateway]) -> None:
+def test_the_unit_of_a_balance_is_sms_credits(kind: type[AcmeGateway]) -> None:
     assert str(kind.balance_unit) == "SMS credits"
 
 
-def test_10658_is_asked_by_a_form() -> None:
-    gateway, asked = offline("veesing", BALANCES["veesing"].encode())
+def test_10658_is_queried_by_a_form() -> None:
+    gateway, requests = offline("veesing", BALANCES["veesing"].encode())
 
     assert gateway.ask_balance() == 241
 
-    (request,) = asked
+    (request,) = requests
     assert (request.method, request.url) == ("POST", "https://cloud.10658.com.cn/smsApi/verifyCode/getBalance")
     assert body_of(request) == "appId=SECRET-app_id&appKey=SECRET-app_key"
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded;charset=utf-8"
 
 
-def test_10658_is_asked_as_in_its_sample_where_the_operator_says_so() -> None:
-    gateway, asked = offline("veesing", BALANCES["veesing"].encode(), balance_auth="query")
+def test_10658_is_queried_as_in_its_sample_when_configured() -> None:
+    gateway, requests = offline("veesing", BALANCES["veesing"].encode(), balance_auth="query")
 
     assert gateway.ask_balance() == 241
 
-    (request,) = asked
+    (request,) = requests
     address = "https://cloud.10658.com.cn/smsApi/verifyCode/getBalance?appId=SECRET-app_id&appKey=SECRET-app_key"
     assert (request.method, request.url, request.body) == ("POST", address, None)
 
@@ -98,7 +98,7 @@ def test_10658_is_asked_as_in_its_sample_where_the_operator_says_so() -> None:
         ({"password": "plain"}, "password=1q784322ba1d9bb88d50cf5cdfd89k7d&format=json"),
     ],
 )
-def test_ihuyi_is_asked_with_a_password_of_account_and_time(options: dict[str, str], secret: str) -> None:
+def test_ihuyi_is_queried_with_a_password_of_account_and_time(options: dict[str, str], secret: str) -> None:
     credentials = {"account": "test", "api_key": "1q784322ba1d9bb88d50cf5cdfd89k7d"}
     transport = FakeTransport(BALANCES["ihuyi"].encode())
     account = Account(base_url="https://106.ihuyi.com", credentials=credentials, options=options)
@@ -119,7 +119,7 @@ def test_ihuyi_is_asked_with_a_password_of_account_and_time(options: dict[str, s
         BALANCES["ihuyi"].replace("106.ihuyi.com", "http://106.ihuyi.com/"),
     ],
 )
-def test_ihuyis_answer_is_read_however_it_is_written(answer: str) -> None:
+def test_ihuyis_answer_is_read_in_each_format(answer: str) -> None:
     assert offline("ihuyi", answer.encode())[0].ask_balance() == 856
 
 
@@ -132,9 +132,9 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("vendor", "answer", "reason", "words"), REFUSALS)
-def test_a_refusal_is_no_balance_whatever_stands_beside_it(vendor: str, answer: str, reason: str, words: str) -> None:
-    with pytest.raises(GatewayRejected, match=words) as caught:
+@pytest.mark.parametrize(("vendor", "answer", "reason", "message"), REFUSALS)
+def test_a_refusal_gives_no_balance_even_with_an_amount(vendor: str, answer: str, reason: str, message: str) -> None:
+    with pytest.raises(GatewayRejected, match=message) as caught:
         offline(vendor, answer.encode())[0].ask_balance()
 
     assert caught.value.reason == reason
@@ -149,7 +149,7 @@ def test_an_answer_without_a_balance_is_uncertain(vendor: str, body: str) -> Non
 
 @folded("vendor", BALANCES)
 @folded("written", UNREADABLE)
-def test_what_is_no_amount_is_uncertain(vendor: str, written: str) -> None:
+def test_an_invalid_amount_is_uncertain(vendor: str, written: str) -> None:
     answers = {
         "veesing": {"returnStatus": "1 ", "remainPoint": written},
         "ihuyi": {"code": 2, "num": written},
@@ -160,12 +160,12 @@ def test_what_is_no_amount_is_uncertain(vendor: str, written: str) -> None:
 
 
 @pytest.mark.parametrize(("written", "read"), READABLE.items())
-def test_an_amount_is_read_to_the_letter(written: str, read: str) -> None:
+def test_an_amount_is_read_exactly(written: str, read: str) -> None:
     assert amount(written) == amount_if_any(written) == Decimal(read)
 
 
 @folded("written", [*UNREADABLE, None, True, [], {}, float("nan"), Decimal("1E+3"), Decimal("NaN")])
-def test_what_is_none_is_told_apart(written: object) -> None:
+def test_an_invalid_amount_is_none_or_an_error(written: object) -> None:
     assert amount_if_any(written) is None
     with pytest.raises(ValueError, match="no amount"):
         amount(written)
@@ -177,25 +177,25 @@ def accepted(vendor: str, answer: str) -> Acceptance:
     return outcome
 
 
-def test_10658_tells_with_each_acceptance() -> None:
+def test_an_acceptance_of_10658_has_the_balance() -> None:
     assert accepted("veesing", ACCEPTED["veesing"]) == Acceptance(remote_id="3313746", balance=Decimal(241))
 
 
-@folded("written", [*(json.dumps(word) for word in UNREADABLE), "null", "{}", "[]", "true", "NaN"])
-def test_a_balance_that_cannot_be_read_costs_no_acceptance(written: str) -> None:
+@folded("written", [*(json.dumps(value) for value in UNREADABLE), "null", "{}", "[]", "true", "NaN"])
+def test_an_unreadable_balance_does_not_affect_the_acceptance(written: str) -> None:
     answer = f'{{"returnStatus":"1 ","remainPoint":{written},"taskId":"3313746"}}'
 
     assert accepted("veesing", answer) == Acceptance(remote_id="3313746")
 
 
 class SloppyGateway(AcmeGateway):
-    """Passes on whatever its vendor says."""
+    """Returns a balance without a check."""
 
     def parse_send(self, answer: object, sms: OutgoingSMS) -> dict[str, Acceptance]:
         return dict.fromkeys(sms.recipients, Acceptance(remote_id="42", balance=Decimal("NaN")))
 
 
-def test_nor_does_one_that_a_gateway_of_others_did_not_look_at() -> None:
+def test_an_invalid_balance_of_a_third_party_gateway_is_dropped() -> None:
     account = Account(base_url="https://sms.acme.example", credentials={"key": "k"})
 
     (outcome,) = SloppyGateway(account, FakeTransport(b"{}")).send(submitted("topthink")).values()
@@ -204,14 +204,14 @@ def test_nor_does_one_that_a_gateway_of_others_did_not_look_at() -> None:
 
 
 @pytest.mark.parametrize("balance", ["-153278040", "5", '"12"'])
-def test_qixuntongs_number_means_nothing_and_is_not_read(balance: str) -> None:
+def test_the_balance_in_qixuntongs_answer_is_not_read(balance: str) -> None:
     answer = ACCEPTED["qixuntong"].replace("-153278040", balance)
 
     assert accepted("qixuntong", answer) == Acceptance(remote_id="5BCFD88382720003")
 
 
 @pytest.mark.parametrize("vendor", BALANCES)
-def test_no_key_stands_in_what_is_said_of_a_failure(vendor: str) -> None:
+def test_the_error_shows_no_key(vendor: str) -> None:
     gateway, _ = offline(vendor, b'{"code":405,"returnStatus":0,"message":"SECRET-app_key","msg":"SECRET-api_key"}')
 
     with pytest.raises(GatewayError) as caught:

@@ -1,4 +1,4 @@
-"""More certificate authorities beside the usual ones, as a company's proxy needs that opens TLS."""
+"""Additional certificate authorities, as a company's proxy needs that decrypts TLS."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("stranger"), "Stranger CA")
+def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("other"), "Other CA")
 
 
 @pytest.fixture
-def inspector(company: Authority) -> Iterator[Vendor]:
+def decrypting_proxy(company: Authority) -> Iterator[Vendor]:
     with Vendor(ACCEPTED["topthink"], intercept=company.context) as proxy:
         yield proxy
 
 
 @every_vendor
-def test_a_server_is_trusted_by_an_authority_of_ones_own(vendor: str, company: Authority) -> None:
+def test_a_server_is_trusted_with_an_additional_authority(vendor: str, company: Authority) -> None:
     with Vendor(ACCEPTED[vendor], tls=company.context("127.0.0.1")) as server:
         gateway = at(vendor, server.url, private_hosts=True, ca_bundle=str(company.path))
         for _ in range(2):
@@ -48,9 +48,11 @@ def test_a_server_is_trusted_by_an_authority_of_ones_own(vendor: str, company: A
     assert len({call.port for call in server.received}) == 1
 
 
-@pytest.mark.parametrize("trusts", ["nobody", "stranger"])
-def test_without_it_or_with_another_it_is_not(trusts: str, company: Authority, stranger: Authority) -> None:
-    bundle = str(stranger.path) if trusts == "stranger" else None
+@pytest.mark.parametrize("trusted", ["usual", "other"])
+def test_a_server_is_not_trusted_without_its_authority(
+    trusted: str, company: Authority, other_authority: Authority
+) -> None:
+    bundle = str(other_authority.path) if trusted == "other" else None
     with Vendor(ACCEPTED["topthink"], tls=company.context("127.0.0.1")) as server:
         gateway = at("topthink", server.url, private_hosts=True, ca_bundle=bundle)
         error = gateway.send(submitted("topthink"))[PHONE]
@@ -60,7 +62,7 @@ def test_without_it_or_with_another_it_is_not(trusts: str, company: Authority, s
     assert server.received == []
 
 
-def test_a_name_that_is_not_on_the_certificate_is_not_trusted_either(company: Authority) -> None:
+def test_a_certificate_for_another_name_is_not_trusted(company: Authority) -> None:
     with Vendor(ACCEPTED["topthink"], tls=company.context("vendor.example")) as server:
         gateway = at("topthink", server.url, private_hosts=True, ca_bundle=str(company.path))
         error = gateway.send(submitted("topthink"))[PHONE]
@@ -69,18 +71,18 @@ def test_a_name_that_is_not_on_the_certificate_is_not_trusted_either(company: Au
     assert server.received == []
 
 
-def test_the_usual_authorities_are_trusted_beside_it(
-    company: Authority, stranger: Authority, monkeypatch: pytest.MonkeyPatch
+def test_the_usual_authorities_are_trusted_too(
+    company: Authority, other_authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("django_smsverify.gateways.transport", "requests.adapters"):
-        monkeypatch.setattr(f"{module}.DEFAULT_CA_BUNDLE_PATH", str(stranger.path))
-    with Vendor(ACCEPTED["topthink"], tls=stranger.context("127.0.0.1")) as server:
+        monkeypatch.setattr(f"{module}.DEFAULT_CA_BUNDLE_PATH", str(other_authority.path))
+    with Vendor(ACCEPTED["topthink"], tls=other_authority.context("127.0.0.1")) as server:
         gateway = at("topthink", server.url, private_hosts=True, ca_bundle=str(company.path))
 
         assert isinstance(gateway.send(submitted("topthink"))[PHONE], Acceptance)
 
 
-def test_the_usual_authorities_are_there_whatever_requests_does(company: Authority) -> None:
+def test_the_tls_context_has_the_usual_authorities_too(company: Authority) -> None:
     context = transport._tls_context(str(company.path))
 
     assert context is not None
@@ -89,7 +91,7 @@ def test_the_usual_authorities_are_there_whatever_requests_does(company: Authori
 
 
 @every_vendor
-def test_a_proxy_that_opens_tls_is_passed(vendor: str, company: Authority) -> None:
+def test_a_send_passes_a_proxy_that_decrypts_tls(vendor: str, company: Authority) -> None:
     with Vendor(ACCEPTED[vendor], intercept=company.context) as proxy:
         gateway = at(vendor, "https://vendor.example", options={"proxy": proxy.url}, ca_bundle=str(company.path))
         assert isinstance(gateway.send(submitted(vendor))[PHONE], Acceptance)
@@ -98,14 +100,14 @@ def test_a_proxy_that_opens_tls_is_passed(vendor: str, company: Authority) -> No
     assert proxy.received[1].line.split()[1].startswith("/")
 
 
-def test_a_proxy_that_opens_tls_unasked_gets_nothing(inspector: Vendor) -> None:
-    gateway = at("topthink", "https://vendor.example", options={"proxy": inspector.url})
+def test_a_proxy_that_decrypts_tls_without_trust_receives_nothing(decrypting_proxy: Vendor) -> None:
+    gateway = at("topthink", "https://vendor.example", options={"proxy": decrypting_proxy.url})
 
     assert isinstance(gateway.send(submitted("topthink"))[PHONE], GatewayUnavailable)
-    assert [call.line.split()[0] for call in inspector.received] == ["CONNECT"]
+    assert [call.line.split()[0] for call in decrypting_proxy.received] == ["CONNECT"]
 
 
-def test_a_proxy_may_be_spoken_to_by_https_itself(company: Authority) -> None:
+def test_a_proxy_may_use_https_itself(company: Authority) -> None:
     with Vendor(ACCEPTED["topthink"], tls=company.context("127.0.0.1"), status=403) as proxy:
         gateway = at("topthink", "https://vendor.example", options={"proxy": proxy.url}, ca_bundle=str(company.path))
         assert isinstance(gateway.send(submitted("topthink"))[PHONE], GatewayUnavailable)
@@ -113,19 +115,21 @@ def test_a_proxy_may_be_spoken_to_by_https_itself(company: Authority) -> None:
     assert [call.line.split()[0] for call in proxy.received] == ["CONNECT"]
 
 
-def test_an_idle_tunnel_is_opened_anew(inspector: Vendor, company: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = {"proxy": inspector.url}
+def test_an_idle_tunnel_is_opened_again(
+    decrypting_proxy: Vendor, company: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"proxy": decrypting_proxy.url}
     gateway = at("topthink", "https://vendor.example", options=options, ca_bundle=str(company.path))
     for idle in (connections.MAX_IDLE, -1.0, connections.MAX_IDLE):
         monkeypatch.setattr(connections, "MAX_IDLE", idle)
         assert isinstance(gateway.send(submitted("topthink"))[PHONE], Acceptance)
 
-    verbs = [call.line.split()[0] for call in inspector.received]
+    verbs = [call.line.split()[0] for call in decrypting_proxy.received]
     assert verbs == ["CONNECT", "POST", "CONNECT", "POST", "POST"]
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nx\n"])
-def test_a_bundle_that_cannot_be_read_leaves_the_usual_authorities(
+def test_with_an_unreadable_bundle_the_usual_authorities_are_trusted(
     content: str | None, tmp_path: Path, log: LogRecorder, company: Authority
 ) -> None:
     path = tmp_path / "bundle.pem"

@@ -1,4 +1,4 @@
-"""Where a request may go: the internet, and of one's own network what ALLOW_PRIVATE_HOSTS says."""
+"""The hosts of requests: public addresses, and the private ones that ALLOW_PRIVATE_HOSTS allows."""
 
 from __future__ import annotations
 
@@ -76,17 +76,17 @@ PUBLIC = [
 
 
 @folded("address", PRIVATE)
-def test_an_address_that_is_not_on_the_internet(address: str) -> None:
+def test_a_private_address_is_not_public(address: str) -> None:
     assert not is_public(ip_address(address))
 
 
 @folded("address", PUBLIC)
-def test_an_address_on_the_internet(address: str) -> None:
+def test_a_public_address_is_public(address: str) -> None:
     assert is_public(ip_address(address))
 
 
 class Resolver:
-    """The system's resolver with some names of its own, and a record of what was connected to."""
+    """The system's resolver with additional names; records the address of each connection."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.names: dict[str, list[str]] = {}
@@ -115,7 +115,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
 
 
 def refusal(url: str, private_hosts: PrivateHosts = "loopback", proxy: str = "") -> str:
-    """Why nothing left for an address; empty when something was tried."""
+    """The reason why no connection was tried; empty when one was tried."""
     options = {"proxy": proxy} if proxy else {}
     gateway = at("topthink", url, private_hosts=private_hosts, options=options, timeout=(2, 2, 4))
     error = gateway.send(submitted("topthink"))[PHONE]
@@ -123,19 +123,19 @@ def refusal(url: str, private_hosts: PrivateHosts = "loopback", proxy: str = "")
     return str(error).partition("(")[2].rstrip(")") if "Error" not in str(error) else ""
 
 
-NO = 'it leads to a private address: see SMSVERIFY["ALLOW_PRIVATE_HOSTS"]'
-SECURE = "http is allowed for loopback only: use an https:// URL"
-PROXIED = "a proxy carries https only: remove the proxy, or use an https:// URL"
+PRIVATE_ADDRESS = 'it leads to a private address: see SMSVERIFY["ALLOW_PRIVATE_HOSTS"]'
+HTTPS_ONLY = "http is allowed for loopback only: use an https:// URL"
+NO_HTTP_BY_PROXY = "a proxy carries https only: remove the proxy, or use an https:// URL"
 
 
 @pytest.mark.parametrize("private_hosts", ["loopback", False])
 @pytest.mark.parametrize("address", PRIVATE)
-def test_a_name_that_leads_to_a_private_address_is_not_connected_to(
+def test_a_name_with_a_private_address_is_not_connected_to(
     address: str, private_hosts: PrivateHosts, resolver: Resolver
 ) -> None:
     resolver.names["sms.example"] = [address]
 
-    assert refusal("https://sms.example", private_hosts) == NO
+    assert refusal("https://sms.example", private_hosts) == PRIVATE_ADDRESS
     assert resolver.connected == []
 
 
@@ -172,20 +172,20 @@ SPELLINGS = [
 @pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9", "https://10.0.0.5:9"])
 @pytest.mark.parametrize("private_hosts", ["loopback", False])
 @pytest.mark.parametrize("host", SPELLINGS)
-def test_a_private_address_is_not_connected_to_however_it_is_spelled(
+def test_a_private_address_is_not_connected_to_in_any_spelling(
     host: str, private_hosts: PrivateHosts, proxy: str, resolver: Resolver
 ) -> None:
-    assert refusal(f"https://{host}:8443/path", private_hosts, proxy) == NO
+    assert refusal(f"https://{host}:8443/path", private_hosts, proxy) == PRIVATE_ADDRESS
     assert resolver.connected == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_the_default_leaves_loopback_as_it_is_written_over_http(host: str) -> None:
+def test_by_default_http_to_loopback_is_allowed(host: str) -> None:
     with Vendor(ACCEPTED["topthink"]) as server:
         url = server.url.replace("127.0.0.1", host)
 
         assert isinstance(at("topthink", url).send(submitted("topthink"))[PHONE], Acceptance)
-        assert refusal(url, False) == NO
+        assert refusal(url, False) == PRIVATE_ADDRESS
     assert len(server.received) == 1
 
 
@@ -193,17 +193,19 @@ def test_the_default_leaves_loopback_as_it_is_written_over_http(host: str) -> No
     "host", ["127.1", "2130706433", "127.0.0.2", "[::ffff:127.0.0.1]", "a.localhost", "sms.example"]
 )
 @pytest.mark.parametrize("private_hosts", ["loopback", False])
-def test_http_is_for_loopback_written_plainly(host: str, private_hosts: PrivateHosts, resolver: Resolver) -> None:
+def test_http_to_loopback_is_refused_in_other_spellings(
+    host: str, private_hosts: PrivateHosts, resolver: Resolver
+) -> None:
     resolver.names["sms.example"] = ["127.0.0.1"]
 
-    assert refusal(f"http://{host}:8080", private_hosts) == SECURE
+    assert refusal(f"http://{host}:8080", private_hosts) == HTTPS_ONLY
     assert resolver.connected == []
 
 
-def test_localhost_that_leads_elsewhere_gets_nothing_in_clear(resolver: Resolver) -> None:
+def test_localhost_with_a_public_address_is_not_connected_to(resolver: Resolver) -> None:
     resolver.names["localhost"] = ["223.5.5.5"]
 
-    assert refusal("http://localhost:8080") == NO
+    assert refusal("http://localhost:8080") == PRIVATE_ADDRESS
     assert resolver.connected == []
 
 
@@ -216,15 +218,15 @@ def test_a_site_may_allow_its_own_network(scheme: str, host: str, resolver: Reso
     assert len(resolver.connected) >= 1
 
 
-def test_a_name_that_changes_its_mind_is_judged_by_the_address_that_is_connected_to(resolver: Resolver) -> None:
+def test_the_address_that_is_connected_to_is_checked(resolver: Resolver) -> None:
     resolver.names["sms.example"] = ["223.5.5.5", "127.0.0.1"]
 
     assert refusal("https://sms.example") == ""
-    assert refusal("https://sms.example") == NO
+    assert refusal("https://sms.example") == PRIVATE_ADDRESS
     assert resolver.connected == ["223.5.5.5"]
 
 
-def test_of_several_addresses_only_the_public_ones_are_tried(resolver: Resolver) -> None:
+def test_only_the_public_ones_of_several_addresses_are_tried(resolver: Resolver) -> None:
     resolver.names["sms.example"] = ["10.0.0.1 223.5.5.5 127.0.0.1"]
 
     assert refusal("https://sms.example") == ""
@@ -233,22 +235,22 @@ def test_of_several_addresses_only_the_public_ones_are_tried(resolver: Resolver)
 
 @pytest.mark.parametrize("private_hosts", ["loopback", True, False])
 @pytest.mark.parametrize("host", ["127.0.0.1", "vendor.example", "10.0.0.1"])
-def test_a_proxy_never_carries_http(host: str, private_hosts: PrivateHosts) -> None:
+def test_a_proxy_is_never_used_for_http(host: str, private_hosts: PrivateHosts) -> None:
     with Vendor('{"secret": "internal"}', status=403) as proxy:
-        assert refusal(f"http://{host}/", private_hosts, proxy.url) == PROXIED
+        assert refusal(f"http://{host}/", private_hosts, proxy.url) == NO_HTTP_BY_PROXY
 
     assert proxy.received == []
 
 
 @pytest.mark.parametrize("private_hosts", ["loopback", True, False])
-def test_a_proxy_itself_may_stand_in_ones_own_network(private_hosts: PrivateHosts) -> None:
+def test_a_proxy_may_have_a_private_address(private_hosts: PrivateHosts) -> None:
     with Vendor("no", status=403) as proxy:
         assert refusal("https://vendor.example", private_hosts, proxy.url) == ""
 
     assert [call.line.rpartition(" ")[0] for call in proxy.received] == ["CONNECT vendor.example:443"]
 
 
-def test_a_connection_is_not_used_under_stricter_rules(resolver: Resolver, tmp_path: Path) -> None:
+def test_an_open_connection_is_not_used_under_stricter_rules(resolver: Resolver, tmp_path: Path) -> None:
     resolver.names["sms.example"] = ["127.0.0.1"]
     company = Authority(tmp_path)
     with Vendor(ACCEPTED["topthink"], tls=company.context("sms.example")) as server:
@@ -262,7 +264,7 @@ def test_a_connection_is_not_used_under_stricter_rules(resolver: Resolver, tmp_p
     assert len(server.received) == 1
 
 
-def test_an_address_that_stands_in_an_option_is_judged_too() -> None:
+def test_an_address_in_an_option_is_checked_too() -> None:
     options = {"report_host": "https://169.254.169.254"}
     gateway = at("apispace", "https://eolink.o.apispace.com", options=options)
 
@@ -273,7 +275,7 @@ def test_an_address_that_stands_in_an_option_is_judged_too() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://10.0.0.1/path?key=SECRET", "http://sms.example/?key=SECRET"])
-def test_a_refusal_names_the_host_and_nothing_else(url: str) -> None:
+def test_a_refusal_names_only_the_host(url: str) -> None:
     with pytest.raises(GatewayUnavailable) as caught:
         HTTPTransport().send(requests.Request("GET", url), Account(base_url=url, credentials={}))
 

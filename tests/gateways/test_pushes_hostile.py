@@ -1,4 +1,4 @@
-"""Calls of our webhook that no vendor should make: each is read as far as it goes, or refused, and nothing else."""
+"""Malformed calls of our webhook: each is read as far as possible, or refused."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ LITERALS = [
 ]
 
 
-def tolerated(vendor: str, body: bytes, content_type: str = "") -> News:
-    """What is read, which is nothing where it is refused in words that can be logged."""
+def read_or_refused(vendor: str, body: bytes, content_type: str = "") -> News:
+    """The events of a call, or none if it is refused; checks that they can be stored, and errors logged."""
     try:
         news = parsed_push(vendor, body, content_type)
     except InvalidCallback as error:
-        for said in str(error).split("; "):
-            assert_text(said, 500)
+        for problem in str(error).split("; "):
+            assert_text(problem, 500)
         return News()
     assert_storable(news)
     return news
@@ -92,8 +92,8 @@ def only(news: News) -> Event:
     return event
 
 
-def words_of(event: Event) -> str:
-    """The free words of an event, which may be Chinese."""
+def text_of(event: Event) -> str:
+    """The free text of an event, which may be Chinese."""
     match event:
         case DeliveryEvent():
             return event.detail
@@ -103,8 +103,8 @@ def words_of(event: Event) -> str:
             return event.reason
 
 
-def chinese(call: Call) -> str:
-    """The name of the field that carries these words."""
+def text_field(call: Call) -> str:
+    """The name of the field with this text."""
     return {"topthink report": "message", "topthink sign": "error", "topthink template": "error"}.get(
         str(call), "content" if isinstance(call.event, ReplyEvent) else "msg"
     )
@@ -113,7 +113,7 @@ def chinese(call: Call) -> str:
 @folded("vendor", ["topthink", "veesing", "ihuyi"])
 @folded("content_type", ["", FORM, JSON, "text/plain; charset=gbk"])
 @folded("body", EMPTY + GARBAGE, ids=lambda body: repr(body[:30]))
-def test_what_says_nothing_is_refused(vendor: str, content_type: str, body: bytes) -> None:
+def test_a_body_without_data_is_refused(vendor: str, content_type: str, body: bytes) -> None:
     with pytest.raises(InvalidCallback) as raised:
         parsed_push(vendor, body, content_type)
 
@@ -134,61 +134,61 @@ def test_a_byte_order_mark_and_white_space_around_are_ignored(call: Call, before
 
 
 @each_call
-def test_half_a_call_is_none_or_less(call: Call) -> None:
+def test_a_cut_call_is_read_or_refused(call: Call) -> None:
     for cut in range(len(call.body.encode())):
-        tolerated(call.vendor, call.body.encode()[:cut])
+        read_or_refused(call.vendor, call.body.encode()[:cut])
 
 
 @folded("call", [call for call in CALLS if call is not VEESING_RECEIPT], ids=str)
 @folded("charset", ["", "; charset=gbk", ";charset=GB2312", "; Charset = GB18030", "; charset=utf-8"])
-@folded("words", ["好的，谢谢", "含敏感词", "號碼錯誤"])
-def test_gbk_is_understood_whether_declared_or_not(call: Call, charset: str, words: str) -> None:
-    fields = {**call.fields, chinese(call): words}
+@folded("text", ["好的，谢谢", "含敏感词", "號碼錯誤"])
+def test_gbk_is_read_whether_it_is_declared_or_not(call: Call, charset: str, text: str) -> None:
+    fields = {**call.fields, text_field(call): text}
 
     raw = parsed_push(call.vendor, call.text(fields).encode("gb18030"), call.content_type + charset)
     escaped = parsed_push(
-        call.vendor, call.with_fields("gb18030", **{chinese(call): words}), call.content_type + charset
+        call.vendor, call.with_fields("gb18030", **{text_field(call): text}), call.content_type + charset
     )
 
-    assert words_of(only(raw)) == words_of(only(escaped)) == words
+    assert text_of(only(raw)) == text_of(only(escaped)) == text
 
 
 @pytest.mark.parametrize("call", REPLIES, ids=str)
 @pytest.mark.parametrize("charset", ["gbk", "GBK", "gb2312", "GB18030", '"gbk"'])
-def test_a_declared_gbk_decides_where_the_bytes_may_be_either(call: Call, charset: str) -> None:
+def test_a_declared_gbk_decides_when_the_bytes_fit_both_encodings(call: Call, charset: str) -> None:
     """The GBK of “一” is UTF-8 of a letter as well."""
     news = parsed_push(call.vendor, call.with_fields("gbk", content="一"), f"{FORM}; charset={charset}")
 
-    assert words_of(only(news)) == "一"
+    assert text_of(only(news)) == "一"
 
 
 @pytest.mark.parametrize("call", REPLIES, ids=str)
-def test_utf_8_is_understood_where_it_cannot_be_the_declared_gbk(call: Call) -> None:
+def test_utf_8_is_read_when_the_bytes_are_not_the_declared_gbk(call: Call) -> None:
     news = parsed_push(call.vendor, call.with_fields(content="好"), f"{FORM}; charset=gbk")
 
-    assert words_of(only(news)) == "好"
+    assert text_of(only(news)) == "好"
 
 
 @folded("call", REPLIES, ids=str)
 @folded("encoding", ["utf-8", "gb18030"])
 @folded("content", ["👍", "👨‍👩‍👧", "𠮷野家", "é", "\ufeffa", "\u202e反", "﷽"])
-def test_rare_characters_arrive(call: Call, encoding: str, content: str) -> None:
+def test_rare_characters_are_kept(call: Call, encoding: str, content: str) -> None:
     body = call.with_fields(encoding, content=content)
 
-    assert words_of(only(parsed_push(call.vendor, body))) == content
+    assert text_of(only(parsed_push(call.vendor, body))) == content
 
 
 @folded("call, name", EACH_FIELD, ids=str)
-@folded("nasty", ["\0", "a\0b", "\x1b[31m", "a\r\nb: c", "\x7f\x85\x9f", "\ufffe", "👍" * 400])
-def test_characters_that_no_database_holds_do_not_come_through(call: Call, name: str, nasty: str) -> None:
-    tolerated(call.vendor, call.with_fields(**{name: nasty}))
-    tolerated(call.vendor, call.with_fields(**{name: f"{call.fields[name]}{nasty}"}))
-    tolerated(call.vendor, call.with_fields(**{f"{name}{nasty}": nasty}))
+@folded("special", ["\0", "a\0b", "\x1b[31m", "a\r\nb: c", "\x7f\x85\x9f", "\ufffe", "👍" * 400])
+def test_characters_that_a_database_cannot_store_are_not_stored(call: Call, name: str, special: str) -> None:
+    read_or_refused(call.vendor, call.with_fields(**{name: special}))
+    read_or_refused(call.vendor, call.with_fields(**{name: f"{call.fields[name]}{special}"}))
+    read_or_refused(call.vendor, call.with_fields(**{f"{name}{special}": special}))
 
 
 @pytest.mark.parametrize("call", FORMS, ids=str)
 @pytest.mark.parametrize("null", [b"%00", b"\0"])
-def test_a_null_byte_moves_no_field_of_a_form(call: Call, null: bytes) -> None:
+def test_a_null_byte_does_not_move_the_fields_of_a_form(call: Call, null: bytes) -> None:
     body = b"before" + null + b"=1&between=" + null + b"2&" + call.body.encode() + b"&after=" + null
 
     event = only(parsed_push(call.vendor, body))
@@ -201,17 +201,17 @@ def test_a_null_byte_moves_no_field_of_a_form(call: Call, null: bytes) -> None:
 
 @folded("call", IN_JSON, ids=str)
 @folded("escape", [r"\ud800", r"\udfff", r"\ud83d\ud83d", r"\u0000", r"\u001b", r"\uffff"])
-def test_broken_escapes_do_not_come_through(call: Call, escape: str) -> None:
+def test_invalid_escapes_are_not_stored(call: Call, escape: str) -> None:
     for name in call.fields:
         text = call.text({**call.fields, name: "@@"})
-        tolerated(call.vendor, text.replace("@@", escape).encode())
-        tolerated(call.vendor, call.body.replace(f'"{name}"', f'"{name}{escape}"').encode())
+        read_or_refused(call.vendor, text.replace("@@", escape).encode())
+        read_or_refused(call.vendor, call.body.replace(f'"{name}"', f'"{name}{escape}"').encode())
 
 
 def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     body = TOPTHINK_SIGN.body.replace("请提供网址或公众号", r"请\ud800提供")
 
-    assert words_of(only(parsed_push("topthink", body))) == "请?提供"
+    assert text_of(only(parsed_push("topthink", body))) == "请?提供"
 
 
 @folded("call", IN_JSON, ids=str)
@@ -219,14 +219,14 @@ def test_a_lone_surrogate_becomes_a_question_mark() -> None:
 def test_a_value_of_another_type_is_read_or_refused(call: Call, literal: str) -> None:
     for name in call.fields:
         text = call.text({**call.fields, name: "@@"})
-        tolerated(call.vendor, text.replace('"@@"', literal).encode())
+        read_or_refused(call.vendor, text.replace('"@@"', literal).encode())
     for name in (*call.envelope, call.inside):
         text = json.dumps({**call.envelope, call.inside: call.fields, name: "@@"})
-        tolerated(call.vendor, text.replace('"@@"', literal).encode())
+        read_or_refused(call.vendor, text.replace('"@@"', literal).encode())
 
 
 @pytest.mark.parametrize("literal", ["NaN", "1e999999", "1" + "0" * 499, "-Infinity"])
-def test_a_number_that_python_cannot_count_is_kept_as_it_was_written(literal: str) -> None:
+def test_a_number_that_python_cannot_parse_is_kept_as_text(literal: str) -> None:
     news = parsed_push("topthink", TOPTHINK_REPORT.body.replace('"message":""', f'"message":"","price":{literal}'))
 
     event = only(news)
@@ -236,7 +236,7 @@ def test_a_number_that_python_cannot_count_is_kept_as_it_was_written(literal: st
 
 @pytest.mark.parametrize("opening", ["[", '{"x":'])
 @pytest.mark.parametrize("depth", [1, 100, 900])
-def test_a_nested_field_that_nobody_needs_is_left_out(opening: str, depth: int) -> None:
+def test_a_nested_optional_field_is_left_out(opening: str, depth: int) -> None:
     nested = opening * depth + "0" + ("]" if opening == "[" else "}") * depth
     body = TOPTHINK_REPORT.body.replace('"message":""', f'"message":"","deep":{nested}')
 
@@ -248,19 +248,19 @@ def test_a_nested_field_that_nobody_needs_is_left_out(opening: str, depth: int) 
 def test_a_nested_field_is_read_or_refused(call: Call, depth: int) -> None:
     for name in call.fields:
         text = call.text({**call.fields, name: "@@"})
-        tolerated(call.vendor, text.replace('"@@"', "[" * depth + "]" * depth).encode())
+        read_or_refused(call.vendor, text.replace('"@@"', "[" * depth + "]" * depth).encode())
 
 
 @pytest.mark.parametrize("call", FORMS, ids=str)
 @pytest.mark.parametrize(("more", "is_read"), [(90, True), (5000, False)])
-def test_a_form_has_a_hundred_fields_at_most(call: Call, more: int, is_read: bool) -> None:
+def test_a_form_has_at_most_a_hundred_fields(call: Call, more: int, is_read: bool) -> None:
     body = f"{call.body}&{urlencode({f'x{n}': n for n in range(more)})}".encode()
 
-    assert bool(tolerated(call.vendor, body).events) == is_read
+    assert bool(read_or_refused(call.vendor, body).events) == is_read
 
 
 @pytest.mark.parametrize("call", ADDRESSED, ids=str)
-def test_fifty_fields_are_kept_and_the_vendors_own_first(call: Call) -> None:
+def test_fifty_fields_are_kept_the_documented_ones_first(call: Call) -> None:
     more = {f"x{n}": str(n) for n in range(80)}
 
     event = only(parsed_push(call.vendor, call.with_fields(**more)))
@@ -272,7 +272,7 @@ def test_fifty_fields_are_kept_and_the_vendors_own_first(call: Call) -> None:
 
 
 @pytest.mark.parametrize("call", FORMS, ids=str)
-def test_of_a_repeated_field_the_last_counts(call: Call) -> None:
+def test_the_last_value_of_a_repeated_field_is_read(call: Call) -> None:
     event = only(parsed_push(call.vendor, f"{urlencode(dict.fromkeys(call.fields, '?'))}&{call.body}"))
 
     assert event == call.event
@@ -289,7 +289,7 @@ def test_a_form_in_json_and_json_in_a_form_are_refused(call: Call) -> None:
 
 
 @each_call
-def test_an_id_is_cut_to_what_the_column_holds(call: Call) -> None:
+def test_an_id_is_cut_to_the_length_of_its_column(call: Call) -> None:
     name = {"veesing": "taskid", "topthink": "id"}.get(call.vendor, "templateid" if call is IHUYI_AUDIT else "smsid")
     long = "7" * 30 + "id" * 100
 
@@ -297,15 +297,15 @@ def test_an_id_is_cut_to_what_the_column_holds(call: Call) -> None:
 
 
 @folded("call", [call for call in CALLS if not isinstance(call.event, ReplyEvent)], ids=str)
-@folded("nothing", ["", " ", "\0", "\r\n"])
-def test_an_id_of_nothing_is_none(call: Call, nothing: str) -> None:
+@folded("empty", ["", " ", "\0", "\r\n"])
+def test_an_empty_id_is_refused(call: Call, empty: str) -> None:
     name = {"veesing": "taskid", "topthink": "id"}.get(call.vendor, "templateid" if call is IHUYI_AUDIT else "smsid")
 
     with pytest.raises(InvalidCallback, match="no id"):
-        parsed_push(call.vendor, call.with_fields(**{name: nothing}))
+        parsed_push(call.vendor, call.with_fields(**{name: empty}))
 
 
-def test_long_words_are_cut_to_what_is_kept() -> None:
+def test_long_texts_are_cut() -> None:
     report = only(parsed_push("ihuyi", IHUYI_REPORT.with_fields(msg="长" * 3000, code="9" * 3000, note="注" * 3000)))
     verdict = only(parsed_push("ihuyi", IHUYI_AUDIT.with_fields(msg="长" * 3000)))
 
@@ -316,13 +316,13 @@ def test_long_words_are_cut_to_what_is_kept() -> None:
 
 
 @pytest.mark.parametrize("zone", ["+20:00", "-23:59:59", "+08:00:00.000001"])
-def test_a_zone_that_no_place_has_can_be_stored(zone: str) -> None:
+def test_a_time_with_an_impossible_zone_can_be_stored(zone: str) -> None:
     body = TOPTHINK_REPORT.with_fields(receiveDate=f"2021-04-20T04:21:30{zone}")
 
     assert_storable(parsed_push("topthink", body))
 
 
-def test_a_long_batch_of_bad_rows_makes_no_long_story() -> None:
+def test_a_long_batch_of_bad_rows_has_a_short_error() -> None:
     with pytest.raises(InvalidCallback) as raised:
         parsed_push("topthink", b"[" + b"0," * 100_000 + b"0]")
 
@@ -331,11 +331,11 @@ def test_a_long_batch_of_bad_rows_makes_no_long_story() -> None:
 
 @pytest.mark.parametrize("call", [IHUYI_REPORT, TOPTHINK_REPORT], ids=str)
 @pytest.mark.parametrize("spelling", ["{}", "+86{}", "86{}", "0086{}"])
-def test_the_words_of_a_report_do_not_repeat_its_number(call: Call, spelling: str) -> None:
+def test_the_number_is_hidden_in_the_text_of_a_report(call: Call, spelling: str) -> None:
     assert isinstance(call.event, DeliveryEvent)
     number = spelling.format(call.event.phone[3:])
 
-    event = only(parsed_push(call.vendor, call.with_fields(**{chinese(call): f"空号{number}。"})))
+    event = only(parsed_push(call.vendor, call.with_fields(**{text_field(call): f"空号{number}。"})))
 
     assert isinstance(event, DeliveryEvent)
     assert call.event.phone[3:] not in event.detail
@@ -357,10 +357,10 @@ def test_no_number_is_shown(call: Call, name: str, shape: str) -> None:
 
 
 @pytest.mark.parametrize("call", [TOPTHINK_SIGN, TOPTHINK_TEMPLATE, IHUYI_AUDIT], ids=str)
-def test_the_words_of_a_verdict_are_not_shown(call: Call) -> None:
-    news = parsed_push(call.vendor, call.with_fields(**{chinese(call): "请联系 13800138000"}))
+def test_the_text_of_a_verdict_is_not_shown(call: Call) -> None:
+    news = parsed_push(call.vendor, call.with_fields(**{text_field(call): "请联系 13800138000"}))
 
-    assert words_of(only(news)) == "请联系 13800138000"
+    assert text_of(only(news)) == "请联系 13800138000"
     assert "13800138000" not in shown(news)
 
 
@@ -381,7 +381,7 @@ def test_no_credential_is_shown_or_kept(call: Call, name: str, secret: str) -> N
 
 
 def kept(event: Event) -> object:
-    """What of an event is stored, but not shown; a reply's text is its writer's own."""
+    """The parts of an event that are stored but not shown, without the text of a reply, which its sender wrote."""
     match event:
         case DeliveryEvent():
             return event.detail, event.payload

@@ -1,4 +1,4 @@
-"""What each way of failing means, over real sockets: not sent, refused, or perhaps sent."""
+"""The meaning of each failure over real sockets: not sent, refused, or perhaps sent."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ from .support import ACCEPTED, CODE, GATEWAYS, Vendor, at, body_of, dripping_pro
 
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
 
-HASTY = (0.2, 0.5, 10.0)
+SHORT_READ = (0.2, 0.5, 10.0)
 """For vendors that do not answer in time."""
-SHORT = (2.0, 2.0, 0.5)
-"""For vendors that never come to an end."""
+SHORT_TOTAL = (2.0, 2.0, 0.5)
+"""For vendors whose answer never ends."""
 
 
 def served(sandbox: Sandbox) -> int:
@@ -51,10 +51,10 @@ def served(sandbox: Sandbox) -> int:
 
 
 def outcome_of(gateway: Any, vendor: str) -> GatewayError:
-    """The error for the only number, which names neither a secret nor a URL."""
+    """The error for the only number; checks that it shows neither a secret nor a URL."""
     found = gateway.send(submitted(vendor))[PHONE]
     assert isinstance(found, GatewayError), found
-    assert_discreet(found, vendor)
+    assert_no_secret(found, vendor)
     return found
 
 
@@ -62,7 +62,7 @@ def address(listener: socket.socket, scheme: str = "http") -> str:
     return f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def assert_discreet(error: BaseException, vendor: str) -> None:
+def assert_no_secret(error: BaseException, vendor: str) -> None:
     assert error.__context__ is None
     assert error.__cause__ is None
     for shown in (str(error), repr(error), repr(error.args), repr(vars(error))):
@@ -74,7 +74,7 @@ def assert_discreet(error: BaseException, vendor: str) -> None:
 
 
 @every_vendor
-def test_a_refused_connection_never_left(vendor: str, closed_port: int) -> None:
+def test_a_refused_connection_means_not_sent(vendor: str, closed_port: int) -> None:
     error = outcome_of(at(vendor, f"http://127.0.0.1:{closed_port}"), vendor)
 
     assert isinstance(error, GatewayUnavailable)
@@ -82,7 +82,7 @@ def test_a_refused_connection_never_left(vendor: str, closed_port: int) -> None:
 
 
 @every_vendor
-def test_an_unknown_host_never_left(vendor: str) -> None:
+def test_an_unknown_host_means_not_sent(vendor: str) -> None:
     error = outcome_of(at(vendor, "https://nonexistent.invalid"), vendor)
 
     assert isinstance(error, GatewayUnavailable)
@@ -90,7 +90,7 @@ def test_an_unknown_host_never_left(vendor: str) -> None:
 
 
 @every_vendor
-def test_a_host_that_speaks_no_tls_never_got_it(vendor: str, sandbox: Sandbox) -> None:
+def test_a_host_without_tls_receives_nothing(vendor: str, sandbox: Sandbox) -> None:
     before = served(sandbox)
 
     error = outcome_of(at(vendor, sandbox.base_urls[vendor].replace("http://", "https://"), private_hosts=True), vendor)
@@ -100,22 +100,22 @@ def test_a_host_that_speaks_no_tls_never_got_it(vendor: str, sandbox: Sandbox) -
 
 
 @every_vendor
-def test_a_connect_timeout_never_left(vendor: str, full_listener: socket.socket) -> None:
-    error = outcome_of(at(vendor, address(full_listener), timeout=HASTY), vendor)
+def test_a_connect_timeout_means_not_sent(vendor: str, full_listener: socket.socket) -> None:
+    error = outcome_of(at(vendor, address(full_listener), timeout=SHORT_READ), vendor)
 
     assert isinstance(error, GatewayUnavailable)
     assert "ConnectTimeout" in str(error)
 
 
 @every_vendor
-def test_a_handshake_without_an_answer_never_left(vendor: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        error = outcome_of(at(vendor, address(mute, "https"), timeout=HASTY, private_hosts=True), vendor)
+def test_a_tls_handshake_without_an_answer_means_not_sent(vendor: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = outcome_of(at(vendor, address(silent, "https"), timeout=SHORT_READ, private_hosts=True), vendor)
 
     assert isinstance(error, GatewayUnavailable)
 
 
-def test_connecting_ends_at_the_total_time_too(full_listener: socket.socket) -> None:
+def test_the_total_time_limits_connecting_too(full_listener: socket.socket) -> None:
     begun = time.monotonic()
 
     error = outcome_of(at("topthink", address(full_listener), timeout=(60, 60, 0.1)), "topthink")
@@ -129,7 +129,7 @@ def test_connecting_ends_at_the_total_time_too(full_listener: socket.socket) -> 
     [("topthink", "app_code", {"auth": "header"}), ("apispace", "token", {}), ("qixuntong", "secret_id", {})],
 )
 @pytest.mark.parametrize("value", ["密钥", "key\r\nX-Other: 1", "key\n"], ids=["Chinese", "two lines", "line end"])
-def test_a_credential_that_no_header_can_carry_never_left(
+def test_a_credential_that_is_invalid_in_a_header_means_not_sent(
     vendor: str, credential: str, options: dict[str, str], value: str, sandbox: Sandbox
 ) -> None:
     before = served(sandbox)
@@ -155,16 +155,16 @@ def test_a_credential_that_no_header_can_carry_never_left(
         "https://１２７.0.0.1",
     ],
 )
-def test_a_broken_base_url_never_left(base_url: str) -> None:
+def test_an_invalid_base_url_means_not_sent(base_url: str) -> None:
     assert isinstance(at("veesing", base_url).send(submitted("veesing"))[PHONE], GatewayUnavailable)
 
 
-# ------------------------------------------------------------------------ a certificate
+# ------------------------------------------------------------------------ certificates
 
 
 @pytest.fixture
 def self_signed(tmp_path: Path) -> Path:
-    """A certificate for this machine that nobody vouches for, with its key."""
+    """A self-signed certificate for this machine, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     certificate = (
@@ -181,8 +181,8 @@ def self_signed(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def impostor(self_signed: Path) -> Iterator[Vendor]:
-    """A server with that certificate; it works for those who trust it."""
+def untrusted_server(self_signed: Path) -> Iterator[Vendor]:
+    """A server with this certificate; a client that trusts the certificate can use it."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(self_signed)
     with Vendor(ACCEPTED["topthink"], tls=tls) as server:
@@ -192,17 +192,17 @@ def impostor(self_signed: Path) -> Iterator[Vendor]:
 
 
 @every_vendor
-def test_a_certificate_that_nobody_vouches_for_is_not_accepted(
-    vendor: str, impostor: Vendor, self_signed: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_self_signed_certificate_is_not_accepted(
+    vendor: str, untrusted_server: Vendor, self_signed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, str(self_signed))
 
-    error = outcome_of(at(vendor, impostor.url, private_hosts=True), vendor)
+    error = outcome_of(at(vendor, untrusted_server.url, private_hosts=True), vendor)
 
     assert isinstance(error, GatewayUnavailable)
     assert "SSLError" in str(error)
-    assert impostor.received == []
+    assert untrusted_server.received == []
 
 
 # ------------------------------------------------------------------------ perhaps sent
@@ -212,14 +212,14 @@ def test_a_certificate_that_nobody_vouches_for_is_not_accepted(
 @pytest.mark.parametrize(
     ("fault", "timeout"),
     [
-        (Fault.hang(), HASTY),
+        (Fault.hang(), SHORT_READ),
         (Fault.reset(), (5, 5, 10)),
         (Fault.reset(deliver=True), (5, 5, 10)),
-        (Fault.drip(), SHORT),
+        (Fault.drip(), SHORT_TOTAL),
     ],
     ids=["hang", "reset", "delivered, then reset", "drip"],
 )
-def test_without_a_whole_answer_it_may_have_been_sent(
+def test_without_a_whole_answer_the_outcome_is_uncertain(
     vendor: str, fault: Fault, timeout: tuple[float, float, float], sandbox: Sandbox
 ) -> None:
     sandbox.misbehave(vendor, fault)
@@ -246,7 +246,7 @@ def test_without_a_whole_answer_it_may_have_been_sent(
     ],
     ids=["500", "502", "delivered, then 503", "garbage", "empty", "huge"],
 )
-def test_with_an_unreadable_answer_it_may_have_been_sent(
+def test_with_an_unreadable_answer_the_outcome_is_uncertain(
     vendor: str, fault: Fault, code: str, sandbox: Sandbox
 ) -> None:
     sandbox.misbehave(vendor, fault)
@@ -260,7 +260,7 @@ def test_with_an_unreadable_answer_it_may_have_been_sent(
 
 
 @every_vendor
-def test_an_answer_that_breaks_off_may_have_been_sent(vendor: str) -> None:
+def test_with_an_incomplete_answer_the_outcome_is_uncertain(vendor: str) -> None:
     with Vendor(ACCEPTED[vendor], ("Connection", "close"), promised=1) as server:
         error = outcome_of(at(vendor, server.url), vendor)
 
@@ -269,14 +269,14 @@ def test_an_answer_that_breaks_off_may_have_been_sent(vendor: str) -> None:
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1024 * 1024, "accepted"), (1024 * 1024 + 1, "uncertain")])
-def test_an_answer_may_have_1_mib_and_not_a_byte_more(size: int, expected: str) -> None:
+def test_an_answer_may_have_at_most_1_mib(size: int, expected: str) -> None:
     with Vendor('{"code":0}'.ljust(size)) as server:
         assert verdict(at("topthink", server.url).send(submitted("topthink"))[PHONE])[0] == expected
 
 
 @every_vendor
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "zstd", "identity, gzip", "x-unheard-of"])
-def test_a_compressed_answer_is_not_unpacked(vendor: str, coding: str) -> None:
+def test_a_compressed_answer_is_not_decompressed(vendor: str, coding: str) -> None:
     with Vendor(gzip.compress(ACCEPTED[vendor].encode()), ("Content-Encoding", coding)) as server:
         error = outcome_of(at(vendor, server.url), vendor)
 
@@ -286,17 +286,17 @@ def test_a_compressed_answer_is_not_unpacked(vendor: str, coding: str) -> None:
 
 
 @every_vendor
-def test_an_answer_may_say_that_it_is_not_compressed(vendor: str) -> None:
+def test_the_content_encoding_identity_is_accepted(vendor: str) -> None:
     with Vendor(ACCEPTED[vendor], ("Content-Encoding", "Identity ")) as server:
         assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
 
 
 @pytest.mark.slow
 @folded("status", [200, 301, 302, 307, 403, 500])
-@folded("packed", [True, False])
-def test_what_an_answer_would_unpack_to_is_never_in_memory(status: int, packed: bool) -> None:
-    body = gzip.compress(bytes(64 * 1024 * 1024)) if packed else bytes(16 * 1024 * 1024)
-    headers = [("Location", "/elsewhere"), *([("Content-Encoding", "gzip")] if packed else [])]
+@folded("compressed", [True, False])
+def test_a_large_answer_is_never_whole_in_memory(status: int, compressed: bool) -> None:
+    body = gzip.compress(bytes(64 * 1024 * 1024)) if compressed else bytes(16 * 1024 * 1024)
+    headers = [("Location", "/elsewhere"), *([("Content-Encoding", "gzip")] if compressed else [])]
     with Vendor(body, *headers, status=status) as server:
         tracemalloc.start()
         error = outcome_of(at("topthink", server.url), "topthink")
@@ -305,8 +305,8 @@ def test_what_an_answer_would_unpack_to_is_never_in_memory(status: int, packed: 
 
     assert peak < 8 * 1024 * 1024
     expected = "rejected" if 300 <= status < 500 else "uncertain"
-    assert verdict(error)[0] == expected, "a refusal by its status stays one"
-    if packed and status >= 300:
+    assert verdict(error)[0] == expected, "a refusal by its status stays a refusal"
+    if compressed and status >= 300:
         assert f"HTTP {status}: {len(body)} bytes" in str(error)
 
 
@@ -336,7 +336,7 @@ def test_a_refusal_by_http_status_is_rejected(vendor: str, status: int, reason: 
 
 
 @every_vendor
-def test_a_redirect_is_a_refusal_and_not_followed(vendor: str, sandbox: Sandbox) -> None:
+def test_a_redirect_is_a_refusal_and_is_not_followed(vendor: str, sandbox: Sandbox) -> None:
     sandbox.misbehave(vendor, Fault.redirect())
     before = served(sandbox)
 
@@ -346,11 +346,11 @@ def test_a_redirect_is_a_refusal_and_not_followed(vendor: str, sandbox: Sandbox)
     assert served(sandbox) == before + 1
 
 
-# ------------------------------------------------------------------------ what leaves, and how
+# ------------------------------------------------------------------------ requests and connections
 
 
 @every_vendor
-def test_the_sandbox_vendor_takes_it(vendor: str, sandbox: Sandbox) -> None:
+def test_the_sandbox_vendor_accepts_a_send(vendor: str, sandbox: Sandbox) -> None:
     found = at(vendor, sandbox.base_urls[vendor]).send(submitted(vendor))[PHONE]
 
     (received,) = sandbox.inbox.of(PHONE[3:])
@@ -360,7 +360,7 @@ def test_the_sandbox_vendor_takes_it(vendor: str, sandbox: Sandbox) -> None:
 
 
 @every_vendor
-def test_what_was_built_arrives_with_nothing_of_the_environment(vendor: str) -> None:
+def test_the_request_arrives_as_it_was_built(vendor: str) -> None:
     with Vendor(ACCEPTED[vendor]) as server:
         gateway = at(vendor, server.url)
         with time_machine.travel(datetime(2026, 11, 21, tzinfo=UTC), tick=False):
@@ -386,7 +386,7 @@ def test_one_connection_serves_many_sends(vendor: str) -> None:
 
 
 @every_vendor
-def test_a_connection_that_the_vendor_closed_meanwhile_is_replaced(vendor: str) -> None:
+def test_a_connection_that_the_vendor_closed_is_replaced(vendor: str) -> None:
     with Vendor(ACCEPTED[vendor], hang_up=True) as server:
         for _ in range(2):
             assert isinstance(at(vendor, server.url).send(submitted(vendor))[PHONE], Acceptance)
@@ -432,7 +432,7 @@ def test_cookies_are_not_kept() -> None:
     assert [call.headers.get("Cookie") for call in server.received] == [None, None]
 
 
-def test_a_proxy_that_opens_no_tunnel_never_let_it_leave() -> None:
+def test_a_proxy_that_refuses_the_tunnel_means_not_sent() -> None:
     with Vendor("no", status=403) as proxy:
         error = outcome_of(at("topthink", "https://vendor.example", options={"proxy": proxy.url}), "topthink")
 
@@ -440,7 +440,7 @@ def test_a_proxy_that_opens_no_tunnel_never_let_it_leave() -> None:
     assert [call.line.rpartition(" ")[0] for call in proxy.received] == ["CONNECT vendor.example:443"]
 
 
-def test_a_proxy_that_drips_its_answer_ends_at_the_deadline() -> None:
+def test_a_slow_answer_of_a_proxy_ends_at_the_deadline() -> None:
     with dripping_proxy() as proxy:
         begun = time.monotonic()
         gateway = at("topthink", "https://vendor.example", options={"proxy": proxy}, timeout=(1, 1, 0.5))
@@ -450,7 +450,7 @@ def test_a_proxy_that_drips_its_answer_ends_at_the_deadline() -> None:
     assert time.monotonic() - begun < 5
 
 
-def test_a_proxy_that_is_down_never_let_it_leave(closed_port: int) -> None:
+def test_a_proxy_that_is_down_means_not_sent(closed_port: int) -> None:
     proxy = f"http://127.0.0.1:{closed_port}"
 
     error = outcome_of(at("topthink", "https://vendor.example", options={"proxy": proxy}), "topthink")
@@ -458,12 +458,12 @@ def test_a_proxy_that_is_down_never_let_it_leave(closed_port: int) -> None:
     assert isinstance(error, GatewayUnavailable)
 
 
-# ------------------------------------------------------------------------ discretion
+# ------------------------------------------------------------------------ secrets
 
 
 @every_vendor
 @pytest.mark.parametrize("fault", [None, Fault.status(500), Fault.reset()], ids=["accepted", "500", "reset"])
-def test_urllib3_says_nothing_while_a_send_is_under_way(
+def test_urllib3_logs_nothing_during_a_send(
     vendor: str, fault: Fault | None, sandbox: Sandbox, log: LogRecorder
 ) -> None:
     if fault is not None:
@@ -479,7 +479,7 @@ def test_urllib3_says_nothing_while_a_send_is_under_way(
 
 @every_vendor
 @pytest.mark.parametrize("status", [400, 500])
-def test_a_vendor_that_repeats_everything_is_not_repeated(vendor: str, status: int) -> None:
+def test_secrets_in_an_answer_are_hidden_in_the_error(vendor: str, status: int) -> None:
     echo = " ".join((PHONE, PHONE[3:], CODE, f"【示例站】{CODE}", *CREDENTIALS[vendor].values()))
     with Vendor(json.dumps({"message": echo}), status=status) as server:
         error = outcome_of(at(vendor, server.url), vendor)
@@ -488,7 +488,7 @@ def test_a_vendor_that_repeats_everything_is_not_repeated(vendor: str, status: i
 
 
 @pytest.mark.parametrize("length", range(472, 492, 2))
-def test_no_part_of_a_number_or_code_is_left_where_an_answer_is_cut(length: int) -> None:
+def test_no_part_of_a_number_or_code_is_left_when_an_answer_is_cut(length: int) -> None:
     with Vendor(json.dumps({"message": f"{'x' * length}{CODE}{PHONE}"}), status=400) as server:
         error = outcome_of(at("topthink", server.url), "topthink")
 
@@ -496,7 +496,7 @@ def test_no_part_of_a_number_or_code_is_left_where_an_answer_is_cut(length: int)
     assert PHONE[3:7] not in str(error)
 
 
-def test_of_a_long_page_only_the_beginning_is_kept() -> None:
+def test_only_the_beginning_of_a_long_answer_is_kept() -> None:
     with Vendor(json.dumps({"message": "x" * 60_000}), status=400) as server:
         error = outcome_of(at("topthink", server.url), "topthink")
 
@@ -504,7 +504,7 @@ def test_of_a_long_page_only_the_beginning_is_kept() -> None:
     assert len(str(error)) <= 500
 
 
-def test_a_gateway_and_its_account_show_no_secret() -> None:
+def test_the_repr_of_a_gateway_and_its_account_shows_no_secret() -> None:
     for vendor, kind in GATEWAYS.items():
         gateway = at(vendor, kind.base_url)
         for shown in (repr(gateway.account), str(gateway.account), repr(submitted(vendor)), repr(gateway)):
@@ -549,7 +549,7 @@ assert send()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_process_opens_a_connection_of_its_own() -> None:
+def test_a_forked_process_opens_its_own_connection() -> None:
     with Vendor(ACCEPTED["topthink"]) as server:
         subprocess.run([sys.executable, "-c", FORKING, server.url], check=True, timeout=60)
 
@@ -563,7 +563,7 @@ def test_a_forked_process_opens_a_connection_of_its_own() -> None:
     [("_new_conn", GatewayUnavailable), ("getresponse", GatewayUncertain)],
     ids=["before", "after"],
 )
-def test_what_nobody_foresaw_is_told_by_whether_it_left(
+def test_an_unexpected_error_is_unavailable_before_the_request_and_uncertain_after_it(
     broken: str, expected: type[GatewayError], monkeypatch: pytest.MonkeyPatch, log: LogRecorder
 ) -> None:
     def fail(*args: object) -> None:
