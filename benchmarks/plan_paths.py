@@ -1,4 +1,4 @@
-"""Every path on which the app meets its big tables, gone once by the real verbs."""
+"""Every path on which the app uses its big tables, run once by the public functions."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from django_smsverify.verifying import redeem_proof, verify_code
 from django_smsverify.verifying.proofs import make_proof
 
 Path = Callable[[], object]
-QUESTIONS = 200
-MAILING = "a-mailing"
+POLL_LIMIT = 200
+BULK_SEND = "a-bulk-send"
 CONTROL = "a query that no index serves"
-"""That it is found shows that the plans are read."""
+"""It must be found, which shows that the plans are read."""
 
 
 class AskedGateway(MemoryGateway):
-    """Tells of each message when it is asked, as TopThink does."""
+    """Answers status queries, as TopThink does."""
 
     answers_status = True
 
@@ -48,7 +48,7 @@ class AskedGateway(MemoryGateway):
 
 
 class FetchedGateway(MemoryGateway):
-    """Hands out reports, of which there are none now, as APISpace does."""
+    """Returns a list of reports, here an empty one, as APISpace does."""
 
     hands_out_reports = True
 
@@ -60,13 +60,13 @@ class FetchedGateway(MemoryGateway):
 
 
 def paths() -> Iterator[tuple[str, Path]]:
-    """Each path by its name, in an order in which each finds what it needs."""
+    """Each path with its name, in an order in which each path finds the rows that it needs."""
     busy = Recipient.objects.order_by("pk")[0].phone
     yield CONTROL, lambda: Message.objects.filter(segments=70).count()
     yield from visitor_paths(busy)
     yield from vendor_paths()
     yield from command_paths()
-    yield from mailing_paths()
+    yield from bulk_paths()
     client = Client()
     client.force_login(User.objects.get_or_create(username="operator", is_staff=True, is_superuser=True)[0])
     for model in BIG:
@@ -76,7 +76,7 @@ def paths() -> Iterator[tuple[str, Path]]:
         provider = Provider.objects.get(slug=slug)
         for row in (provider, provider.templates.all()[0]):
             url = reverse(f"admin:smsverify_{row._meta.model_name}_delete", args=[row.pk])
-            yield f"{row._meta.model_name} {slug}, deletion", partial(look, client, url)
+            yield f"{row._meta.model_name} {slug}, deletion", partial(get, client, url)
 
 
 def visitor_paths(phone: str) -> Iterator[tuple[str, Path]]:
@@ -84,7 +84,7 @@ def visitor_paths(phone: str) -> Iterator[tuple[str, Path]]:
     verification = Verification.objects.order_by("-created_at")[0]
     yield "send again", lambda: resend_code(verification.pk, ip="192.0.2.1")
     yield "send, HTTP", lambda: post("smsverify:send", {"phone": "+8613000000599", "purpose": "login"}, 202)
-    yield "status, HTTP", partial(look, Client(), reverse("smsverify:send-status", args=[verification.pk]))
+    yield "status, HTTP", partial(get, Client(), reverse("smsverify:send-status", args=[verification.pk]))
     code = verification.derive_code()
     yield "verify, wrong", lambda: guess(verification.pk, str((int(code) + 1) % 10**6).zfill(6))
     yield "verify, right", lambda: verify_code(verification.pk, code)
@@ -99,14 +99,14 @@ def vendor_paths() -> Iterator[tuple[str, Path]]:
     reply = {**number, "content": "TD", "reply_time": "2026-11-21 10:00:00"}
     yield "webhook, report", lambda: push({**report, "smsid": known.remote_id})
     yield "webhook, again", lambda: push({**report, "smsid": known.remote_id})
-    yield "webhook, unknown", lambda: push({**report, "smsid": "nobodys"})
+    yield "webhook, unknown", lambda: push({**report, "smsid": "unknown"})
     yield "webhook, many reports", partial(push_many, [*silent[2:302]])
     yield "webhook, reply", lambda: push(reply)
     yield "webhook, reply named", lambda: push({**reply, "mobilephone": named.phone[3:], "smsid": named.remote_id})
 
 
 def command_paths() -> Iterator[tuple[str, Path]]:
-    yield "poll", lambda: poll(limit=QUESTIONS)
+    yield "poll", lambda: poll(limit=POLL_LIMIT)
     yield "smsverify_poll", lambda: call_command("smsverify_poll", limit=1)
     for slug in Provider.objects.values_list("slug", flat=True):
         yield f"smsverify_webhooks {slug}", partial(call_command, "smsverify_webhooks", slug)
@@ -116,7 +116,7 @@ def command_paths() -> Iterator[tuple[str, Path]]:
         yield f"smsverify_costs of two days by {by}", partial(call_command, "smsverify_costs", **period)
 
 
-def mailing_paths() -> Iterator[tuple[str, Path]]:
+def bulk_paths() -> Iterator[tuple[str, Path]]:
     provider = Provider.objects.filter(gateway="memory")[0]
     notice = Template.objects.create(
         provider=provider, purpose="notice", content="您好。", status=ReviewStatus.APPROVED
@@ -124,23 +124,23 @@ def mailing_paths() -> Iterator[tuple[str, Path]]:
     numbers: dict[str, dict[str, str]] = {recipient.phone: {} for recipient in Recipient.objects.order_by("-pk")[:20]}
     client = Client()
     client.force_login(User.objects.get_or_create(username="operator", is_staff=True, is_superuser=True)[0])
-    yield "many numbers", lambda: send_message(notice, numbers, batch=MAILING)
-    yield "many numbers, again", lambda: send_message(notice, numbers, batch=MAILING)
+    yield "many numbers", lambda: send_message(notice, numbers, batch=BULK_SEND)
+    yield "many numbers, again", lambda: send_message(notice, numbers, batch=BULK_SEND)
     yield "many numbers, estimate", lambda: estimate(notice, numbers, "another")
     url = reverse("admin:smsverify_message_changelist")
-    yield "message list of a mailing", partial(look, client, url, batch=MAILING)
+    yield "message list of a bulk send", partial(get, client, url, batch=BULK_SEND)
 
 
 def list_paths(client: Client, model: type[models.Model]) -> Iterator[tuple[str, Path]]:
-    """The list as it opens, its later pages, each link of its filters and column heads, and each kind of search."""
+    """The first page of a list, later pages, each link of its filters and column heads, and each kind of search."""
     name = model._meta.model_name
     url = reverse(f"admin:smsverify_{name}_changelist")
-    opened = look(client, url)
+    opened = get(client, url)
     last = opened.context["cl"].paginator.num_pages
     for query in dict.fromkeys(["", "?p=2", f"?p={last}", "?_facets=True", *offered(opened)]):
-        yield f"{name} list {query}", partial(look, client, url + query)
+        yield f"{name} list {query}", partial(get, client, url + query)
     for kind, term in searches(model):
-        yield f"{name} search by {kind}", partial(look, client, url, q=term)
+        yield f"{name} search by {kind}", partial(get, client, url, q=term)
 
 
 def offered(response: Any) -> Iterator[str]:
@@ -155,19 +155,19 @@ def searches(model: type[models.Model]) -> Iterator[tuple[str, str]]:
     row: Any = model._default_manager.order_by("-pk")[0]
     yield "phone", row.phone
     yield "busy phone", Recipient.objects.order_by("pk")[0].phone
-    yield "phone of nobody", "+8619999999999"
+    yield "unknown phone", "+8619999999999"
     yield "uuid", str(row.pk) if isinstance(row.pk, UUID) else str(UUID(int=1))
     yield "a vendor's id", getattr(row, "remote_id", "") or "0123456789"
-    yield "words", "something else"
+    yield "text", "something else"
 
 
 def detail_paths(client: Client, model: type[models.Model]) -> Iterator[tuple[str, Path]]:
     name, row = model._meta.model_name, model._default_manager.order_by("pk")[0]
-    yield f"{name} page", partial(look, client, reverse(f"admin:smsverify_{name}_change", args=[row.pk]))
+    yield f"{name} page", partial(get, client, reverse(f"admin:smsverify_{name}_change", args=[row.pk]))
 
 
-def look(client: Client, url: str, **query: str) -> Any:
-    return fine(client.get(url, query or None))
+def get(client: Client, url: str, **query: str) -> Any:
+    return checked(client.get(url, query or None))
 
 
 def guess(verification_id: UUID, code: str) -> None:
@@ -175,30 +175,30 @@ def guess(verification_id: UUID, code: str) -> None:
         verify_code(verification_id, code)
     except WrongCode:
         return
-    raise RuntimeError("a wrong code was taken for the right one")
+    raise RuntimeError("a wrong code was accepted")
 
 
 def push(fields: dict[str, str]) -> Any:
     provider = Provider.objects.get(slug="pushing")
     url = reverse("smsverify:webhook", args=[provider.slug, provider.webhook_secret])
-    return fine(Client().post(url, urlencode(fields), content_type="application/x-www-form-urlencoded"))
+    return checked(Client().post(url, urlencode(fields), content_type="application/x-www-form-urlencoded"))
 
 
 def push_many(messages: Sequence[Message]) -> int:
-    """Reports on these messages, and as many on messages that are not known, at once."""
-    told = [(message.remote_id, message.phone) for message in messages]
+    """Stores at once reports for these messages, and as many for unknown messages."""
+    known = [(message.remote_id, message.phone) for message in messages]
     events = [
         DeliveryEvent(remote_id=remote_id, phone=phone, outcome=DeliveryOutcome.DELIVERED)
-        for remote_id, phone in (*told, *((f"nobodys-{remote_id}", phone) for remote_id, phone in told))
+        for remote_id, phone in (*known, *((f"unknown-{remote_id}", phone) for remote_id, phone in known))
     ]
     return store_events(messages[0].provider, News(events=tuple(events)), ReportSource.PUSH)
 
 
 def post(name: str, body: dict[str, str], status: int) -> Any:
-    return fine(Client().post(reverse(name), body, content_type="application/json"), status)
+    return checked(Client().post(reverse(name), body, content_type="application/json"), status)
 
 
-def fine(response: Any, status: int = 200) -> Any:
+def checked(response: Any, status: int = 200) -> Any:
     if response.status_code != status:
         raise RuntimeError(f"HTTP {response.status_code}, not {status}: {response.content[:500]}")
     return response

@@ -1,4 +1,4 @@
-"""What a database says it does for a statement, and what of it no big table can bear."""
+"""Reads the plan of a statement from the database, and finds what is too slow on a big table."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ EXPLAIN = {
     "mysql": ("ANALYZE FORMAT=JSON ", "EXPLAIN FORMAT=JSON "),
     "sqlite": ("EXPLAIN QUERY PLAN ", "EXPLAIN QUERY PLAN "),
 }
-"""Before a SELECT, which is run to count what it reads, and before an UPDATE or DELETE, which is not."""
+"""The prefix of a SELECT, which is run to count what it reads, and of an UPDATE or DELETE, which is not run."""
 ALIAS = re.compile(r"""["`]?(smsverify_\w+)["`]?\s+(?:AS\s+)?["`]?([A-Z]\d+)["`]?""")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One way into one table; `read` is counted for a SELECT and estimated for the rest, -1 where nobody says."""
+    """One access to a table; `read` is counted for a SELECT, estimated for others, and -1 if the plan has no number."""
 
     table: str
     how: str
     estimate: int
     read: int
     whole: bool
-    """Whether the table is read from end to end, unless something stops it."""
+    """Whether the whole table is read, and no LIMIT stops that."""
 
     def __str__(self) -> str:
         return f"{self.table.removeprefix('smsverify_')}: {self.how}"
@@ -52,13 +52,13 @@ class Statement:
         return max((access.estimate for access in self.accesses), default=0)
 
     def faults(self, big: Collection[str], most: int) -> list[str]:
-        """What no big table can bear: being read from end to end, or more than `most` rows of it at once."""
+        """The accesses that read a whole big table, or more than `most` rows of it."""
         found = [access for access in self.accesses if access.table in big]
         return [f"{access} ({access.read:,} rows read)" for access in found if access.whole or access.read > most]
 
 
 class Watch:
-    """An execute wrapper that explains each statement just before it is run, in the state that it meets."""
+    """An execute wrapper that explains each statement just before it is run."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
@@ -76,9 +76,9 @@ class Watch:
         return result
 
     def _plan(self, sql: str, params: Any) -> Any:
-        ask = EXPLAIN[self.connection.vendor][not sql.startswith("SELECT")]
+        prefix = EXPLAIN[self.connection.vendor][not sql.startswith("SELECT")]
         with closing(self.connection.create_cursor()) as cursor:
-            cursor.execute(ask + sql, params)
+            cursor.execute(prefix + sql, params)
             rows = cursor.fetchall()
         if self.connection.vendor == "sqlite":
             return [row[3] for row in rows]
@@ -93,7 +93,7 @@ def accesses_of(vendor: str, plan: Any, sql: str) -> Iterator[Access]:
 
 
 def _nodes(plan: Any) -> Iterator[Mapping[str, Any]]:
-    """Every object of a plan, however deep."""
+    """Every object of a plan, at every depth."""
     if isinstance(plan, list):
         for part in plan:
             yield from _nodes(part)
@@ -128,6 +128,6 @@ def _sqlite(plan: Any, names: Mapping[str, str], *, bounded: bool) -> Iterator[A
     for line in plan:
         kind, _, rest = line.partition(" ")
         if kind in {"SCAN", "SEARCH"}:
-            name, _, way = rest.partition(" ")
-            whole = kind == "SCAN" and not (bounded and "USING" in way)
-            yield Access(names.get(name, name), f"{kind} {way}".strip(), -1, -1, whole)
+            name, _, index = rest.partition(" ")
+            whole = kind == "SCAN" and not (bounded and "USING" in index)
+            yield Access(names.get(name, name), f"{kind} {index}".strip(), -1, -1, whole)

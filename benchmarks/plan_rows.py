@@ -1,4 +1,4 @@
-"""Half a year of a busy site in the database, by a few statements that it computes itself."""
+"""Half a year of a busy site in the database, by a few statements that compute their rows themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BIG: tuple[type[models.Model], ...] = (Recipient, Verification, Message, Deliver
 DAYS = 180
 PURPOSES = ("login", "register", "reset-password", "change-phone", "payment", "retired")
 GATEWAYS = {"new": "memory", "pushing": "ihuyi", "asked": "asked", "fetched": "fetched", "retired": "memory"}
-"""Slug to gateway: three carry the traffic, one carries none yet, and one carried a little long ago."""
+"""Slug to gateway: three have most of the messages, `new` has none yet, and `retired` has a few old ones."""
 
 SERIES = {
     "postgresql": "generate_series(1, CAST({} AS bigint)) AS s(n)",
@@ -30,19 +30,19 @@ AGO = {
 }
 UUID = {
     "postgresql": "CAST(md5({}) AS uuid)",
-    # MariaDB looks at version and variant.
+    # MariaDB checks version and variant.
     "mysql": "CAST(INSERT(INSERT(md5({}), 13, 1, '4'), 17, 1, '8') AS uuid)",
     "sqlite": "md5({})",
 }
 BULK = {
-    # The rows keep the constraints by how they are made; to have 25 million of them checked takes longer than all else.
+    # The generated rows satisfy the constraints; checking 25 million of them would take longer than all the rest.
     "postgresql": ("SET session_replication_role = replica", "SET maintenance_work_mem = '1GB'"),
     "mysql": ("SET foreign_key_checks = 0, unique_checks = 0, sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')",),
     "sqlite": ("PRAGMA foreign_keys = OFF", "PRAGMA synchronous = OFF"),
 }
 
 FACTS = """
-    SELECT n, age, who, status, provider, '+86' || (13000000000 + who * 599) AS phone, age * {step} AS old,
+    SELECT n, age, person, status, provider, '+86' || (13000000000 + person * 599) AS phone, age * {step} AS old,
         CASE WHEN status IN ('queued', 'sending', 'not_sent') THEN '' ELSE md5('r' || n) END AS remote_id,
         CASE WHEN n % 10007 = 5 THEN 'payment' WHEN n <= 50 THEN 'retired' WHEN n % 101 < 70 THEN 'login'
             WHEN n % 101 < 90 THEN 'register' WHEN n % 101 < 99 THEN 'reset-password'
@@ -51,7 +51,7 @@ FACTS = """
             WHEN status IN ('unknown', 'accepted') AND age < {overdue} + 50 THEN 0 ELSE 1 END AS settled
     FROM (
         SELECT n, {rows} - n AS age,
-            CASE WHEN n % 10000 < 10 THEN 1 + n % 10 ELSE 1 + (n * 7919) % {people} END AS who,
+            CASE WHEN n % 10000 < 10 THEN 1 + n % 10 ELSE 1 + (n * 7919) % {people} END AS person,
             CASE WHEN n <= 100 THEN {retired} WHEN n % 97 % 10 < 6 THEN {pushing}
                 WHEN n % 97 % 10 < 9 THEN {asked} ELSE {fetched} END AS provider,
             CASE WHEN {rows} - n < 5 THEN 'queued'
@@ -73,27 +73,29 @@ REASON = (
 
 @dataclass(frozen=True)
 class Filling:
-    """Fills an empty database with `rows` messages and what belongs to them."""
+    """Fills an empty database with `rows` messages and their related rows."""
 
     connection: BaseDatabaseWrapper
     rows: int
 
-    def run(self, told: Callable[[str], None]) -> None:
+    def run(self, report: Callable[[str], None]) -> None:
         accounts()
         with self.connection.cursor() as cursor:
             for statement in BULK[self.connection.vendor]:
                 cursor.execute(statement)
         for model, columns, where in self.tables():
-            told(model._meta.db_table)
+            report(model._meta.db_table)
             self._fill(model, columns, where)
-        self.connection.close()  # and with it what was set for the filling alone
+        self.connection.close()  # which ends the settings of BULK
         with self.connection.cursor() as cursor:
             for model in BIG:
-                ask = {"postgresql": "VACUUM ANALYZE", "mysql": "ANALYZE TABLE"}.get(self.connection.vendor, "ANALYZE")
-                cursor.execute(f"{ask} {model._meta.db_table}")
+                analyze = {"postgresql": "VACUUM ANALYZE", "mysql": "ANALYZE TABLE"}.get(
+                    self.connection.vendor, "ANALYZE"
+                )
+                cursor.execute(f"{analyze} {model._meta.db_table}")
 
     def _fill(self, model: type[models.Model], columns: dict[str, str], where: str) -> None:
-        """An index is built faster afterwards; not what a foreign key leans on, which MariaDB does not let go."""
+        """Builds indexes after the rows, which is faster; but MariaDB does not drop the index of a foreign key."""
         names = ", ".join(map(self.connection.ops.quote_name, columns))
         series = self._facts() if model is not Recipient else SERIES[self.connection.vendor].format(self._people)
         indexes = [i for i in model._meta.indexes if not model._meta.get_field(i.fields[0]).is_relation]
@@ -126,8 +128,8 @@ class Filling:
     def ago(self, seconds: str) -> str:
         return AGO[self.connection.vendor].format(seconds)
 
-    def uuid(self, words: str) -> str:
-        return UUID[self.connection.vendor].format(words)
+    def uuid(self, text: str) -> str:
+        return UUID[self.connection.vendor].format(text)
 
     def tables(self) -> list[tuple[type[models.Model], dict[str, str], str]]:
         """Each big table with its columns as expressions over FACTS, in the order of their foreign keys."""
@@ -151,7 +153,7 @@ class Filling:
         moment = self.ago("old - 20")
         return {
             "id": self.uuid("'v' || n"),
-            "recipient_id": "who",
+            "recipient_id": "person",
             "phone": "phone",
             "purpose": "purpose",
             "nonce": "md5('n' || n)",
@@ -195,7 +197,7 @@ class Filling:
         }
 
     def _report(self) -> dict[str, str]:
-        # One in a hundred is about a message that is not known here, twenty a crash kept from theirs.
+        # One in a hundred is for an unknown message; twenty have no message because of a crash.
         unknown, kept = "n % 100 = 50", f"n % {self._rare} = 9"
         own = self.uuid("'m' || n")
         source = "CASE WHEN provider = {pushing} THEN 'push' ELSE 'poll' END"

@@ -1,10 +1,10 @@
-"""Whether an index serves every query: what the database itself plans and reads on each path, over millions of rows.
+"""Checks that an index serves every query: the plans and reads of the database on each path, over millions of rows.
 
     python benchmarks/plans.py --database postgresql://postgres@127.0.0.1:5432 --rows 5000000
 
-Creates a database of its own, fills it, goes every path (send, verify, webhook, poll, the lists of the admin) by
-the real verbs, has each of their statements explained in the state that it meets, and drops the database. Fails
-when a statement reads a big table from end to end, or much of it. SQLite: --database sqlite
+Creates its own database, fills it, runs every path (send, verify, webhook, poll, the lists of the admin) by the
+public functions, explains each statement just before it runs, and drops the database. Fails when a statement reads
+all or much of a big table. SQLite: --database sqlite
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ from django.conf import settings
 if TYPE_CHECKING:
     from benchmarks.plan_reader import Statement
 
-MOST = 75_000
-"""Rows of one table that one statement may read."""
-FEWEST = 150_000
-"""Below this, reading all of a table is what a good planner does."""
+MAX_ROWS_READ = 75_000
+"""The most rows of one table that one statement may read."""
+MIN_ROWS = 150_000
+"""With fewer rows a good planner may read a whole table."""
 
 
 def arguments() -> Namespace:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--database", required=True, metavar="URL", help="of a server where one may be created")
-    parser.add_argument("--rows", type=int, default=5_000_000, help=f"messages, at least {FEWEST}")
+    parser.add_argument("--rows", type=int, default=5_000_000, help=f"messages, at least {MIN_ROWS}")
     parser.add_argument("--name", default=f"smsverify_plans_{os.getpid()}", help="of the database")
     parser.add_argument("--keep", action="store_true", help="do not drop it, and use it as it is if it is there")
     given = parser.parse_args()
-    if given.rows < FEWEST:
-        parser.error(f"--rows must be at least {FEWEST}, not {given.rows}")
+    if given.rows < MIN_ROWS:
+        parser.error(f"--rows must be at least {MIN_ROWS}, not {given.rows}")
     return given
 
 
 def configure(url: str, name: str) -> None:
-    """The settings of the tests, on this database, with vendors that answer at once."""
+    """Uses the settings of the tests on this database, with vendors that answer at once."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from tests import services
 
-    own = services.database(url)
-    settings.DATABASES = {"default": {**own, "NAME": name, "TEST": {**own["TEST"], "NAME": name}}}
+    database = services.database(url)
+    settings.DATABASES = {"default": {**database, "NAME": name, "TEST": {**database["TEST"], "NAME": name}}}
     gateways = {kind: f"benchmarks.plan_paths.{kind.title()}Gateway" for kind in ("asked", "fetched")}
     settings.SMSVERIFY = {"GATEWAYS": gateways, "RESEND_INTERVAL": 0, "PHONE_LIMITS": ["1000/d"]}
     django.setup()
     logging.disable(logging.WARNING)
 
 
-def walk() -> Iterator[tuple[str, list[Statement]]]:
-    """Each path with the statements that it took."""
+def run_paths() -> Iterator[tuple[str, list[Statement]]]:
+    """Runs each path, and yields its name and its statements."""
     from django.db import connection
 
     from benchmarks.plan_paths import paths
@@ -77,19 +77,21 @@ def judge(rows: int) -> list[str]:
     from benchmarks.plan_paths import CONTROL
     from benchmarks.plan_rows import BIG
 
-    # A table that is smaller than that may well be read from end to end.
-    big = {model._meta.db_table for model in BIG if model._default_manager.count() > MOST}
+    # A smaller table may be read as a whole.
+    big = {model._meta.db_table for model in BIG if model._default_manager.count() > MAX_ROWS_READ}
     print(f"{rows:,} messages; watched: {', '.join(sorted(big))}")
     print(f"{'':<60}{'read':>11}{'estimate':>11}{'ms':>9}  plan")
     findings = []
-    for name, statements in walk():
+    for name, statements in run_paths():
         worst = max(statements, key=lambda each: (each.read, each.seconds), default=None)
         if worst is not None:
             ways = "; ".join(map(str, worst.accesses))
             print(f"{name[:59]:<60}{worst.read:>11,}{worst.estimate:>11,}{worst.seconds * 1000:>9.1f}  {ways[:150]}")
-        faults = [f"{name}: {fault}\n    {s.sql}\n    {s.plan}" for s in statements for fault in s.faults(big, MOST)]
+        faults = [
+            f"{name}: {fault}\n    {s.sql}\n    {s.plan}" for s in statements for fault in s.faults(big, MAX_ROWS_READ)
+        ]
         if name == CONTROL:
-            faults = [] if faults else [f"{CONTROL} was not found: the plans are not read right"]
+            faults = [] if faults else [f"{CONTROL} was not found: the plans are not read correctly"]
         findings += faults
     return findings
 

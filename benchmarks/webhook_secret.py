@@ -1,8 +1,8 @@
-"""How long a webhook takes to refuse: whether the time tells how much of a guessed secret is right.
+"""The time that a webhook takes to refuse a call: it must not show how much of a guessed secret is right.
 
     DJANGO_SETTINGS_MODULE=tests.settings python benchmarks/webhook_secret.py [ROUNDS]
 
-Each round makes every kind of wrong call once, in a new order, so that what slows the machine slows them all;
+Each round makes every kind of wrong call once, in a new order, so that load on the machine slows all kinds alike;
 the medians are compared with that of a secret that is wrong from its first character.
 """
 
@@ -58,12 +58,12 @@ def guesses(provider: Provider) -> dict[str, tuple[str, str]]:
         "secret whose first half is right": (slug, secret[:half] + wrong[half:]),
         "secret of which all but the last is right": (slug, secret[:-1] + wrong[-1]),
         "secret of another length": (slug, wrong[:half]),
-        "unknown slug": ("nobody", wrong),
+        "unknown slug": ("unknown", wrong),
     }
 
 
 def refusal(slug: str, secret: str) -> Callable[[], int]:
-    """A call that is to be refused; returns the nanoseconds that it took."""
+    """A function that makes a call that must be refused, and returns its nanoseconds."""
     factory = RequestFactory()
 
     def call() -> int:
@@ -80,10 +80,10 @@ def refusal(slug: str, secret: str) -> Callable[[], int]:
 
 def measure(calls: dict[str, Callable[[], int]], rounds: int) -> dict[str, list[int]]:
     samples: dict[str, list[int]] = {name: [] for name in calls}
-    order, dice = list(calls), random.Random(1)  # noqa: S311 - an order, not a secret
+    order, rng = list(calls), random.Random(1)  # noqa: S311 - an order, not a secret
     gc.disable()
     for place in range(WARM_UP + rounds):
-        dice.shuffle(order)
+        rng.shuffle(order)
         for name in order:
             taken = calls[name]()
             if place >= WARM_UP:
