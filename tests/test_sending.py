@@ -1,4 +1,4 @@
-"""Routes, failover, the order of row and byte, and messages of the site itself."""
+"""Routes, failover, rows that are committed before the request, and messages of the site itself."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ from .conftest import NOTICE_IDS, PHONE, LogRecorder, MakeProvider, add_template
 NOTICE = "{name}，您的订单已发货，请注意查收。"
 
 
-class WitnessGateway(MemoryGateway):
-    """Looks, from a connection of its own, at what is committed at the moment of sending."""
+class RecordingGateway(MemoryGateway):
+    """Records what is stored at the moment of sending, outside of any transaction."""
 
     seen: list[tuple[str, int]] = []
 
@@ -63,16 +63,16 @@ class BrokenGateway(MemoryGateway):
         raise RuntimeError("a bug in a gateway")
 
 
-class UnmadeGateway(MemoryGateway):
+class InitFailsGateway(MemoryGateway):
     def __init__(self, *args: Any) -> None:
         raise RuntimeError("a bug before anything is sent")
 
 
-WITNESS = {
+TEST_GATEWAYS = {
     "GATEWAYS": {
-        "witness": "tests.test_sending.WitnessGateway",
+        "recording": "tests.test_sending.RecordingGateway",
         "broken": "tests.test_sending.BrokenGateway",
-        "unmade": "tests.test_sending.UnmadeGateway",
+        "init_fails": "tests.test_sending.InitFailsGateway",
     }
 }
 
@@ -97,7 +97,7 @@ def test_providers_of_one_priority_share_by_weight(memory: MakeProvider) -> None
 
 
 @pytest.mark.parametrize(
-    "unfit",
+    "disable",
     [
         lambda t: Template.objects.update(is_active=False),
         lambda t: Template.objects.update(status=ReviewStatus.PENDING),
@@ -106,14 +106,16 @@ def test_providers_of_one_priority_share_by_weight(memory: MakeProvider) -> None
     ],
     ids=["inactive", "in-review", "signature", "provider"],
 )
-def test_what_is_not_approved_and_active_is_no_route(unfit: Callable[[Template], Any], memory: MakeProvider) -> None:
-    unfit(memory().templates.get())
+def test_only_approved_and_active_templates_are_routes(
+    disable: Callable[[Template], Any], memory: MakeProvider
+) -> None:
+    disable(memory().templates.get())
     with pytest.raises(NoRoute):
         send_code(PHONE, "login")
     assert not MemoryGateway.outbox
 
 
-def test_a_text_without_a_code_serves_no_send(memory: MakeProvider) -> None:
+def test_a_text_without_a_code_is_no_route(memory: MakeProvider) -> None:
     add_template(memory(), "notice", NOTICE, "")
     with pytest.raises(UnknownPurpose):
         routes("notice")
@@ -123,7 +125,7 @@ def test_a_text_without_a_code_serves_no_send(memory: MakeProvider) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gateway", "fault", "status", "reason", "goes_on"),
+    ("gateway", "fault", "status", "reason", "fails_over"),
     [
         ("ihuyi", Fault.refuse("405"), "not_sent", "account", True),
         ("ihuyi", Fault.refuse("4072"), "not_sent", "content", True),
@@ -143,12 +145,12 @@ def test_a_text_without_a_code_serves_no_send(memory: MakeProvider) -> None:
         ("topthink", Fault.huge(), "unknown", "", None),
     ],
 )
-def test_failover_knows_why(
+def test_failover_depends_on_the_reason_of_the_refusal(
     gateway: str,
     fault: Fault,
     status: str,
     reason: str,
-    goes_on: bool | None,
+    fails_over: bool | None,
     vendor: MakeProvider,
     memory: MakeProvider,
     sandbox: Sandbox,
@@ -157,7 +159,7 @@ def test_failover_knows_why(
     memory(priority=2)
     sandbox.misbehave(gateway, fault)
 
-    if goes_on is False:
+    if fails_over is False:
         with pytest.raises(PhoneRejected):
             send_code(PHONE, "login")
     else:
@@ -165,11 +167,11 @@ def test_failover_knows_why(
 
     first = Message.objects.get(provider__slug=gateway)
     assert (first.status, first.error_reason) == (status, reason)
-    assert len(MemoryGateway.outbox) == (goes_on is True)
+    assert len(MemoryGateway.outbox) == (fails_over is True)
 
 
 @pytest.mark.parametrize("base_url", ["http://127.0.0.1:9", "https://nonexistent.invalid"])
-def test_an_unreachable_vendor_is_passed(base_url: str, vendor: MakeProvider, memory: MakeProvider) -> None:
+def test_an_unreachable_vendor_is_skipped(base_url: str, vendor: MakeProvider, memory: MakeProvider) -> None:
     vendor("topthink", priority=1, base_url=base_url)
     memory(priority=2)
 
@@ -189,7 +191,7 @@ def test_an_unreachable_vendor_is_passed(base_url: str, vendor: MakeProvider, me
         {"credentials": {"app_id": "x"}},
     ],
 )
-def test_a_provider_that_is_not_set_up_is_the_accounts_fault(fields: dict[str, Any], memory: MakeProvider) -> None:
+def test_an_invalid_configuration_is_an_account_error(fields: dict[str, Any], memory: MakeProvider) -> None:
     provider = memory(slug="unset", priority=1)
     Provider.objects.filter(pk=provider.pk).update(**{"gateway": "veesing", **fields})
     memory(priority=2)
@@ -202,7 +204,7 @@ def test_a_provider_that_is_not_set_up_is_the_accounts_fault(fields: dict[str, A
     assert len(MemoryGateway.outbox) == 1
 
 
-def test_the_vendors_words_are_kept_without_number_and_code(
+def test_the_vendors_message_is_stored_without_the_number(
     vendor: MakeProvider, sandbox: Sandbox, memory: MakeProvider
 ) -> None:
     vendor("veesing", priority=1)
@@ -226,24 +228,24 @@ def test_the_vendors_words_are_kept_without_number_and_code(
         '{"code": "13800138000", "message": "13800138000"}',
     ],
 )
-def test_whatever_a_vendor_says_can_be_stored(
+def test_any_answer_of_a_vendor_can_be_stored(
     body: str, vendor: MakeProvider, memory: MakeProvider, log: LogRecorder
 ) -> None:
-    class Says(TopThinkGateway):
+    class FixedAnswerGateway(TopThinkGateway):
         def call(self, request: requests.Request) -> Answer:
             return Answer(200, body.encode())
 
-    globals()["Says"] = Says
+    globals()["FixedAnswerGateway"] = FixedAnswerGateway
     provider = vendor("topthink", priority=1)
-    Provider.objects.filter(pk=provider.pk).update(gateway="says")
+    Provider.objects.filter(pk=provider.pk).update(gateway="fixed")
     memory(priority=2)
 
-    with override_settings(SMSVERIFY={"GATEWAYS": {"says": "tests.test_sending.Says"}}):
+    with override_settings(SMSVERIFY={"GATEWAYS": {"fixed": "tests.test_sending.FixedAnswerGateway"}}):
         send_code(PHONE, "login")
 
     message = Message.objects.get(provider=provider)
     assert message.status == ("accepted" if '"0"' in body else "not_sent")
-    assert all(word.isprintable() for word in (message.remote_id, message.error_code, message.error_message))
+    assert all(text.isprintable() for text in (message.remote_id, message.error_code, message.error_message))
     assert not any(line.startswith("WARNING forged") for line in log.text.splitlines())
 
 
@@ -291,19 +293,19 @@ class BuggyGateway(Gateway):
         raise KeyError(str(sms.recipients))
 
 
-# ---------------------------------------------------------------------------------- row before byte
+# ---------------------------------------------------------------------------------- rows before requests
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_row_is_committed_and_no_transaction_is_open_while_the_vendor_is_called(memory: MakeProvider) -> None:
     provider = memory()
-    Provider.objects.filter(pk=provider.pk).update(gateway="witness")
-    WitnessGateway.seen.clear()
+    Provider.objects.filter(pk=provider.pk).update(gateway="recording")
+    RecordingGateway.seen.clear()
 
-    with override_settings(SMSVERIFY=WITNESS):
+    with override_settings(SMSVERIFY=TEST_GATEWAYS):
         send_code(PHONE, "login")
 
-    assert WitnessGateway.seen == [("sending", 1)]
+    assert RecordingGateway.seen == [("sending", 1)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -312,22 +314,22 @@ def test_a_bug_in_a_gateway_leaves_the_outcome_unknown(memory: MakeProvider, log
     memory(slug="other", priority=2)
     Provider.objects.filter(pk=provider.pk).update(gateway="broken")
 
-    with override_settings(SMSVERIFY=WITNESS):
+    with override_settings(SMSVERIFY=TEST_GATEWAYS):
         send_code(PHONE, "login")
 
     message = Message.objects.get()
-    assert (message.status, message.error_code) == ("unknown", "bug"), "nobody knows what left, so nobody sends again"
+    assert (message.status, message.error_code) == ("unknown", "bug"), "it may have been sent, so it is not sent again"
     assert "BrokenGateway fails while it is sending: RuntimeError" in log.text
-    assert 'raise RuntimeError("a bug in a gateway")' in log.text, "the frames lead to it"
+    assert 'raise RuntimeError("a bug in a gateway")' in log.text, "the traceback shows the line"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_gateway_that_cannot_be_set_up_is_passed_over(memory: MakeProvider, log: LogRecorder) -> None:
+def test_a_gateway_that_cannot_be_set_up_is_skipped(memory: MakeProvider, log: LogRecorder) -> None:
     provider = memory(priority=1)
     memory(slug="other", priority=2)
-    Provider.objects.filter(pk=provider.pk).update(gateway="unmade")
+    Provider.objects.filter(pk=provider.pk).update(gateway="init_fails")
 
-    with override_settings(SMSVERIFY=WITNESS):
+    with override_settings(SMSVERIFY=TEST_GATEWAYS):
         send_code(PHONE, "login")
 
     assert list(Message.objects.order_by("attempt").values_list("status", "error_reason")) == [
@@ -338,7 +340,7 @@ def test_a_gateway_that_cannot_be_set_up_is_passed_over(memory: MakeProvider, lo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_other_request_finds_the_number_free_between_two_attempts(
+def test_the_number_stays_taken_between_two_attempts(
     vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink", priority=1)
@@ -346,17 +348,17 @@ def test_no_other_request_finds_the_number_free_between_two_attempts(
     sandbox.misbehave("topthink", Fault.status(403))
     seen_by_others: list[list[str]] = []
 
-    def look(instance: Message, created: bool, **kwargs: Any) -> None:
+    def record_committed(instance: Message, created: bool, **kwargs: Any) -> None:
         with ThreadPoolExecutor(1) as other:
             seen_by_others.append(other.submit(committed_statuses).result(60))
 
-    post_save.connect(look, Message)
+    post_save.connect(record_committed, Message)
     try:
         send_code(PHONE, "login")
     finally:
-        post_save.disconnect(look, Message)
+        post_save.disconnect(record_committed, Message)
 
-    assert seen_by_others == [[], ["sending"]], "the refusal is told together with the next attempt"
+    assert seen_by_others == [[], ["sending"]], "the refusal is committed together with the next attempt"
 
 
 def committed_statuses() -> list[str]:
@@ -367,19 +369,19 @@ def committed_statuses() -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_inside_a_callers_transaction_nothing_is_done(memory: MakeProvider) -> None:
+def test_a_call_inside_a_transaction_is_refused(memory: MakeProvider) -> None:
     provider = memory()
     notice = add_template(provider, "notice", NOTICE, "")
     verification = send_code(PHONE, "login")
     code = last_code()
 
-    for act in (
+    for call in (
         lambda: send_code("13900139000", "login"),
         lambda: verify_code(verification.pk, code),
         lambda: send_message(notice, {PHONE: {"name": "王"}}),
     ):
         with transaction.atomic(), pytest.raises(InsideTransaction, match="non_atomic_requests"):
-            act()
+            call()
 
     assert len(MemoryGateway.outbox) == 1
     verification.refresh_from_db()
@@ -387,7 +389,7 @@ def test_inside_a_callers_transaction_nothing_is_done(memory: MakeProvider) -> N
 
 
 def own_view(request: HttpRequest, verification_id: str, code: str) -> JsonResponse:
-    """A site's own view that forgets that it runs under ATOMIC_REQUESTS."""
+    """A site's own view, which runs under ATOMIC_REQUESTS by mistake."""
     verify_code(verification_id, code)  # type: ignore[arg-type]
     return JsonResponse({})
 
@@ -397,7 +399,7 @@ urlpatterns = [path("own/<str:verification_id>/<str:code>/", own_view)]
 
 @pytest.mark.django_db(transaction=True)
 @override_settings(ROOT_URLCONF="tests.test_sending", MIDDLEWARE=[])
-def test_a_view_under_atomic_requests_gets_the_teaching_error_and_no_free_guess(memory: MakeProvider) -> None:
+def test_a_view_under_atomic_requests_fails_and_counts_no_guess(memory: MakeProvider) -> None:
     memory()
     verification = send_code(PHONE, "login")
 
@@ -410,7 +412,7 @@ def test_a_view_under_atomic_requests_gets_the_teaching_error_and_no_free_guess(
 # ----------------------------------------------------------------------------------------- recording
 
 
-def test_a_message_is_handed_over_once(memory: MakeProvider) -> None:
+def test_a_message_is_sent_to_the_vendor_once(memory: MakeProvider) -> None:
     memory()
     verification = send_code(PHONE, "login")
     message = verification.messages.get()
@@ -421,7 +423,7 @@ def test_a_message_is_handed_over_once(memory: MakeProvider) -> None:
     assert len(MemoryGateway.outbox) == 1
 
 
-def test_news_only_raises_a_status(memory: MakeProvider) -> None:
+def test_a_late_acceptance_does_not_lower_the_status(memory: MakeProvider) -> None:
     memory()
     message = send_code(PHONE, "login").messages.get()
     Message.objects.update(status=MessageStatus.DELIVERED, remote_id="")
@@ -435,7 +437,7 @@ def test_news_only_raises_a_status(memory: MakeProvider) -> None:
 
 
 @pytest.mark.parametrize("gateway", ["apispace", "ihuyi", "qixuntong", "topthink"])
-def test_a_text_to_many_numbers_is_batched_where_the_vendor_can(
+def test_a_text_to_many_numbers_is_batched_where_the_vendor_supports_it(
     gateway: str, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     provider = vendor(gateway, price="0.05")
@@ -455,7 +457,7 @@ def test_a_text_to_many_numbers_is_batched_where_the_vendor_can(
     assert len(sandbox.exchanges) - before == calls.get(gateway, 6)
 
 
-def test_a_batch_is_no_larger_than_the_vendor_takes(vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_a_batch_is_no_larger_than_the_vendor_allows(vendor: MakeProvider, sandbox: Sandbox) -> None:
     provider = vendor("qixuntong")
     plain = add_template(provider, "notice", catalogue.PLAIN_TEXT, "")
     before = len(sandbox.exchanges)
@@ -467,7 +469,7 @@ def test_a_batch_is_no_larger_than_the_vendor_takes(vendor: MakeProvider, sandbo
     assert len(sandbox.exchanges) - before == 3
 
 
-def test_numbers_of_one_batch_fare_differently(vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_refused_numbers_of_a_batch_are_stored_as_not_sent(vendor: MakeProvider, sandbox: Sandbox) -> None:
     provider = vendor("qixuntong")
     plain = add_template(provider, "notice", catalogue.PLAIN_TEXT, "")
     sandbox.misbehave("qixuntong", Fault.refuse_number(15), times=1)
@@ -489,7 +491,7 @@ def test_numbers_of_one_batch_fare_differently(vendor: MakeProvider, sandbox: Sa
         (NOTICE, {"nobody": {"name": "王"}}, InvalidPhone),
     ],
 )
-def test_what_cannot_be_sent_is_said_before_anything_is(
+def test_an_invalid_send_is_refused_before_anything_is_stored(
     content: str, recipients: dict[str, Any], error: type[Exception], memory: MakeProvider
 ) -> None:
     template = add_template(memory(), "notice", content, "")
@@ -502,7 +504,7 @@ def test_what_cannot_be_sent_is_said_before_anything_is(
     assert not MemoryGateway.outbox
 
 
-def test_a_gateway_that_is_gone_is_said_before_anything_is_stored(memory: MakeProvider) -> None:
+def test_a_missing_gateway_is_an_error_before_anything_is_stored(memory: MakeProvider) -> None:
     template = add_template(memory(), "notice", NOTICE, "")
     template.provider.gateway = "gone"
     with pytest.raises(InvalidGateway):
@@ -516,7 +518,7 @@ def test_a_template_that_is_not_approved_is_not_sent(memory: MakeProvider) -> No
         send_message(template, {PHONE: {"name": "王"}})
 
 
-def test_the_local_gateways_have_no_secrets_and_no_batches_to_mind(memory: MakeProvider) -> None:
+def test_the_local_gateways_have_no_batch_limit(memory: MakeProvider) -> None:
     notice = add_template(memory(), "notice", NOTICE, "")
     assert len(send_message(notice, {f"1380013{n:04}": {"name": "王"} for n in range(250)})) == 250
     assert len(MemoryGateway.outbox) == 250

@@ -1,4 +1,4 @@
-"""The suite runs where it was told to: otherwise ten runs might be one run ten times."""
+"""The suite runs on the configured database and cache, so that each run of the matrix is a different one."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from .conftest import cached
 
 pytestmark = pytest.mark.django_db
 
-ASKED = services.DATABASE.partition(":")[0]
+CONFIGURED = services.DATABASE.partition(":")[0]
 LEVEL = {"postgresql": "SHOW transaction_isolation", "mysql": "SELECT @@tx_isolation"}
 
 
-def test_the_database_is_the_one_that_was_asked_for() -> None:
-    assert connection.vendor == ASKED
+def test_the_database_is_the_configured_one() -> None:
+    assert connection.vendor == CONFIGURED
     assert connection.settings_dict["ATOMIC_REQUESTS"]
 
 
-@pytest.mark.skipif(ASKED not in LEVEL, reason="SQLite has no isolation levels")
-def test_the_isolation_level_is_the_one_that_was_asked_for() -> None:
+@pytest.mark.skipif(CONFIGURED not in LEVEL, reason="SQLite has no isolation levels")
+def test_the_isolation_level_is_the_configured_one() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(LEVEL[ASKED])
+        cursor.execute(LEVEL[CONFIGURED])
         level = cursor.fetchone()[0]
 
     assert level.replace("-", " ").lower() == (services.ISOLATION or "read committed")
 
 
-def test_the_cache_is_the_one_that_was_asked_for() -> None:
-    asked = services.CACHE.partition(":")[0]
+def test_the_cache_is_the_configured_one() -> None:
+    configured = services.CACHE.partition(":")[0]
     cache.set("here", "it is")
 
-    assert type(caches["default"]).__module__ == f"django.core.cache.backends.{asked}"
+    assert type(caches["default"]).__module__ == f"django.core.cache.backends.{configured}"
     assert list(cached()) == [":1:here"]
 
 
-@pytest.mark.skipif(not services.HAS_EMOJI, reason="utf8mb3 has no emoji: what becomes of one is in test_charsets.py")
-def test_the_database_keeps_any_character() -> None:
+@pytest.mark.skipif(not services.HAS_EMOJI, reason="utf8mb3 has no emoji: see test_charsets.py")
+def test_the_database_stores_any_character() -> None:
     Provider.objects.create(name="短信🔑", slug="any", gateway="memory")
 
     assert Provider.objects.get().name == "短信🔑"

@@ -35,19 +35,19 @@ def rows() -> list[int]:
 
 @pytest.fixture
 def pipe(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def say(*lines: str) -> None:
+    def write(*lines: str) -> None:
         monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
 
-    return say
+    return write
 
 
 def test_one_command_is_enough_for_the_first_code() -> None:
-    said = setup("memory", "--purpose", "login")
+    output = setup("memory", "--purpose", "login")
 
     verification = send_code(PHONE, "login")
     assert verify_code(verification.pk, last_code()).verified_at
     assert MemoryGateway.outbox[-1].text.startswith("【示例站】")
-    assert said == [
+    assert output == [
         "provider memory: made",
         "signature 【示例站】: made",
         "template memory login: made",
@@ -55,63 +55,63 @@ def test_one_command_is_enough_for_the_first_code() -> None:
     ]
 
 
-def test_run_again_it_changes_nothing() -> None:
+def test_a_second_run_changes_nothing() -> None:
     setup("memory", "--purpose", "login")
     Template.objects.update(content="{code}", is_active=False)
     before = list(Template.objects.values())
 
-    said = setup("memory", "--purpose", "login")
+    output = setup("memory", "--purpose", "login")
 
     assert rows() == [1, 1, 1]
     assert list(Template.objects.values()) == before
-    assert [line.rpartition(": ")[2] for line in said[:3]] == ["there already"] * 3
+    assert [line.rpartition(": ")[2] for line in output[:3]] == ["there already"] * 3
 
 
-def test_another_purpose_is_one_template_more() -> None:
+def test_another_purpose_adds_one_template() -> None:
     setup("memory", "--purpose", "login")
     setup("memory", "--purpose", "register")
 
     assert rows() == [1, 1, 2]
 
 
-def test_the_keys_of_a_vendor_are_read_from_a_pipe_and_never_said(sandbox: Sandbox, pipe: Any) -> None:
+def test_the_keys_of_a_vendor_are_read_from_a_pipe_and_never_printed(sandbox: Sandbox, pipe: Any) -> None:
     pipe(*KEYS.values())
 
     texts = ("--signature", "示例站", "--content", catalogue.CODE_TEXT, "--template-id", "2001")
-    said = setup("ihuyi", "--purpose", "login", *texts)
+    output = setup("ihuyi", "--purpose", "login", *texts)
 
     provider = Provider.objects.get()
     assert provider.credentials == KEYS
-    assert not [secret for secret in KEYS.values() if secret in "\n".join(said)]
-    assert said[-1] == "Tell the vendor where to report: manage.py smsverify_webhooks ihuyi"
+    assert not [secret for secret in KEYS.values() if secret in "\n".join(output)]
+    assert output[-1] == "Tell the vendor where to report: manage.py smsverify_webhooks ihuyi"
     Provider.objects.update(base_url=sandbox.base_urls["ihuyi"])
     send_code(PHONE, "login")
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
-def test_a_person_types_them_without_an_echo(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_keys_that_are_typed_are_not_echoed(monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts: list[str] = []
 
-    def typed(prompt: str) -> str:
-        asked.append(prompt)
+    def ask(prompt: str) -> str:
+        prompts.append(prompt)
         return "typed"
 
     monkeypatch.setattr(sys, "stdin", type("Terminal", (io.StringIO,), {"isatty": lambda self: True})())
-    monkeypatch.setattr(smsverify_setup, "getpass", typed)
+    monkeypatch.setattr(smsverify_setup, "getpass", ask)
 
     setup("ihuyi", "--purpose", "login", "--approved")
 
     assert Provider.objects.get().credentials == dict.fromkeys(KEYS, "typed")
-    assert len(asked) == len(KEYS)
+    assert len(prompts) == len(KEYS)
 
 
-def test_what_the_vendor_has_not_approved_is_a_draft(pipe: Any) -> None:
+def test_a_text_that_is_not_approved_is_a_draft(pipe: Any) -> None:
     pipe(*KEYS.values())
 
-    said = setup("ihuyi", "--purpose", "login")
+    output = setup("ihuyi", "--purpose", "login")
 
     assert Template.objects.get().status == "draft"
-    assert "not approved yet" in said[2]
+    assert "not approved yet" in output[2]
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_what_the_vendor_has_not_approved_is_a_draft(pipe: Any) -> None:
         (["memory", "--purpose", "login", "--signature", "x" * 31], "The signature cannot be made. text:"),
     ],
 )
-def test_a_mistake_is_explained_and_makes_nothing(args: list[str], words: str) -> None:
+def test_invalid_arguments_are_explained_and_create_nothing(args: list[str], words: str) -> None:
     with pytest.raises(CommandError, match=words.replace("{", r"\{").replace("(", r"\(")):
         setup(*args)
 
     assert rows() == [0, 0, 0]
 
 
-def test_a_key_that_is_missing_is_named(pipe: Any) -> None:
+def test_a_missing_key_is_named(pipe: Any) -> None:
     first, second = KEYS
     pipe(KEYS[first])
 
@@ -144,7 +144,7 @@ def test_a_key_that_is_missing_is_named(pipe: Any) -> None:
     assert rows() == [0, 0, 0]
 
 
-def test_a_slug_of_another_gateway_is_not_taken() -> None:
+def test_a_slug_of_another_gateway_is_refused() -> None:
     setup("memory", "--purpose", "login", "--slug", "main")
 
     with pytest.raises(CommandError, match="The provider main is one of memory: choose another --slug"):

@@ -1,4 +1,4 @@
-"""A cache that hangs holds no request for longer than two seconds, and keeps nothing that was not used."""
+"""A cache that hangs delays a request by two seconds at most, and its late locks and counts are undone."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from .test_storing_reports import values_sent
 
 SHORT = 0.5
 QUICK = SHORT + 3
-"""What a slow machine may take that waits for SHORT seconds once."""
-asks_for_name: ContextVar[str] = ContextVar("asks_for_name", default="nobody")
+"""The seconds that a slow machine may take when it waits for SHORT once."""
+caller_name: ContextVar[str] = ContextVar("caller_name", default="")
 
 
 def shared(name: str) -> dict[str, Any]:
@@ -39,18 +39,18 @@ def shared(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HangingCache]]:
-    """A cache whose server answers until `answers` is cleared; a request waits a short while for it."""
+    """A cache whose server answers until `answers` is cleared; a request waits SHORT seconds for it."""
     monkeypatch.setattr(cache, "MAX_SECONDS", SHORT)
     HangingCache.answers.set()
     HangingCache.closed.clear()
     with override_settings(CACHES=shared("HangingCache")):
         caches["default"].clear()
         yield HangingCache
-        end_the_silence()
+        finish_hung_calls()
 
 
-def end_the_silence() -> None:
-    """Lets the calls that hang do their work, and waits for them."""
+def finish_hung_calls() -> None:
+    """Lets the hung calls finish, and waits for them."""
     HangingCache.answers.set()
     for call in tuple(cache._hung):
         call.join(30)
@@ -58,85 +58,85 @@ def end_the_silence() -> None:
     cache._hung.clear()
 
 
-def ask(key: str = "key") -> Any:
+def read_cache(key: str = "key") -> Any:
     return call_cache(lambda cache: cache.get(key))
 
 
 @pytest.mark.slow
-class TestOneCall:
-    def test_is_given_up_after_its_time(self, hanging: type[HangingCache]) -> None:
+class TestCall:
+    def test_a_call_times_out(self, hanging: type[HangingCache]) -> None:
         hanging.answers.clear()
         started = time.monotonic()
 
         with pytest.raises(TimeoutError, match=r"^the cache did not answer within 0\.5 seconds$"):
-            ask()
+            read_cache()
 
         assert SHORT <= time.monotonic() - started < QUICK
 
-    def test_has_two_seconds(self) -> None:
+    def test_the_time_limit_is_two_seconds(self) -> None:
         assert cache.MAX_SECONDS == 2
 
     @pytest.mark.parametrize("body", ["one", "many"])
-    def test_of_a_request_shares_its_time_with_the_others(self, body: str, hanging: type[HangingCache]) -> None:
+    def test_the_calls_of_one_request_share_the_time_limit(self, body: str, hanging: type[HangingCache]) -> None:
         hanging.answers.clear()
         started = time.monotonic()
 
         with time_limit(), time_limit():
             for _ in range({"one": 1, "many": 50}[body]):
                 with pytest.raises(TimeoutError):
-                    ask()
+                    read_cache()
 
         assert SHORT <= time.monotonic() - started < QUICK
         assert len(cache._hung) == 1, "the others were not even made"
 
-    def test_after_a_request_has_time_of_its_own(self, hanging: type[HangingCache]) -> None:
+    def test_a_call_after_a_request_has_its_own_time_limit(self, hanging: type[HangingCache]) -> None:
         hanging.answers.clear()
         with pytest.raises(TimeoutError), time_limit():
-            ask()
-        end_the_silence()
+            read_cache()
+        finish_hung_calls()
 
-        assert ask() is None
+        assert read_cache() is None
         with time_limit():
-            assert ask() is None
+            assert read_cache() is None
 
-    def test_is_charged_for_the_time_of_the_cache_alone(self, hanging: type[HangingCache]) -> None:
+    def test_only_the_time_of_the_cache_counts(self, hanging: type[HangingCache]) -> None:
         with time_limit():
-            ask()
+            read_cache()
             threading.Event().wait(2 * SHORT)  # a vendor that is slow
-            assert ask() is None
+            assert read_cache() is None
 
-    def test_that_polls_takes_nothing_of_the_time_when_it_is_answered(self, hanging: type[HangingCache]) -> None:
+    def test_an_answered_poll_uses_none_of_the_time(self, hanging: type[HangingCache]) -> None:
         with time_limit():
             for _ in range(3):
                 call_cache(lambda cache: threading.Event().wait(0.6 * SHORT), is_poll=True)
-            assert ask() is None
+            assert read_cache() is None
             hanging.answers.clear()
             with pytest.raises(TimeoutError):
                 call_cache(lambda cache: cache.get("key"), is_poll=True)
             with pytest.raises(TimeoutError, match="used up"):
-                ask()
+                read_cache()
 
-    def test_raises_what_the_client_raises(self) -> None:
+    def test_an_error_of_the_client_is_raised(self) -> None:
         with override_settings(CACHES=shared("UncountingCache")), pytest.raises(NotImplementedError):
             call_cache(lambda cache: cache.incr("key"))
 
-    def test_leaves_the_connection_to_the_one_that_hangs(self, hanging: type[HangingCache]) -> None:
+    def test_a_hung_call_keeps_its_connection_and_the_next_gets_a_new_one(self, hanging: type[HangingCache]) -> None:
         before = caches["default"]
         hanging.answers.clear()
         with pytest.raises(TimeoutError):
-            ask()
+            read_cache()
 
         assert caches["default"] is not before
         assert not hanging.closed.is_set()
-        end_the_silence()
+        finish_hung_calls()
         assert hanging.closed.is_set()
 
-    def test_sees_the_context_of_its_caller(self) -> None:
-        asks_for_name.set("me")
+    def test_a_call_has_the_context_of_its_caller(self) -> None:
+        caller_name.set("me")
         with override_settings(CACHES=shared("SharedCache")):
-            assert call_cache(lambda cache: asks_for_name.get()) == "me"
+            assert call_cache(lambda cache: caller_name.get()) == "me"
 
-    def test_leaves_no_database_connection(self, transactional_db: None) -> None:
+    def test_a_call_leaves_no_database_connection(self, transactional_db: None) -> None:
         opened = []
 
         def work(cache: BaseCache) -> int:
@@ -150,7 +150,7 @@ class TestOneCall:
         assert opened[0].connection is None
 
     @pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache", "db.DatabaseCache"])
-    def test_of_a_cache_without_a_server_of_its_own_is_made_directly(self, backend: str) -> None:
+    def test_a_cache_without_a_server_is_called_directly(self, backend: str) -> None:
         with override_settings(CACHES={"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}):
             assert call_cache(lambda cache: threading.get_ident()) == threading.get_ident()
 
@@ -160,9 +160,9 @@ class TestManyHungCalls:
     def hang(self, times: int) -> None:
         for _ in range(times):
             with pytest.raises(TimeoutError, match="did not answer"):
-                ask()
+                read_cache()
 
-    def test_are_bounded_and_the_next_fails_at_once(
+    def test_hung_calls_are_limited_and_the_next_fails_at_once(
         self, hanging: type[HangingCache], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(cache, "MAX_HUNG_CALLS", 3)
@@ -171,17 +171,17 @@ class TestManyHungCalls:
         before = threading.active_count()
 
         with pytest.raises(TimeoutError, match="3 calls of the cache hang"):
-            ask()
+            read_cache()
 
         assert threading.active_count() == before
         hanging.answers.set()
         for call in tuple(cache._hung):
             call.join(30)
-        assert ask() is None, "recovers by itself"
+        assert read_cache() is None, "recovers by itself"
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
     @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-    def test_of_the_parent_do_not_count_after_a_fork(
+    def test_hung_calls_of_the_parent_do_not_count_after_a_fork(
         self, hanging: type[HangingCache], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(cache, "MAX_HUNG_CALLS", 2)
@@ -193,7 +193,7 @@ class TestManyHungCalls:
             try:
                 HangingCache.answers = threading.Event()  # the parent's may be in use at this moment
                 HangingCache.answers.set()
-                os._exit(0 if ask() is None else 1)
+                os._exit(0 if read_cache() is None else 1)
             finally:
                 os._exit(2)
 
@@ -202,7 +202,7 @@ class TestManyHungCalls:
 
 @pytest.mark.django_db(transaction=True)
 class TestRequests:
-    def test_nothing_is_sent_and_the_client_is_told_soon(
+    def test_nothing_is_sent_and_the_client_gets_503_soon(
         self, hanging: type[HangingCache], memory: MakeProvider, site: Site
     ) -> None:
         memory()
@@ -216,7 +216,7 @@ class TestRequests:
         assert not Message.objects.exists()
 
     @pytest.mark.parametrize("ip", [None, "203.0.113.7"], ids=["lock", "address"])
-    def test_what_the_cache_does_too_late_is_taken_back(
+    def test_a_late_lock_or_count_is_undone(
         self, ip: str | None, hanging: type[HangingCache], memory: MakeProvider
     ) -> None:
         memory()
@@ -224,37 +224,37 @@ class TestRequests:
         with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",)}):
             with pytest.raises(ThrottleUnavailable):
                 send_code(PHONE, "login", ip=ip)
-            end_the_silence()
+            finish_hung_calls()
 
             send_code(PHONE, "login", ip=ip)
             with pytest.raises(Throttled):
                 send_code("13800138001" if ip else PHONE, "login", ip=ip)
 
-    def test_a_second_request_of_the_same_thread_has_its_own_time(
+    def test_a_second_request_of_the_same_thread_has_its_own_time_limit(
         self, hanging: type[HangingCache], memory: MakeProvider
     ) -> None:
         memory()
         hanging.answers.clear()
         with pytest.raises(ThrottleUnavailable):
             send_code(PHONE, "login")
-        end_the_silence()
+        finish_hung_calls()
 
         verification = send_code(PHONE, "login")
         hanging.answers.clear()
         with pytest.raises(ThrottleUnavailable):
             resend_code(verification.pk)
 
-    def test_a_silence_after_the_sms_left_is_no_refusal(
+    def test_a_cache_that_hangs_after_the_sms_left_is_no_refusal(
         self, hanging: type[HangingCache], memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         memory()
         transmit = MemoryGateway.transmit
 
-        def then_silence(*args: Any) -> Any:
+        def transmit_and_hang(*args: Any) -> Any:
             hanging.answers.clear()
             return transmit(*args)
 
-        monkeypatch.setattr(MemoryGateway, "transmit", then_silence)
+        monkeypatch.setattr(MemoryGateway, "transmit", transmit_and_hang)
         started = time.monotonic()
 
         verification = send_code(PHONE, "login")
@@ -263,7 +263,7 @@ class TestRequests:
         assert verification.messages.get().status == "accepted"
         assert len(cache._hung) == 1
 
-    def test_receivers_of_a_circuit_run_where_the_request_runs(self, memory: MakeProvider) -> None:
+    def test_receivers_of_circuit_changed_run_in_the_thread_of_the_request(self, memory: MakeProvider) -> None:
         provider = memory()
         threads = []
 

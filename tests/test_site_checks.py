@@ -1,4 +1,4 @@
-"""System checks of what the app relies on outside of its own settings."""
+"""System checks of the cache, the connections and the clock of a site."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from django.test import override_settings
 
 from django_smsverify.checks import site
 
-pytestmark = pytest.mark.django_db  # other checks ask the database
+pytestmark = pytest.mark.django_db  # other checks query the database
 
 
 def found(tag: str, *, deploy: bool = False) -> list[CheckMessage]:
     messages = run_checks(tags=[tag], include_deployment_checks=deploy, databases=["default"])
-    # W012 speaks of the database that the suite happens to run on.
+    # W012 is about the database that the suite happens to run on.
     ours = [message for message in messages if str(message.id).startswith("smsverify.")]
     return [message for message in ours if message.id != "smsverify.W012"]
 
 
 class TestLiveCache:
-    def judged(self, cache: str) -> CheckMessage:
+    def message_for(self, cache: str) -> CheckMessage:
         with override_settings(CACHES={"default": {"BACKEND": f"tests.caches.{cache}", "LOCATION": cache}}):
-            assert found("caches") == [], "asked for a deployment alone"
+            assert found("caches") == [], "only a deployment check calls the cache"
             (message,) = found("caches", deploy=True)
         return message
 
-    def test_that_counts_is_clean(self) -> None:
+    def test_a_cache_that_counts_is_clean(self) -> None:
         with override_settings(CACHES={"default": {"BACKEND": "tests.caches.SharedCache"}}):
             assert found("caches", deploy=True) == []
 
@@ -39,8 +39,8 @@ class TestLiveCache:
             ("AlwaysAddingCache", "answers a second add with True."),
         ],
     )
-    def test_e010_that_does_not_count(self, cache: str, answer: str) -> None:
-        message = self.judged(cache)
+    def test_e010_a_cache_that_does_not_count(self, cache: str, answer: str) -> None:
+        message = self.message_for(cache)
 
         assert message.id == "smsverify.E010"
         assert message.msg.endswith(answer)
@@ -50,19 +50,19 @@ class TestLiveCache:
         ("cache", "why"),
         [("SwallowingCache", "it keeps nothing, or its client hides why"), ("AbsentCache", "ConnectionRefusedError")],
     )
-    def test_w006_that_cannot_be_reached_is_no_error(self, cache: str, why: str) -> None:
-        message = self.judged(cache)
+    def test_w006_an_unreachable_cache_is_only_a_warning(self, cache: str, why: str) -> None:
+        message = self.message_for(cache)
 
         assert message.id == "smsverify.W006"
         assert f"cannot be tried now ({why})" in message.msg
         assert "password" not in message.msg
 
-    def test_that_does_not_exist_is_for_another_check(self) -> None:
+    def test_a_cache_that_is_not_configured_is_left_to_e005(self) -> None:
         with override_settings(RATELIMIT_USE_CACHE="nowhere"):
             assert [message.id for message in found("caches", deploy=True)] == ["smsverify.E005"]
 
     @pytest.mark.parametrize("deploy", [False, True])
-    def test_w005_herd_client_is_known_by_its_name(self, deploy: bool) -> None:
+    def test_w005_herd_client_is_recognised_by_its_name(self, deploy: bool) -> None:
         options = {"CLIENT_CLASS": "django_redis.client.HerdClient"}
         cache = {"BACKEND": "tests.caches.UncountingCache", "OPTIONS": options}
         with override_settings(CACHES={"default": cache}):
@@ -74,7 +74,7 @@ class TestLiveCache:
 class TestPersistentConnections:
     @pytest.fixture(autouse=True)
     def servers(self, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-        """The ASGI servers that are installed: none, until a test installs some."""
+        """The ASGI servers that are installed; a test may add some."""
         installed: set[str] = set()
         monkeypatch.setattr(site, "find_spec", lambda name: name in installed or None)
         return installed
@@ -83,11 +83,11 @@ class TestPersistentConnections:
     def age(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", request.param)
 
-    def test_are_welcome_under_wsgi(self) -> None:
+    def test_they_are_allowed_under_wsgi(self) -> None:
         assert found("database", deploy=True) == []
 
     @pytest.mark.parametrize("server", ["uvicorn", "daphne", "hypercorn"])
-    def test_w007_under_asgi_as_its_server_tells(self, server: str, servers: set[str]) -> None:
+    def test_w007_an_asgi_server_is_installed(self, server: str, servers: set[str]) -> None:
         servers.add(server)
 
         (message,) = found("database", deploy=True)
@@ -98,12 +98,12 @@ class TestPersistentConnections:
         assert found("database") == []
 
     @override_settings(ASGI_APPLICATION="site.asgi.application")
-    def test_w007_under_asgi_as_the_settings_tell(self) -> None:
+    def test_w007_the_settings_name_an_asgi_application(self) -> None:
         (message,) = found("database", deploy=True)
 
         assert "ASGI_APPLICATION is set" in message.msg
 
-    def test_that_are_closed_after_each_request_are_welcome(
+    def test_connections_closed_after_each_request_are_allowed(
         self, servers: set[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         servers.add("uvicorn")
@@ -123,10 +123,10 @@ class TestClock:
         assert "USE_TZ = True" in str(message.hint)
 
     @pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC", "Asia/Tokyo", "Asia/Urumqi"])
-    def test_a_local_time_that_does_not_jump(self, zone: str) -> None:
+    def test_a_local_time_that_does_not_jump_is_clean(self, zone: str) -> None:
         with override_settings(USE_TZ=False, TIME_ZONE=zone):
             assert found("compatibility") == []
 
-    def test_universal_time_is_stored_whatever_the_zone(self) -> None:
+    def test_use_tz_is_clean_in_any_zone(self) -> None:
         with override_settings(USE_TZ=True, TIME_ZONE="Europe/Berlin"):
             assert found("compatibility") == []

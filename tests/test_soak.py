@@ -1,6 +1,6 @@
-"""Law 3 by the thousand: whatever goes wrong at whichever vendor, one request never puts two SMS on a phone.
+"""Law 3, thousands of times: whatever fails at any vendor, one request never causes two SMS.
 
-REQUESTS says how many numbers are sent to, `make soak` many; SEED repeats the dice of a run, though not its races.
+REQUESTS is the number of phones, 300 unless it is set; SEED repeats the random choices of a run, but not its races.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.slow
 REQUESTS = int(os.environ.get("REQUESTS", "300"))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1_000_000)))
 THREADS = 8
-HASTY = {"TIMEOUT": (0.5, 0.4, 0.8), "RESEND_INTERVAL": 24 * 3600, "PREFIX_LIMITS": ()}
-"""A busy machine makes timeouts of its own: the more, the better. No number is free again before the end."""
+SETTINGS = {"TIMEOUT": (0.5, 0.4, 0.8), "RESEND_INTERVAL": 24 * 3600, "PREFIX_LIMITS": ()}
+"""A busy machine causes more timeouts, which is welcome. No number is free again before the end."""
 
 REFUSALS = {
     "topthink": [Fault.status(401)],
@@ -55,53 +55,53 @@ FAULTS = [
 
 @pytest.fixture(autouse=True)
 def log(caplog: pytest.LogCaptureFixture) -> None:
-    """Not listened to: among thousands of codes every number of six digits is one."""
+    """Not checked: among thousands of codes, any number of six digits may equal one."""
     caplog.set_level(logging.CRITICAL, "django_smsverify")
 
 
 class Soak:
-    """One thread's dice, and what its requests came to."""
+    """One thread: its random choices, and the results of its requests."""
 
     def __init__(self, sandbox: Sandbox, seed: int) -> None:
         self._sandbox = sandbox
-        self._dice = random.Random(seed)
-        self.words: Counter[str] = Counter()
+        self._rng = random.Random(seed)
+        self.results: Counter[str] = Counter()
 
     def run(self, phones: Iterator[str]) -> None:
-        """Takes one number after the other, of those that all threads have in common."""
+        """Sends to one number after the other, from the iterator that all threads share."""
         try:
             for phone in phones:
-                self._spoil()
+                self._set_faults()
                 self._send(phone)
         finally:
             connection.close()
 
-    def _spoil(self) -> None:
-        """What happens to the next request that comes to a vendor, whoever's it is."""
-        for vendor in self._dice.sample(VENDORS, self._dice.randint(1, len(VENDORS))):
-            self._sandbox.misbehave(vendor, self._dice.choice(FAULTS + 3 * REFUSALS[vendor]), times=1)
-        if self._dice.random() < 0.3:
-            cache.clear()  # with it the circuits close, and the locks of numbers are gone
+    def _set_faults(self) -> None:
+        """Sets faults for the next request at some vendors, whichever thread makes it."""
+        for vendor in self._rng.sample(VENDORS, self._rng.randint(1, len(VENDORS))):
+            self._sandbox.misbehave(vendor, self._rng.choice(FAULTS + 3 * REFUSALS[vendor]), times=1)
+        if self._rng.random() < 0.3:
+            cache.clear()  # which also closes the circuits and drops the locks of numbers
 
     def _send(self, phone: str) -> None:
         try:
-            send_code(phone, self._dice.choice(("login", "payment")))
+            send_code(phone, self._rng.choice(("login", "payment")))
         except SMSVerifyError as error:
-            self.words[error.code] += 1
+            self.results[error.code] += 1
         else:
-            self.words["sent"] += 1
+            self.results["sent"] += 1
 
 
 def numbers(count: int) -> list[str]:
-    """Different ones; every tenth comes twice in a row, so that two threads are at it together."""
-    dice = random.Random(SEED)
-    found = [f"{dice.choice((138, 139, 150, 186))}{n:08}" for n in dice.sample(range(10**8), count)]
+    """Different numbers; every tenth comes twice in a row, so that two threads send to it at once."""
+    rng = random.Random(SEED)
+    found = [f"{rng.choice((138, 139, 150, 186))}{n:08}" for n in rng.sample(range(10**8), count)]
     return [phone for index, phone in enumerate(found) for _ in range(2 if index % 10 == 0 else 1)]
 
 
 @pytest.fixture
-def many(vendor: MakeProvider, closed_port: int) -> None:
-    """All vendors, in an order that is drawn anew for each request, and one whose server is gone."""
+def all_vendors(vendor: MakeProvider, closed_port: int) -> None:
+    """All vendors, in random order for each request, and one whose server cannot be reached."""
     for gateway in VENDORS:
         vendor(gateway, "login", "payment", priority=1, weight=1)
     vendor("topthink", "login", "payment", slug="gone", priority=1, base_url=f"http://127.0.0.1:{closed_port}")
@@ -109,38 +109,38 @@ def many(vendor: MakeProvider, closed_port: int) -> None:
 
 @pytest.mark.timeout(7200)
 @pytest.mark.django_db(transaction=True)
-@override_settings(SMSVERIFY=HASTY)
-def test_no_request_puts_two_sms_on_one_phone(many: None, sandbox: Sandbox) -> None:
-    asked = numbers(REQUESTS)
-    waiting = iter(asked)
+@override_settings(SMSVERIFY=SETTINGS)
+def test_no_request_causes_two_sms(all_vendors: None, sandbox: Sandbox) -> None:
+    requested = numbers(REQUESTS)
+    remaining = iter(requested)
     soaks = [Soak(sandbox, SEED + index) for index in range(THREADS)]
 
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda soak: soak.run(waiting), soaks))
+        list(pool.map(lambda soak: soak.run(remaining), soaks))
 
-    words = sum((soak.words for soak in soaks), Counter[str]())
-    report(words, arrived := Counter(sms.phone for sms in sandbox.inbox.all()))
-    assert sum(words.values()) == len(asked)
+    results = sum((soak.results for soak in soaks), Counter[str]())
+    report(results, arrived := Counter(sms.phone for sms in sandbox.inbox.all()))
+    assert sum(results.values()) == len(requested)
     assert {phone: count for phone, count in arrived.items() if count > 1} == {}, f"SEED={SEED}"
-    assert_true_to(arrived)
+    assert_statuses_match(arrived)
 
 
-def assert_true_to(arrived: Counter[str]) -> None:
-    """What is stored of each number is what happened to its phone."""
+def assert_statuses_match(arrived: Counter[str]) -> None:
+    """The stored statuses of each number agree with what its phone received."""
     by_phone: dict[str, list[str]] = defaultdict(list)
     for phone, status in Message.objects.order_by("created_at").values_list("phone", "status"):
         by_phone[phone[3:]].append(status)
     assert arrived.keys() <= by_phone.keys()
     for phone, statuses in by_phone.items():
-        # Whatever is not certain of having failed ends it.
+        # An attempt that has not certainly failed is the last one.
         assert set(statuses[:-1]) <= {"not_sent"}, f"{statuses} SEED={SEED}"
         possible = {"accepted": {1}, "not_sent": {0}, "unknown": {0, 1}}[statuses[-1]]
         assert arrived[phone] in possible, f"{statuses} and {arrived[phone]} SMS, SEED={SEED}"
 
 
-def report(words: Counter[str], arrived: Counter[str]) -> None:
-    """For those who run it with -s."""
-    print(f"\nSEED={SEED}: requests {dict(words)}")
+def report(results: Counter[str], arrived: Counter[str]) -> None:
+    """Shown when pytest runs with -s."""
+    print(f"\nSEED={SEED}: requests {dict(results)}")
     for name in ("status", "attempt"):
         print(f"messages by {name} {dict(Counter(Message.objects.values_list(name, flat=True)))}")
     print(f"{sum(arrived.values())} SMS on {len(arrived)} phones, at most {max(arrived.values())} on one")

@@ -1,4 +1,4 @@
-"""Law 8: in whatever order, however often and however early news comes, it ends in the state that the truth gives."""
+"""Law 8: reports may come in any order, repeatedly and early; the final state is always the true one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ids = count(1)
 
 
 def sending(provider: Provider, **fields: Any) -> Message:
-    """A message that is being handed over."""
+    """A message that is being sent to the vendor."""
     fields = {"phone": PHONE, "purpose": "login", "status": MessageStatus.SENDING, "price": provider.price, **fields}
     return Message.objects.create(provider=provider, template=provider.templates.all()[0], **fields)
 
@@ -54,34 +54,34 @@ def push(provider: Provider, *events: Event) -> None:
 
 @contextmanager
 def values_sent(signal: Signal, name: str) -> Iterator[list[Any]]:
-    """What a signal brings while the body runs."""
-    brought: list[Any] = []
+    """The values of one argument of a signal, as it is sent while the body runs."""
+    values: list[Any] = []
 
     def receive(**fields: Any) -> None:
-        brought.append(fields[name])
+        values.append(fields[name])
 
     signal.connect(receive)
     try:
-        yield brought
+        yield values
     finally:
         signal.disconnect(receive)
 
 
-def in_parallel(*acts: Callable[[], None]) -> None:
-    """Runs each in a thread with a connection of its own, all from one moment on."""
-    barrier = threading.Barrier(len(acts))
+def in_parallel(*functions: Callable[[], None]) -> None:
+    """Runs each function in a thread with a connection of its own, all at once."""
+    barrier = threading.Barrier(len(functions))
     errors: list[BaseException] = []
 
-    def run(act: Callable[[], None]) -> None:
+    def run(function: Callable[[], None]) -> None:
         try:
             barrier.wait(60)
-            act()
+            function()
         except BaseException as error:
             errors.append(error)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    threads = [threading.Thread(target=run, args=(function,)) for function in functions]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -107,32 +107,32 @@ def test_a_report_raises_its_message(memory: MakeProvider) -> None:
 
 
 @pytest.mark.slow
-def test_of_any_reports_in_any_order_the_end_is_the_same(memory: MakeProvider) -> None:
-    provider, chance = memory(), random.Random(20261121)
+def test_the_final_status_does_not_depend_on_order_or_repeats(memory: MakeProvider) -> None:
+    provider, rng = memory(), random.Random(20261121)
     known = [("1", DELIVERED), ("-1", UNDELIVERED), ("-2", UNDELIVERED)]
 
     for _shuffle in range(100):
-        told = chance.sample(known, chance.randint(1, len(known)))
+        chosen = rng.sample(known, rng.randint(1, len(known)))
         remote_id = str(next(_ids))
         message = sending(provider)
-        acts: list[Event | Acceptance] = [
-            report(remote_id, outcome, code) for code, outcome in told for _copy in range(chance.randint(1, 5))
+        events: list[Event | Acceptance] = [
+            report(remote_id, outcome, code) for code, outcome in chosen for _copy in range(rng.randint(1, 5))
         ]
-        acts += [report(remote_id, UNDELIVERED, phone="+8613900139000"), Acceptance(remote_id=remote_id)]
-        chance.shuffle(acts)
-        for act in acts:
-            record(message, act) if isinstance(act, Acceptance) else push(provider, act)
+        events += [report(remote_id, UNDELIVERED, phone="+8613900139000"), Acceptance(remote_id=remote_id)]
+        rng.shuffle(events)
+        for event in events:
+            record(message, event) if isinstance(event, Acceptance) else push(provider, event)
 
         message.refresh_from_db()
-        delivered = ("1", DELIVERED) in told
-        assert message.status == (MessageStatus.DELIVERED if delivered else MessageStatus.UNDELIVERED), acts
+        delivered = ("1", DELIVERED) in chosen
+        assert message.status == (MessageStatus.DELIVERED if delivered else MessageStatus.UNDELIVERED), events
         assert message.settled_at is not None
         assert message.sent_at is not None
-        assert sorted(message.reports.values_list("code", flat=True)) == sorted(code for code, _ in told)
+        assert sorted(message.reports.values_list("code", flat=True)) == sorted(code for code, _ in chosen)
 
 
 @pytest.mark.slow
-def test_1000_reports_that_are_faster_than_the_acceptance_are_adopted(memory: MakeProvider) -> None:
+def test_1000_reports_before_the_acceptance_are_matched(memory: MakeProvider) -> None:
     provider = memory(price="0.05")
 
     for _run in range(1000):
@@ -146,7 +146,7 @@ def test_1000_reports_that_are_faster_than_the_acceptance_are_adopted(memory: Ma
 
 
 @pytest.mark.slow
-def test_report_and_acceptance_at_once_find_each_other(memory: MakeProvider) -> None:
+def test_a_report_and_an_acceptance_at_the_same_time_are_matched(memory: MakeProvider) -> None:
     provider = memory()
 
     for _run in range(200):
@@ -161,7 +161,7 @@ def test_report_and_acceptance_at_once_find_each_other(memory: MakeProvider) -> 
     assert DeliveryReport.objects.count() == Message.objects.filter(status=MessageStatus.DELIVERED).count() == 200
 
 
-def test_a_report_at_once_in_ten_copies_is_told_once(memory: MakeProvider) -> None:
+def test_ten_copies_of_a_report_at_once_send_each_signal_once(memory: MakeProvider) -> None:
     provider = memory()
     record(sending(provider), Acceptance(remote_id="42"))
 
@@ -172,22 +172,22 @@ def test_a_report_at_once_in_ten_copies_is_told_once(memory: MakeProvider) -> No
 
 
 @pytest.mark.parametrize("other", ["provider", "remote_id", "phone"])
-def test_a_report_on_something_else_is_kept_and_changes_nothing(memory: MakeProvider, other: str) -> None:
+def test_a_report_that_matches_no_message_is_stored_and_changes_nothing(memory: MakeProvider, other: str) -> None:
     provider = memory()
     message = sending(provider)
     record(message, Acceptance(remote_id="42"))
-    teller = memory(slug="other") if other == "provider" else provider
+    reporting_provider = memory(slug="other") if other == "provider" else provider
     event = {"remote_id": report("43"), "phone": report("42", phone="+8613900139000")}.get(other, report("42"))
 
     with values_sent(delivery_reported, "report") as reported:
-        push(teller, event)
+        push(reporting_provider, event)
 
     message.refresh_from_db()
     assert (message.status, reported) == (MessageStatus.ACCEPTED, [])
     assert DeliveryReport.objects.get().message is None
 
 
-def test_a_message_without_an_id_adopts_nothing(memory: MakeProvider) -> None:
+def test_a_message_without_an_id_matches_no_report(memory: MakeProvider) -> None:
     provider = memory()
     message = sending(provider)
     DeliveryReport.objects.create(provider=provider, phone=PHONE, outcome=DELIVERED, source="push", fingerprint="x")
@@ -198,7 +198,7 @@ def test_a_message_without_an_id_adopts_nothing(memory: MakeProvider) -> None:
     assert message.status == MessageStatus.ACCEPTED
 
 
-def test_a_vendor_that_counts_anew_means_the_newest_message(memory: MakeProvider) -> None:
+def test_a_reused_id_matches_the_newest_message(memory: MakeProvider) -> None:
     provider = memory()
     older, newer = sending(provider), sending(provider)
     record(older, Acceptance(remote_id="42"))
@@ -217,7 +217,7 @@ def test_a_vendor_that_counts_anew_means_the_newest_message(memory: MakeProvider
         (GatewayUncertain("lost", remote_id="42"), MessageStatus.UNKNOWN),
     ],
 )
-def test_a_report_is_right_against_what_the_handing_over_said(
+def test_a_report_overrides_the_outcome_of_the_send(
     memory: MakeProvider, outcome: GatewayRejected, status: MessageStatus
 ) -> None:
     provider = memory()
@@ -231,7 +231,7 @@ def test_a_report_is_right_against_what_the_handing_over_said(
     assert message.status == MessageStatus.DELIVERED
 
 
-def test_a_refusal_settles_and_says_so_after_the_commit(memory: MakeProvider) -> None:
+def test_a_refusal_settles_the_message_and_sends_the_signal(memory: MakeProvider) -> None:
     message = sending(memory())
 
     with values_sent(message_settled, "message") as settled:
@@ -240,7 +240,7 @@ def test_a_refusal_settles_and_says_so_after_the_commit(memory: MakeProvider) ->
     assert [m.status for m in settled] == [MessageStatus.NOT_SENT]
 
 
-def test_what_is_only_accepted_is_not_settled(memory: MakeProvider) -> None:
+def test_an_accepted_message_is_not_settled(memory: MakeProvider) -> None:
     message = sending(memory())
 
     with values_sent(message_settled, "message") as settled:
@@ -249,7 +249,7 @@ def test_what_is_only_accepted_is_not_settled(memory: MakeProvider) -> None:
     assert (settled, message.settled_at) == ([], None)
 
 
-def test_an_acceptance_takes_back_that_the_process_was_given_up(memory: MakeProvider) -> None:
+def test_a_late_acceptance_overrides_unknown(memory: MakeProvider) -> None:
     message = sending(memory(), status=MessageStatus.UNKNOWN, error_message="the process ended")
 
     record(message, Acceptance(remote_id="42"))
@@ -292,10 +292,12 @@ class TestReplies:
         assert (stored.message, stored.content, received) == (named, "好的", [stored])
 
     @pytest.mark.parametrize("remote_id", ["", "for reference only"])
-    def test_else_to_the_last_that_the_phone_got(self, memory: MakeProvider, remote_id: str) -> None:
+    def test_a_reply_without_a_known_id_is_linked_to_the_last_message_to_the_phone(
+        self, memory: MakeProvider, remote_id: str
+    ) -> None:
         provider, elsewhere = memory(), memory(slug="elsewhere")
-        got = sending(provider)
-        record(got, Acceptance(remote_id="42"))
+        received_before = sending(provider)
+        record(received_before, Acceptance(remote_id="42"))
         record(sending(provider), GatewayRejected("no"))
         sending(provider, status=MessageStatus.QUEUED)
         sending(provider, phone="+8613900139000")
@@ -303,9 +305,9 @@ class TestReplies:
 
         push(provider, reply(remote_id=remote_id))
 
-        assert Reply.objects.get().message == got
+        assert Reply.objects.get().message == received_before
 
-    def test_not_to_one_that_was_sent_after_the_reply(self, memory: MakeProvider) -> None:
+    def test_a_reply_is_not_linked_to_a_later_message(self, memory: MakeProvider) -> None:
         provider = memory()
         earlier = sending(provider, created_at=timezone.now() - timedelta(days=2), status=MessageStatus.ACCEPTED)
         sending(provider, status=MessageStatus.ACCEPTED)
@@ -314,12 +316,12 @@ class TestReplies:
 
         assert Reply.objects.get().message == earlier
 
-    def test_a_reply_to_nothing_is_kept(self, memory: MakeProvider) -> None:
+    def test_a_reply_without_a_message_is_stored(self, memory: MakeProvider) -> None:
         push(memory(), reply())
 
         assert Reply.objects.get().message is None
 
-    def test_a_repeated_push_is_one_reply_and_the_same_words_later_are_another(self, memory: MakeProvider) -> None:
+    def test_a_repeated_push_is_one_reply_and_the_same_text_later_is_another(self, memory: MakeProvider) -> None:
         provider, noon = memory(), datetime(2026, 11, 21, 12, tzinfo=CHINA)
 
         with values_sent(reply_received, "reply") as received:
@@ -329,7 +331,7 @@ class TestReplies:
         assert (Reply.objects.count(), len(received)) == (2, 2)
 
 
-def test_a_site_without_time_zones_stores_its_own_time(memory: MakeProvider) -> None:
+def test_a_site_without_time_zones_stores_local_time(memory: MakeProvider) -> None:
     provider = memory()
 
     with override_settings(USE_TZ=False, TIME_ZONE="UTC"):
@@ -338,10 +340,10 @@ def test_a_site_without_time_zones_stores_its_own_time(memory: MakeProvider) -> 
         assert DeliveryReport.objects.get().occurred_at == datetime(2026, 11, 21, 0)
 
 
-class TestAnIdThatWasLost:
-    """The answer with the vendor's id never came, but the report with it does."""
+class TestLostId:
+    """The answer with the vendor's id never arrived, but a report with the id does."""
 
-    def test_names_the_message_that_it_must_be_about(self, memory: MakeProvider) -> None:
+    def test_the_only_possible_message_is_matched(self, memory: MakeProvider) -> None:
         provider = memory()
         unknown = sending(provider, status=MessageStatus.UNKNOWN)
 
@@ -359,7 +361,9 @@ class TestAnIdThatWasLost:
         ],
         ids=["two-unknown", "one-under-way"],
     )
-    def test_names_none_when_it_may_be_another(self, memory: MakeProvider, other: dict[str, Any]) -> None:
+    def test_nothing_is_matched_when_two_messages_are_possible(
+        self, memory: MakeProvider, other: dict[str, Any]
+    ) -> None:
         provider = memory()
         rows = [sending(provider, status=MessageStatus.UNKNOWN), sending(provider, **other)]
 
@@ -380,7 +384,7 @@ class TestAnIdThatWasLost:
         ],
         ids=["phone", "id", "not-sent", "queued", "too-old", "later"],
     )
-    def test_is_of_no_message_that_it_cannot_be_about(self, memory: MakeProvider, fields: dict[str, Any]) -> None:
+    def test_an_impossible_message_is_not_matched(self, memory: MakeProvider, fields: dict[str, Any]) -> None:
         provider = memory()
         row = sending(provider, **{"status": MessageStatus.UNKNOWN, **fields})
 
@@ -389,7 +393,7 @@ class TestAnIdThatWasLost:
         assert Message.objects.get(pk=row.pk).status == row.status
         assert DeliveryReport.objects.get().message is None
 
-    def test_is_left_to_the_acceptance_that_comes_after_it(self, memory: MakeProvider) -> None:
+    def test_a_later_acceptance_with_the_id_gets_the_report(self, memory: MakeProvider) -> None:
         provider = memory()
         unknown, accepted = sending(provider, status=MessageStatus.UNKNOWN), sending(provider)
         push(provider, report("4711"))
@@ -399,7 +403,7 @@ class TestAnIdThatWasLost:
         unknown.refresh_from_db()
         assert (accepted.status, unknown.status) == ("delivered", "unknown")
 
-    def test_is_found_by_the_poll_when_its_message_became_unknown_later(self, memory: MakeProvider) -> None:
+    def test_the_poll_matches_a_message_that_became_unknown_later(self, memory: MakeProvider) -> None:
         provider = memory()
         message = sending(provider)
         push(provider, report("4711"))
@@ -410,7 +414,7 @@ class TestAnIdThatWasLost:
         message.refresh_from_db()
         assert message.status == "delivered"
 
-    def test_that_may_be_of_two_stays_unclear(self, memory: MakeProvider) -> None:
+    def test_a_report_that_fits_two_messages_stays_unclear(self, memory: MakeProvider) -> None:
         provider = memory()
         for _ in range(2):
             sending(provider, status=MessageStatus.UNKNOWN)

@@ -1,4 +1,4 @@
-"""The plan of the house: which room may know which, and how long things may be."""
+"""The structure of the package: which module may import which, and how long files and functions may be."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ FLOORS = [
     "management openapi tasks urls",
     "apps",
 ]
-"""Every room, a file or a folder of the package. It knows only rooms below its own: thus there is no circle."""
+"""Every module or package at the top. It imports only from lower floors, so there is no circle of imports."""
 
 
-class Law(NamedTuple):
-    rooms: str
-    never: str
-    """Rooms of ours, or dotted names of other libraries."""
+class Rule(NamedTuple):
+    modules: str
+    forbidden: str
+    """Modules of the package, or dotted names of other libraries."""
     why: str
 
 
-LAWS = [
-    Law("gateways", "models conf limits signals", "a vendor's dialect needs no site: its account brings what it needs"),
-    Law("gateways", "django.db django.core.cache django.conf django.dispatch", "a vendor's dialect needs no site"),
-    Law("models", "messages limits verifying reviews reports money sending polling", "what remembers does nothing"),
-    Law("limits messages verifying reviews reports money", "sending", "a send uses them, and not they a send"),
-    Law("sending", "polling tasks admin views webhooks management", "a request does not wait for the periodic job"),
-    Law("linting", "models conf gateways", "what a vendor refuses is data"),
-    Law("testing", "models conf limits sending reports", "an outsider's test needs no site"),
+RULES = [
+    Rule("gateways", "models conf limits signals", "a gateway needs no site: all that it needs comes with the account"),
+    Rule("gateways", "django.db django.core.cache django.conf django.dispatch", "a gateway needs no site"),
+    Rule("models", "messages limits verifying reviews reports money sending polling", "models only store data"),
+    Rule("limits messages verifying reviews reports money", "sending", "sending uses them, they do not use sending"),
+    Rule("sending", "polling tasks admin views webhooks management", "a request does not wait for the periodic job"),
+    Rule("linting", "models conf gateways", "the rules on refused texts are data"),
+    Rule("testing", "models conf limits sending reports", "a test of a third-party gateway needs no site"),
 ]
 
 
@@ -58,7 +58,7 @@ def name_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """Every module or name that a file imports, wherever it does, as an absolute dotted name."""
+    """Every module or name that a file imports, anywhere in it, as an absolute dotted name."""
     package = path.relative_to(ROOT.parent).parent.parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -68,35 +68,35 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (".".join([*base, *filter(None, [node.module]), alias.name]) for alias in node.names)
 
 
-def room_of(dotted: str) -> str:
-    """The room that a dotted name leads to; empty for what is not ours."""
+def module_of(dotted: str) -> str:
+    """The top module of a dotted name; empty for other libraries."""
     head, _, rest = dotted.partition(".")
     return rest.partition(".")[0] if head == PACKAGE else ""
 
 
-def floor_of(room: str) -> int:
-    return next((number for number, rooms in enumerate(FLOORS) if room in rooms.split()), -1)
+def floor_of(module: str) -> int:
+    return next((number for number, modules in enumerate(FLOORS) if module in modules.split()), -1)
 
 
-def climbing(path: Path) -> list[str]:
-    """What a file imports from its own floor or from above."""
-    own = room_of(name_of(path))
-    rooms = {room_of(dotted) for dotted in imports_of(path)} - {"", own, "__version__"}
-    top = floor_of(own) if own else len(FLOORS)  # the package itself is the roof: it only names what stands below
-    return sorted(room for room in rooms if not 0 <= floor_of(room) < top)
+def upward_imports(path: Path) -> list[str]:
+    """The modules on its own floor or above that a file imports."""
+    own = module_of(name_of(path))
+    modules = {module_of(dotted) for dotted in imports_of(path)} - {"", own, "__version__"}
+    top = floor_of(own) if own else len(FLOORS)  # the package itself is above all floors
+    return sorted(module for module in modules if not 0 <= floor_of(module) < top)
 
 
-def breaches(path: Path, law: Law) -> list[str]:
-    """The imports of a file that a law forbids."""
-    if room_of(name_of(path)) not in law.rooms.split():
+def violations(path: Path, rule: Rule) -> list[str]:
+    """The imports of a file that a rule forbids."""
+    if module_of(name_of(path)) not in rule.modules.split():
         return []
-    never = [word if "." in word else f"{PACKAGE}.{word}" for word in law.never.split()]
-    return [dotted for dotted in imports_of(path) for word in never if f"{dotted}.".startswith(f"{word}.")]
+    forbidden = [name if "." in name else f"{PACKAGE}.{name}" for name in rule.forbidden.split()]
+    return [dotted for dotted in imports_of(path) for name in forbidden if f"{dotted}.".startswith(f"{name}.")]
 
 
-def private(path: Path) -> list[str]:
-    """What a file imports of other libraries that these keep for themselves."""
-    others = [dotted for dotted in imports_of(path) if not room_of(dotted)]
+def private_imports(path: Path) -> list[str]:
+    """The private names of other libraries that a file imports."""
+    others = [dotted for dotted in imports_of(path) if not module_of(dotted)]
     return [dotted for dotted in others if any(re.match("_(?!_)", part) for part in dotted.split("."))]
 
 
@@ -104,36 +104,36 @@ def each_of(paths: list[Path]) -> Fold:
     return folded("path", paths, ids=name_of)
 
 
-def test_every_room_stands_on_one_floor() -> None:
-    rooms = [room for floor in FLOORS for room in floor.split()]
+def test_every_module_is_on_one_floor() -> None:
+    modules = [module for floor in FLOORS for module in floor.split()]
 
-    assert sorted(rooms) == sorted({room_of(name_of(path)) for path in FILES} - {""})
+    assert sorted(modules) == sorted({module_of(name_of(path)) for path in FILES} - {""})
     assert len(FLOORS) <= 12
 
 
 @each_of(FILES)
-def test_no_import_climbs(path: Path) -> None:
-    assert climbing(path) == []
+def test_imports_go_to_lower_floors_only(path: Path) -> None:
+    assert upward_imports(path) == []
 
 
-@folded("law", LAWS)
+@folded("rule", RULES)
 @each_of(FILES)
-def test_a_law_is_kept(law: Law, path: Path) -> None:
-    assert breaches(path, law) == [], law.why
-
-
-@each_of(FILES)
-def test_nothing_private_of_another_library_is_used(path: Path) -> None:
-    assert private(path) == []
+def test_every_rule_is_kept(rule: Rule, path: Path) -> None:
+    assert violations(path, rule) == [], rule.why
 
 
 @each_of(FILES)
-def test_a_file_can_be_read_at_a_sitting(path: Path) -> None:
+def test_no_private_name_of_another_library_is_imported(path: Path) -> None:
+    assert private_imports(path) == []
+
+
+@each_of(FILES)
+def test_a_file_is_not_too_long(path: Path) -> None:
     assert path.read_text().count("\n") <= LONGEST_FILE
 
 
 @each_of(FILES)
-def test_a_function_fits_a_screen(path: Path) -> None:
+def test_a_function_is_not_too_long(path: Path) -> None:
     functions = [
         node
         for node in ast.walk(ast.parse(path.read_text()))
@@ -145,7 +145,7 @@ def test_a_function_fits_a_screen(path: Path) -> None:
 
 
 @each_of([path for path in FILES if path.read_text()])
-def test_a_file_says_what_it_is_for(path: Path) -> None:
+def test_a_file_has_a_docstring_and_the_annotations_import(path: Path) -> None:
     module = ast.parse(path.read_text())
 
     assert ast.get_docstring(module)
@@ -153,11 +153,11 @@ def test_a_file_says_what_it_is_for(path: Path) -> None:
     assert [alias.name for node in futures for alias in node.names] == ["annotations"]
 
 
-class TestWhatWouldBeSeen:
-    """Each law is broken once, by a file that is not there."""
+class TestDetection:
+    """Each rule is broken by a temporary file, which the functions above must find."""
 
     @pytest.fixture
-    def written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    def root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(f"{__name__}.ROOT", tmp_path / PACKAGE)
         return tmp_path / PACKAGE
 
@@ -178,24 +178,24 @@ class TestWhatWouldBeSeen:
             ("gateways/acme", "from .base import Gateway\nfrom ..enums import Reason\nimport json", []),
             ("views", "from .sending import send_code", []),
             ("limits/shared", "from django_smsverify.reviews.actions import submit", ["reviews"]),
-            ("unheard_of", "from .enums import Reason", ["enums"]),
+            ("unlisted", "from .enums import Reason", ["enums"]),
         ],
     )
-    def test_an_import_that_climbs(self, written: Path, module: str, line: str, found: list[str]) -> None:
-        assert climbing(self.write(written, module, line)) == found
+    def test_an_upward_import_is_found(self, root: Path, module: str, line: str, found: list[str]) -> None:
+        assert upward_imports(self.write(root, module, line)) == found
 
-    @folded("law", LAWS)
-    def test_a_broken_law(self, written: Path, law: Law) -> None:
-        for room in law.rooms.split():
-            for word in law.never.split():
-                line = f"from {word} import x" if "." in word else f"from django_smsverify.{word} import x"
+    @folded("rule", RULES)
+    def test_a_broken_rule_is_found(self, root: Path, rule: Rule) -> None:
+        for module in rule.modules.split():
+            for name in rule.forbidden.split():
+                line = f"from {name} import x" if "." in name else f"from django_smsverify.{name} import x"
 
-                assert breaches(self.write(written, f"{room}/broken", line), law)
+                assert violations(self.write(root, f"{module}/broken", line), rule)
 
     @folded("line", ["from x import _y", "from x._y import z", "import x._y"])
-    def test_a_private_name(self, written: Path, line: str) -> None:
-        assert private(self.write(written, "limits/broken", line))
+    def test_a_private_name_is_found(self, root: Path, line: str) -> None:
+        assert private_imports(self.write(root, "limits/broken", line))
 
     @folded("line", ["from __future__ import annotations", "from ._x import y", "from x import y, __version__"])
-    def test_what_is_no_private_name(self, written: Path, line: str) -> None:
-        assert private(self.write(written, "limits/sound", line)) == []
+    def test_dunder_and_relative_imports_are_not_private(self, root: Path, line: str) -> None:
+        assert private_imports(self.write(root, "limits/sound", line)) == []

@@ -38,5 +38,5 @@ def test_without_tqdm_each_tenth_is_a_line(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("has_tqdm", [True, False])
-def test_nothing_is_shown_where_nobody_looks(has_tqdm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_shown_without_a_terminal(has_tqdm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch, io.StringIO(), has_tqdm=has_tqdm) == ""

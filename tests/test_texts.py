@@ -31,35 +31,35 @@ VECTORS = {
 
 @folded("length, expected", VECTORS.items())
 @folded("character", ["a", "码", "。", " ", ".", "\n", "€", "\uffff"])
-def test_a_text_is_billed_by_its_characters_whatever_they_are(character: str, length: int, expected: int) -> None:
+def test_any_character_of_one_utf16_unit_counts_as_one(character: str, length: int, expected: int) -> None:
     assert segments(character * length) == expected
 
 
 @folded("character", ["😀", "𠮷", "\U0010ffff"])
 @folded("length, expected", VECTORS.items())
-def test_what_takes_two_units_on_air_is_billed_as_two(character: str, length: int, expected: int) -> None:
+def test_a_character_of_two_utf16_units_counts_as_two(character: str, length: int, expected: int) -> None:
     text = character * (length // 2) + "码" * (length % 2)
 
     assert segments(text) == expected
 
 
-def test_an_emoji_of_many_parts_is_billed_by_all_of_them() -> None:
+def test_every_part_of_a_composed_emoji_counts() -> None:
     family = "👨\u200d👩\u200d👧"  # 2 + 1 + 2 + 1 + 2
 
     assert [segments("码" * more + family) for more in (62, 63)] == [1, 2]
 
 
-def test_half_a_character_is_a_unit_too() -> None:
+def test_a_lone_surrogate_counts_as_one() -> None:
     assert [segments("\ud83d" * length) for length in (70, 71)] == [1, 2]
 
 
-def test_the_signature_and_its_brackets_are_billed_too() -> None:
+def test_the_signature_and_its_brackets_count() -> None:
     text = "码" * 66
 
     assert (segments(text), segments(signed("示例", text)), segments(signed("示例站", text))) == (1, 1, 2)
 
 
-def test_a_signature_stands_in_front_in_brackets() -> None:
+def test_the_signature_comes_first_in_brackets() -> None:
     assert signed("示例站", "您好") == "【示例站】您好"
     assert signed("", "您好") == "您好"
 
@@ -85,7 +85,7 @@ def test_a_text_is_rendered_with_its_values() -> None:
     assert render("{name}，{code}，{name}", {"code": "047110", "name": "王"}) == "王，047110，王"
 
 
-def test_a_value_with_braces_is_not_looked_into() -> None:
+def test_braces_in_a_value_are_not_replaced() -> None:
     values = {"name": "{code}", "code": "{name}"}
 
     assert render("{name} {code}", values) == "{code} {name}"
@@ -93,11 +93,11 @@ def test_a_value_with_braces_is_not_looked_into() -> None:
 
 
 @pytest.mark.parametrize("value", [r"\1", r"\g<0>", "%s", "{0}", "", "\\"])
-def test_a_value_is_taken_to_the_letter(value: str) -> None:
+def test_a_value_is_inserted_literally(value: str) -> None:
     assert render("<{name}>", {"name": value}) == f"<{value}>"
 
 
-def test_what_is_no_placeholder_stays_as_it_is() -> None:
+def test_text_outside_of_placeholders_is_unchanged() -> None:
     assert render("100% {} {{code}} $code", {"code": "1"}) == "100% {} {1} $code"
 
 
@@ -110,7 +110,7 @@ def test_a_value_without_a_name_is_ignored() -> None:
     assert render("{code}", {"code": "1", "minutes": "5"}) == "1"
 
 
-def test_translate_spells_each_name_anew() -> None:
+def test_translate_replaces_each_placeholder() -> None:
     assert translate("{code}，{minutes}", lambda name: "${" + name.upper() + "}") == "${CODE}，${MINUTES}"
 
 

@@ -1,4 +1,4 @@
-"""A change that the database undid because of another transaction is made again; any other error is told."""
+"""A transaction that the database aborts because of a conflict is retried; any other error is raised."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def by_mysql(number: int) -> OperationalError:
     return OperationalError(number, "Deadlock found when trying to get lock")
 
 
-CLASHES = [by_postgresql("40001"), by_postgresql("40P01"), by_mysql(1213), by_mysql(1020)]
+CONFLICTS = [by_postgresql("40001"), by_postgresql("40P01"), by_mysql(1213), by_mysql(1020)]
 FAILURES = [by_postgresql("57014"), by_mysql(2006), OperationalError("database is locked"), OperationalError()]
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "PAUSE", 0)
 
 
-def clashing(error: OperationalError, times: int) -> Callable[[], int]:
-    """Fails so many times before it does what it is for; returns how often it was tried."""
+def failing_work(error: OperationalError, times: int) -> Callable[[], int]:
+    """Work that raises the error so many times, and then returns the number of tries."""
     tries = 0
 
     def work() -> int:
@@ -56,16 +56,16 @@ def clashing(error: OperationalError, times: int) -> Callable[[], int]:
     return work
 
 
-@pytest.mark.parametrize("error", CLASHES, ids=repr)
-def test_a_clash_is_tried_again_from_the_beginning(error: OperationalError) -> None:
-    assert run_committed(Recipient, clashing(error, times=3)) == 4
+@pytest.mark.parametrize("error", CONFLICTS, ids=repr)
+def test_a_conflict_is_retried_from_the_beginning(error: OperationalError) -> None:
+    assert run_committed(Recipient, failing_work(error, times=3)) == 4
 
     assert Recipient.objects.count() == 1
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=repr)
-def test_another_failure_is_told_at_once(error: OperationalError) -> None:
-    work = clashing(error, times=1)
+def test_another_error_is_raised_at_once(error: OperationalError) -> None:
+    work = failing_work(error, times=1)
 
     with pytest.raises(OperationalError):
         run_committed(Recipient, work)
@@ -74,8 +74,8 @@ def test_another_failure_is_told_at_once(error: OperationalError) -> None:
     assert work() == 2
 
 
-def test_a_clash_without_end_is_told_in_the_end() -> None:
-    work = clashing(CLASHES[0], times=transactions.ATTEMPTS)
+def test_a_conflict_that_persists_is_raised_in_the_end() -> None:
+    work = failing_work(CONFLICTS[0], times=transactions.ATTEMPTS)
 
     with pytest.raises(OperationalError):
         run_committed(Recipient, work)
@@ -83,8 +83,8 @@ def test_a_clash_without_end_is_told_in_the_end() -> None:
     assert work() == transactions.ATTEMPTS + 1
 
 
-def test_a_part_of_a_transaction_is_not_tried_again_without_the_rest() -> None:
-    work = clashing(CLASHES[0], times=1)
+def test_work_inside_a_transaction_is_not_retried() -> None:
+    work = failing_work(CONFLICTS[0], times=1)
 
     with pytest.raises(OperationalError), transaction.atomic():
         retry_on_conflict(work, "default")

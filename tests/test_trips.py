@@ -1,4 +1,4 @@
-"""What each call asks of the database and of the cache, by name. These lists may only grow shorter."""
+"""The statements and cache calls of each request, by name. These lists may only become shorter."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .test_webhooks import IDS, ihuyi_report, path_of, sent
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(services.ELSEWHERE, reason="other databases begin their transactions in other words"),
+    pytest.mark.skipif(services.ELSEWHERE, reason="other databases begin transactions with other statements"),
 ]
 Trips = tuple[list[str], list[str]]
 
-# Each statement: its verb and table, and what it is for. BEGIN and COMMIT are trips, too.
+# Each statement: its verb and table, and what it is for. BEGIN and COMMIT are round trips, too.
 SEND = [
     ("SELECT template", "the routes of the purpose"),
     ("SELECT message", "the number's history, before anything is locked"),
@@ -38,7 +38,7 @@ SEND = [
     ("SELECT message", "its history again, alone now"),
     ("SELECT verification", "the guesses that it has used"),
     ("INSERT verification", ""),
-    ("INSERT message", "row before byte"),
+    ("INSERT message", "before the vendor is called"),
     ("COMMIT", ""),
     ("UPDATE message", "claimed by this process"),
     ("BEGIN", "the vendor has answered"),
@@ -47,14 +47,14 @@ SEND = [
     ("UPDATE message", "status and cost"),
     ("SELECT message", "as it is stored now"),
     ("COMMIT", ""),
-    ("SELECT deliveryreport", "one that was faster than the answer"),
+    ("SELECT deliveryreport", "a report that came before the answer"),
 ]
 REFUSED = [("SELECT template", "the routes of the purpose"), ("SELECT message", "the number's history")]
 STATUS = [("SELECT verification", ""), ("SELECT message", "its last")]
 VERIFY = [
     ("SELECT verification", ""),
     ("BEGIN", ""),
-    ("UPDATE verification", "counts, and perhaps wins"),
+    ("UPDATE verification", "counts the guess, and verifies if it is right"),
     ("COMMIT", ""),
 ]
 REPORT = [
@@ -84,34 +84,34 @@ SEND_CACHE = [
 REFUSED_CACHE = [*COUNTED[:5], "get number", "delete number", "decr ip", "decr ip"]
 
 
-class Counted(LocMemCache):
-    """Notes what is asked of it from outside, and of which keys."""
+class RecordingCache(LocMemCache):
+    """Records the calls from outside, and their keys."""
 
-    asked: list[str] = []
+    calls_made: list[str] = []
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
         if name not in {"add", "get", "get_many", "set", "incr", "decr", "delete", "delete_many", "touch"}:
             return found
 
-        def note(first: Any, *args: Any, **kwargs: Any) -> Any:
+        def record(first: Any, *args: Any, **kwargs: Any) -> Any:
             key = str(first if isinstance(first, str) else next(iter(first), ""))
-            before = len(Counted.asked)
-            Counted.asked.append(f"{name} {key.split(':')[1] if ':' in key else key}")
+            before = len(RecordingCache.calls_made)
+            RecordingCache.calls_made.append(f"{name} {key.split(':')[1] if ':' in key else key}")
             try:
                 return found(first, *args, **kwargs)
             finally:
-                del Counted.asked[before + 1 :]  # what LocMem does by its own methods
+                del RecordingCache.calls_made[before + 1 :]  # the calls that LocMemCache makes itself
 
-        return note
+        return record
 
 
 @pytest.fixture
 def cache_calls() -> Iterator[None]:
-    """Of a clock that stands: another bucket would be another key."""
+    """Records the cache calls, with the clock stopped: another bucket would be another key."""
     with (
         time_machine.travel(timezone.now(), tick=False),
-        override_settings(CACHES={"default": {"BACKEND": f"{__name__}.Counted", "LOCATION": __name__}}),
+        override_settings(CACHES={"default": {"BACKEND": f"{__name__}.RecordingCache", "LOCATION": __name__}}),
     ):
         caches["default"].clear()
         yield
@@ -119,11 +119,11 @@ def cache_calls() -> Iterator[None]:
 
 
 def trips(act: Callable[[], Any], status: int) -> Trips:
-    Counted.asked.clear()
+    RecordingCache.calls_made.clear()
     with CaptureQueriesContext(connection) as queries:
         response = act()
     assert response.status_code == status
-    return [_short(query["sql"]) for query in queries], list(Counted.asked)
+    return [_short(query["sql"]) for query in queries], list(RecordingCache.calls_made)
 
 
 def _short(sql: str) -> str:
@@ -132,11 +132,11 @@ def _short(sql: str) -> str:
     return f"{verb} {table[1]}" if table else verb
 
 
-def named(statements: list[tuple[str, str]]) -> list[str]:
+def statements_only(statements: list[tuple[str, str]]) -> list[str]:
     return [statement for statement, _ in statements]
 
 
-class Front:
+class FrontEnd:
     def __init__(self, client: Client) -> None:
         self.client = client
 
@@ -151,42 +151,42 @@ class Front:
 
 
 @pytest.fixture
-def front(client: Client, memory: MakeProvider, cache_calls: None) -> Front:
+def front_end(client: Client, memory: MakeProvider, cache_calls: None) -> FrontEnd:
     memory()
-    return Front(client)
+    return FrontEnd(client)
 
 
-def test_a_send(front: Front) -> None:
-    statements, calls = trips(front.send, 202)
+def test_a_send(front_end: FrontEnd) -> None:
+    statements, calls = trips(front_end.send, 202)
 
-    assert statements == named(SEND)
+    assert statements == statements_only(SEND)
     assert calls == SEND_CACHE
 
 
-def test_a_send_that_the_number_refuses(front: Front) -> None:
-    front.send()
+def test_a_throttled_send(front_end: FrontEnd) -> None:
+    front_end.send()
 
-    statements, calls = trips(front.send, 429)
+    statements, calls = trips(front_end.send, 429)
 
-    assert statements == named(REFUSED)
+    assert statements == statements_only(REFUSED)
     assert sorted(calls) == sorted([*REFUSED_CACHE, "incr ip", "incr ip"])
 
 
-def test_a_status(front: Front) -> None:
-    verification_id = front.send().json()["verification_id"]
+def test_a_status(front_end: FrontEnd) -> None:
+    verification_id = front_end.send().json()["verification_id"]
 
-    statements, calls = trips(lambda: front.client.get(f"/sms/send/{verification_id}/"), 200)
+    statements, calls = trips(lambda: front_end.client.get(f"/sms/send/{verification_id}/"), 200)
 
-    assert statements == named(STATUS)
+    assert statements == statements_only(STATUS)
     assert len(calls) == 1, "django-ratelimit's, against floods"
 
 
-def test_a_guess(front: Front) -> None:
-    verification_id = front.send().json()["verification_id"]
+def test_a_guess(front_end: FrontEnd) -> None:
+    verification_id = front_end.send().json()["verification_id"]
     code = last_code()
 
-    assert trips(lambda: front.verify(verification_id, wrong(code)), 400) == (named(VERIFY), [])
-    assert trips(lambda: front.verify(verification_id, code), 200) == (named(VERIFY), [])
+    assert trips(lambda: front_end.verify(verification_id, wrong(code)), 400) == (statements_only(VERIFY), [])
+    assert trips(lambda: front_end.verify(verification_id, code), 200) == (statements_only(VERIFY), [])
 
 
 def test_a_report(client: Client, vendor: MakeProvider, cache_calls: None) -> None:
@@ -196,4 +196,4 @@ def test_a_report(client: Client, vendor: MakeProvider, cache_calls: None) -> No
 
     found = trips(lambda: client.post(path, ihuyi_report(), "application/x-www-form-urlencoded"), 200)
 
-    assert found == (named(REPORT), [])
+    assert found == (statements_only(REPORT), [])

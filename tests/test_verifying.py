@@ -1,4 +1,4 @@
-"""Proofs, signals, and what a verification tells about itself."""
+"""Verifying a code, its proofs and its signal."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def verified(memory: MakeProvider) -> Verification:
 
 
 @pytest.fixture
-def heard() -> Iterator[list[Verification]]:
+def received() -> Iterator[list[Verification]]:
     verifications: list[Verification] = []
 
-    def store_events(sender: object, verification: Verification, **kwargs: Any) -> None:
+    def receive(sender: object, verification: Verification, **kwargs: Any) -> None:
         verifications.append(verification)
 
-    phone_verified.connect(store_events)
+    phone_verified.connect(receive)
     yield verifications
-    phone_verified.disconnect(store_events)
+    phone_verified.disconnect(receive)
 
 
 def test_a_proof_is_redeemed_once(verified: Verification) -> None:
@@ -53,7 +53,7 @@ def test_a_proof_is_redeemed_once(verified: Verification) -> None:
         redeem_proof(make_proof(verified), "login")
 
 
-def test_a_proof_for_another_purpose_is_refused_and_not_spent(verified: Verification) -> None:
+def test_a_proof_for_another_purpose_is_refused_and_not_redeemed(verified: Verification) -> None:
     proof = make_proof(verified)
     for purpose in ("payment", "Login", ""):
         with pytest.raises(ProofRejected):
@@ -61,7 +61,7 @@ def test_a_proof_for_another_purpose_is_refused_and_not_spent(verified: Verifica
     assert redeem_proof(proof, "login") == PHONE
 
 
-def test_a_proof_lives_for_its_lifetime(verified: Verification) -> None:
+def test_a_proof_expires_after_its_lifetime(verified: Verification) -> None:
     with time_machine.travel(timezone.now(), tick=False) as clock:
         proof = make_proof(verified)
         clock.shift(601)
@@ -83,14 +83,14 @@ def test_a_token_signed_for_something_else_is_no_proof(verified: Verification) -
         redeem_proof(other, "login")
 
 
-def test_a_proof_of_what_was_never_verified_is_refused(memory: MakeProvider) -> None:
+def test_a_proof_of_an_unverified_code_is_refused(memory: MakeProvider) -> None:
     memory()
     for pk in (send_code(PHONE, "login").pk, uuid.uuid4()):
         with pytest.raises(ProofRejected):
             redeem_proof(signing.dumps(str(pk), salt=PROOF_SALT), "login")
 
 
-def test_a_proof_survives_a_rotated_secret_key(verified: Verification) -> None:
+def test_a_proof_stays_valid_after_a_rotation_of_the_secret_key(verified: Verification) -> None:
     proof, old = make_proof(verified), settings.SECRET_KEY
     with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[old]):
         assert redeem_proof(proof, "login") == PHONE
@@ -105,72 +105,72 @@ def test_a_redemption_is_rolled_back_with_the_callers_transaction(verified: Veri
     assert redeem_proof(proof, "login") == PHONE
 
 
-def test_listeners_hear_of_a_verification_once(memory: MakeProvider, heard: list[Verification]) -> None:
+def test_receivers_get_a_verification_once(memory: MakeProvider, received: list[Verification]) -> None:
     memory()
     verification = send_code(PHONE, "login")
     with pytest.raises(WrongCode):
         verify_code(verification.pk, wrong(last_code()))
-    assert heard == []
+    assert received == []
 
     verify_code(verification.pk, last_code())
 
-    assert [v.pk for v in heard] == [verification.pk]
-    assert heard[0].verified_at is not None
+    assert [v.pk for v in received] == [verification.pk]
+    assert received[0].verified_at is not None
 
 
-def test_a_listeners_error_breaks_nothing(memory: MakeProvider) -> None:
-    def stumble(**kwargs: Any) -> None:
+def test_a_receiver_that_fails_breaks_nothing(memory: MakeProvider) -> None:
+    def fail(**kwargs: Any) -> None:
         raise RuntimeError("a receiver's bug")
 
     memory()
-    phone_verified.connect(stumble)
+    phone_verified.connect(fail)
     try:
         assert verify_code(send_code(PHONE, "login").pk, last_code()).verified_at
     finally:
-        phone_verified.disconnect(stumble)
+        phone_verified.disconnect(fail)
 
 
-def test_an_unknown_verification_is_said_to_be_unknown(db: None) -> None:
+def test_an_unknown_verification_is_not_found(db: None) -> None:
     with pytest.raises(VerificationNotFound):
         verify_code(uuid.uuid4(), "123456")
 
 
 @pytest.mark.parametrize("hostile", [None, 1, b"x", ["x"], {}, "a:b:\ud800"])
-def test_what_is_no_text_is_no_proof(hostile: Any, verified: Verification) -> None:
+def test_a_value_of_another_type_is_no_proof(hostile: Any, verified: Verification) -> None:
     with pytest.raises(ProofRejected):
         redeem_proof(hostile, "login")
 
 
-@pytest.mark.parametrize("spelled", ["{} {}", "{}-{}", "{}\u2014{}", "\u200b{}{}", "{}\u00a0{}", " {}{}\n"])
-def test_a_site_may_pass_a_code_on_as_it_was_typed(spelled: str, memory: MakeProvider) -> None:
+@pytest.mark.parametrize("typed", ["{} {}", "{}-{}", "{}\u2014{}", "\u200b{}{}", "{}\u00a0{}", " {}{}\n"])
+def test_a_code_may_be_passed_as_it_was_typed(typed: str, memory: MakeProvider) -> None:
     memory()
     verification = send_code(PHONE, "login")
     code = last_code()
 
-    assert verify_code(verification.pk, spelled.format(code[:3], code[3:])).attempts == 1
+    assert verify_code(verification.pk, typed.format(code[:3], code[3:])).attempts == 1
 
 
 @pytest.mark.parametrize("hostile", [None, 123456, "\ud800", "１２３４５６", "", "9" * 10_000])
-def test_what_is_no_code_is_a_wrong_code(hostile: Any, memory: MakeProvider) -> None:
+def test_an_invalid_code_is_a_wrong_code(hostile: Any, memory: MakeProvider) -> None:
     memory()
     with pytest.raises(WrongCode):
         verify_code(send_code(PHONE, "login").pk, hostile)
 
 
 @pytest.mark.parametrize("hostile", [None, "garbage", 7, "\ud800"])
-def test_what_is_no_id_finds_no_verification(hostile: Any, db: None) -> None:
+def test_an_invalid_id_finds_no_verification(hostile: Any, db: None) -> None:
     with pytest.raises(VerificationNotFound):
         verify_code(hostile, "123456")
 
 
 class ReplicaIsAway:
-    """Would read what happened from a database that is not there: whoever asks it fails."""
+    """A router to a replica that does not exist: any read through it fails."""
 
     def db_for_read(self, model: type[Any], **hints: Any) -> str | None:
         return "replica" if model in (Message, Recipient, Verification) else None
 
 
-def test_nothing_is_decided_by_a_replica(memory: MakeProvider) -> None:
+def test_a_replica_is_never_read(memory: MakeProvider) -> None:
     memory("login", "payment")
     with override_settings(DATABASE_ROUTERS=["tests.test_verifying.ReplicaIsAway"]):
         verification = send_code(PHONE, "login")

@@ -1,4 +1,4 @@
-"""The package says that it runs on any system: nothing that Windows lacks is needed at import, or to send."""
+"""The package runs on any system: import and sending need nothing that Windows lacks."""
 
 from __future__ import annotations
 
@@ -31,4 +31,4 @@ def test_the_package_is_imported_and_sends_without_what_windows_lacks() -> None:
         name.removesuffix("/__init__") for name in modules if name.endswith("/__init__")
     } - {"django_smsverify"}
     assert "v: accepted" in done.stdout
-    assert [heard.line for heard in server.received] == ["POST /sms/send HTTP/1.1"]
+    assert [call.line for call in server.received] == ["POST /sms/send HTTP/1.1"]
