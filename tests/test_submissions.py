@@ -1,4 +1,4 @@
-"""The operator's moves in a vendor's review, over real HTTP: what is submitted, and how often."""
+"""Signatures and templates in a vendor's review, over real HTTP: what is submitted, and how often."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ REMARK = "用于示例站登录，https://www.example.com"
 CODE = "您的验证码是{code}，{minutes}分钟内有效。"
 DRAFT, PENDING = ReviewStatus.DRAFT, ReviewStatus.PENDING
 LOST = {"502": Fault.deliver_then_status(502), "reset": Fault.reset(deliver=True), "garbage": Fault.garbage()}
-"""What happens to an answer after the vendor has done what was asked; garbage is all that comes of the third."""
-REFUSING = {
+"""Faults by which the answer is lost after the vendor has carried out the call."""
+REFUSALS = {
     "refused": (Fault.refuse("10002"), GatewayRejected),
     "401": (Fault.status(401), GatewayRejected),
     "429": (Fault.status(429), GatewayRejected),
@@ -65,7 +65,7 @@ MAKE: dict[str, Callable[..., Text]] = {"sign": signature, "template": template}
 kinds = pytest.mark.parametrize("kind", MAKE)
 
 
-def now(text: Text) -> tuple[str, str, str]:
+def state_of(text: Text) -> tuple[str, str, str]:
     text.refresh_from_db()
     return text.status, text.remote_id, text.reason
 
@@ -75,63 +75,63 @@ def row(text: Text) -> Any:
 
 
 def own(sandbox: Sandbox, kind: Any, vendor: str = "topthink") -> list[tuple[str, str, int]]:
-    """What was submitted there beyond what the vendor knew from the start."""
+    """What was submitted there in this test, without the texts that the vendor has from the start."""
     first = {sign.id for sign in (*catalogue.TOPTHINK_SIGNS, *catalogue.TOPTHINK_TEMPLATES, *catalogue.IHUYI_TEMPLATES)}
     return [entry for entry in sandbox.submitted(vendor, kind) if entry[0] not in first]
 
 
-def judge(sandbox: Sandbox, kind: Any, remote_id: str, approved: bool, reason: str = "") -> None:
+def set_verdict(sandbox: Sandbox, kind: Any, remote_id: str, approved: bool, reason: str = "") -> None:
     sandbox.judge("topthink", kind, remote_id, approved, reason)
 
 
 class ReplicaIsAway:
-    """A router whose replica cannot be read: whoever decides by it fails."""
+    """A router to a replica that does not exist: any read through it fails."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
         return "replica" if model in (Signature, Template) else None
 
 
-# ---------------------------------------------------------------------------------- the whole life
+# ---------------------------------------------------------------------------------- the whole cycle
 
 
 @kinds
 @pytest.mark.parametrize("options", [{"http_method": "GET", "auth": "query"}, {}], ids=["GET", "POST"])
-def test_a_text_lives_from_draft_to_its_deletion(
+def test_a_text_from_draft_to_deletion(
     kind: str, options: dict[str, str], vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     text = MAKE[kind](vendor("topthink", options=options))
 
     submit(text)
     ((remote_id, words, state),) = own(sandbox, kind)
-    assert now(text) == (PENDING, remote_id, "")
+    assert state_of(text) == (PENDING, remote_id, "")
     assert (words, state) == ("新站" if kind == "sign" else "您的验证码是${code}，${minutes}分钟内有效。", IN_REVIEW)
 
-    judge(sandbox, kind, remote_id, False, "请提供网址或公众号")
+    set_verdict(sandbox, kind, remote_id, False, "请提供网址或公众号")
     fetch(text)
-    assert now(text) == ("rejected", remote_id, "请提供网址或公众号")
+    assert state_of(text) == ("rejected", remote_id, "请提供网址或公众号")
 
     type(text).objects.update(**{"text": "更新站"} if kind == "sign" else {"content": "动态码{code}"})
     text.refresh_from_db()
     resubmit(text)
-    assert now(text) == (PENDING, remote_id, "")
+    assert state_of(text) == (PENDING, remote_id, "")
     assert own(sandbox, kind) == [(remote_id, "更新站" if kind == "sign" else "动态码${code}", IN_REVIEW)]
 
-    judge(sandbox, kind, remote_id, True)
+    set_verdict(sandbox, kind, remote_id, True)
     fetch(text)
-    assert now(text) == ("approved", remote_id, "")
+    assert state_of(text) == ("approved", remote_id, "")
 
     delete(text)
-    assert now(text) == (DRAFT, "", "")
+    assert state_of(text) == (DRAFT, "", "")
     assert own(sandbox, kind) == []
 
 
-def test_what_was_filed_sends_once_it_is_approved(topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_submitted_text_can_be_sent_once_it_is_approved(topthink: Provider, sandbox: Sandbox) -> None:
     name, text = signature(topthink), template(topthink, content="验证码{code}", variables={"code": "yzm"})
     for each in (name, text):
         submit(each)
     Template.objects.filter(pk=text.pk).update(signature=name)
     for kind, each in (("sign", name), ("template", text)):
-        judge(sandbox, kind, each.remote_id, True)
+        set_verdict(sandbox, kind, each.remote_id, True)
     Template.objects.exclude(pk=text.pk).delete()
     Template.objects.filter(pk=text.pk).update(poll_at=None)
     Signature.objects.filter(pk=name.pk).update(poll_at=None)
@@ -142,44 +142,44 @@ def test_what_was_filed_sends_once_it_is_approved(topthink: Provider, sandbox: S
     assert sandbox.inbox.of(PHONE[3:])[-1].text == f"【新站】验证码{verification.derive_code()}"
 
 
-def test_the_state_follows_the_pushes(
+def test_pushes_update_the_status(
     topthink: Provider, sandbox: Sandbox, site: Site, settings: Any, transactional_db: None
 ) -> None:
     sandbox.webhooks["topthink"] = f"{site.url}/sms/webhooks/topthink/{topthink.webhook_secret}/"
     text = template(topthink)
     submit(text)
 
-    judge(sandbox, "template", text.remote_id, False, "缺公章")
+    set_verdict(sandbox, "template", text.remote_id, False, "缺公章")
     sandbox.flush()
-    assert now(text)[::2] == ("rejected", "缺公章")
+    assert state_of(text)[::2] == ("rejected", "缺公章")
 
     resubmit(text)
-    judge(sandbox, "template", text.remote_id, True)
+    set_verdict(sandbox, "template", text.remote_id, True)
     sandbox.flush()
-    assert now(text)[::2] == ("approved", "")
+    assert state_of(text)[::2] == ("approved", "")
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
-def test_pushes_in_any_order_end_in_the_vendors_truth(
+def test_pushes_in_any_order_end_in_the_status_at_the_vendor(
     order: tuple[int, ...], topthink: Provider, sandbox: Sandbox
 ) -> None:
     text = template(topthink)
     submit(text)
-    judge(sandbox, "template", text.remote_id, False, "一")
-    resubmit_as_vendor_sees(text, sandbox)
-    judge(sandbox, "template", text.remote_id, True)
-    told = [
+    set_verdict(sandbox, "template", text.remote_id, False, "一")
+    fetch_and_resubmit(text)
+    set_verdict(sandbox, "template", text.remote_id, True)
+    events = [
         ReviewEvent(submission=Submission.TEMPLATE, remote_id=text.remote_id, status=status, reason=reason)
         for status, reason in ((PENDING, ""), (ReviewStatus.REJECTED, "一"), (ReviewStatus.APPROVED, ""))
     ]
 
     for place in order:
-        store_review_result(topthink, told[place])
+        store_review_result(topthink, events[place])
 
-    assert now(text) == ("approved", text.remote_id, "")
+    assert state_of(text) == ("approved", text.remote_id, "")
 
 
-def resubmit_as_vendor_sees(text: Text, sandbox: Sandbox) -> None:
+def fetch_and_resubmit(text: Text) -> None:
     fetch(text)
     resubmit(text)
 
@@ -189,7 +189,7 @@ def resubmit_as_vendor_sees(text: Text, sandbox: Sandbox) -> None:
 
 @kinds
 @pytest.mark.parametrize("fault", ["502", "reset"])
-def test_what_is_filed_while_the_answer_is_lost_is_not_filed_again(
+def test_a_text_is_not_submitted_again_after_a_lost_answer(
     kind: str, fault: str, topthink: Provider, sandbox: Sandbox
 ) -> None:
     text = MAKE[kind](topthink)
@@ -199,21 +199,21 @@ def test_what_is_filed_while_the_answer_is_lost_is_not_filed_again(
         submit(text)
     sandbox.behave()
 
-    assert now(text) == (PENDING, "", "")
+    assert state_of(text) == (PENDING, "", "")
     assert "make it a draft again" in what_was_lost(text)
     with pytest.raises(SubmissionRefused, match="answer was lost"):
         submit(text)
     with pytest.raises(SubmissionRefused):
         resubmit(text)
-    said = StringIO()
-    call_command("smsverify_poll", stdout=said)
-    assert "1 texts were submitted and the vendor's answer was lost: see the admin" in said.getvalue()
+    output = StringIO()
+    call_command("smsverify_poll", stdout=output)
+    assert "1 texts were submitted and the vendor's answer was lost: see the admin" in output.getvalue()
     assert len(own(sandbox, kind)) == 1
-    assert now(text) == (PENDING, "", "")
+    assert state_of(text) == (PENDING, "", "")
 
 
 @kinds
-def test_a_push_brings_the_id_that_was_lost(kind: Any, topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_push_restores_a_lost_id(kind: Any, topthink: Provider, sandbox: Sandbox) -> None:
     text, other = MAKE[kind](topthink), MAKE[kind](topthink, **{"text": "别站"} if kind == "sign" else {"name": "别"})
     sandbox.misbehave("topthink", LOST["502"])
     for each in (text, other):
@@ -222,15 +222,15 @@ def test_a_push_brings_the_id_that_was_lost(kind: Any, topthink: Provider, sandb
     sandbox.behave()
     remote_id = own(sandbox, kind)[0][0]
 
-    judge(sandbox, kind, remote_id, True)
+    set_verdict(sandbox, kind, remote_id, True)
     store_review_result(topthink, pushed(sandbox, kind, remote_id))
 
-    assert now(text) == ("approved", remote_id, "")
-    assert now(other) == (PENDING, "", "")
+    assert state_of(text) == ("approved", remote_id, "")
+    assert state_of(other) == (PENDING, "", "")
 
 
 def pushed(sandbox: Sandbox, kind: Any, remote_id: str) -> ReviewEvent:
-    """What the vendor tells of its own accord, as our gateway reads it."""
+    """The event that the vendor would push, as the gateway reads it."""
     provider = Provider.objects.get(gateway="topthink")
     return provider.gateway_client().ask_review(
         Submission.SIGNATURE if kind == "sign" else Submission.TEMPLATE, remote_id
@@ -238,7 +238,7 @@ def pushed(sandbox: Sandbox, kind: Any, remote_id: str) -> ReviewEvent:
 
 
 @pytest.mark.parametrize("twins", [2, 3])
-def test_of_twins_a_push_names_none(twins: int, topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_push_that_fits_several_texts_is_matched_to_none(twins: int, topthink: Provider, sandbox: Sandbox) -> None:
     texts = [signature(topthink) for _ in range(twins)]
     sandbox.misbehave("topthink", LOST["502"])
     for text in texts:
@@ -248,10 +248,10 @@ def test_of_twins_a_push_names_none(twins: int, topthink: Provider, sandbox: San
 
     store_review_result(topthink, pushed(sandbox, "sign", own(sandbox, "sign")[0][0]))
 
-    assert {now(text) for text in texts} == {(PENDING, "", "")}
+    assert {state_of(text) for text in texts} == {(PENDING, "", "")}
 
 
-def test_a_forged_push_names_nothing(topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_forged_push_sets_no_id(topthink: Provider, sandbox: Sandbox) -> None:
     text = signature(topthink, status=PENDING)
 
     for remote_id in (catalogue.TOPTHINK_UNAPPROVED_SIGN.id, "99999"):
@@ -260,11 +260,11 @@ def test_a_forged_push_names_nothing(topthink: Provider, sandbox: Sandbox) -> No
         )
         store_review_result(topthink, event)
 
-    assert now(text) == (PENDING, "", "")
+    assert state_of(text) == (PENDING, "", "")
 
 
 @kinds
-def test_a_lost_one_that_is_not_there_is_filed_again_once_somebody_has_looked(
+def test_a_lost_text_that_the_vendor_does_not_have_can_be_submitted_again_as_a_draft(
     kind: str, topthink: Provider, sandbox: Sandbox
 ) -> None:
     text = MAKE[kind](topthink)
@@ -283,20 +283,20 @@ def test_a_lost_one_that_is_not_there_is_filed_again_once_somebody_has_looked(
 
 
 @kinds
-def test_what_is_being_filed_is_not_lost_yet(
+def test_a_text_is_not_lost_while_it_is_being_submitted(
     kind: str, topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who makes it a draft again while the vendor is at it would submit it twice."""
+    """A user who made it a draft again during the call would submit it twice."""
     text = MAKE[kind](topthink)
     gateway = type(topthink.gateway_client())
-    file = gateway.submit
+    submit_at_vendor = gateway.submit
 
     def meanwhile(self: Any, draft: Any) -> str:
         seen = type(text).objects.get(pk=text.pk)
         assert what_was_lost(seen) == ""
         with pytest.raises(SubmissionRefused, match="in a minute"):
             make_draft(seen)
-        return file(self, draft)
+        return submit_at_vendor(self, draft)
 
     monkeypatch.setattr(gateway, "submit", meanwhile)
     submit(text)
@@ -304,7 +304,7 @@ def test_what_is_being_filed_is_not_lost_yet(
     assert len(own(sandbox, kind)) == 1
 
 
-def test_what_another_has_taken_is_not_filed_by_a_second(topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_text_is_submitted_by_one_user_only(topthink: Provider, sandbox: Sandbox) -> None:
     text = signature(topthink)
     twin = Signature.objects.get(pk=text.pk)
 
@@ -315,7 +315,7 @@ def test_what_another_has_taken_is_not_filed_by_a_second(topthink: Provider, san
     assert len(own(sandbox, "sign")) == 1
 
 
-def test_what_was_changed_meanwhile_is_not_filed_as_it_was(topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_text_that_was_changed_meanwhile_is_not_submitted(topthink: Provider, sandbox: Sandbox) -> None:
     text = signature(topthink)
     Signature.objects.update(text="改名站")
 
@@ -326,25 +326,25 @@ def test_what_was_changed_meanwhile_is_not_filed_as_it_was(topthink: Provider, s
 
 
 @kinds
-def test_a_lost_answer_to_a_change_is_asked_for(kind: str, topthink: Provider, sandbox: Sandbox) -> None:
+def test_the_poll_asks_after_a_lost_answer_to_a_resubmission(kind: str, topthink: Provider, sandbox: Sandbox) -> None:
     text = MAKE[kind](topthink)
     submit(text)
-    judge(sandbox, kind, text.remote_id, False, "缺公章")
+    set_verdict(sandbox, kind, text.remote_id, False, "缺公章")
     fetch(text)
     sandbox.misbehave("topthink", LOST["502"])
 
     with pytest.raises(GatewayUncertain):
         resubmit(text)
     sandbox.behave()
-    assert now(text)[0] == PENDING
+    assert state_of(text)[0] == PENDING
 
-    judge(sandbox, kind, text.remote_id, True)
+    set_verdict(sandbox, kind, text.remote_id, True)
     type(text).objects.update(poll_at=None)
     poll()
-    assert now(text)[0] == "approved"
+    assert state_of(text)[0] == "approved"
 
 
-def test_a_change_that_never_came_there_ends_as_rejected_again(topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_resubmission_that_never_arrived_ends_as_rejected_again(topthink: Provider, sandbox: Sandbox) -> None:
     text = rejected(topthink, sandbox)
     sandbox.misbehave("topthink", Fault.status(500))
     with pytest.raises(GatewayUncertain):
@@ -354,85 +354,85 @@ def test_a_change_that_never_came_there_ends_as_rejected_again(topthink: Provide
 
     poll()
 
-    assert now(text)[::2] == ("rejected", "缺公章")
+    assert state_of(text)[::2] == ("rejected", "缺公章")
 
 
 def rejected(provider: Provider, sandbox: Sandbox) -> Template:
     text = template(provider)
     submit(text)
-    judge(sandbox, "template", text.remote_id, False, "缺公章")
+    set_verdict(sandbox, "template", text.remote_id, False, "缺公章")
     return fetch(text)
 
 
-def test_what_the_vendor_said_before_a_change_does_not_count_after_it(
+def test_an_answer_from_before_a_resubmission_is_ignored(
     topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that was on its way while the text was submitted again."""
+    """The answer was under way while the text was submitted again."""
     text = rejected(topthink, sandbox)
     gateway = topthink.gateway_client()
-    ask = gateway.ask_review
+    ask_review = gateway.ask_review
 
-    def overtaken(*question: Any) -> ReviewEvent:
-        answer = ask(*question)
+    def answer_late(*question: Any) -> ReviewEvent:
+        answer = ask_review(*question)
         resubmit(Template.objects.get(pk=text.pk))
         return answer
 
-    monkeypatch.setattr(type(gateway), "ask_review", lambda self, *question: overtaken(*question))
+    monkeypatch.setattr(type(gateway), "ask_review", lambda self, *question: answer_late(*question))
     fetch(Template.objects.get(pk=text.pk))
 
-    assert now(text)[0] == PENDING
+    assert state_of(text)[0] == PENDING
 
 
-def test_what_the_vendor_says_before_it_takes_a_change_is_asked_for_again(
+def test_a_verdict_during_a_resubmission_is_asked_for_again(
     topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The old verdict, told between our claim and the vendor's answer."""
+    """The old verdict arrives between the claim and the vendor's answer."""
     text = rejected(topthink, sandbox)
     gateway = type(topthink.gateway_client())
-    change = gateway.resubmit
+    resubmit_at_vendor = gateway.resubmit
 
-    def overtaken(self: Any, draft: Any) -> None:
+    def with_verdict(self: Any, draft: Any) -> None:
         fetch(Template.objects.get(pk=text.pk))
-        change(self, draft)
+        resubmit_at_vendor(self, draft)
 
-    monkeypatch.setattr(gateway, "resubmit", overtaken)
+    monkeypatch.setattr(gateway, "resubmit", with_verdict)
     resubmit(text)
-    judge(sandbox, "template", text.remote_id, True)
+    set_verdict(sandbox, "template", text.remote_id, True)
     Template.objects.filter(poll_at__isnull=False).update(poll_at=timezone.now())
     poll()
 
-    assert now(text)[0] == "approved"
+    assert state_of(text)[0] == "approved"
 
 
 @kinds
 @pytest.mark.parametrize("fault", [None, "502"])
-def test_a_verdict_that_comes_during_the_deletion_is_forgotten_with_the_text(
+def test_a_verdict_during_a_deletion_is_ignored(
     kind: str, fault: str | None, topthink: Provider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = MAKE[kind](topthink)
     submit(text)
-    judge(sandbox, kind, text.remote_id, True)
+    set_verdict(sandbox, kind, text.remote_id, True)
     fetch(text)
     gateway = type(topthink.gateway_client())
-    erase = gateway.delete
+    delete_at_vendor = gateway.delete
 
-    def overtaken(self: Any, submission: Submission, remote_id: str) -> None:
+    def with_verdict(self: Any, submission: Submission, remote_id: str) -> None:
         event = ReviewEvent(submission=submission, remote_id=remote_id, status=ReviewStatus.APPROVED)
         store_review_result(topthink, event)
         if fault is not None:
             sandbox.misbehave("topthink", LOST[fault], times=1)
-        erase(self, submission, remote_id)
+        delete_at_vendor(self, submission, remote_id)
 
-    monkeypatch.setattr(gateway, "delete", overtaken)
+    monkeypatch.setattr(gateway, "delete", with_verdict)
     delete(text)
 
-    assert now(text) == (DRAFT, "", "")
+    assert state_of(text) == (DRAFT, "", "")
     assert row(text)["poll_at"] is None
 
 
 @kinds
 @pytest.mark.parametrize("fault", ["502", "reset"])
-def test_a_deletion_whose_answer_is_lost_is_found_out(
+def test_a_deletion_whose_answer_is_lost_is_confirmed_by_asking(
     kind: str, fault: str, topthink: Provider, sandbox: Sandbox
 ) -> None:
     text = MAKE[kind](topthink)
@@ -441,11 +441,11 @@ def test_a_deletion_whose_answer_is_lost_is_found_out(
 
     delete(text)
 
-    assert now(text) == (DRAFT, "", "")
+    assert state_of(text) == (DRAFT, "", "")
     assert own(sandbox, kind) == []
 
 
-def test_a_deletion_that_never_came_there_leaves_the_row_as_it_was(topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_deletion_that_never_arrived_changes_nothing(topthink: Provider, sandbox: Sandbox) -> None:
     text = rejected(topthink, sandbox)
     before = row(text)
     sandbox.misbehave("topthink", Fault.status(500), times=1)
@@ -457,9 +457,7 @@ def test_a_deletion_that_never_came_there_leaves_the_row_as_it_was(topthink: Pro
     assert len(own(sandbox, "template")) == 1
 
 
-def test_a_deletion_nobody_can_tell_of_leaves_what_is_not_used_and_has_its_id(
-    topthink: Provider, sandbox: Sandbox
-) -> None:
+def test_an_uncertain_deletion_leaves_a_draft_with_its_id(topthink: Provider, sandbox: Sandbox) -> None:
     text = template(topthink)
     submit(text)
     sandbox.misbehave("topthink", LOST["502"])
@@ -468,7 +466,7 @@ def test_a_deletion_nobody_can_tell_of_leaves_what_is_not_used_and_has_its_id(
         delete(text)
     sandbox.behave()
 
-    status, remote_id, _ = now(text)
+    status, remote_id, _ = state_of(text)
     assert (status, bool(remote_id)) == (DRAFT, True)
     with pytest.raises(SubmissionRefused, match=remote_id):
         submit(text)
@@ -476,26 +474,26 @@ def test_a_deletion_nobody_can_tell_of_leaves_what_is_not_used_and_has_its_id(
         fetch(text)
 
 
-# --------------------------------------------------------------------------------- what is refused
+# --------------------------------------------------------------------------------- refusals
 
 
 @kinds
-@pytest.mark.parametrize("refusal", REFUSING)
-@pytest.mark.parametrize("move", [submit, resubmit, delete, fetch], ids=lambda move: move.__name__)
-def test_a_refusal_leaves_the_row_as_it_was_and_tells_the_vendors_words(
-    move: Callable[[Any], Any], refusal: str, kind: str, topthink: Provider, sandbox: Sandbox
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("action", [submit, resubmit, delete, fetch], ids=lambda action: action.__name__)
+def test_a_refusal_changes_nothing_and_shows_the_vendors_message(
+    action: Callable[[Any], Any], refusal: str, kind: str, topthink: Provider, sandbox: Sandbox
 ) -> None:
     text = MAKE[kind](topthink)
-    if move is not submit:
+    if action is not submit:
         submit(text)
-        judge(sandbox, kind, text.remote_id, False, "缺公章")
+        set_verdict(sandbox, kind, text.remote_id, False, "缺公章")
         fetch(text)
     before = row(text)
-    fault, error = REFUSING[refusal]
+    fault, error = REFUSALS[refusal]
     sandbox.misbehave("topthink", fault)
 
     with pytest.raises(error) as raised:
-        move(text)
+        action(text)
 
     assert row(text) == before
     assert str(raised.value)
@@ -503,23 +501,23 @@ def test_a_refusal_leaves_the_row_as_it_was_and_tells_the_vendors_words(
         assert (raised.value.error_code, str(raised.value)) == ("10002", "签名不存在或未通过审核")
 
 
-@pytest.mark.parametrize("move", [submit, resubmit, delete, fetch], ids=lambda move: move.__name__)
-def test_a_vendor_that_cannot_be_reached_leaves_the_row_as_it_was(
-    move: Callable[[Any], Any], topthink: Provider, sandbox: Sandbox, closed_port: int
+@pytest.mark.parametrize("action", [submit, resubmit, delete, fetch], ids=lambda action: action.__name__)
+def test_an_unreachable_vendor_changes_nothing(
+    action: Callable[[Any], Any], topthink: Provider, sandbox: Sandbox, closed_port: int
 ) -> None:
-    text = rejected(topthink, sandbox) if move is not submit else template(topthink)
+    text = rejected(topthink, sandbox) if action is not submit else template(topthink)
     Provider.objects.update(base_url=f"http://127.0.0.1:{closed_port}")
     text.refresh_from_db()
     before = row(text)
 
     with pytest.raises(GatewayUnavailable):
-        move(text)
+        action(text)
 
     assert row(text) == before
 
 
 @pytest.mark.parametrize(
-    ("status", "remote_id", "move", "why"),
+    ("status", "remote_id", "action", "why"),
     [
         ("approved", "78", submit, "copy it as a new draft"),
         ("approved", "78", resubmit, "copy it as a new draft"),
@@ -535,11 +533,11 @@ def test_a_vendor_that_cannot_be_reached_leaves_the_row_as_it_was(
     ],
 )
 @kinds
-def test_what_the_vendor_forbids_is_refused_here(
+def test_an_action_that_the_status_does_not_allow_is_refused(
     kind: str,
     status: str,
     remote_id: str,
-    move: Callable[[Any], Any],
+    action: Callable[[Any], Any],
     why: str,
     topthink: Provider,
     sandbox: Sandbox,
@@ -549,51 +547,51 @@ def test_what_the_vendor_forbids_is_refused_here(
     before, exchanges = row(text), len(sandbox.exchanges)
 
     with pytest.raises(SubmissionRefused, match=why):
-        move(text)
+        action(text)
 
     assert row(text) == before
     assert len(sandbox.exchanges) == exchanges
 
 
-@pytest.mark.parametrize("move", [resubmit, delete], ids=lambda move: move.__name__)
-def test_what_two_rows_share_is_not_changed_for_one(move: Any, topthink: Provider, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("action", [resubmit, delete], ids=lambda action: action.__name__)
+def test_a_text_whose_id_is_shared_is_not_changed(action: Any, topthink: Provider, sandbox: Sandbox) -> None:
     text = rejected(topthink, sandbox)
     copy_as_draft(text)
     Template.objects.filter(remote_id="").update(remote_id=text.remote_id, name="登录")
 
     with pytest.raises(SubmissionRefused, match="登录 has the same id"):
-        move(text)
+        action(text)
 
 
-def test_a_remark_is_wanted_where_the_vendor_wants_one(topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_remark_is_required_where_the_vendor_requires_one(topthink: Provider, sandbox: Sandbox) -> None:
     text = signature(topthink, remark="")
 
     with pytest.raises(GatewayRejected, match="remark"):
         submit(text)
 
-    assert now(text) == (DRAFT, "", "")
+    assert state_of(text) == (DRAFT, "", "")
     assert own(sandbox, "sign") == []
 
 
 @pytest.mark.parametrize("gateway", ["veesing", "apispace", "qixuntong"])
-@pytest.mark.parametrize("move", [submit, resubmit, delete, fetch], ids=lambda move: move.__name__)
+@pytest.mark.parametrize("action", [submit, resubmit, delete, fetch], ids=lambda action: action.__name__)
 @kinds
-def test_where_the_vendor_has_no_such_way_the_console_is_named(
-    kind: str, move: Callable[[Any], Any], gateway: str, vendor: MakeProvider
+def test_a_vendor_without_a_review_api_is_answered_with_its_console(
+    kind: str, action: Callable[[Any], Any], gateway: str, vendor: MakeProvider
 ) -> None:
     text = MAKE[kind](vendor(gateway), remote_id="1")
 
     with pytest.raises(SubmissionRefused, match="console"):
-        move(text)
+        action(text)
 
 
-def test_nothing_is_filed_in_a_transaction_that_may_be_undone(
+def test_nothing_is_submitted_inside_a_transaction(
     transactional_db: None, topthink: Provider, sandbox: Sandbox
 ) -> None:
     text = signature(topthink)
-    for move in (submit, resubmit, delete):
+    for action in (submit, resubmit, delete):
         with pytest.raises(InsideTransaction), transaction.atomic():
-            move(text)
+            action(text)
 
     assert own(sandbox, "sign") == []
 
@@ -602,7 +600,7 @@ def test_nothing_is_filed_in_a_transaction_that_may_be_undone(
     ("make", "words", "place"),
     [(signature, {"text": "示例测试站"}, "测试"), (template, {"content": "【站】验证码{code}"}, "【站】")],
 )
-def test_what_the_vendor_would_refuse_for_certain_is_not_filed(
+def test_a_text_that_the_vendor_would_certainly_refuse_is_not_submitted(
     make: Any, words: dict[str, str], place: str, topthink: Provider, sandbox: Sandbox
 ) -> None:
     text, exchanges = make(topthink, **words), len(sandbox.exchanges)
@@ -617,7 +615,7 @@ def test_what_the_vendor_would_refuse_for_certain_is_not_filed(
     assert len(sandbox.exchanges) == exchanges
 
 
-def test_a_provider_whose_gateway_is_gone_files_nothing(topthink: Provider) -> None:
+def test_a_provider_with_a_missing_gateway_submits_nothing(topthink: Provider) -> None:
     Provider.objects.update(gateway="gone")
 
     with pytest.raises(SubmissionRefused, match="gone"):
@@ -627,7 +625,7 @@ def test_a_provider_whose_gateway_is_gone_files_nothing(topthink: Provider) -> N
 # ------------------------------------------------------------------------------------------- import
 
 
-def test_what_is_there_already_is_imported_by_its_id(topthink: Provider) -> None:
+def test_an_existing_text_is_imported_by_its_id(topthink: Provider) -> None:
     submitted = catalogue.TOPTHINK_NOTICE
 
     text = fetch(Template(provider=topthink, purpose="news", remote_id=submitted.id))
@@ -649,7 +647,7 @@ def test_an_imported_code_gets_our_name(topthink: Provider, sandbox: Sandbox) ->
     assert sandbox.inbox.of(PHONE[3:])[0].text.startswith("【示例站】验证码")
 
 
-def test_fetching_keeps_our_names_and_takes_the_vendors_words(topthink: Provider) -> None:
+def test_fetching_keeps_the_variables_and_updates_the_content(topthink: Provider) -> None:
     text = template(topthink, remote_id="235", content="旧{code}", variables={"code": "yzm", "minutes": "m"})
 
     fetch(text)
@@ -658,15 +656,15 @@ def test_fetching_keeps_our_names_and_takes_the_vendors_words(topthink: Provider
     assert (text.content, text.variables, text.name) == ("验证码{code}，请勿泄露。", {"code": "yzm"}, "登录验证")
 
 
-def test_what_nobody_knows_is_not_imported(topthink: Provider) -> None:
+def test_an_unknown_id_is_not_imported(topthink: Provider) -> None:
     with pytest.raises(GatewayRejected, match="记录不存在"):
         fetch(Signature(provider=topthink, remote_id="no-such"))
 
     assert not Signature.objects.filter(remote_id="no-such").exists()
 
 
-def test_what_cannot_be_stored_is_shown_and_not_imported(topthink: Provider, sandbox: Sandbox) -> None:
-    """A code beside a variable that nothing fills in."""
+def test_a_text_that_cannot_be_stored_is_shown_and_not_imported(topthink: Provider, sandbox: Sandbox) -> None:
+    """A code next to a variable that has no value."""
     other = template(topthink, content="{code}，{name}")
     submit(other)
 
@@ -676,7 +674,7 @@ def test_what_cannot_be_stored_is_shown_and_not_imported(topthink: Provider, san
     assert Template.objects.filter(remote_id=other.remote_id).count() == 1
 
 
-def test_a_copy_is_a_draft_that_can_be_filed(topthink: Provider, sandbox: Sandbox) -> None:
+def test_a_copy_is_a_draft_that_can_be_submitted(topthink: Provider, sandbox: Sandbox) -> None:
     approved = Template.objects.get()
     Template.objects.update(remark=REMARK)
     approved.refresh_from_db()
@@ -686,7 +684,7 @@ def test_a_copy_is_a_draft_that_can_be_filed(topthink: Provider, sandbox: Sandbo
     submit(copy)
 
     assert row(approved) == before
-    assert now(copy)[0] == PENDING
+    assert state_of(copy)[0] == PENDING
     assert copy.content == approved.content
     assert copy.pk != approved.pk
 
@@ -703,7 +701,7 @@ def test_a_copy_is_a_draft_that_can_be_filed(topthink: Provider, sandbox: Sandbo
         ("维护已完成。", "维护已完成。"),
     ],
 )
-def test_ihuyi_takes_templates(
+def test_ihuyi_accepts_templates(
     content: str, submitted: str, options: dict[str, str], vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     text = template(vendor("ihuyi", options=options), content=content)
@@ -711,11 +709,11 @@ def test_ihuyi_takes_templates(
     submit(text)
 
     ((remote_id, words, _),) = own(sandbox, "template", "ihuyi")
-    assert now(text) == (PENDING, remote_id, "")
+    assert state_of(text) == (PENDING, remote_id, "")
     assert words == submitted
 
 
-def test_ihuyis_verdict_comes_by_push_alone(
+def test_a_verdict_of_ihuyi_comes_by_push_only(
     vendor: MakeProvider, sandbox: Sandbox, site: Site, transactional_db: None
 ) -> None:
     provider = vendor("ihuyi")
@@ -726,7 +724,7 @@ def test_ihuyis_verdict_comes_by_push_alone(
     sandbox.judge("ihuyi", "template", text.remote_id, True)
     sandbox.flush()
 
-    assert now(text) == ("approved", text.remote_id, "")
+    assert state_of(text) == ("approved", text.remote_id, "")
     (message,) = send_message(template_with_signature(text), {PHONE: {}})
     assert message.status == "accepted"
 
@@ -737,7 +735,7 @@ def template_with_signature(text: Template) -> Template:
     return text
 
 
-def test_a_verdict_before_the_answer_with_the_id_is_asked_for_again(
+def test_a_verdict_before_the_id_is_known_gets_503(
     vendor: MakeProvider, sandbox: Sandbox, site: Site, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = vendor("ihuyi")
@@ -754,12 +752,12 @@ def test_a_verdict_before_the_answer_with_the_id_is_asked_for_again(
     submit(text)
 
     assert [(answer.status_code, answer.headers["Retry-After"]) for answer in answers] == [(503, "60")]
-    assert now(text)[0] == PENDING
+    assert state_of(text)[0] == PENDING
     again = requests.post(url, {"code": "2", "msg": "审核通过", "templateid": text.remote_id}, timeout=20)
-    assert (again.text, now(text)[0]) == ("success", "approved")
+    assert (again.text, state_of(text)[0]) == ("success", "approved")
 
 
-def test_a_verdict_on_what_was_lost_long_ago_is_not_waited_for(vendor: MakeProvider) -> None:
+def test_a_verdict_long_after_a_lost_answer_is_ignored(vendor: MakeProvider) -> None:
     provider = vendor("ihuyi")
     text = template(provider, status=PENDING, poll_at=timezone.now() - timedelta(seconds=1))
 
@@ -767,10 +765,10 @@ def test_a_verdict_on_what_was_lost_long_ago_is_not_waited_for(vendor: MakeProvi
         provider, ReviewEvent(submission=Submission.TEMPLATE, remote_id="2009", status=ReviewStatus.APPROVED)
     )
 
-    assert now(text)[0] == PENDING
+    assert state_of(text)[0] == PENDING
 
 
-def test_ihuyi_refuses_and_the_row_is_as_it_was(vendor: MakeProvider, sandbox: Sandbox) -> None:
+def test_a_refusal_of_ihuyi_changes_nothing(vendor: MakeProvider, sandbox: Sandbox) -> None:
     text = template(vendor("ihuyi"), content="贷款验证码{code}")
     before = row(text)
 
@@ -780,17 +778,17 @@ def test_ihuyi_refuses_and_the_row_is_as_it_was(vendor: MakeProvider, sandbox: S
     assert (raised.value.error_code, row(text)) == ("407", before)
 
 
-def test_ihuyis_rejected_template_is_copied(vendor: MakeProvider) -> None:
+def test_a_rejected_template_of_ihuyi_has_to_be_copied(vendor: MakeProvider) -> None:
     text = template(vendor("ihuyi"), status="rejected", remote_id="2009")
 
-    for move in (submit, resubmit):
+    for action in (submit, resubmit):
         with pytest.raises(SubmissionRefused, match=r"copy it|console"):
-            move(text)
+            action(text)
 
 
 @kinds
-def test_no_move_is_decided_by_a_replica(kind: str, topthink: Provider, sandbox: Sandbox) -> None:
-    """One that lags shows a draft where one is submitted, and nothing would be put back after a refusal."""
+def test_no_action_reads_a_replica(kind: str, topthink: Provider, sandbox: Sandbox) -> None:
+    """A replica that lags shows a draft that is already submitted, and a refusal would not restore the row."""
     text = MAKE[kind](topthink)
     with override_settings(DATABASE_ROUTERS=["tests.test_submissions.ReplicaIsAway"]):
         sandbox.misbehave("topthink", Fault.refuse("10002"), times=1)
@@ -798,9 +796,9 @@ def test_no_move_is_decided_by_a_replica(kind: str, topthink: Provider, sandbox:
             submit(text)
         assert text.status == DRAFT
         submit(text)
-        judge(sandbox, kind, text.remote_id, False, "缺公章")
+        set_verdict(sandbox, kind, text.remote_id, False, "缺公章")
         fetch(text)
         resubmit(text)
         delete(text)
 
-    assert now(text) == (DRAFT, "", "")
+    assert state_of(text) == (DRAFT, "", "")

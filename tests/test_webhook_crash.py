@@ -1,4 +1,4 @@
-"""Law 9 for what vendors tell: a process is killed with a push in its hands, and nothing is lost but its answer."""
+"""Law 9 for pushes: a process is killed while it handles a push, and only its answer is lost."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .test_webhooks import IDS, ihuyi_reply, ihuyi_report
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 60
+TIMEOUT = 60
 SECRET = "A-SECRET-of-this-test-alone"
-DEATHS = (
+KILL_POINTS = (
     "before the row",
     "before the commit",
     "before the match",
@@ -34,14 +34,14 @@ DEATHS = (
     "before the link",
     "before the answer",
 )
-"""Where the process is killed, in the order in which a report passes there."""
+"""Where the process is killed, in the order in which a report is processed."""
 
 RUNNER = """
 import os, signal, sys
 from django.conf import settings
 from tests import settings as suite
 
-task, database, death = sys.argv[1:]
+task, database, kill_point = sys.argv[1:]
 own = {name: getattr(suite, name) for name in dir(suite) if name.isupper()}
 own["DATABASES"] = {"default": {**suite.DATABASES["default"], "NAME": database}}
 settings.configure(**own)
@@ -57,28 +57,28 @@ from django_smsverify import signals
 from django_smsverify.models import DeliveryReport, Reply
 from django_smsverify.reports import matching, storing
 
-def die(*args, **kwargs):
+def kill_self(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def settle_and_die(*args, settle=matching._settle):
+def settle_and_kill_self(*args, settle=matching._settle):
     settle(*args)
-    die()
+    kill_self()
 
 def arm():
     for model in (DeliveryReport, Reply):
-        if death == "before the row":
-            pre_save.connect(die, sender=model)
-        if death == "before the commit":
-            post_save.connect(die, sender=model)
-    if death == "before the match":
-        storing.match_reports = die
-    if death == "before the status":
-        matching._settle = die
-    if death == "before the link":
-        matching._settle = settle_and_die
-    if death == "before the answer":
-        signals.delivery_reported.connect(die)
-        signals.reply_received.connect(die)
+        if kill_point == "before the row":
+            pre_save.connect(kill_self, sender=model)
+        if kill_point == "before the commit":
+            post_save.connect(kill_self, sender=model)
+    if kill_point == "before the match":
+        storing.match_reports = kill_self
+    if kill_point == "before the status":
+        matching._settle = kill_self
+    if kill_point == "before the link":
+        matching._settle = settle_and_kill_self
+    if kill_point == "before the answer":
+        signals.delivery_reported.connect(kill_self)
+        signals.reply_received.connect(kill_self)
 
 def serve():
     arm()
@@ -92,15 +92,15 @@ def serve():
 
 
 @contextmanager
-def runner(task: str, errors: Path, death: str = "") -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that has only the database in common with any other; killed when it is in the way."""
+def runner(task: str, errors: Path, kill_point: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process that shares only the database with others; it is killed at the end, or after TIMEOUT seconds."""
     env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    command = [sys.executable, "-W", "error", "-c", RUNNER, task, str(connection.settings_dict["NAME"]), death]
+    command = [sys.executable, "-W", "error", "-c", RUNNER, task, str(connection.settings_dict["NAME"]), kill_point]
     with (
         errors.open("a") as log,
         subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=log) as process,
     ):
-        watchdog = Timer(PATIENCE, process.kill)
+        watchdog = Timer(TIMEOUT, process.kill)
         watchdog.start()
         try:
             yield process
@@ -110,7 +110,7 @@ def runner(task: str, errors: Path, death: str = "") -> Iterator[subprocess.Pope
 
 
 def line_of(process: subprocess.Popen[str], errors: Path) -> str:
-    """What the process says next; there is always something."""
+    """The next line that the process prints."""
     assert process.stdout
     line = process.stdout.readline().strip()
     assert line, errors.read_text()
@@ -123,15 +123,15 @@ def poll(errors: Path) -> str:
 
 
 @contextmanager
-def serving(errors: Path, death: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(errors: Path, kill_point: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The webhook's URL at a process that serves the site, and the process."""
-    with runner("serve", errors, death) as process:
+    with runner("serve", errors, kill_point) as process:
         yield f"http://127.0.0.1:{line_of(process, errors)}/sms/webhooks/ihuyi/{SECRET}/", process
 
 
 @pytest.fixture
 def errors(tmp_path: Path) -> Path:
-    """What the processes say when they fail; the database has one message that its provider has accepted."""
+    """The file for the errors of the processes; the database has one message that the vendor has accepted."""
     credentials = {"account": "a", "api_key": "k"}
     provider = Provider.objects.create(
         slug="ihuyi",
@@ -142,21 +142,21 @@ def errors(tmp_path: Path) -> Path:
         balance_checked_at=timezone.now(),
     )
     template = provider.templates.create(purpose="login", content="{code}")
-    facts = {"provider": provider, "template": template, "phone": PHONE, "purpose": "login"}
-    Message.objects.create(remote_id=IDS["ihuyi"], status="accepted", **facts)
+    fields = {"provider": provider, "template": template, "phone": PHONE, "purpose": "login"}
+    Message.objects.create(remote_id=IDS["ihuyi"], status="accepted", **fields)
     return tmp_path / "errors.log"
 
 
 def push(url: str, body: bytes) -> requests.Response:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    return requests.post(url, body, headers=headers, timeout=PATIENCE)
+    return requests.post(url, body, headers=headers, timeout=TIMEOUT)
 
 
-def push_and_see_it_die(errors: Path, death: str, body: bytes) -> None:
-    with serving(errors, death) as (url, process):
+def push_and_kill(errors: Path, kill_point: str, body: bytes) -> None:
+    with serving(errors, kill_point) as (url, process):
         with pytest.raises(requests.ConnectionError):
             push(url, body)
-        assert process.wait(PATIENCE) == -signal.SIGKILL
+        assert process.wait(TIMEOUT) == -signal.SIGKILL
 
 
 def push_again(errors: Path, body: bytes) -> None:
@@ -166,7 +166,7 @@ def push_again(errors: Path, body: bytes) -> None:
             assert (answer.status_code, answer.text) == (200, "success")
 
 
-def assert_healed() -> None:
+def assert_complete() -> None:
     report = DeliveryReport.objects.get()
     assert (report.remote_id, report.outcome) == (IDS["ihuyi"], "delivered")
     assert report.message
@@ -174,29 +174,29 @@ def assert_healed() -> None:
     assert report.message.settled_at
 
 
-@pytest.mark.parametrize("death", DEATHS)
-def test_a_report_that_was_not_acknowledged_is_pushed_again_and_heals(death: str, errors: Path) -> None:
-    push_and_see_it_die(errors, death, ihuyi_report())
-    assert DeliveryReport.objects.count() == (0 if death in {"before the row", "before the commit"} else 1)
+@pytest.mark.parametrize("kill_point", KILL_POINTS)
+def test_another_push_completes_a_report_that_was_not_acknowledged(kill_point: str, errors: Path) -> None:
+    push_and_kill(errors, kill_point, ihuyi_report())
+    assert DeliveryReport.objects.count() == (0 if kill_point in {"before the row", "before the commit"} else 1)
 
     push_again(errors, ihuyi_report())
 
-    assert_healed()
+    assert_complete()
 
 
-@pytest.mark.parametrize("death", ["before the match", "before the status", "before the link"])
-def test_a_report_that_was_stored_heals_without_another_push(death: str, errors: Path) -> None:
-    push_and_see_it_die(errors, death, ihuyi_report())
+@pytest.mark.parametrize("kill_point", ["before the match", "before the status", "before the link"])
+def test_the_poll_completes_a_report_that_was_stored(kill_point: str, errors: Path) -> None:
+    push_and_kill(errors, kill_point, ihuyi_report())
 
     assert poll(errors) == "matched 1"
 
-    assert_healed()
+    assert_complete()
     assert poll(errors) == "nothing to ask"
 
 
-@pytest.mark.parametrize("death", ["before the row", "before the commit", "before the answer"])
-def test_a_reply_is_stored_once_however_often_it_is_pushed(death: str, errors: Path) -> None:
-    push_and_see_it_die(errors, death, ihuyi_reply())
+@pytest.mark.parametrize("kill_point", ["before the row", "before the commit", "before the answer"])
+def test_a_reply_is_stored_once_however_often_it_is_pushed(kill_point: str, errors: Path) -> None:
+    push_and_kill(errors, kill_point, ihuyi_reply())
 
     push_again(errors, ihuyi_reply())
 

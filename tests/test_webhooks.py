@@ -1,4 +1,4 @@
-"""Where vendors call us, over real HTTP: all that is true ends as rows, and nothing else does."""
+"""Webhooks over real HTTP: genuine pushes are stored, and nothing else is."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ from .test_races import at_once
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OTHER_PHONE, CODE = "+8613900139000", "471102"
-MOST = 256 * 1024
+MAX_BODY = 256 * 1024
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 TYPES = {"topthink": JSON, "ihuyi": FORM, "veesing": FORM}
 PUSHING = tuple(TYPES)
 IDS = {"topthink": "6055075678d9", "ihuyi": "14745625541233112231", "veesing": "3313746"}
-FILED: dict[str, tuple[type[Signature] | type[Template], str]] = {
+IN_REVIEW: dict[str, tuple[type[Signature] | type[Template], str]] = {
     "sign": (Signature, "79"),
     "template": (Template, "238"),
 }
-"""What is in review at the sandbox, by the vendor's word for it."""
+"""The texts that are in review at the sandbox, by the vendor's name of their kind."""
 
 
 # ------------------------------------------------------------------------------------ what vendors push
@@ -107,7 +107,7 @@ def topthink_report(**changes: Any) -> bytes:
 
 
 def topthink_verdict(kind: str, status: int = 1, **changes: Any) -> bytes:
-    submitted = {"id": FILED[kind][1], "user_id": "1", "name": "顶想云", "status": status, "error": None, **changes}
+    submitted = {"id": IN_REVIEW[kind][1], "user_id": "1", "name": "顶想云", "status": status, "error": None, **changes}
     return json.dumps({"action": kind, "sign": submitted}).encode()
 
 
@@ -129,14 +129,14 @@ OCCURRED = {
 REPLIES: dict[str, Callable[..., bytes]] = {"ihuyi": ihuyi_reply, "veesing": veesing_reply}
 
 
-# ----------------------------------------------------------------------------------- who pushes, and to whom
+# ----------------------------------------------------------------------------------- calls
 
 
 def path_of(provider: Provider, secret: str | None = None, slug: str | None = None) -> str:
-    """The provider's own webhook, unless told otherwise."""
+    """The path of the provider's webhook, or one with another secret or slug."""
     address = reverse("smsverify:webhook", args=[slug or provider.slug, "secret"])
-    written = quote(provider.webhook_secret if secret is None else secret, safe="")
-    return address.replace("/secret/", f"/{written}/")
+    quoted = quote(provider.webhook_secret if secret is None else secret, safe="")
+    return address.replace("/secret/", f"/{quoted}/")
 
 
 class Caller:
@@ -160,7 +160,7 @@ class Caller:
         return self.call("POST", self.url(provider, secret, slug), body, kind, **headers)
 
     def taken(self, provider: Provider, *bodies: bytes) -> None:
-        """Pushes what the site must take, and be heard to take."""
+        """Pushes bodies, each of which the site must acknowledge."""
         for body in bodies:
             assert status_and_text(self.push(provider, body)) == (200, "success")
 
@@ -171,7 +171,7 @@ def caller(site: Site) -> Caller:
 
 
 def status_and_text(response: requests.Response) -> tuple[int, str]:
-    """Status and body of an answer, which is always plain text that nobody keeps."""
+    """Status and body of an answer, which is always plain text and never cached."""
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert response.headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in response.headers
@@ -186,8 +186,8 @@ def sent(provider: Provider, remote_id: str = "", **fields: Any) -> Message:
 
 
 def submitted(provider: Provider, kind: str, status: str = "pending", reason: str = "") -> Signature | Template:
-    """What is in review at the vendor, and what we know of it."""
-    model, remote_id = FILED[kind]
+    """A text that is in review at the vendor, with its status on the site."""
+    model, remote_id = IN_REVIEW[kind]
     if model is Template:
         return add_template(provider, "payment", CODE_TEXT, remote_id, status=status, reason=reason)
     return Signature.objects.create(provider=provider, text="待审站", remote_id=remote_id, status=status, reason=reason)
@@ -217,13 +217,13 @@ def everything() -> dict[str, list[dict[str, Any]]]:
 
 
 def said(log: LogRecorder) -> str:
-    """What was logged by anybody but this suite's own client, which logs the addresses that it calls."""
+    """The log without the lines of this suite's own HTTP client, which logs the URLs that it calls."""
     return "\n".join(line for line in log.lines if not line.startswith("urllib3."))
 
 
 @dataclass
-class Told:
-    """What the site's receivers were told, in order."""
+class Received:
+    """What the receivers of each signal got, in order."""
 
     reports: list[DeliveryReport] = field(default_factory=list)
     settled: list[Message] = field(default_factory=list)
@@ -232,19 +232,19 @@ class Told:
 
 
 @pytest.fixture
-def ears() -> Iterator[Told]:
-    ears = Told()
+def received() -> Iterator[Received]:
+    received = Received()
     with (
-        listening(signals.delivery_reported, lambda report, **_: ears.reports.append(report)),
-        listening(signals.message_settled, lambda message, **_: ears.settled.append(message)),
-        listening(signals.reply_received, lambda reply, **_: ears.replies.append(reply)),
-        listening(signals.review_changed, lambda text, **_: ears.reviews.append(text)),
+        connected(signals.delivery_reported, lambda report, **_: received.reports.append(report)),
+        connected(signals.message_settled, lambda message, **_: received.settled.append(message)),
+        connected(signals.reply_received, lambda reply, **_: received.replies.append(reply)),
+        connected(signals.review_changed, lambda text, **_: received.reviews.append(text)),
     ):
-        yield ears
+        yield received
 
 
 @contextmanager
-def listening(signal: Signal, receiver: Callable[..., Any], sender: Any = None) -> Iterator[None]:
+def connected(signal: Signal, receiver: Callable[..., Any], sender: Any = None) -> Iterator[None]:
     signal.connect(receiver, sender=sender, weak=False)
     yield
     signal.disconnect(receiver, sender=sender)
@@ -254,8 +254,8 @@ def listening(signal: Signal, receiver: Callable[..., Any], sender: Any = None) 
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
-def test_a_delivery_report_ends_as_a_row_and_raises_its_message(
-    gateway: str, vendor: MakeProvider, caller: Caller, ears: Told
+def test_a_delivery_report_is_stored_and_raises_the_status(
+    gateway: str, vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:
     message = sent(provider := vendor(gateway), IDS[gateway])
 
@@ -267,15 +267,15 @@ def test_a_delivery_report_ends_as_a_row_and_raises_its_message(
     assert report.occurred_at == OCCURRED[gateway]
     assert status_of(message) == "delivered"
     assert message.settled_at is not None
-    assert (ears.reports, ears.settled) == ([report], [message])
-    assert ears.reports[0].message == ears.settled[0] == message
+    assert (received.reports, received.settled) == ([report], [message])
+    assert received.reports[0].message == received.settled[0] == message
 
 
 @pytest.mark.parametrize(
     ("gateway", "code", "detail"),
     [("topthink", "-1", "号码无法接通"), ("ihuyi", "0", "UNDELIV"), ("veesing", "0", "")],
 )
-def test_a_failure_is_kept_in_the_vendors_words(
+def test_a_failure_is_stored_with_the_vendors_code_and_text(
     gateway: str, code: str, detail: str, vendor: MakeProvider, caller: Caller
 ) -> None:
     message = sent(provider := vendor(gateway), IDS[gateway])
@@ -288,9 +288,7 @@ def test_a_failure_is_kept_in_the_vendors_words(
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
-def test_what_a_vendor_sent_is_kept_without_the_text_of_the_sms(
-    gateway: str, vendor: MakeProvider, caller: Caller
-) -> None:
+def test_the_payload_is_stored_without_the_text_of_the_sms(gateway: str, vendor: MakeProvider, caller: Caller) -> None:
     caller.taken(vendor(gateway), REPORTS[gateway]())
 
     payload = DeliveryReport.objects.get().payload
@@ -299,7 +297,7 @@ def test_what_a_vendor_sent_is_kept_without_the_text_of_the_sms(
     assert CODE not in json.dumps(payload)
 
 
-def test_a_console_that_speaks_gbk_is_understood(vendor: MakeProvider, caller: Caller) -> None:
+def test_a_push_in_gbk_is_read(vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("ihuyi")
     fields = {"code": "0", "msg": "号码停机", "mobilephone": PHONE[3:], "smsid": "1", "report_time": ""}
 
@@ -310,18 +308,18 @@ def test_a_console_that_speaks_gbk_is_understood(vendor: MakeProvider, caller: C
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
-def test_a_report_that_is_repeated_is_one_report(
-    gateway: str, vendor: MakeProvider, caller: Caller, ears: Told
+def test_a_repeated_report_is_stored_once(
+    gateway: str, vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:
     sent(provider := vendor(gateway), IDS[gateway])
 
     caller.taken(provider, *[REPORTS[gateway]()] * 5)
 
     assert DeliveryReport.objects.count() == 1
-    assert (len(ears.reports), len(ears.settled)) == (1, 1)
+    assert (len(received.reports), len(received.settled)) == (1, 1)
 
 
-def test_the_same_report_with_another_time_is_the_same_report(vendor: MakeProvider, caller: Caller) -> None:
+def test_the_same_report_with_another_time_is_a_repeat(vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("ihuyi")
 
     caller.taken(provider, ihuyi_report(), ihuyi_report(report_time="2017-08-02 14:32:51"))
@@ -329,33 +327,35 @@ def test_the_same_report_with_another_time_is_the_same_report(vendor: MakeProvid
     assert DeliveryReport.objects.count() == 1
 
 
-def test_of_parallel_repeats_one_is_stored(vendor: MakeProvider, caller: Caller, ears: Told) -> None:
+def test_parallel_repeats_are_stored_once(vendor: MakeProvider, caller: Caller, received: Received) -> None:
     message = sent(provider := vendor("ihuyi"), IDS["ihuyi"])
 
     at_once(20, lambda index: caller.taken(provider, ihuyi_report(), ihuyi_reply()))
 
     assert (DeliveryReport.objects.count(), Reply.objects.count()) == (1, 1)
-    assert (len(ears.reports), len(ears.settled), len(ears.replies)) == (1, 1, 1)
+    assert (len(received.reports), len(received.settled), len(received.replies)) == (1, 1, 1)
     assert status_of(message) == "delivered"
 
 
-def test_a_report_that_is_faster_than_the_answer_to_the_send_is_adopted(
-    vendor: MakeProvider, caller: Caller, ears: Told
+def test_a_report_before_the_answer_to_the_send_is_matched(
+    vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:
     message = sent(provider := vendor("ihuyi"), status=MessageStatus.SENDING)
     caller.taken(provider, ihuyi_report())
     assert DeliveryReport.objects.get().message is None
-    assert (ears.reports, ears.settled) == ([], [])
+    assert (received.reports, received.settled) == ([], [])
 
     record(message, Acceptance(remote_id=IDS["ihuyi"]))
 
     assert DeliveryReport.objects.get().message == message
     assert status_of(message) == "delivered"
     assert (message.sent_at, message.remote_id) != (None, "")
-    assert (len(ears.reports), len(ears.settled)) == (1, 1)
+    assert (len(received.reports), len(received.settled)) == (1, 1)
 
 
-def test_an_early_report_on_another_is_not_adopted(vendor: MakeProvider, caller: Caller, ears: Told) -> None:
+def test_an_early_report_on_another_message_is_not_matched(
+    vendor: MakeProvider, caller: Caller, received: Received
+) -> None:
     provider, other = vendor("ihuyi"), vendor("ihuyi", slug="other")
     message = sent(provider, status=MessageStatus.SENDING)
     caller.taken(provider, ihuyi_report(mobilephone=OTHER_PHONE[3:]), ihuyi_report(smsid="another"))
@@ -365,28 +365,28 @@ def test_an_early_report_on_another_is_not_adopted(vendor: MakeProvider, caller:
 
     assert status_of(message) == "accepted"
     assert not DeliveryReport.objects.filter(message__isnull=False).exists()
-    assert (ears.reports, ears.settled) == ([], [])
+    assert (received.reports, received.settled) == ([], [])
 
 
-def test_report_and_acceptance_at_the_same_moment_find_each_other(
-    vendor: MakeProvider, caller: Caller, ears: Told
+def test_a_report_and_an_acceptance_at_the_same_time_are_matched(
+    vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:
     provider = vendor("ihuyi")
     for place in range(20):
         message = sent(provider, status=MessageStatus.SENDING)
-        acts: list[Callable[[], object]] = [
+        functions: list[Callable[[], object]] = [
             lambda: caller.taken(provider, ihuyi_report(smsid=f"A{place}")),  # noqa: B023 - done in this round
             lambda: record(message, Acceptance(remote_id=f"A{place}")),  # noqa: B023
         ]
 
-        at_once(2, lambda index: acts[index]())  # noqa: B023
+        at_once(2, lambda index: functions[index]())  # noqa: B023
 
         assert status_of(message) == "delivered"
-        assert (len(ears.reports), len(ears.settled)) == (place + 1, place + 1)
+        assert (len(received.reports), len(received.settled)) == (place + 1, place + 1)
 
 
-def test_a_report_on_a_message_that_is_not_known_is_kept(
-    vendor: MakeProvider, caller: Caller, ears: Told, log: LogRecorder
+def test_a_report_on_an_unknown_message_is_stored(
+    vendor: MakeProvider, caller: Caller, received: Received, log: LogRecorder
 ) -> None:
     other = sent(provider := vendor("ihuyi"), "another")
 
@@ -394,12 +394,12 @@ def test_a_report_on_a_message_that_is_not_known_is_kept(
 
     assert DeliveryReport.objects.get().message is None
     assert status_of(other) == "accepted"
-    assert (ears.reports, ears.settled) == ([], [])
+    assert (received.reports, received.settled) == ([], [])
     assert "ihuyi reports on a message that is not known (yet)" in said(log)
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
-def test_no_news_lowers_a_status(gateway: str, vendor: MakeProvider, caller: Caller, ears: Told) -> None:
+def test_a_report_never_lowers_a_status(gateway: str, vendor: MakeProvider, caller: Caller, received: Received) -> None:
     message = sent(provider := vendor(gateway), IDS[gateway])
     report = REPORTS[gateway]
 
@@ -407,12 +407,12 @@ def test_no_news_lowers_a_status(gateway: str, vendor: MakeProvider, caller: Cal
 
     assert status_of(message) == "delivered"
     assert message.reports.count() == 2
-    assert (len(ears.reports), len(ears.settled)) == (2, 1)
+    assert (len(received.reports), len(received.settled)) == (2, 1)
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
-def test_a_vendor_that_corrects_itself_is_believed(
-    gateway: str, vendor: MakeProvider, caller: Caller, ears: Told
+def test_a_corrected_report_raises_the_status(
+    gateway: str, vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:
     message = sent(provider := vendor(gateway), IDS[gateway])
     report = REPORTS[gateway]
@@ -422,11 +422,11 @@ def test_a_vendor_that_corrects_itself_is_believed(
     caller.taken(provider, report())
 
     assert status_of(message) == "delivered"
-    assert [settled.status for settled in ears.settled] == ["undelivered", "delivered"]
+    assert [settled.status for settled in received.settled] == ["undelivered", "delivered"]
 
 
 @pytest.mark.parametrize("before", ["queued", "sending", "unknown", "not_sent", "accepted"])
-def test_a_report_overrules_whatever_we_believed(before: str, vendor: MakeProvider, caller: Caller) -> None:
+def test_a_report_overrides_any_earlier_status(before: str, vendor: MakeProvider, caller: Caller) -> None:
     message = sent(provider := vendor("veesing"), IDS["veesing"], status=before)
 
     caller.taken(provider, veesing_report(status="0"))
@@ -434,7 +434,7 @@ def test_a_report_overrules_whatever_we_believed(before: str, vendor: MakeProvid
     assert status_of(message) == "undelivered"
 
 
-def test_two_accounts_at_one_vendor_do_not_mix(vendor: MakeProvider, caller: Caller) -> None:
+def test_two_accounts_at_one_vendor_are_kept_apart(vendor: MakeProvider, caller: Caller) -> None:
     one, two = vendor("ihuyi", slug="one"), vendor("ihuyi", slug="two")
     ours, theirs = sent(one, IDS["ihuyi"]), sent(two, IDS["ihuyi"])
 
@@ -449,7 +449,7 @@ def test_two_accounts_at_one_vendor_do_not_mix(vendor: MakeProvider, caller: Cal
     }
 
 
-def test_a_vendor_that_counts_its_ids_anew_means_the_newest(vendor: MakeProvider, caller: Caller) -> None:
+def test_a_reused_id_matches_the_newest_message(vendor: MakeProvider, caller: Caller) -> None:
     provider, now = vendor("ihuyi"), timezone.now()
     newest = sent(provider, IDS["ihuyi"], created_at=now)
     older = sent(provider, IDS["ihuyi"], created_at=now - timedelta(days=100))
@@ -460,9 +460,7 @@ def test_a_vendor_that_counts_its_ids_anew_means_the_newest(vendor: MakeProvider
 
 
 @pytest.mark.parametrize("gateway", PUSHING)
-def test_an_id_stands_for_a_batch_and_a_report_for_one_number_of_it(
-    gateway: str, vendor: MakeProvider, caller: Caller
-) -> None:
+def test_an_id_is_of_a_batch_and_a_report_is_of_one_number(gateway: str, vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor(gateway)
     ours, theirs = sent(provider, IDS[gateway]), sent(provider, IDS[gateway], phone=OTHER_PHONE)
     numbered = {"topthink": "phone", "ihuyi": "mobilephone", "veesing": "mobile"}[gateway]
@@ -475,7 +473,7 @@ def test_an_id_stands_for_a_batch_and_a_report_for_one_number_of_it(
     assert DeliveryReport.objects.count() == 2
 
 
-def test_a_message_under_way_is_no_news(vendor: MakeProvider, caller: Caller) -> None:
+def test_a_report_of_a_message_under_way_is_ignored(vendor: MakeProvider, caller: Caller) -> None:
     message = sent(provider := vendor("topthink"), IDS["topthink"])
 
     caller.taken(provider, topthink_report(status=0))
@@ -484,7 +482,7 @@ def test_a_message_under_way_is_no_news(vendor: MakeProvider, caller: Caller) ->
     assert status_of(message) == "accepted"
 
 
-def test_a_bad_row_of_a_batch_loses_only_itself_and_is_logged(
+def test_only_the_bad_row_of_a_batch_is_skipped_and_it_is_logged(
     vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     provider = vendor("topthink")
@@ -499,17 +497,17 @@ def test_a_bad_row_of_a_batch_loses_only_itself_and_is_logged(
 
 
 @pytest.mark.parametrize(
-    ("words", "kept"),
+    ("detail", "stored"),
     [("👍 已送达", "👍 已送达"), ("a\x00b\r\nc", "a b  c"), ("\ud800", "?"), ("长" * 5000, "长" * 500), ("<b>", "<b>")],
 )
-def test_any_words_can_be_stored(words: str, kept: str, vendor: MakeProvider, caller: Caller) -> None:
-    caller.taken(vendor("topthink"), topthink_report(message=words, id="\x00id\x00"))
+def test_any_characters_can_be_stored(detail: str, stored: str, vendor: MakeProvider, caller: Caller) -> None:
+    caller.taken(vendor("topthink"), topthink_report(message=detail, id="\x00id\x00"))
 
     report = DeliveryReport.objects.get()
-    assert (report.detail, report.remote_id) == (as_stored(kept), "id")
+    assert (report.detail, report.remote_id) == (as_stored(stored), "id")
 
 
-def test_a_huge_id_and_a_thousand_rows_are_taken(vendor: MakeProvider, caller: Caller) -> None:
+def test_long_ids_and_500_rows_are_accepted(vendor: MakeProvider, caller: Caller) -> None:
     rows = [topthink_row(id=f"{place}-{'9' * 100}", content="", sendDate="") for place in range(500)]
 
     caller.taken(vendor("topthink"), json.dumps(rows).encode())
@@ -522,8 +520,8 @@ def test_a_huge_id_and_a_thousand_rows_are_taken(vendor: MakeProvider, caller: C
 
 
 @pytest.mark.parametrize("gateway", REPLIES)
-def test_a_reply_ends_as_a_row_at_the_message_that_it_answers(
-    gateway: str, vendor: MakeProvider, caller: Caller, ears: Told
+def test_a_reply_is_stored_and_linked_to_its_message(
+    gateway: str, vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:
     message = sent(provider := vendor(gateway), IDS[gateway])
     sent(provider, "newer")
@@ -534,8 +532,8 @@ def test_a_reply_ends_as_a_row_at_the_message_that_it_answers(
     assert (reply.provider, reply.message, reply.remote_id) == (provider, message, IDS[gateway])
     assert (reply.phone, reply.content) == (PHONE, as_stored("👍 退订\n谢谢"))
     assert "content" not in reply.payload
-    assert ears.replies == [reply]
-    assert status_of(message) == "accepted", "who answers has not said that it arrived"
+    assert received.replies == [reply]
+    assert status_of(message) == "accepted", "a reply is no delivery report"
 
 
 @pytest.mark.parametrize(
@@ -545,14 +543,16 @@ def test_a_reply_ends_as_a_row_at_the_message_that_it_answers(
         ("veesing", datetime(2019, 7, 23, 9, 0, tzinfo=UTC)),
     ],
 )
-def test_the_time_of_a_reply_is_chinas(gateway: str, moment: datetime, vendor: MakeProvider, caller: Caller) -> None:
+def test_the_time_of_a_reply_is_read_as_china_time(
+    gateway: str, moment: datetime, vendor: MakeProvider, caller: Caller
+) -> None:
     caller.taken(vendor(gateway), REPLIES[gateway]())
 
     assert Reply.objects.get().occurred_at == moment
 
 
-@pytest.mark.parametrize("named", ["", "unheard-of"])
-def test_a_reply_to_no_known_message_belongs_to_the_newest_that_left(
+@pytest.mark.parametrize("named", ["", "unknown"])
+def test_a_reply_without_a_known_id_is_linked_to_the_newest_sent_message(
     named: str, vendor: MakeProvider, caller: Caller
 ) -> None:
     provider, now = vendor("ihuyi"), timezone.now()
@@ -568,16 +568,18 @@ def test_a_reply_to_no_known_message_belongs_to_the_newest_that_left(
     assert Reply.objects.get().message == newest
 
 
-def test_a_reply_of_who_was_never_sent_anything_is_kept(vendor: MakeProvider, caller: Caller, ears: Told) -> None:
+def test_a_reply_of_a_phone_that_got_nothing_is_stored(
+    vendor: MakeProvider, caller: Caller, received: Received
+) -> None:
     sent(provider := vendor("ihuyi"), status=MessageStatus.NOT_SENT)
 
     caller.taken(provider, ihuyi_reply())
 
     assert Reply.objects.get().message is None
-    assert ears.replies == [Reply.objects.get()]
+    assert received.replies == [Reply.objects.get()]
 
 
-def test_two_texts_of_one_phone_are_two_replies(vendor: MakeProvider, caller: Caller, ears: Told) -> None:
+def test_different_replies_are_all_stored(vendor: MakeProvider, caller: Caller, received: Received) -> None:
     provider = vendor("ihuyi")
 
     caller.taken(
@@ -588,10 +590,10 @@ def test_two_texts_of_one_phone_are_two_replies(vendor: MakeProvider, caller: Ca
         ihuyi_reply(mobilephone=OTHER_PHONE[3:]),
     )
 
-    assert Reply.objects.count() == len(ears.replies) == 4
+    assert Reply.objects.count() == len(received.replies) == 4
 
 
-def test_a_reply_as_long_as_a_novel_is_cut(vendor: MakeProvider, caller: Caller) -> None:
+def test_a_very_long_reply_is_cut(vendor: MakeProvider, caller: Caller) -> None:
     caller.taken(vendor("ihuyi"), ihuyi_reply(content="长" * 20_000))
 
     assert Reply.objects.get().content == "长" * 2000
@@ -601,52 +603,52 @@ def test_a_reply_as_long_as_a_novel_is_cut(vendor: MakeProvider, caller: Caller)
 
 
 @pytest.fixture
-def office(sandbox: Sandbox) -> Iterator[Sandbox]:
-    """The vendor's reviewers, who have decided nothing yet."""
+def reviews(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox with all its reviews open; its decisions are deleted after the test."""
     yield sandbox
     sandbox.reset()
 
 
-def decide(office: Sandbox, kind: str, verdict: str) -> None:
-    """What the vendor answers when it is asked; a rejection says why."""
+def decide(sandbox: Sandbox, kind: str, verdict: str) -> None:
+    """Sets what the vendor answers to a query; a rejection has a reason."""
     if verdict != "pending":
         reviewed: Any = kind
-        office.judge("topthink", reviewed, FILED[kind][1], verdict == "approved", "请提供网址或公众号")
+        sandbox.judge("topthink", reviewed, IN_REVIEW[kind][1], verdict == "approved", "请提供网址或公众号")
 
 
-WHY = {"pending": "", "approved": "", "rejected": "请提供网址或公众号"}
+REASONS = {"pending": "", "approved": "", "rejected": "请提供网址或公众号"}
 
 
-@pytest.mark.parametrize("kind", FILED)
-@pytest.mark.parametrize("truth", ["pending", "approved", "rejected"])
+@pytest.mark.parametrize("kind", IN_REVIEW)
+@pytest.mark.parametrize("actual", ["pending", "approved", "rejected"])
 @pytest.mark.parametrize("pushed", [0, 1, 2, -1])
-def test_of_a_verdict_only_the_vendors_answer_is_believed(
-    pushed: int, truth: str, kind: str, vendor: MakeProvider, caller: Caller, office: Sandbox, ears: Told
+def test_a_pushed_verdict_is_replaced_by_the_vendors_answer_to_a_query(
+    pushed: int, actual: str, kind: str, vendor: MakeProvider, caller: Caller, reviews: Sandbox, received: Received
 ) -> None:
     text = submitted(provider := vendor("topthink"), kind)
-    decide(office, kind, truth)
+    decide(reviews, kind, actual)
 
     caller.taken(provider, *[topthink_verdict(kind, pushed, error="forged")] * 2)
 
-    assert verdict_on(text) == (truth, WHY[truth])
-    assert ears.reviews == ([] if truth == "pending" else [text]), "told once, and of a change only"
+    assert verdict_on(text) == (actual, REASONS[actual])
+    assert received.reviews == ([] if actual == "pending" else [text]), "sent once, and only for a change"
 
 
-@pytest.mark.parametrize("kind", FILED)
-def test_a_forged_approval_does_not_revive_what_was_rejected(
-    kind: str, vendor: MakeProvider, caller: Caller, office: Sandbox, ears: Told
+@pytest.mark.parametrize("kind", IN_REVIEW)
+def test_a_forged_approval_does_not_approve_a_rejected_text(
+    kind: str, vendor: MakeProvider, caller: Caller, reviews: Sandbox, received: Received
 ) -> None:
-    text = submitted(provider := vendor("topthink"), kind, "rejected", WHY["rejected"])
-    decide(office, kind, "rejected")
+    text = submitted(provider := vendor("topthink"), kind, "rejected", REASONS["rejected"])
+    decide(reviews, kind, "rejected")
 
     caller.taken(provider, topthink_verdict(kind, 1))
 
-    assert verdict_on(text) == ("rejected", WHY["rejected"])
-    assert ears.reviews == []
+    assert verdict_on(text) == ("rejected", REASONS["rejected"])
+    assert received.reviews == []
 
 
-def test_a_forged_rejection_takes_no_route_away(
-    vendor: MakeProvider, caller: Caller, office: Sandbox, ears: Told
+def test_a_forged_rejection_removes_no_route(
+    vendor: MakeProvider, caller: Caller, reviews: Sandbox, received: Received
 ) -> None:
     provider = vendor("topthink")
     template = Template.objects.routable().get()
@@ -654,7 +656,7 @@ def test_a_forged_rejection_takes_no_route_away(
     caller.taken(provider, topthink_verdict("template", 2, id=template.remote_id, error="forged"))
 
     assert Template.objects.routable().get() == template
-    assert ears.reviews == []
+    assert received.reviews == []
 
 
 FAULTS = {"500": Fault.status(500), "403": Fault.status(403), "garbage": Fault.garbage(), "reset": Fault.reset()}
@@ -662,39 +664,39 @@ FAULTS = {"500": Fault.status(500), "403": Fault.status(403), "garbage": Fault.g
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("before", ["pending", "approved", "draft"])
-def test_a_vendor_that_cannot_be_asked_now_is_asked_later(
-    before: str, fault: str, vendor: MakeProvider, caller: Caller, office: Sandbox, ears: Told
+def test_a_query_that_fails_is_repeated_by_the_poll(
+    before: str, fault: str, vendor: MakeProvider, caller: Caller, reviews: Sandbox, received: Received
 ) -> None:
     text = submitted(provider := vendor("topthink"), "template", before)
-    decide(office, "template", "rejected")
-    office.misbehave("topthink", FAULTS[fault])
+    decide(reviews, "template", "rejected")
+    reviews.misbehave("topthink", FAULTS[fault])
 
     caller.taken(provider, topthink_verdict("template", 1))
 
     assert verdict_on(text) == (before, "")
     assert is_due(text)
-    assert ears.reviews == []
+    assert received.reviews == []
 
-    office.behave()
+    reviews.behave()
     poll()
-    assert verdict_on(text) == ("rejected", WHY["rejected"])
+    assert verdict_on(text) == ("rejected", REASONS["rejected"])
     assert not is_due(text)
-    assert ears.reviews == [text]
+    assert received.reviews == [text]
 
 
-def test_a_verdict_is_asked_for_once(vendor: MakeProvider, caller: Caller, office: Sandbox) -> None:
+def test_a_pushed_verdict_causes_one_query(vendor: MakeProvider, caller: Caller, reviews: Sandbox) -> None:
     text = submitted(provider := vendor("topthink"), "template")
-    decide(office, "template", "approved")
-    asked = len(office.exchanges)
+    decide(reviews, "template", "approved")
+    exchanges = len(reviews.exchanges)
 
     caller.taken(provider, topthink_verdict("template"))
 
-    assert [exchange.path for exchange in office.exchanges[asked:]] == ["/topthink/sms/query_template"]
+    assert [exchange.path for exchange in reviews.exchanges[exchanges:]] == ["/topthink/sms/query_template"]
     assert verdict_on(text) == ("approved", "")
     assert not is_due(text), "there is nothing left to ask"
 
 
-def test_verdicts_on_one_text_that_come_together_are_asked_for_once(vendor: MakeProvider, office: Sandbox) -> None:
+def test_several_verdicts_on_one_text_in_a_push_cause_one_query(vendor: MakeProvider, reviews: Sandbox) -> None:
     text = submitted(provider := vendor("topthink"), "template")
     verdicts = [
         ReviewEvent(
@@ -702,36 +704,36 @@ def test_verdicts_on_one_text_that_come_together_are_asked_for_once(vendor: Make
         )
         for status in (ReviewStatus.REJECTED, ReviewStatus.APPROVED, ReviewStatus.REJECTED)
     ]
-    asked = len(office.exchanges)
+    exchanges = len(reviews.exchanges)
 
     storing.store_events(provider, News(events=tuple(verdicts)), ReportSource.PUSH)
 
-    assert len(office.exchanges) == asked + 1
+    assert len(reviews.exchanges) == exchanges + 1
 
 
-@pytest.mark.parametrize("kind", FILED)
-def test_a_verdict_on_what_is_not_ours_changes_nothing(
-    kind: str, vendor: MakeProvider, caller: Caller, office: Sandbox, ears: Told
+@pytest.mark.parametrize("kind", IN_REVIEW)
+def test_a_verdict_on_an_unknown_text_changes_nothing(
+    kind: str, vendor: MakeProvider, caller: Caller, reviews: Sandbox, received: Received
 ) -> None:
     provider, other = vendor("topthink"), vendor("topthink", slug="other")
-    for each in FILED:
+    for each in IN_REVIEW:
         submitted(other, each)
-        decide(office, each, "approved")
-    before, asked = everything(), len(office.exchanges)
+        decide(reviews, each, "approved")
+    before, exchanges = everything(), len(reviews.exchanges)
 
-    caller.taken(provider, topthink_verdict(kind), topthink_verdict(kind, id="unheard-of"))
+    caller.taken(provider, topthink_verdict(kind), topthink_verdict(kind, id="unknown"))
 
     assert everything() == before
-    assert len(office.exchanges) == asked
-    assert ears.reviews == []
+    assert len(reviews.exchanges) == exchanges
+    assert received.reviews == []
 
 
-def test_a_verdict_on_a_signature_is_not_one_on_the_template_with_its_id(
-    vendor: MakeProvider, caller: Caller, office: Sandbox
+def test_a_verdict_on_a_signature_does_not_change_a_template_with_the_same_id(
+    vendor: MakeProvider, caller: Caller, reviews: Sandbox
 ) -> None:
     signature = submitted(provider := vendor("topthink"), "sign")
     template = add_template(provider, "payment", CODE_TEXT, "79", status="pending")
-    decide(office, "sign", "approved")
+    decide(reviews, "sign", "approved")
 
     caller.taken(provider, topthink_verdict("sign"))
 
@@ -740,24 +742,24 @@ def test_a_verdict_on_a_signature_is_not_one_on_the_template_with_its_id(
 
 
 @pytest.mark.parametrize(("code", "status", "reason"), [("2", "approved", ""), ("0", "rejected", "变量过多")])
-def test_a_vendor_that_cannot_be_asked_for_its_verdict_is_believed(
-    code: str, status: str, reason: str, vendor: MakeProvider, caller: Caller, office: Sandbox, ears: Told
+def test_a_pushed_verdict_counts_where_the_vendor_has_no_query(
+    code: str, status: str, reason: str, vendor: MakeProvider, caller: Caller, reviews: Sandbox, received: Received
 ) -> None:
     provider = vendor("ihuyi")
     template = add_template(provider, "payment", CODE_TEXT, "2004", status="pending", poll_at=timezone.now())
     other = add_template(vendor("ihuyi", slug="other"), "payment", CODE_TEXT, "2004", status="pending")
-    asked = len(office.exchanges)
+    exchanges = len(reviews.exchanges)
 
     caller.taken(provider, *[ihuyi_verdict(code=code, msg=reason)] * 3)
 
     assert verdict_on(template) == (status, reason)
     assert verdict_on(other) == ("pending", "")
     assert not is_due(template)
-    assert ears.reviews == [template]
-    assert len(office.exchanges) == asked
+    assert received.reviews == [template]
+    assert len(reviews.exchanges) == exchanges
 
 
-def test_a_verdict_that_is_overruled_is_told_again(vendor: MakeProvider, caller: Caller, ears: Told) -> None:
+def test_each_changed_verdict_sends_a_signal(vendor: MakeProvider, caller: Caller, received: Received) -> None:
     provider = vendor("ihuyi")
     template = add_template(provider, "payment", CODE_TEXT, "2004", status="pending")
 
@@ -766,7 +768,7 @@ def test_a_verdict_that_is_overruled_is_told_again(vendor: MakeProvider, caller:
     )
 
     assert verdict_on(template) == ("approved", "")
-    assert len(ears.reviews) == 3
+    assert len(received.reviews) == 3
 
 
 # --------------------------------------------------------------------------------------- the secret
@@ -798,13 +800,13 @@ WRONG_SECRETS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
-@pytest.mark.parametrize("mistake", WRONG_SECRETS)
-def test_a_wrong_secret_opens_nothing(
-    mistake: str, method: str, vendor: MakeProvider, caller: Caller, log: LogRecorder
+@pytest.mark.parametrize("change", WRONG_SECRETS)
+def test_a_wrong_secret_gets_404_and_changes_nothing(
+    change: str, method: str, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     provider = vendor("ihuyi")
     sent(provider, IDS["ihuyi"])
-    before, secret = everything(), WRONG_SECRETS[mistake](provider.webhook_secret)
+    before, secret = everything(), WRONG_SECRETS[change](provider.webhook_secret)
 
     answer = caller.call(method, caller.url(provider, secret), ihuyi_report())
 
@@ -829,22 +831,22 @@ def test_each_provider_has_its_own_secret(vendor: MakeProvider, caller: Caller) 
     assert not DeliveryReport.objects.exists()
 
 
-def test_a_slug_is_compared_to_the_letter_whatever_the_database_thinks(
+def test_a_slug_is_case_sensitive_on_any_database(
     vendor: MakeProvider, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A MySQL collation takes one case for the other."""
+    """A MySQL collation ignores case."""
     provider, filtered = vendor("ihuyi"), RowQuerySet.filter
 
-    def carelessly(rows: Any, *args: Any, slug: str = "", **kwargs: Any) -> Any:
+    def ignoring_case(rows: Any, *args: Any, slug: str = "", **kwargs: Any) -> Any:
         return filtered(rows, *args, **({"slug__iexact": slug} if slug else {}), **kwargs)
 
-    monkeypatch.setattr(RowQuerySet, "filter", carelessly)
+    monkeypatch.setattr(RowQuerySet, "filter", ignoring_case)
 
     for slug, status in (("IHUYI", 404), ("ihuyi", 200)):
         assert webhook(rf.post("/", ihuyi_report(), FORM), slug, provider.webhook_secret).status_code == status
 
 
-def test_a_secret_that_is_not_there_matches_nothing(vendor: MakeProvider, rf: RequestFactory) -> None:
+def test_an_empty_secret_matches_nothing(vendor: MakeProvider, rf: RequestFactory) -> None:
     provider = vendor("ihuyi")
 
     for changes in ({"previous_webhook_secret": ""}, {"webhook_secret": ""}):
@@ -891,13 +893,13 @@ def test_hundreds_of_forged_and_replayed_calls_change_nothing(
         sent(provider, IDS[provider.gateway])
         provider.rotate_webhook_secret()
         provider.retire_webhook_secret()
-    before, dice = everything(), random.Random(7)
+    before, rng = everything(), random.Random(7)
 
     for _ in range(400):
-        aimed, owner = dice.choice(providers), dice.choice(providers)
-        known = {"owner": owner.webhook_secret, "guess": f"{dice.getrandbits(256):x}", "blanks": "  "}
-        secret = WRONG_SECRETS[dice.choice(list(WRONG_SECRETS))](known[dice.choice(list(known))])
-        slug = dice.choice([aimed.slug, "nobody"])
+        aimed, owner = rng.choice(providers), rng.choice(providers)
+        known = {"owner": owner.webhook_secret, "guess": f"{rng.getrandbits(256):x}", "blanks": "  "}
+        secret = WRONG_SECRETS[rng.choice(list(WRONG_SECRETS))](known[rng.choice(list(known))])
+        slug = rng.choice([aimed.slug, "nobody"])
         assert status_and_text(caller.push(aimed, REPORTS[aimed.gateway](), secret=secret, slug=slug))[0] == 404
 
     assert everything() == before
@@ -905,7 +907,7 @@ def test_hundreds_of_forged_and_replayed_calls_change_nothing(
         assert provider.webhook_secret not in said(log)
 
 
-def test_the_body_of_a_stranger_is_not_even_read(vendor: MakeProvider, rf: RequestFactory) -> None:
+def test_the_body_is_not_read_without_the_secret(vendor: MakeProvider, rf: RequestFactory) -> None:
     request = rf.post("/", ihuyi_report(), FORM, **BROKEN)
 
     assert webhook(request, vendor("ihuyi").slug, "guessed").status_code == 404
@@ -915,7 +917,7 @@ def test_the_body_of_a_stranger_is_not_even_read(vendor: MakeProvider, rf: Reque
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_a_webhook_is_called_by_post(method: str, vendor: MakeProvider, caller: Caller, log: LogRecorder) -> None:
+def test_other_methods_get_405(method: str, vendor: MakeProvider, caller: Caller, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
 
     answer = caller.call(method, caller.url(provider), ihuyi_report())
@@ -928,7 +930,7 @@ def test_a_webhook_is_called_by_post(method: str, vendor: MakeProvider, caller: 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("gateway", [*PUSHING, "apispace", "gone"])
-def test_a_console_may_probe_the_address_before_it_saves_it(
+def test_get_and_head_answer_the_probe_of_a_console(
     gateway: str, method: str, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     provider = vendor("ihuyi" if gateway == "gone" else gateway)
@@ -937,21 +939,21 @@ def test_a_console_may_probe_the_address_before_it_saves_it(
 
     answers = [caller.call(method, url) for url in (caller.url(provider), caller.url(provider).rstrip("/"))]
 
-    words = "" if method == "HEAD" else "This webhook works. The vendor calls it by POST."
-    assert [status_and_text(answer) for answer in answers] == [(200, words)] * 2
+    text = "" if method == "HEAD" else "This webhook works. The vendor calls it by POST."
+    assert [status_and_text(answer) for answer in answers] == [(200, text)] * 2
     assert everything() == before
     assert provider.webhook_secret not in said(log)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_probe_with_a_wrong_secret_finds_nothing(method: str, vendor: MakeProvider, caller: Caller) -> None:
+def test_a_probe_with_a_wrong_secret_gets_404(method: str, vendor: MakeProvider, caller: Caller) -> None:
     answer = caller.call(method, caller.url(vendor("ihuyi"), "guessed"))
 
     assert status_and_text(answer) == (404, "" if method == "HEAD" else "There is no such webhook.")
     assert "Allow" not in answer.headers
 
 
-def test_a_push_by_get_is_not_said_to_be_taken(vendor: MakeProvider, caller: Caller) -> None:
+def test_a_push_by_get_is_refused(vendor: MakeProvider, caller: Caller) -> None:
     answer = caller.call("GET", f"{caller.url(vendor('ihuyi'))}?code=2&smsid=1")
 
     assert status_and_text(answer) == (405, "A webhook is called by POST.")
@@ -960,13 +962,13 @@ def test_a_push_by_get_is_not_said_to_be_taken(vendor: MakeProvider, caller: Cal
 
 @pytest.mark.parametrize("secret", [None, "guessed"])
 def test_the_answer_to_head_has_no_body(secret: str | None, vendor: MakeProvider, rf: RequestFactory) -> None:
-    """Some servers send what they are given."""
+    """Some servers would send the body that they are given."""
     provider = vendor("ihuyi")
 
     assert webhook(rf.head("/"), provider.slug, secret or provider.webhook_secret).content == b""
 
 
-def test_a_console_that_cuts_the_last_slash_off_gets_through(vendor: MakeProvider, caller: Caller) -> None:
+def test_a_url_without_the_last_slash_works(vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("ihuyi")
 
     answer = caller.call("POST", caller.url(provider).rstrip("/"), ihuyi_report())
@@ -975,7 +977,7 @@ def test_a_console_that_cuts_the_last_slash_off_gets_through(vendor: MakeProvide
     assert DeliveryReport.objects.count() == 1
 
 
-def test_a_console_that_adds_a_query_gets_through(vendor: MakeProvider, caller: Caller) -> None:
+def test_a_url_with_a_query_works(vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("ihuyi")
 
     answer = caller.call("POST", f"{caller.url(provider)}?from=ihuyi&code=0", ihuyi_report())
@@ -992,13 +994,13 @@ def padded(length: int) -> bytes:
     return body
 
 
-def test_a_body_as_large_as_may_be_is_read(vendor: MakeProvider, caller: Caller) -> None:
-    caller.taken(vendor("topthink"), padded(MOST))
+def test_a_body_of_the_maximum_size_is_read(vendor: MakeProvider, caller: Caller) -> None:
+    caller.taken(vendor("topthink"), padded(MAX_BODY))
 
     assert DeliveryReport.objects.count() == 1
 
 
-@pytest.mark.parametrize("length", [MOST + 1, 20 * MOST])
+@pytest.mark.parametrize("length", [MAX_BODY + 1, 20 * MAX_BODY])
 def test_a_larger_body_is_refused(length: int, vendor: MakeProvider, caller: Caller, log: LogRecorder) -> None:
     provider = vendor("topthink")
 
@@ -1010,13 +1012,13 @@ def test_a_larger_body_is_refused(length: int, vendor: MakeProvider, caller: Cal
 
 
 def raw(caller: Caller, provider: Provider, headers: str, body: bytes) -> int:
-    """The status that is answered to these very bytes, after which the client says nothing more."""
+    """The status of the answer to exactly these bytes, after which the client sends nothing more."""
     url = urlsplit(caller.url(provider))
     head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: {FORM}\r\n{headers}\r\n\r\n"
-    with socket.create_connection((url.hostname, url.port), 30) as wire:
-        wire.sendall(head.encode() + body)
-        wire.shutdown(socket.SHUT_WR)
-        answer = b"".join(iter(lambda: wire.recv(65536), b""))
+    with socket.create_connection((url.hostname, url.port), 30) as client:
+        client.sendall(head.encode() + body)
+        client.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
     return int(answer.split()[1])
 
 
@@ -1039,7 +1041,7 @@ CUT = form({"status": "1", "mobile": PHONE[3:], "taskid": "33137"})
     ],
     ids=["none", "no number", "negative", "too short", "broken off"],
 )
-def test_a_body_that_is_not_whole_is_not_taken(
+def test_an_incomplete_body_is_refused(
     headers: str, body: bytes, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     provider = vendor("veesing")
@@ -1056,7 +1058,7 @@ def test_a_body_that_is_not_whole_is_not_taken(
     [("Transfer-Encoding: chunked", in_chunks(veesing_report())), ("X-Nothing: at-all", veesing_report())],
     ids=["in chunks", "of no length"],
 )
-def test_a_body_whose_end_nobody_marks_is_asked_for_with_its_length(
+def test_a_body_without_a_known_length_gets_411(
     headers: str, body: bytes, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     """Under the server of these tests; tests/http_servers has others."""
@@ -1066,12 +1068,12 @@ def test_a_body_whose_end_nobody_marks_is_asked_for_with_its_length(
 
     assert status == 411
     assert not DeliveryReport.objects.exists()
-    assert "The webhook of veesing" not in said(log), "nobody's program has failed"
+    assert "The webhook of veesing" not in said(log), "the program has not failed"
     assert "A call of the webhook of veesing was refused: The server cannot tell where the body ends." in said(log)
     assert provider.webhook_secret not in said(log)
 
 
-def test_a_body_in_chunks_is_taken_where_the_server_knows_their_end(vendor: MakeProvider) -> None:
+def test_a_body_in_chunks_is_accepted_where_the_server_marks_its_end(vendor: MakeProvider) -> None:
     provider = vendor("veesing")
     headers = [(b"transfer-encoding", b"chunked"), (b"content-type", FORM.encode())]
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
@@ -1082,7 +1084,7 @@ def test_a_body_in_chunks_is_taken_where_the_server_knows_their_end(vendor: Make
     assert DeliveryReport.objects.count() == 1
 
 
-def test_a_connection_that_breaks_off_is_said_to(vendor: MakeProvider, rf: RequestFactory, log: LogRecorder) -> None:
+def test_a_broken_connection_gets_400(vendor: MakeProvider, rf: RequestFactory, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
     request = rf.post("/", ihuyi_report(), FORM, **BROKEN)
 
@@ -1090,7 +1092,7 @@ def test_a_connection_that_breaks_off_is_said_to(vendor: MakeProvider, rf: Reque
 
     assert answer.status_code == 400
     assert answer.content.startswith(b"This call cannot be read: ")
-    assert "The webhook of" not in said(log), "nobody's program has failed"
+    assert "The webhook of" not in said(log), "the program has not failed"
 
 
 UNREADABLE: list[tuple[str, str, bytes]] = [
@@ -1126,7 +1128,7 @@ UNREADABLE: list[tuple[str, str, bytes]] = [
 @pytest.mark.parametrize(
     ("gateway", "body"), [pytest.param(gateway, body, id=f"{gateway} {name}") for gateway, name, body in UNREADABLE]
 )
-def test_what_cannot_be_read_is_refused_and_leaves_nothing(
+def test_an_unreadable_body_is_refused_and_changes_nothing(
     gateway: str, body: bytes, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     provider = vendor(gateway)
@@ -1145,7 +1147,7 @@ def test_what_cannot_be_read_is_refused_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(("event", "status"), [("sms", 200), ("SMS ", 200), ("mail", 400), ("", 400)])
-def test_only_topthinks_own_event_is_taken(event: str, status: int, vendor: MakeProvider, caller: Caller) -> None:
+def test_only_the_event_of_topthink_is_accepted(event: str, status: int, vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("topthink")
 
     answer = caller.call("POST", caller.url(provider), topthink_report(), JSON, X_ThinkPHP_Event=event)
@@ -1155,7 +1157,7 @@ def test_only_topthinks_own_event_is_taken(event: str, status: int, vendor: Make
 
 
 @pytest.mark.parametrize("gateway", ["apispace", "qixuntong", "memory"])
-def test_who_is_not_known_to_push_is_not_understood(
+def test_a_vendor_that_does_not_push_is_refused(
     gateway: str, vendor: MakeProvider, memory: MakeProvider, caller: Caller
 ) -> None:
     provider = memory() if gateway == "memory" else vendor(gateway)
@@ -1165,7 +1167,7 @@ def test_who_is_not_known_to_push_is_not_understood(
     assert status_and_text(answer) == (400, "This call cannot be read: this vendor is not known to push anything")
 
 
-# ------------------------------------------------------------------------------- what breaks on our side
+# ------------------------------------------------------------------------------- errors of the site
 
 
 @contextmanager
@@ -1173,7 +1175,7 @@ def failing(model: type[models.Model], error: Exception) -> Iterator[None]:
     def fail(**kwargs: Any) -> None:
         raise error
 
-    with listening(pre_save, fail, sender=model):
+    with connected(pre_save, fail, sender=model):
         yield
 
 
@@ -1181,7 +1183,7 @@ def failing(model: type[models.Model], error: Exception) -> Iterator[None]:
     "error", [OperationalError(f"row with {PHONE} is gone"), DatabaseError(PHONE), RuntimeError(PHONE), KeyError(PHONE)]
 )
 @pytest.mark.parametrize(("model", "body"), [(DeliveryReport, ihuyi_report()), (Reply, ihuyi_reply())])
-def test_what_could_not_be_stored_is_not_acknowledged(
+def test_a_push_that_cannot_be_stored_is_not_acknowledged(
     model: type[models.Model], body: bytes, error: Exception, vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
     message = sent(provider := vendor("ihuyi"), IDS["ihuyi"])
@@ -1193,7 +1195,7 @@ def test_what_could_not_be_stored_is_not_acknowledged(
     assert answer == (500, "Nothing was lost here; please send this again.")
     assert everything() == before
     assert f"The webhook of ihuyi failed with {type(error).__name__}" in said(log)
-    assert "in _store_re" in said(log), "the frames say where"
+    assert "in _store_re" in said(log), "the traceback shows where"
     assert provider.webhook_secret not in said(log)
     assert "django.request" not in said(log)
 
@@ -1201,8 +1203,8 @@ def test_what_could_not_be_stored_is_not_acknowledged(
     assert model._default_manager.filter(message=message).count() == 1
 
 
-def test_what_was_stored_and_not_adopted_is_not_acknowledged_and_heals(
-    vendor: MakeProvider, caller: Caller, monkeypatch: pytest.MonkeyPatch, ears: Told
+def test_a_report_that_could_not_be_matched_is_not_acknowledged_and_matched_later(
+    vendor: MakeProvider, caller: Caller, monkeypatch: pytest.MonkeyPatch, received: Received
 ) -> None:
     message = sent(provider := vendor("ihuyi"), IDS["ihuyi"])
 
@@ -1217,11 +1219,11 @@ def test_what_was_stored_and_not_adopted_is_not_acknowledged_and_heals(
     caller.taken(provider, ihuyi_report())
 
     assert status_of(message) == "delivered"
-    assert (DeliveryReport.objects.count(), len(ears.reports), len(ears.settled)) == (1, 1, 1)
+    assert (DeliveryReport.objects.count(), len(received.reports), len(received.settled)) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("table", ["smsverify_provider", "smsverify_deliveryreport", "smsverify_message"])
-def test_a_dead_database_is_not_taken_for_a_yes(
+def test_a_database_error_is_not_acknowledged(
     table: str, vendor: MakeProvider, client: Client, log: LogRecorder
 ) -> None:
     provider = vendor("ihuyi")
@@ -1241,9 +1243,7 @@ def test_a_dead_database_is_not_taken_for_a_yes(
 
 
 @pytest.mark.parametrize("gateway", ["gone", "broken"])
-def test_a_provider_without_its_gateway_acknowledges_nothing(
-    gateway: str, vendor: MakeProvider, caller: Caller
-) -> None:
+def test_a_push_for_a_missing_gateway_is_not_acknowledged(gateway: str, vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("ihuyi")
     Provider.objects.update(gateway=gateway)
 
@@ -1251,19 +1251,19 @@ def test_a_provider_without_its_gateway_acknowledges_nothing(
         assert status_and_text(caller.push(provider, ihuyi_report()))[0] == 500
 
 
-def test_receivers_that_raise_break_no_answer(vendor: MakeProvider, caller: Caller) -> None:
+def test_receivers_that_fail_do_not_change_the_answer(vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("ihuyi")
     message = sent(provider, IDS["ihuyi"])
     template = add_template(provider, "payment", CODE_TEXT, "2004", status="pending")
 
     def fail(**kwargs: Any) -> None:
-        raise RuntimeError("a receiver of the site's own")
+        raise RuntimeError("a receiver of the site")
 
     with (
-        listening(signals.delivery_reported, fail),
-        listening(signals.message_settled, fail),
-        listening(signals.reply_received, fail),
-        listening(signals.review_changed, fail),
+        connected(signals.delivery_reported, fail),
+        connected(signals.message_settled, fail),
+        connected(signals.reply_received, fail),
+        connected(signals.review_changed, fail),
     ):
         caller.taken(provider, ihuyi_report(), ihuyi_reply(), ihuyi_verdict())
 
@@ -1272,16 +1272,16 @@ def test_receivers_that_raise_break_no_answer(vendor: MakeProvider, caller: Call
     assert verdict_on(template) == ("approved", "")
 
 
-# --------------------------------------------------------------------------------- the site around it
+# --------------------------------------------------------------------------------- settings of the site
 
 
-def test_the_site_of_these_tests_has_what_could_stand_in_the_way() -> None:
+def test_the_test_site_has_the_settings_that_could_interfere() -> None:
     assert settings.DATABASES["default"]["ATOMIC_REQUESTS"]
     assert "django.contrib.auth.middleware.LoginRequiredMiddleware" in settings.MIDDLEWARE
     assert "django.middleware.csrf.CsrfViewMiddleware" in settings.MIDDLEWARE
 
 
-def test_a_vendor_has_no_csrf_token_and_no_login(vendor: MakeProvider) -> None:
+def test_a_webhook_needs_no_csrf_token_and_no_login(vendor: MakeProvider) -> None:
     provider = vendor("ihuyi")
     client = Client(enforce_csrf_checks=True)
 
@@ -1291,7 +1291,7 @@ def test_a_vendor_has_no_csrf_token_and_no_login(vendor: MakeProvider) -> None:
 
 
 def read_body_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """A middleware of the site's own, which looks at all that is posted."""
+    """A middleware of the site, which reads the posted data."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.POST.keys()
@@ -1300,7 +1300,7 @@ def read_body_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
     return middleware
 
 
-def test_a_middleware_that_has_read_the_body_takes_nothing_away(vendor: MakeProvider, client: Client) -> None:
+def test_a_middleware_may_have_read_the_body(vendor: MakeProvider, client: Client) -> None:
     provider = vendor("ihuyi")
 
     with override_settings(MIDDLEWARE=[*settings.MIDDLEWARE, f"{__name__}.read_body_first"]):
@@ -1310,8 +1310,8 @@ def test_a_middleware_that_has_read_the_body_takes_nothing_away(vendor: MakeProv
     assert DeliveryReport.objects.count() == 1
 
 
-def seen_elsewhere(rows: models.QuerySet[Any]) -> int:
-    """How many rows another connection sees."""
+def committed_count(rows: models.QuerySet[Any]) -> int:
+    """The number of rows that another connection reads."""
 
     def count() -> int:
         try:
@@ -1323,27 +1323,27 @@ def seen_elsewhere(rows: models.QuerySet[Any]) -> int:
         return pool.submit(count).result(60)
 
 
-def test_all_is_committed_before_anybody_is_told(vendor: MakeProvider, caller: Caller) -> None:
+def test_signals_are_sent_after_the_commit(vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor("ihuyi")
     sent(provider, IDS["ihuyi"])
     template = add_template(provider, "payment", CODE_TEXT, "2004", status="pending")
     seen: list[int] = []
 
     def look(rows: models.QuerySet[Any]) -> Callable[..., None]:
-        return lambda **kwargs: seen.append(seen_elsewhere(rows))
+        return lambda **kwargs: seen.append(committed_count(rows))
 
     with (
-        listening(signals.delivery_reported, look(DeliveryReport.objects.filter(message__isnull=False))),
-        listening(signals.message_settled, look(Message.objects.filter(status="delivered"))),
-        listening(signals.reply_received, look(Reply.objects.all())),
-        listening(signals.review_changed, look(Template.objects.filter(pk=template.pk, status="approved"))),
+        connected(signals.delivery_reported, look(DeliveryReport.objects.filter(message__isnull=False))),
+        connected(signals.message_settled, look(Message.objects.filter(status="delivered"))),
+        connected(signals.reply_received, look(Reply.objects.all())),
+        connected(signals.review_changed, look(Template.objects.filter(pk=template.pk, status="approved"))),
     ):
         caller.taken(provider, ihuyi_report(), ihuyi_reply(), ihuyi_verdict())
 
     assert seen == [1, 1, 1, 1]
 
 
-def test_a_site_without_time_zones_stores_its_own_time(vendor: MakeProvider, client: Client) -> None:
+def test_a_site_without_time_zones_stores_local_time(vendor: MakeProvider, client: Client) -> None:
     provider = vendor("ihuyi")
 
     with override_settings(USE_TZ=False, TIME_ZONE="UTC"):
@@ -1352,10 +1352,10 @@ def test_a_site_without_time_zones_stores_its_own_time(vendor: MakeProvider, cli
         assert DeliveryReport.objects.get().occurred_at == datetime(2017, 8, 2, 6, 31, 51)
 
 
-def test_a_call_under_a_wrong_name_does_not_log_the_secret(
+def test_a_call_with_a_wrong_host_does_not_log_the_secret(
     vendor: MakeProvider, caller: Caller, log: LogRecorder
 ) -> None:
-    """Django refuses it before we are asked, and would log the address."""
+    """Django refuses it before it calls the view, and would log the URL."""
     provider = vendor("ihuyi")
 
     with override_settings(ALLOWED_HOSTS=["www.example.com"]):
