@@ -1,4 +1,4 @@
-"""What a process of the site does; each is called in a process of its own, with and to what JSON can say."""
+"""What a process of the site does. Each function runs in its own process, with arguments and a result in JSON."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from .points import ANSWER
 
 SECRET = "A-SECRET-of-these-tests-alone"
 PURPOSES = {"ihuyi": ("payment",), "topthink": ("login", "payment")}
-"""Of each provider, the first to be tried first."""
+"""The purposes of each provider; the first provider is tried first."""
 OPTIONS = {"topthink": {"http_method": "POST"}}
-"""So that a request has a body that may be missing."""
-MAILING_OPTIONS = {"apispace": {"report_host": "http://127.0.0.1:9"}}
-"""Without reports, what the process knew is what is told."""
+"""With POST a request has a body, which may be missing."""
+BULK_OPTIONS = {"apispace": {"report_host": "http://127.0.0.1:9"}}
+"""Without reports, only the result of the process itself is stored."""
 
 
 def warm_up() -> None:
-    """What takes each new process a while without a database, done once before they are forked."""
+    """Does slow work without a database once, before the processes are forked."""
     phones.parse("13800138000")
     reverse("smsverify:send")
 
@@ -56,8 +56,8 @@ def drop() -> None:
     connection.creation.destroy_test_db(connection.settings_dict["NAME"], verbosity=0)
 
 
-def stage(base_urls: Mapping[str, str]) -> None:
-    """A site with two providers to which nothing has happened yet."""
+def set_up(base_urls: Mapping[str, str]) -> None:
+    """A site with two providers and no messages."""
     for model in (DeliveryReport, Message, Verification, Recipient, Template, Signature, Provider):
         model._default_manager.all().delete()
     for priority, (vendor, purposes) in enumerate(PURPOSES.items()):
@@ -103,13 +103,13 @@ def webhook(phone: str) -> None:
 
 
 def draft(text: str) -> int:
-    """A signature that nobody has submitted yet."""
+    """A signature that is not submitted yet."""
     provider = Provider.objects.get(slug="topthink")
     return Signature.objects.create(provider=provider, text=text, remark="用于示例站登录").pk
 
 
 def submit(pk: int) -> str:
-    """Files a signature; the reason where that is refused."""
+    """Submits a signature; returns the reason when it is refused."""
     try:
         actions.submit(Signature.objects.get(pk=pk))
     except SubmissionRefused as error:
@@ -117,19 +117,19 @@ def submit(pk: int) -> str:
     return "submitted"
 
 
-def filings() -> dict[str, tuple[str, str]]:
+def submissions() -> dict[str, tuple[str, str]]:
     """Each signature's state and its id at the vendor."""
     return {row.text: (row.status, row.remote_id) for row in Signature.objects.all()}
 
 
 def poll() -> str:
-    said = StringIO()
-    call_command("smsverify_poll", stdout=said)
-    return said.getvalue()
+    output = StringIO()
+    call_command("smsverify_poll", stdout=output)
+    return output.getvalue()
 
 
 def verify(codes: Mapping[str, str]) -> dict[str, str]:
-    """What becomes of a code that each of these phones has got."""
+    """The result of verifying the code of each of these phones."""
     return {phone: _verified(phone, code) for phone, code in codes.items()}
 
 
@@ -160,13 +160,13 @@ def reports() -> list[str]:
     return list(DeliveryReport.objects.values_list("phone", flat=True))
 
 
-def askers() -> list[str]:
-    """The numbers for which a code was asked for."""
+def requested_phones() -> list[str]:
+    """The numbers for which a code was requested."""
     return list(Verification.objects.values_list("phone", flat=True))
 
 
-def stage_mailing(gateway: str, base_url: str) -> None:
-    """A site with one provider, a text for many, and nothing sent."""
+def set_up_bulk(gateway: str, base_url: str) -> None:
+    """A site with one provider, a text without a code, and no messages."""
     for model in (DeliveryReport, Message, Verification, Recipient, Template, Signature, Provider):
         model._default_manager.all().delete()
     provider = Provider.objects.create(
@@ -175,28 +175,28 @@ def stage_mailing(gateway: str, base_url: str) -> None:
         gateway=gateway,
         base_url=base_url,
         credentials=dict(CREDENTIALS[gateway]),
-        options={"pace": "999", **MAILING_OPTIONS.get(gateway, {})},
+        options={"pace": "999", **BULK_OPTIONS.get(gateway, {})},
     )
     add_template(provider, "notice", PLAIN_TEXT, PLAIN_IDS.get(gateway, ""))
 
 
-def mail(file: str) -> str:
-    """What the operator's command says, and how it ends."""
-    said = StringIO()
+def send_bulk(file: str) -> str:
+    """The output of the operator's command, and its error."""
+    output = StringIO()
     try:
-        call_command("smsverify_send", file=file, template=str(Template.objects.get().pk), stdout=said)
+        call_command("smsverify_send", file=file, template=str(Template.objects.get().pk), stdout=output)
     except CommandError as error:
-        print(error, file=said)
-    return said.getvalue()
+        print(error, file=output)
+    return output.getvalue()
 
 
-def mail_and_die(file: str, nth: int) -> str:
-    """Killed when the vendor has taken the nth call and its answer has come, unread."""
+def send_bulk_and_kill(file: str, nth: int) -> str:
+    """Killed when the answer to the nth call has arrived, but is not read."""
     before(ANSWER, nth, first=until_answered)()
-    return mail(file)
+    return send_bulk(file)
 
 
-def mailed() -> dict[str, str]:
+def bulk_statuses() -> dict[str, str]:
     """The status of each number's message; raises when a number has two."""
     found = list(Message.objects.values_list("phone", "status"))
     assert len(found) == len(dict(found))

@@ -1,4 +1,4 @@
-"""A site that is warm and idle, and forks a process for each thing that it is told to do.
+"""A site that is loaded once, and forks a process for each order that it reads.
 
 It never opens a connection itself, so that each process has its own.
 """
@@ -25,7 +25,7 @@ def main(database: dict[str, Any]) -> None:
 
 
 def set_up(database: dict[str, Any]) -> None:
-    """The suite's settings, but for the database and the patience with a vendor: this machine may be busy."""
+    """The suite's settings, but for the database and the timeouts, which are long: this machine may be busy."""
     from tests import services
     from tests import settings as suite
 
@@ -42,37 +42,37 @@ def set_up(database: dict[str, Any]) -> None:
 
 
 def _in_a_fork(order: dict[str, Any]) -> tuple[int, Any]:
-    """How the process ended, as subprocess puts it, and what it said."""
+    """The exit code of the process, as in subprocess, and its result."""
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
         os.close(reading)
-        _obey(order, writing)
+        _run_order(order, writing)
     os.close(writing)
     with open(reading) as pipe:
-        said = pipe.read()
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), json.loads(said or "null")
+        result = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), json.loads(result or "null")
 
 
-def _obey(order: dict[str, Any], writing: int) -> NoReturn:
+def _run_order(order: dict[str, Any], writing: int) -> NoReturn:
     try:
-        code, said = 0, _act(order["act"], order["args"], order["at"], order["death"])
+        code, result = 0, _run_act(order["act"], order["args"], order["at"], order["kill_at"])
     except BaseException:
-        code, said = 1, traceback.format_exc()
+        code, result = 1, traceback.format_exc()
     with open(writing, "w") as pipe:
-        json.dump(said, pipe)
+        json.dump(result, pipe)
     os._exit(code)
 
 
-def _act(act: str, args: list[Any], at: str, death: str | int | None) -> Any:
+def _run_act(act: str, args: list[Any], at: str, kill_at: str | int | None) -> Any:
     from . import acts
     from .deaths import before_event
     from .points import POINTS
 
-    if isinstance(death, int):
-        before_event(death)
-    elif death:
-        POINTS[death].death()
+    if isinstance(kill_at, int):
+        before_event(kill_at)
+    elif kill_at:
+        POINTS[kill_at].kill()
     with time_machine.travel(datetime.fromisoformat(at)):
         return getattr(acts, act)(*args)
 

@@ -1,4 +1,4 @@
-"""The databases on which processes are killed: SQLite, and the servers that can be reached."""
+"""The databases of these tests: SQLite, and the servers that can be reached."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DATABASES = ("SQLite", "PostgreSQL", "MariaDB")
 
 
 def database(name: str, directory: Path) -> dict[str, Any]:
-    """Django's settings of a database of our own, as JSON; skips the test when its server cannot be reached."""
+    """Django's settings of a new database, as JSON; skips the test when its server cannot be reached."""
     if name == "SQLite":
         file = str(directory / "site.sqlite3")
         return {**services.database("sqlite"), "NAME": file, "TEST": {"NAME": file}}

@@ -1,10 +1,10 @@
-"""The points at which a process is killed, and what must be there then and in the end."""
+"""The points at which a process is killed, and the statuses and SMS then and after the poll."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from .deaths import Death, after, before, until_answered
+from .deaths import Kill, after, before, until_answered
 
 CLAIM = "django_smsverify.sending.vendor_call.claim"
 REQUEST = "django_smsverify.gateways.transport.HTTPTransport.send"
@@ -22,25 +22,25 @@ class Point(NamedTuple):
     """One row of the table below."""
 
     verb: str
-    """What the process is at; `failover` is a send whose first vendor refuses."""
+    """What the process does; `failover` is a send whose first vendor refuses."""
     where: str
-    death: Death
+    kill: Kill
     left: str
-    """The statuses of the number's messages when the process is dead."""
+    """The statuses of the number's messages after the kill."""
     sms: int
-    """How many SMS the phone has got by then."""
-    healed: str
-    """Those statuses when the poll has done its work."""
-    sms_then: int
+    """The number of SMS that the phone has got by then."""
+    after_poll: str
+    """Those statuses after the poll."""
+    sms_after_poll: int
     reports: int = 0
-    """Stored when the process is dead."""
+    """The number of reports that are stored after the kill."""
 
     @property
     def name(self) -> str:
         return f"{self.verb}: {self.where}"
 
 
-def unread(nth: int = 1) -> Death:
+def unread(nth: int = 1) -> Kill:
     return before(ANSWER, nth, first=until_answered)
 
 
@@ -56,12 +56,12 @@ TABLE = (
     Point("send", "with the acceptance recorded, before COMMIT", after(RECORD), "sending", 1, "unknown", 1),
     Point("send", "after that COMMIT, before the signals", before(FOLLOW_UP), "accepted", 1, "delivered", 1),
 
-    Point("failover", "with the refusal recorded, before the follower", after(RECORD), "sending", 0, "unknown", 0),
+    Point("failover", "with the refusal recorded, before the second vendor", after(RECORD), "sending", 0, "unknown", 0),
     Point("failover", "with both recorded, before COMMIT", after(MESSAGE, 2), "sending", 0, "unknown", 0),
-    Point("failover", "after that COMMIT, before the follower's claim", before(CLAIM, 2),
+    Point("failover", "after that COMMIT, before the second vendor's claim", before(CLAIM, 2),
           "not_sent queued", 0, "not_sent delivered", 1),
-    Point("failover", "after the follower's claim", before(REQUEST, 2), "not_sent sending", 0, "not_sent unknown", 0),
-    Point("failover", "with the follower's answer unread", unread(2), "not_sent sending", 1, "not_sent unknown", 1),
+    Point("failover", "after the second vendor's claim", before(REQUEST, 2), "not_sent sending", 0, "not_sent unknown", 0),
+    Point("failover", "with the second vendor's answer unread", unread(2), "not_sent sending", 1, "not_sent unknown", 1),
 
     Point("resend", "after the message's row, before COMMIT", after(MESSAGE), "accepted", 1, "delivered", 1),
     Point("resend", "after COMMIT, before the claim", before(CLAIM), "accepted queued", 1, "delivered delivered", 2),

@@ -1,4 +1,4 @@
-"""The site whose processes are killed, as the tests hold it."""
+"""The site whose processes are killed, as the tests control it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Site:
-    """Does each thing in a process of its own, at whatever time it is told to be."""
+    """Runs each act in a process of its own, at any given time."""
 
     def __init__(self, database: dict[str, Any]) -> None:
         env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
@@ -36,38 +36,38 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.__exit__(kind, error, trace)  # closes its input, which ends it
+        self._process.__exit__(kind, error, trace)  # closes its input, so that it ends
 
     def do(self, act: str, *args: Any, at: datetime) -> Any:
-        """What the process says that does it."""
-        code, said = self._told(act, *args, at=at, death=None)
-        assert code == 0, said
-        return said
+        """The result of the process."""
+        code, result = self._order(act, *args, at=at, kill_at=None)
+        assert code == 0, result
+        return result
 
-    def die(self, act: str, *args: Any, at: datetime, death: str) -> None:
-        """The process is killed at it."""
-        code, said = self._told(act, *args, at=at, death=death)
-        assert code == -signal.SIGKILL, f"{death} was not reached: {said}"
+    def run_and_kill(self, act: str, *args: Any, at: datetime, kill_at: str) -> None:
+        """Runs an act, whose process must be killed at the point."""
+        code, result = self._order(act, *args, at=at, kill_at=kill_at)
+        assert code == -signal.SIGKILL, f"{kill_at} was not reached: {result}"
 
-    def die_everywhere(self, act: str, *args: Any, at: datetime) -> int:
-        """One process after the other is killed at it, each an event later, until one gets through; how many were."""
+    def run_and_kill_everywhere(self, act: str, *args: Any, at: datetime) -> int:
+        """Kills one process after the other, each one event later, until one completes; returns how many were killed."""
         for died in count():
             if self.survives(act, *args, at=at, event=died + 1):
                 return died
         raise AssertionError
 
     def survives(self, act: str, *args: Any, at: datetime, event: int) -> bool:
-        """Whether it is done before so many events have happened; else the process is killed at the last."""
-        code, said = self._told(act, *args, at=at, death=event)
-        assert code in (0, -signal.SIGKILL), said
+        """Whether the act is complete before the given event; else its process is killed there."""
+        code, result = self._order(act, *args, at=at, kill_at=event)
+        assert code in (0, -signal.SIGKILL), result
         return code == 0
 
-    def _told(self, act: str, *args: Any, at: datetime, death: str | int | None) -> tuple[int, Any]:
+    def _order(self, act: str, *args: Any, at: datetime, kill_at: str | int | None) -> tuple[int, Any]:
         assert self._process.stdin
         assert self._process.stdout
-        order = {"act": act, "args": args, "at": at.isoformat(), "death": death}
+        order = {"act": act, "args": args, "at": at.isoformat(), "kill_at": kill_at}
         print(json.dumps(order), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         assert line, "the site did not start: see its standard error"
-        code, said = json.loads(line)
-        return code, said
+        code, result = json.loads(line)
+        return code, result

@@ -1,7 +1,7 @@
 """Law 9: kill -9 at any point loses no row, sends nothing twice, leaves nothing unsettled once the poll ran, and every
 code that a phone received verifies while it lives.
 
-Each point of the table RUNS times (1), each event of each verb once, on every database that can be reached.
+Each point of the table runs RUNS times (1), each event of each verb once, on every database that can be reached.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ RUNS = int(os.environ.get("RUNS", "1"))
 SENDS = {("/topthink/sms/send", ""), ("/ihuyi/webservice/sms.php", "Submit")}
 FROZEN_ACCOUNT = Fault.refuse("4050")
 EARLIER = timedelta(seconds=-90)
-"""When a first SMS went out, of which the present one need not wait any more."""
-FORGOTTEN, READ = timedelta(seconds=70), timedelta(seconds=75)
-"""When the poll takes up what was queued and forgotten, and when people type what they have got by then."""
+"""When a first SMS was sent, so long ago that the next may be sent."""
+OVERDUE, READ = timedelta(seconds=70), timedelta(seconds=75)
+"""When the poll sends what stayed queued, and when people type the codes that they have got by then."""
 STUCK, SILENT = timedelta(minutes=20), timedelta(hours=73)
-"""When the poll gives up what was being sent, also by a poll before, and when no vendor has news any more."""
+"""When the poll gives up messages that are being sent, also by an earlier poll, and when no report is awaited."""
 VERBS = ("send", "failover", "resend", "worker", "webhook")
 
 pytestmark = pytest.mark.timeout(180 + 20 * RUNS)
@@ -52,17 +52,17 @@ def scene(site: Site) -> Iterator[Scene]:
 
 
 class Scene:
-    """A site, two vendors of which the first refuses, and the phones of those who ask for a code, each once."""
+    """A site, two vendors of which the first refuses, and the phones that request a code, each once."""
 
     def __init__(self, site: Site, vendors: Sandbox) -> None:
         self.site, self.vendors, self.now = site, vendors, datetime.now(UTC)
-        self._phones = (f"+86138{number:04}0000" for number in count())  # of a block each
+        self._phones = (f"+86138{number:04}0000" for number in count())  # each in its own number block
         self.requests: Counter[str] = Counter()
         vendors.misbehave("ihuyi", FROZEN_ACCOUNT)
-        site.do("stage", vendors.base_urls, at=self.now)
+        site.do("set_up", vendors.base_urls, at=self.now)
 
     def new_phones(self, verb: str, number: int) -> list[str]:
-        """Phones of people for whom a verb is the next thing to happen."""
+        """Phones in the state in which the verb comes next."""
         phones = [next(self._phones) for _ in range(number)]
         self.requests.update(phones)
         if verb in {"resend", "webhook"}:
@@ -71,17 +71,19 @@ class Scene:
             self.requests.update(phones)
         if verb == "worker":
             for phone in phones:
-                self.site.die("send", [phone], at=self.now + EARLIER, death="send: after COMMIT, before the claim")
+                self.site.run_and_kill(
+                    "send", [phone], at=self.now + EARLIER, kill_at="send: after COMMIT, before the claim"
+                )
         return phones
 
     def rows(self, after: timedelta = timedelta()) -> list[dict[str, Any]]:
         return self.site.do("rows", at=self.now + after)  # type: ignore[no-any-return]
 
     def statuses(self, rows: list[dict[str, Any]], phones: list[str]) -> dict[str, str]:
-        words: dict[str, list[str]] = defaultdict(list)
+        by_phone: dict[str, list[str]] = defaultdict(list)
         for row in rows:
-            words[row["phone"]].append(row["status"])
-        return {phone: " ".join(words[phone]) for phone in phones}
+            by_phone[row["phone"]].append(row["status"])
+        return {phone: " ".join(by_phone[phone]) for phone in phones}
 
     def inbox(self) -> dict[str, list[str]]:
         """The codes that each phone has got."""
@@ -93,14 +95,14 @@ class Scene:
     def poll(self, after: timedelta) -> None:
         self.site.do("poll", at=self.now + after)
 
-    def poll_and_die(self, after: timedelta) -> None:
-        assert self.site.die_everywhere("poll", at=self.now + after)
+    def poll_and_kill(self, after: timedelta) -> None:
+        assert self.site.run_and_kill_everywhere("poll", at=self.now + after)
 
-    def heal(self, poll: Callable[[timedelta], None]) -> list[dict[str, Any]]:
-        """Lets time pass and the poll run; the rows in the end. The laws hold on the way."""
+    def recover(self, poll: Callable[[timedelta], None]) -> list[dict[str, Any]]:
+        """Lets time pass and the poll run, and checks the laws after each poll; returns the final rows."""
         left = self.rows()
         self.vendors.flush()
-        poll(FORGOTTEN)
+        poll(OVERDUE)
         self._assert_all_verify()
         self.vendors.flush()
         poll(STUCK)
@@ -124,10 +126,10 @@ class Scene:
         with_rows = {row["phone"] for row in rows}
         assert {row["id"] for row in left} <= {row["id"] for row in rows}
         assert set(self.inbox()) <= with_rows
-        assert set(self.site.do("askers", at=self.now)) == with_rows
+        assert set(self.site.do("requested_phones", at=self.now)) == with_rows
 
     def _assert_none_doubled(self, rows: list[dict[str, Any]]) -> None:
-        """Neither a message to its vendor nor an SMS to its phone."""
+        """No message was sent to its vendor twice, and no SMS to its phone."""
         may_have_left = Counter(row["phone"] for row in rows if row["status"] not in {"queued", "not_sent"})
         got = Counter({phone: len(codes) for phone, codes in self.inbox().items()})
         assert not got - may_have_left
@@ -142,11 +144,11 @@ def assert_got(scene: Scene, phones: list[str], sms: int) -> None:
 
 
 def kill_at(scene: Scene, point: Point, times: int) -> list[str]:
-    """The phones of those whose request was killed there, where all is as the table says."""
+    """Kills so many processes at the point and checks the table; returns their phones."""
     phones = scene.new_phones(point.verb, times)
     for phone in phones:
         argument = [phone] if point.verb == "send" else phone
-        scene.site.die(point.verb, argument, at=scene.now, death=point.name)
+        scene.site.run_and_kill(point.verb, argument, at=scene.now, kill_at=point.name)
     assert scene.statuses(scene.rows(), phones) == dict.fromkeys(phones, point.left)
     reported = Counter(scene.site.do("reports", at=scene.now))
     assert {phone: reported[phone] for phone in phones} == dict.fromkeys(phones, point.reports)
@@ -155,14 +157,14 @@ def kill_at(scene: Scene, point: Point, times: int) -> list[str]:
 
 
 @pytest.mark.parametrize("name", POINTS)
-def test_what_a_killed_process_leaves_is_brought_to_its_end(name: str, scene: Scene) -> None:
+def test_the_poll_completes_what_a_killed_process_leaves(name: str, scene: Scene) -> None:
     point = POINTS[name]
     phones = kill_at(scene, point, RUNS)
 
-    rows = scene.heal(scene.poll)
+    rows = scene.recover(scene.poll)
 
-    assert scene.statuses(rows, phones) == dict.fromkeys(phones, point.healed)
-    assert_got(scene, phones, point.sms_then)
+    assert scene.statuses(rows, phones) == dict.fromkeys(phones, point.after_poll)
+    assert_got(scene, phones, point.sms_after_poll)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -174,30 +176,30 @@ def test_a_process_may_be_killed_before_any_statement_commit_or_request(verb: st
             break
 
     assert event > 3
-    scene.heal(scene.poll)
+    scene.recover(scene.poll)
 
 
-def test_the_poll_too_may_be_killed_anywhere(scene: Scene) -> None:
+def test_the_poll_may_also_be_killed_anywhere(scene: Scene) -> None:
     for point in TABLE:
         kill_at(scene, point, 1)
 
-    scene.heal(scene.poll_and_die)
+    scene.recover(scene.poll_and_kill)
 
 
-def test_a_text_that_is_filed_by_a_process_that_dies_is_not_filed_twice(scene: Scene) -> None:
-    """Wherever it died: what the vendor may have is not a draft any more, and only a draft is submitted."""
+def test_a_killed_submission_is_not_repeated(scene: Scene) -> None:
+    """What the vendor may have received is no draft any more, and only a draft is submitted."""
     drafts = {}
     for event in count(1):
         drafts[f"站{event}"] = pk = scene.site.do("draft", f"站{event}", at=scene.now)
         if scene.site.survives("submit", pk, at=scene.now, event=event):
             break
-    left = scene.site.do("filings", at=scene.now)
-    at_vendor = Counter(words for _, words, _ in scene.vendors.submitted("topthink", "sign"))
+    left = scene.site.do("submissions", at=scene.now)
+    at_vendor = Counter(text for _, text, _ in scene.vendors.submitted("topthink", "sign"))
 
     for text, pk in drafts.items():
-        filed_now = scene.site.do("submit", pk, at=scene.now) == "submitted"
-        assert filed_now == (left[text] == ["draft", ""])
-    submitted = Counter(words for _, words, _ in scene.vendors.submitted("topthink", "sign"))
+        submitted_now = scene.site.do("submit", pk, at=scene.now) == "submitted"
+        assert submitted_now == (left[text] == ["draft", ""])
+    submitted = Counter(text for _, text, _ in scene.vendors.submitted("topthink", "sign"))
 
     assert event > 3
     assert {text: submitted[text] for text in drafts if at_vendor[text]} == dict.fromkeys(

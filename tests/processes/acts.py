@@ -1,4 +1,4 @@
-"""What the processes do; for them to import, with a site of their own set up."""
+"""What the processes do. They import it after they have set up their own site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django_smsverify.verifying import verify_code
 from tests.conftest import CODE_TEXT, REMOTE_IDS, add_template
 
 
-def open_account(gateway: str, base_url: str) -> None:
+def create_provider(gateway: str, base_url: str) -> None:
     """The one provider of the site, with an approved template for two purposes."""
     credentials = dict(catalogue.CREDENTIALS[gateway])
     provider = Provider.objects.create(slug=gateway, gateway=gateway, base_url=base_url, credentials=credentials)
@@ -26,7 +26,7 @@ def open_account(gateway: str, base_url: str) -> None:
 
 
 def send(phone: str, purpose: str = "login", flush: bool = False) -> UUID:
-    """Sends a code; may empty the cache for everybody just before."""
+    """Sends a code; with `flush`, empties the cache of all processes just before."""
     if flush:
         cache.clear()
     return send_code(phone, purpose).pk
@@ -36,7 +36,7 @@ def verify(verification_id: UUID, code: str) -> None:
     verify_code(verification_id, code)
 
 
-def look(verification_id: UUID) -> tuple[int, bool]:
+def attempts_and_verified(verification_id: UUID) -> tuple[int, bool]:
     """The guesses that were counted, and whether one verified."""
     verification = Verification.objects.get(pk=verification_id)
     return verification.attempts, verification.verified_at is not None

@@ -1,4 +1,4 @@
-"""A Redis that a test may empty and stop."""
+"""A Redis that a test may pause and stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class Redis:
-    """A Redis of our own, that may be emptied, paused and stopped; always at the same port."""
+    """A separate Redis, which may be emptied, paused and stopped; always at the same port."""
 
     def __init__(self, *options: str) -> None:
         self._options = options
@@ -40,10 +40,10 @@ class Redis:
             self.start()
 
     def pause(self) -> None:
-        """It takes connections and requests, and answers nothing."""
+        """It accepts connections and requests, and does not answer."""
         self._signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     @contextmanager
@@ -52,7 +52,7 @@ class Redis:
         try:
             yield
         finally:
-            self.go_on()
+            self.resume()
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process

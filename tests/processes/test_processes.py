@@ -1,4 +1,4 @@
-"""Laws 5 and 6 with processes on servers: many at once are as one after the other."""
+"""Laws 5 and 6 with several processes and database servers: parallel requests have the result of sequential ones."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests import services
 from tests.conftest import Site, code_in, refusal, wrong
 from tests.servers import require
 
-from .acts import look, open_account, rows, send, serve, verify
-from .crew import Crew, alone, create_database, drop_database, words
+from .acts import attempts_and_verified, create_provider, rows, send, serve, verify
+from .crew import WorkerPool, count_codes, create_database, drop_database, in_own_process
 from .redis import Redis
 from .worker import PROCESSES, Settings
 
@@ -28,84 +28,88 @@ SERVERS = ("PostgreSQL", "MariaDB")
 LEVELS = ("read committed", "repeatable read")
 VENDOR = "topthink"
 PHONES = (f"138{block:04}8000" for block in itertools.count())
-"""Each in a number block of its own, that no limit but the number's is reached."""
+"""Each in another number block, so that only the limits of a number are reached."""
 
 pytestmark = pytest.mark.timeout(120 + 5 * ROUNDS)
 
 
 @pytest.fixture(scope="module", params=itertools.product(("PostgreSQL", "MariaDB"), LEVELS), ids=" ".join)
-def own(request: pytest.FixtureRequest, redis: Redis) -> Iterator[Settings]:
-    """The settings of a site at one server with one isolation level, and its database."""
+def site_settings(request: pytest.FixtureRequest, redis: Redis) -> Iterator[Settings]:
+    """The settings of a site on one database server with one isolation level; creates its database."""
     name, level = request.param
     database = {**services.database(require(name), level), "CONN_MAX_AGE": None}
-    own = {"DATABASES": {"default": database}, "CACHES": {"default": services.cache(redis.url)}}
-    assert alone(create_database, own)
-    yield own
-    assert alone(drop_database, own)
+    site_settings = {"DATABASES": {"default": database}, "CACHES": {"default": services.cache(redis.url)}}
+    assert in_own_process(create_database, site_settings)
+    yield site_settings
+    assert in_own_process(drop_database, site_settings)
 
 
 @pytest.fixture(scope="module")
-def crew(own: Settings, sandbox_server: Sandbox) -> Iterator[Crew]:
-    with Crew(own) as crew:
-        crew.ask(open_account, VENDOR, sandbox_server.base_urls[VENDOR])
-        yield crew
+def worker_pool(site_settings: Settings, sandbox_server: Sandbox) -> Iterator[WorkerPool]:
+    with WorkerPool(site_settings) as worker_pool:
+        worker_pool.call(create_provider, VENDOR, sandbox_server.base_urls[VENDOR])
+        yield worker_pool
 
 
-def asked(crew: Crew, sandbox: Sandbox) -> tuple[UUID, str]:
-    """A verification of a number of its own, and the code that its phone received."""
+def send_new(worker_pool: WorkerPool, sandbox: Sandbox) -> tuple[UUID, str]:
+    """Sends a code to a new number; returns the verification and the code that the phone received."""
     phone = next(PHONES)
-    verification_id = crew.ask(send, phone)
+    verification_id = worker_pool.call(send, phone)
     (sms,) = sandbox.inbox.of(phone)
     return verification_id, code_in(sms.text)
 
 
-def test_of_200_parallel_verifies_of_the_right_code_one_succeeds(crew: Crew, sandbox: Sandbox) -> None:
+def test_only_one_of_200_parallel_verifies_with_the_right_code_succeeds(
+    worker_pool: WorkerPool, sandbox: Sandbox
+) -> None:
     for _ in range(ROUNDS):
-        verification_id, code = asked(crew, sandbox)
+        verification_id, code = send_new(worker_pool, sandbox)
 
-        outcomes = words(crew.at_once(verify, [(verification_id, code)] * 200))
+        outcomes = count_codes(worker_pool.run_at_once(verify, [(verification_id, code)] * 200))
 
         assert outcomes == {"done": 1, "already_used": 199}
-        assert crew.ask(look, verification_id) == (1, True)
+        assert worker_pool.call(attempts_and_verified, verification_id) == (1, True)
 
 
-def test_of_200_parallel_guesses_no_more_are_judged_than_allowed(crew: Crew, sandbox: Sandbox) -> None:
+def test_200_parallel_guesses_do_not_exceed_the_allowed_attempts(worker_pool: WorkerPool, sandbox: Sandbox) -> None:
     tally: Counter[str] = Counter()
     for _ in range(ROUNDS):
-        verification_id, code = asked(crew, sandbox)
+        verification_id, code = send_new(worker_pool, sandbox)
         guesses = [(verification_id, wrong(code))] * 199 + [(verification_id, code)]
         random.shuffle(guesses)
 
-        outcomes = words(crew.at_once(verify, guesses))
+        outcomes = count_codes(worker_pool.run_at_once(verify, guesses))
 
-        attempts, verified = crew.ask(look, verification_id)
-        won, judged = outcomes["done"], outcomes["done"] + outcomes["wrong_code"]
+        attempts, verified = worker_pool.call(attempts_and_verified, verification_id)
+        succeeded, judged = outcomes["done"], outcomes["done"] + outcomes["wrong_code"]
         assert outcomes.keys() <= {"done", "wrong_code", "too_many_attempts", "already_used"}
         assert judged == attempts <= MAX_ATTEMPTS
-        assert won == verified
-        assert won or judged == MAX_ATTEMPTS
-        tally[f"{won} of {judged}"] += 1
+        assert succeeded == verified
+        assert succeeded or judged == MAX_ATTEMPTS
+        tally[f"{succeeded} of {judged}"] += 1
     print(f"rounds by how many of the judged guesses succeeded: {dict(tally)}")
 
 
 @pytest.mark.parametrize("flushes", [0, 10])
-def test_of_100_parallel_sends_to_one_number_one_goes_out(flushes: int, crew: Crew, sandbox: Sandbox) -> None:
+def test_only_one_of_100_parallel_sends_to_one_number_is_sent(
+    flushes: int, worker_pool: WorkerPool, sandbox: Sandbox
+) -> None:
     for _ in range(ROUNDS):
         phone = next(PHONES)
         sends = [(phone, ("login", "payment")[index % 2], index < flushes) for index in range(100)]
         random.shuffle(sends)
 
-        outcomes = words(crew.at_once(send, sends))
+        outcomes = count_codes(worker_pool.run_at_once(send, sends))
 
         assert outcomes == {"done": 1, "throttled": 99}
         assert len(sandbox.inbox.of(phone)) == 1
-        assert crew.ask(rows, phone) == (1, 1)
+        assert worker_pool.call(rows, phone) == (1, 1)
 
 
-def test_without_redis_nothing_is_sent_and_with_it_again_all_is_as_before(
-    crew: Crew, sandbox: Sandbox, redis: Redis
+def test_without_redis_nothing_is_sent_until_it_is_back(
+    worker_pool: WorkerPool, sandbox: Sandbox, redis: Redis
 ) -> None:
-    sites = [Site(url) for _, url in crew.at_once(serve, [()] * PROCESSES)]
+    sites = [Site(url) for _, url in worker_pool.run_at_once(serve, [()] * PROCESSES)]
     assert [site.send(next(PHONES)).status_code for site in sites] == [202] * PROCESSES
     phones = list(islice(PHONES, PROCESSES))
 

@@ -1,4 +1,4 @@
-"""A Redis that takes requests and answers nothing, whatever its client does about it."""
+"""A Redis that accepts requests and does not answer, with each client."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def require_django_redis() -> None:
 
 @pytest.fixture(params=CLIENTS)
 def client(request: pytest.FixtureRequest, redis: Redis) -> Iterator[None]:
-    """The site's cache by each client; with at most one SMS an hour to an address, and pauses that do not matter."""
+    """The site's cache by each client; one SMS an hour for an IP address, and a high limit for a number block."""
     if "django-redis" in request.param:
         require_django_redis()
     limits = {"IP_LIMITS": ("1/h",), "PREFIX_LIMITS": ("100/h",)}
@@ -54,7 +54,7 @@ def client(request: pytest.FixtureRequest, redis: Redis) -> Iterator[None]:
 
 
 def end_late_calls() -> None:
-    """What was asked during the silence is done when it is over, by threads of its own."""
+    """Waits for the calls that began during the silence, which end after it in their own threads."""
     for call in tuple(cache._hung):
         call.join(30)
         assert not call.is_alive()
@@ -63,7 +63,9 @@ def end_late_calls() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("client")
 class TestSilence:
-    def test_holds_no_request_and_sends_nothing(self, redis: Redis, memory: MakeProvider, site: Site) -> None:
+    def test_a_request_is_refused_soon_and_nothing_is_sent(
+        self, redis: Redis, memory: MakeProvider, site: Site
+    ) -> None:
         memory()
         with redis.silent():
             started = time.monotonic()
@@ -73,33 +75,33 @@ class TestSilence:
         assert not Message.objects.exists()
         end_late_calls()
 
-        assert site.send().status_code == 202, "the number is not locked, and nothing was counted for the address"
+        assert site.send().status_code == 202, "the number is not locked, and no SMS was counted for the IP address"
         assert refusal(site.send("13800138001")) == (429, "throttled")
 
-    def test_after_the_sms_left_is_no_refusal(
+    def test_a_silence_after_the_sms_left_is_no_refusal(
         self, redis: Redis, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         memory()
         transmit = MemoryGateway.transmit
 
-        def then_silence(*args: Any) -> Any:
+        def transmit_and_pause(*args: Any) -> Any:
             redis.pause()
             return transmit(*args)
 
-        monkeypatch.setattr(MemoryGateway, "transmit", then_silence)
+        monkeypatch.setattr(MemoryGateway, "transmit", transmit_and_pause)
         try:
             started = time.monotonic()
             verification = send_code(PHONE, "login")
             assert time.monotonic() - started < SOON
         finally:
-            redis.go_on()
+            redis.resume()
 
         assert verification.messages.get().status == "accepted"
         end_late_calls()
 
 
 def found(cache: dict[str, Any]) -> list[CheckMessage]:
-    """What the checks of a deployment say of a cache."""
+    """The messages of a deployment check about a cache."""
     with override_settings(CACHES={"default": cache}):
         messages = run_checks(tags=["caches"], include_deployment_checks=True)
     return sorted((m for m in messages if str(m.id).startswith("smsverify.")), key=lambda m: str(m.id))
@@ -127,14 +129,14 @@ class TestChecks:
         assert "django_redis.client.DefaultClient" in str(counting.hint)
 
     @pytest.mark.parametrize(
-        ("client", "told"),
+        ("client", "expected"),
         [
             ("Django", ("smsverify.E010", "answers add with ReadOnlyError")),
             ("django-redis", ("smsverify.E010", "answers add with ReadOnlyError")),
             ("django-redis, ignoring", ("smsverify.W006", "it keeps nothing")),
         ],
     )
-    def test_a_replica(self, client: str, told: tuple[str, str], redis: Redis) -> None:
+    def test_a_replica_is_reported(self, client: str, expected: tuple[str, str], redis: Redis) -> None:
         if "django-redis" in client:
             require_django_redis()
         replica = Redis("--replicaof", "127.0.0.1", str(redis.port))
@@ -144,12 +146,12 @@ class TestChecks:
         finally:
             replica.stop()
 
-        assert message.id == told[0]
-        assert told[1] in message.msg
+        assert message.id == expected[0]
+        assert expected[1] in message.msg
         assert "primary" in str(message.hint)
 
     @pytest.mark.parametrize("client", ["Django, for ever", "django-redis, ignoring"])
-    def test_w006_a_silent_redis_fails_nothing(self, client: str, redis: Redis) -> None:
+    def test_w006_a_silent_redis_is_only_a_warning(self, client: str, redis: Redis) -> None:
         if "django-redis" in client:
             require_django_redis()
         with redis.silent():

@@ -1,4 +1,4 @@
-"""One process of a crew: a site with its own settings, whose threads act when those of all the others do."""
+"""One process of a pool: a site whose threads start together with those of all other processes."""
 
 from __future__ import annotations
 
@@ -20,58 +20,58 @@ from django.db import close_old_connections, connection
 
 PROCESSES = 4
 THREADS = int(os.environ.get("THREADS", "20"))
-"""In each process, with a connection each: 80 are what PostgreSQL's default of 100 leaves room for. Of more requests
-the others wait in line, as they do before the workers of a site."""
-PATIENCE = 60
+"""Per process, each with a connection: 80 in all, as PostgreSQL's default maximum is 100. Further requests wait, as they
+do on a real site."""
+TIMEOUT = 60
 
 Act = Callable[..., Any]
 Settings = Mapping[str, Any]
 
 
 class Outcome(NamedTuple):
-    """`done` and what was returned, or the word of a refusal."""
+    """The code `done` and the result, or the code of a refusal."""
 
-    word: str
+    code: str
     value: Any = None
 
 
-def work(own: Settings, pipe: Connection, start: Barrier) -> None:
-    """Serves what comes through the pipe until it is closed."""
-    set_up(own)
+def work(site_settings: Settings, pipe: Connection, start: Barrier) -> None:
+    """Runs the requests that come through the pipe until it is closed."""
+    set_up(site_settings)
     pool = ThreadPoolExecutor(THREADS, initializer=lambda: connection.ensure_connection())
     with pool, suppress(EOFError):
         while True:
             act, requests = pipe.recv()
             gate = _gate(start)
-            lanes = [pool.submit(_serve, act, requests, gate) for _ in range(THREADS)]
-            pipe.send([outcome for lane in lanes for outcome in lane.result()])
+            futures = [pool.submit(_serve, act, requests, gate) for _ in range(THREADS)]
+            pipe.send([outcome for future in futures for outcome in future.result()])
 
 
-def set_up(own: Settings) -> None:
-    """The suite's settings but for `own`; called once in a fresh process."""
+def set_up(site_settings: Settings) -> None:
+    """Sets up the suite's settings with `site_settings` on top; called once in a new process."""
     from tests import services
     from tests import settings as suite
 
     warnings.simplefilter("error")
-    warnings.simplefilter("ignore", ResourceWarning)  # what a process keeps open is closed by its end
-    if own["DATABASES"]["default"]["ENGINE"].endswith("mysql"):
+    warnings.simplefilter("ignore", ResourceWarning)  # what a process leaves open is closed when it ends
+    if site_settings["DATABASES"]["default"]["ENGINE"].endswith("mysql"):
         services.pose_as_mysqlclient()
-    settings.configure(**{name: getattr(suite, name) for name in dir(suite) if name.isupper()} | dict(own))
+    settings.configure(**{name: getattr(suite, name) for name in dir(suite) if name.isupper()} | dict(site_settings))
     django.setup()
 
 
 def _gate(start: Barrier) -> threading.Barrier:
-    """Opens when the threads of all processes stand before it."""
+    """A barrier for the threads of all processes."""
 
-    def wait_for_the_others() -> None:
-        start.wait(PATIENCE)
+    def wait_for_other_processes() -> None:
+        start.wait(TIMEOUT)
 
-    return threading.Barrier(THREADS, action=wait_for_the_others)
+    return threading.Barrier(THREADS, action=wait_for_other_processes)
 
 
 def _serve(act: Act, requests: deque[Sequence[Any]], gate: threading.Barrier) -> list[Outcome]:
-    """One thread's part of the requests: as many as it can get."""
-    gate.wait(PATIENCE)
+    """The work of one thread: takes requests until none is left."""
+    gate.wait(TIMEOUT)
     outcomes: list[Outcome] = []
     with suppress(IndexError):
         while True:
@@ -87,12 +87,12 @@ def _outcome(act: Act, request: Sequence[Any]) -> Outcome:
     except SMSVerifyError as error:
         return Outcome(error.code)
     except Exception as error:
-        return Outcome(_mishap(error))
+        return Outcome(_unexpected(error))
     finally:
         close_old_connections()  # as after each request of a site
 
 
-def _mishap(error: Exception) -> str:
-    """An error that no caller expects, and the way through the package to where it came up."""
-    way = [frame.name for frame in traceback.extract_tb(error.__traceback__) if "django_smsverify" in frame.filename]
-    return f"{type(error).__name__} in {' > '.join(way) or 'the test'}: {error}"
+def _unexpected(error: Exception) -> str:
+    """An unexpected error, and its path of functions through the package."""
+    path = [frame.name for frame in traceback.extract_tb(error.__traceback__) if "django_smsverify" in frame.filename]
+    return f"{type(error).__name__} in {' > '.join(path) or 'the test'}: {error}"
