@@ -56,12 +56,13 @@ TABLE = (
     Point("send", "with the acceptance recorded, before COMMIT", after(RECORD), "sending", 1, "unknown", 1),
     Point("send", "after that COMMIT, before the signals", before(FOLLOW_UP), "accepted", 1, "delivered", 1),
 
-    Point("failover", "with the refusal recorded, before the second vendor", after(RECORD), "sending", 0, "unknown", 0),
+    Point("failover", "with the refusal recorded, before the next vendor", after(RECORD), "sending", 0, "unknown", 0),
     Point("failover", "with both recorded, before COMMIT", after(MESSAGE, 2), "sending", 0, "unknown", 0),
-    Point("failover", "after that COMMIT, before the second vendor's claim", before(CLAIM, 2),
+    Point("failover", "after that COMMIT, before the next vendor's claim", before(CLAIM, 2),
           "not_sent queued", 0, "not_sent delivered", 1),
-    Point("failover", "after the second vendor's claim", before(REQUEST, 2), "not_sent sending", 0, "not_sent unknown", 0),
-    Point("failover", "with the second vendor's answer unread", unread(2), "not_sent sending", 1, "not_sent unknown", 1),
+    Point("failover", "after the next vendor's claim", before(REQUEST, 2),
+          "not_sent sending", 0, "not_sent unknown", 0),
+    Point("failover", "with the next vendor's answer unread", unread(2), "not_sent sending", 1, "not_sent unknown", 1),
 
     Point("resend", "after the message's row, before COMMIT", after(MESSAGE), "accepted", 1, "delivered", 1),
     Point("resend", "after COMMIT, before the claim", before(CLAIM), "accepted queued", 1, "delivered delivered", 2),

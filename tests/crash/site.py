@@ -50,7 +50,7 @@ class Site:
         assert code == -signal.SIGKILL, f"{kill_at} was not reached: {result}"
 
     def run_and_kill_everywhere(self, act: str, *args: Any, at: datetime) -> int:
-        """Kills one process after the other, each one event later, until one completes; returns how many were killed."""
+        """Kills process after process, each one event later, until one completes; returns how many were killed."""
         for died in count():
             if self.survives(act, *args, at=at, event=died + 1):
                 return died

@@ -9,18 +9,18 @@ from sandbox.server import Sandbox
 
 from tests.conftest import assert_clean, codes_of
 
-from .processes import SERVERS, Prepared, Running, running
+from .processes import SERVERS, PreparedSite, Running, running
 
 NUMBERS = count(13800140000)
 
 
 @pytest.fixture(scope="session")
-def prepared(sandbox_server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return Prepared(tmp_path_factory.mktemp("site"), sandbox_server.base_urls)
+def prepared(sandbox_server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> PreparedSite:
+    return PreparedSite(tmp_path_factory.mktemp("site"), sandbox_server.base_urls)
 
 
 @pytest.fixture(scope="session")
-def start(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
+def start(prepared: PreparedSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
     """Starts a server at its first test; it runs until the last."""
     logs = tmp_path_factory.mktemp("logs")
     started: dict[str, Running] = {}
@@ -36,12 +36,12 @@ def start(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest, start: Callable[[str], Running], sandbox: Sandbox) -> Iterator[Running]:
-    """The site under each server, whose log holds no code and no error of the program at the end of a test."""
+    """The site under each server; after a test its log must contain no code and no traceback."""
     one = start(request.param)
-    before = len(one.said)
+    before = len(one.output)
     yield one
-    assert "Traceback" not in one.said[before:]
-    assert_clean(one.said[before:], codes_of(sandbox))
+    assert "Traceback" not in one.output[before:]
+    assert_clean(one.output[before:], codes_of(sandbox))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from tests.queues.brokers import PATIENCE, answers, eventually, free_port
+from tests.queues.brokers import TIMEOUT, answers, eventually, free_port
 from tests.servers import missing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,10 +49,10 @@ def runserver(port: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Server:
-    """How a server is started, and whether it marks where a body in chunks ends."""
+    """The command of a server, and whether it marks the end of a body in chunks."""
 
     command: Callable[[int], list[str]]
-    knows_chunks: bool
+    supports_chunks: bool
     package: str = ""
 
     def require(self) -> None:
@@ -62,15 +62,15 @@ class Server:
 
 
 SERVERS = {
-    "gunicorn sync": Server(gunicorn(), knows_chunks=True, package="gunicorn"),
-    "gunicorn gthread": Server(gunicorn("--threads", "4"), knows_chunks=True, package="gunicorn"),
-    "uvicorn": Server(uvicorn(), knows_chunks=True, package="uvicorn"),
-    "uWSGI": Server(uwsgi, knows_chunks=False, package="pyuwsgi"),
-    "runserver": Server(runserver, knows_chunks=False),
+    "gunicorn sync": Server(gunicorn(), supports_chunks=True, package="gunicorn"),
+    "gunicorn gthread": Server(gunicorn("--threads", "4"), supports_chunks=True, package="gunicorn"),
+    "uvicorn": Server(uvicorn(), supports_chunks=True, package="uvicorn"),
+    "uWSGI": Server(uwsgi, supports_chunks=False, package="pyuwsgi"),
+    "runserver": Server(runserver, supports_chunks=False),
 }
 
 
-class Prepared:
+class PreparedSite:
     """A directory with the site's database, which all servers share."""
 
     def __init__(self, var: Path, base_urls: Mapping[str, str]) -> None:
@@ -83,34 +83,34 @@ class Prepared:
             "PYTHONUNBUFFERED": "1",
         }
         command = [sys.executable, "-m", "tests.http_servers.prepare", json.dumps(dict(base_urls))]
-        said = subprocess.run(command, env=self.env, cwd=ROOT, stdout=subprocess.PIPE, timeout=PATIENCE, check=True)
-        self.webhook_secrets: dict[str, str] = json.loads(said.stdout)
+        result = subprocess.run(command, env=self.env, cwd=ROOT, stdout=subprocess.PIPE, timeout=TIMEOUT, check=True)
+        self.webhook_secrets: dict[str, str] = json.loads(result.stdout)
 
     def count(self, table: str, **having: str) -> int:
         """How many rows of the app have these values."""
         where = " AND ".join(f"{column} = ?" for column in having)
-        with closing(sqlite3.connect(self.var / "demo.sqlite3", timeout=PATIENCE)) as database:
+        with closing(sqlite3.connect(self.var / "demo.sqlite3", timeout=TIMEOUT)) as database:
             query = f"SELECT count(*) FROM smsverify_{table} WHERE {where}"
             return int(database.execute(query, [*having.values()]).fetchone()[0])
 
 
 class Running:
-    """A server that runs the site, as its clients meet it."""
+    """A server that runs the site, as its clients see it."""
 
-    def __init__(self, kind: Server, port: int, site: Prepared, log: Path) -> None:
-        self.knows_chunks = kind.knows_chunks
+    def __init__(self, kind: Server, port: int, site: PreparedSite, log: Path) -> None:
+        self.supports_chunks = kind.supports_chunks
         self.url = f"http://127.0.0.1:{port}"
         self.site = site
         self._log = log
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self._log.read_text()
 
     def call(self, method: str, path: str, body: Any = b"", **headers: str) -> requests.Response:
-        """An iterator as the body is sent in chunks."""
+        """Sends a request; a body that is an iterator is sent in chunks."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.request(method, self.url + path, data=body, headers=named, timeout=PATIENCE)
+        return requests.request(method, self.url + path, data=body, headers=named, timeout=TIMEOUT)
 
     def post(self, path: str, data: Mapping[str, Any], **headers: str) -> requests.Response:
         return self.call("POST", path, json.dumps(data).encode(), Content_Type="application/json", **headers)
@@ -121,7 +121,7 @@ class Running:
     def raw(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, broken_off: bool = False
     ) -> bytes:
-        """All that comes back for these very bytes."""
+        """The complete answer to exactly these bytes."""
         url = urlsplit(self.url)
         lines = [
             f"{method} {path} HTTP/1.1",
@@ -129,30 +129,30 @@ class Running:
             "Connection: close",
             *(f"{name}: {v}" for name, v in headers.items()),
         ]
-        with socket.create_connection((url.hostname, url.port), PATIENCE) as wire:
-            wire.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        with socket.create_connection((url.hostname, url.port), TIMEOUT) as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
             if broken_off:
-                wire.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: received(wire), b""))
+                connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: received(connection), b""))
 
 
-def received(wire: socket.socket) -> bytes:
-    """What comes next; a server that has unread bytes before it when it hangs up resets the connection."""
+def received(connection: socket.socket) -> bytes:
+    """The next bytes; a server that closes with unread bytes resets the connection, which counts as the end."""
     try:
-        return wire.recv(65536)
+        return connection.recv(65536)
     except ConnectionResetError:
         return b""
 
 
 @contextmanager
-def running(kind: Server, site: Prepared, log: Path) -> Iterator[Running]:
-    """Starts a server on a free port; it and its workers are gone at the end."""
+def running(kind: Server, site: PreparedSite, log: Path) -> Iterator[Running]:
+    """Starts a server on a free port; it and its workers are killed at the end."""
     kind.require()
     port = free_port()
     with (
-        log.open("w") as said,
+        log.open("w") as output,
         subprocess.Popen(
-            kind.command(port), cwd=ROOT, env=site.env, stdout=said, stderr=said, start_new_session=True
+            kind.command(port), cwd=ROOT, env=site.env, stdout=output, stderr=output, start_new_session=True
         ) as process,
     ):
         try:

@@ -1,4 +1,4 @@
-"""The example project as the servers of these tests run it: behind one proxy, without pauses."""
+"""The example project as the servers of these tests run it: behind one proxy, without a pause between two SMS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job and the odd bodies, under each server that a Django site may run on, in a process of its own."""
+"""The main endpoints and unusual bodies, under each server that a Django site may run on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pieces(body: bytes, size: int = 20) -> Iterator[bytes]:
         yield body[start : start + size]
 
 
-def asked(phone: str) -> bytes:
+def send_body(phone: str) -> bytes:
     return json.dumps({"phone": phone, "purpose": PURPOSE}).encode()
 
 
@@ -58,10 +58,10 @@ def status_of(answer: bytes) -> int:
     return int(found[0]) if found else 0
 
 
-# --------------------------------------------------------------------------------------------- the main job
+# --------------------------------------------------------------------------------------------- the main endpoints
 
 
-def test_a_code_goes_out_comes_back_and_is_redeemed_once(server: Running, phone: str, sandbox: Sandbox) -> None:
+def test_a_code_is_sent_verified_and_redeemed_once(server: Running, phone: str, sandbox: Sandbox) -> None:
     sent = send(server, phone)
     assert sent.status_code == 202
     verification_id = sent.json()["verification_id"]
@@ -106,7 +106,7 @@ def test_the_sandbox_reports_to_the_webhook(server: Running, phone: str, sandbox
     assert server.call("GET", f"/sms/send/{verification_id}/").json()["status"] == "delivered"
 
 
-def test_an_address_is_counted_as_the_proxy_tells_it(server: Running, phone: str) -> None:
+def test_the_address_is_taken_from_the_proxy(server: Running, phone: str) -> None:
     own = address(phone)
     others = [f"{own}, 192.0.2.{place}, {address(str(int(phone) + 2**16 * place))}" for place in (1, 2)]
 
@@ -120,46 +120,48 @@ def test_an_address_is_counted_as_the_proxy_tells_it(server: Running, phone: str
 # ------------------------------------------------------------------------------------- bodies of no length
 
 
-def test_a_send_in_chunks_is_served_or_asked_for_with_its_length(server: Running, phone: str, sandbox: Sandbox) -> None:
-    answer = server.call("POST", "/sms/send/", pieces(asked(phone)), Content_Type=JSON, X_Forwarded_For=address(phone))
+def test_a_send_in_chunks_is_accepted_or_gets_411(server: Running, phone: str, sandbox: Sandbox) -> None:
+    answer = server.call(
+        "POST", "/sms/send/", pieces(send_body(phone)), Content_Type=JSON, X_Forwarded_For=address(phone)
+    )
 
-    if server.knows_chunks:
+    if server.supports_chunks:
         assert answer.status_code == 202
     else:
         assert refusal(answer) == (411, "length_required")
         assert "Content-Length" in answer.json()["detail"]
-    assert len(sandbox.inbox.of(phone)) == server.knows_chunks
+    assert len(sandbox.inbox.of(phone)) == server.supports_chunks
 
 
-def test_a_guess_in_chunks_is_judged_or_costs_nothing(server: Running, phone: str, sandbox: Sandbox) -> None:
+def test_a_guess_in_chunks_is_checked_or_not_counted(server: Running, phone: str, sandbox: Sandbox) -> None:
     verification_id = send(server, phone).json()["verification_id"]
     guess = {"verification_id": verification_id, "code": code_in(sandbox.inbox.of(phone)[0].text)}
 
     answer = server.call("POST", "/sms/verify/", pieces(json.dumps(guess).encode()), Content_Type=JSON)
 
-    assert answer.status_code == (200 if server.knows_chunks else 411)
-    assert server.post("/sms/verify/", guess).status_code == (400 if server.knows_chunks else 200)
+    assert answer.status_code == (200 if server.supports_chunks else 411)
+    assert server.post("/sms/verify/", guess).status_code == (400 if server.supports_chunks else 200)
 
 
-def test_a_push_in_chunks_is_stored_or_asked_for_with_its_length(server: Running, phone: str) -> None:
+def test_a_push_in_chunks_is_stored_or_gets_411(server: Running, phone: str) -> None:
     answer = server.call("POST", server.webhook("veesing"), pieces(report(phone)), Content_Type=FORM)
 
-    assert answer.status_code == (200 if server.knows_chunks else 411)
+    assert answer.status_code == (200 if server.supports_chunks else 411)
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert (answer.text == "success") == server.knows_chunks
-    assert reports(server, phone) == server.knows_chunks
+    assert (answer.text == "success") == server.supports_chunks
+    assert reports(server, phone) == server.supports_chunks
 
 
-def test_chunks_that_are_too_many_are_refused(server: Running, phone: str, sandbox: Sandbox) -> None:
+def test_a_body_in_chunks_that_is_too_large_is_refused(server: Running, phone: str, sandbox: Sandbox) -> None:
     padding = b" " * 300 * 1024
 
-    sent = server.call("POST", "/sms/send/", pieces(asked(phone) + padding, 50_000), Content_Type=JSON)
+    sent = server.call("POST", "/sms/send/", pieces(send_body(phone) + padding, 50_000), Content_Type=JSON)
     pushed = server.call(
         "POST", server.webhook("veesing"), pieces(report(phone) + b"&x=" + padding, 50_000), Content_Type=FORM
     )
 
-    assert refusal(sent) == ((400, "invalid") if server.knows_chunks else (411, "length_required"))
-    assert pushed.status_code == (413 if server.knows_chunks else 411)
+    assert refusal(sent) == ((400, "invalid") if server.supports_chunks else (411, "length_required"))
+    assert pushed.status_code == (413 if server.supports_chunks else 411)
     assert not sandbox.inbox.of(phone)
     assert not reports(server, phone)
 
@@ -175,7 +177,7 @@ def test_chunks_that_are_too_many_are_refused(server: Running, phone: str, sandb
     ],
     ids=["in the chunk", "before the last", "in a size", "wrong size", "declared"],
 )
-def test_a_body_that_breaks_off_is_not_taken(server: Running, phone: str, headers: dict[str, str], cut: bytes) -> None:
+def test_an_incomplete_body_is_refused(server: Running, phone: str, headers: dict[str, str], cut: bytes) -> None:
     body = report(phone)
     broken = cut % (len(body), body)
 
@@ -186,35 +188,35 @@ def test_a_body_that_breaks_off_is_not_taken(server: Running, phone: str, header
     assert server.call("POST", server.webhook("veesing"), body, Content_Type=FORM).text == "success"
 
 
-def test_what_follows_a_body_in_chunks_is_no_part_of_it(server: Running, phone: str, sandbox: Sandbox) -> None:
-    body = asked(phone)
+def test_bytes_after_a_body_in_chunks_are_ignored(server: Running, phone: str, sandbox: Sandbox) -> None:
+    body = send_body(phone)
     headers = {**CHUNKED, "Content-Type": JSON, "X-Forwarded-For": address(phone)}
 
     answer = server.raw("POST", "/sms/send/", headers, b"%x\r\n%s\r\n0\r\n\r\n\x00\xffgarbage\r\n" % (len(body), body))
 
-    assert status_of(answer) == (202 if server.knows_chunks else 411)
-    assert len(sandbox.inbox.of(phone)) == server.knows_chunks
+    assert status_of(answer) == (202 if server.supports_chunks else 411)
+    assert len(sandbox.inbox.of(phone)) == server.supports_chunks
     assert send(server, phone).status_code == 202
 
 
-def test_a_client_that_expects_a_word_before_it_goes_on(server: Running, phone: str, sandbox: Sandbox) -> None:
-    url, body = urlsplit(server.url), asked(phone)
-    line = http.client.HTTPConnection(url.netloc, timeout=60)
+def test_a_client_that_expects_100_continue(server: Running, phone: str, sandbox: Sandbox) -> None:
+    url, body = urlsplit(server.url), send_body(phone)
+    client = http.client.HTTPConnection(url.netloc, timeout=60)
     headers = {"Expect": "100-continue", "Content-Type": JSON, "X-Forwarded-For": address(phone)}
 
-    line.request("POST", "/sms/send/", body, headers)  # and does not wait for it
-    status = line.getresponse().status
-    line.close()
+    client.request("POST", "/sms/send/", body, headers)  # and does not wait for it
+    status = client.getresponse().status
+    client.close()
 
     assert status == 202
     assert len(sandbox.inbox.of(phone)) == 1
 
 
-def test_what_is_compressed_is_refused_with_the_reason(server: Running, phone: str, sandbox: Sandbox) -> None:
-    packed = {"Content_Encoding": "gzip"}
+def test_a_compressed_body_is_refused_with_the_reason(server: Running, phone: str, sandbox: Sandbox) -> None:
+    gzipped = {"Content_Encoding": "gzip"}
 
-    sent = server.call("POST", "/sms/send/", gzip.compress(asked(phone)), Content_Type=JSON, **packed)
-    pushed = server.call("POST", server.webhook("veesing"), gzip.compress(report(phone)), Content_Type=FORM, **packed)
+    sent = server.call("POST", "/sms/send/", gzip.compress(send_body(phone)), Content_Type=JSON, **gzipped)
+    pushed = server.call("POST", server.webhook("veesing"), gzip.compress(report(phone)), Content_Type=FORM, **gzipped)
 
     assert refusal(sent) == (415, "unsupported_media_type")
     assert (pushed.status_code, "without Content-Encoding" in pushed.text) == (400, True)
@@ -226,12 +228,12 @@ def test_what_is_compressed_is_refused_with_the_reason(server: Running, phone: s
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "OPTIONS"])
-def test_a_webhook_may_be_probed_and_is_called_by_post(method: str, server: Running) -> None:
+def test_a_webhook_answers_probes_and_is_called_by_post(method: str, server: Running) -> None:
     paths = (server.webhook("veesing"), server.webhook("veesing", "guessed"))
-    wire = [server.raw(method, path, {"Content-Length": "0"}) for path in paths]
+    answers = [server.raw(method, path, {"Content-Length": "0"}) for path in paths]
 
-    assert [status_of(answer) for answer in wire] == [200 if method in ("GET", "HEAD") else 405, 404]
-    assert (b"Allow: GET, HEAD, POST" in wire[0]) == (method not in ("GET", "HEAD"))
+    assert [status_of(answer) for answer in answers] == [200 if method in ("GET", "HEAD") else 405, 404]
+    assert (b"Allow: GET, HEAD, POST" in answers[0]) == (method not in ("GET", "HEAD"))
     if method == "HEAD":
-        assert [answer.partition(b"\r\n\r\n")[2] for answer in wire] == [b"", b""]
+        assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [b"", b""]
     assert not server.site.count("deliveryreport", remote_id="")

@@ -13,7 +13,7 @@ from django_smsverify.verifying import redeem_proof
 
 @csrf_exempt
 def login(request: HttpRequest) -> JsonResponse:
-    """What a site does with a proof."""
+    """Redeems a proof, as a site does."""
     try:
         return JsonResponse({"phone": redeem_proof(json.loads(request.body)["proof"], "login-ihuyi")})
     except ProofRejected as error:

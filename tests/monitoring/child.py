@@ -1,6 +1,6 @@
-"""A site that reports to Sentry, with a transport that keeps what would be sent, and everything that can go wrong.
+"""A site that reports to Sentry, with a transport that records the events, and with all errors that can occur.
 
-It is a process of its own, as sentry-sdk changes Django, http.client and logging for good.
+It is a process of its own, as sentry-sdk changes Django, http.client and logging permanently.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TEXT = "您的验证码是{code}，{minutes}分钟内有效。"
 SHORT_TEXT = "您的验证码是{code}，5分钟内有效。"
 NOTICE = "系统维护已完成，感谢您的耐心等待。"
 SITE = {
-    "CODE_LENGTH": 8,  # no other digits of an event are taken for one
+    "CODE_LENGTH": 8,  # so that no other digits of an event look like a code
     "RESEND_INTERVAL": 0,
     "PHONE_LIMITS": (),
     "GUESS_LIMIT": "99999/d",
@@ -41,8 +41,8 @@ SITE = {
 }
 
 
-class Kept(Transport):
-    """What Sentry's servers would be sent."""
+class RecordingTransport(Transport):
+    """Records what would be sent to Sentry's servers."""
 
     envelopes: list[str] = []
 
@@ -51,7 +51,7 @@ class Kept(Transport):
 
 
 def set_up(database: str, traced: bool, scrub: str) -> None:
-    """`scrub` is the documentation's advice on what remains for a site to leave out."""
+    """`scrub` is the code that the documentation recommends to a site."""
     from tests import settings as suite
 
     own = {name: getattr(suite, name) for name in dir(suite) if name.isupper()}
@@ -62,7 +62,7 @@ def set_up(database: str, traced: bool, scrub: str) -> None:
     exec(scrub, advice)
     sentry_sdk.init(
         dsn="http://key@127.0.0.1:9/1",
-        transport=Kept,
+        transport=RecordingTransport,
         before_send=advice["scrub_sms"],
         before_send_transaction=advice["scrub_sms"],
         traces_sample_rate=1.0 if traced else None,
@@ -74,12 +74,12 @@ def set_up(database: str, traced: bool, scrub: str) -> None:
     from django_smsverify.sending import circuits
 
     call_command("migrate", verbosity=0)
-    circuits.FAILURES = 1  # each failure is an error in the log, which Sentry makes an event of
+    circuits.FAILURES = 1  # each failure is an error in the log, from which Sentry makes an event
     logging.getLogger("django_smsverify").setLevel(logging.INFO)
 
 
-class Desk:
-    """One provider at one vendor, and what is done with it."""
+class ProviderActions:
+    """One provider, and the actions that are run with it."""
 
     def __init__(self, gateway: str, base_url: str, credentials: dict[str, str], remote_id: str, plain_id: str) -> None:
         from django_smsverify.models import Provider, Signature, Template
@@ -110,13 +110,13 @@ class Desk:
     def wrong_code(self) -> tuple[int, dict[str, Any]]:
         return post("verify", {"verification_id": last_id(), "code": f"{(int(last_code()) + 1) % 10**8:08}"})
 
-    def many(self) -> None:
+    def send_notice(self) -> None:
         from django_smsverify.sending import send_message
 
         send_message(self.notice, {NUMBER: {}})
 
     def push(self) -> tuple[int, dict[str, Any]]:
-        """As VeeSing tells of a reply."""
+        """A reply, as VeeSing pushes it."""
         form = urlencode({"mobile": NUMBER, "taskid": uuid4().hex, "content": f"call {NUMBER}"})
         return request(f"webhooks/{self.gateway}/{WEBHOOK_SECRET}", form, "application/x-www-form-urlencoded")
 
@@ -143,7 +143,7 @@ def post(path: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
 
 
 def request(path: str, body: str, content_type: str) -> tuple[int, dict[str, Any]]:
-    """A request as a server serves it, in a thread of its own: no frame of ours is on its stack."""
+    """A request as a server handles it, in another thread, so that its stack contains no frame of this test."""
     from django.core.handlers.wsgi import WSGIHandler
     from django.test import RequestFactory
 
@@ -166,7 +166,7 @@ def request(path: str, body: str, content_type: str) -> tuple[int, dict[str, Any
     return status[0], json.loads(text) if text.startswith(b"{") else {}
 
 
-class Failing:
+class FailingDatabase:
     """A database that fails at the nth statement."""
 
     def __init__(self, nth: int) -> None:
@@ -182,11 +182,11 @@ class Failing:
 
 
 @contextmanager
-def failing_at(nth: int) -> Iterator[Failing]:
-    """In whatever thread."""
+def failing_at(nth: int) -> Iterator[FailingDatabase]:
+    """The database fails at the nth statement, in any thread."""
     from django.db.backends.utils import CursorWrapper
 
-    failing = Failing(nth)
+    failing = FailingDatabase(nth)
     execute = CursorWrapper.execute
 
     def failing_execute(self: Any, sql: str, params: Any = None) -> Any:
@@ -197,7 +197,7 @@ def failing_at(nth: int) -> Iterator[Failing]:
 
 
 def at_each_statement(act: Callable[[], Any]) -> int:
-    """Does it again and again, with the database failing one statement later each time; how many there are."""
+    """Repeats the act with the database failing one statement later each time; returns the number of statements."""
     for nth in count(1):
         with failing_at(nth) as failing:
             try:
@@ -214,49 +214,49 @@ def bug(*args: Any, **kwargs: Any) -> Any:
     raise RuntimeError(f"a bug that repeats {plain}")
 
 
-def sabotaged(desk: Desk, where: str) -> Any:
+def patched_with_bug(actions: ProviderActions, where: str) -> Any:
     from django_smsverify.gateways.transport import HTTPTransport
     from django_smsverify.models.gateway_classes import gateway_class
 
     if where == "transport":
         return mock.patch.object(HTTPTransport, "send", bug)
-    return mock.patch.object(gateway_class(desk.gateway), where, bug)
+    return mock.patch.object(gateway_class(actions.gateway), where, bug)
 
 
-def cases(desk: Desk, silent: str) -> Iterator[tuple[str, Callable[[], Any]]]:
-    yield "good send", desk.send
-    yield "wrong code", desk.wrong_code
-    yield "right code", desk.right_code
-    yield "used code", desk.right_code
-    yield "timeout", lambda: at_address(desk, silent)
+def cases(actions: ProviderActions, silent: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    yield "good send", actions.send
+    yield "wrong code", actions.wrong_code
+    yield "right code", actions.right_code
+    yield "used code", actions.right_code
+    yield "timeout", lambda: at_address(actions, silent)
     for where in ("check_recipient", "build_send", "parse_send", "transport", "transmit"):
-        yield f"bug in {where}", partial(with_bug, desk, where)
-    yield "database fails in send", lambda: at_each_statement(desk.send)
-    desk.send()
-    yield "database fails in wrong code", lambda: at_each_statement(desk.wrong_code)
-    yield "database fails in right code", lambda: at_each_statement(desk.right_code)
-    if desk.gateway == "veesing":
-        yield "good push", desk.push
-        yield "database fails in push", lambda: at_each_statement(desk.push)
-    yield "good notice", desk.many
-    yield "database fails in notice", lambda: at_each_statement(desk.many)
+        yield f"bug in {where}", partial(with_bug, actions, where)
+    yield "database fails in send", lambda: at_each_statement(actions.send)
+    actions.send()
+    yield "database fails in wrong code", lambda: at_each_statement(actions.wrong_code)
+    yield "database fails in right code", lambda: at_each_statement(actions.right_code)
+    if actions.gateway == "veesing":
+        yield "good push", actions.push
+        yield "database fails in push", lambda: at_each_statement(actions.push)
+    yield "good notice", actions.send_notice
+    yield "database fails in notice", lambda: at_each_statement(actions.send_notice)
 
 
-def at_address(desk: Desk, silent: str) -> Any:
+def at_address(actions: ProviderActions, silent: str) -> Any:
     with ExitStack() as stack:
-        stack.callback(lambda: type(desk.provider).objects.update(base_url=desk.base_url))
-        type(desk.provider).objects.update(base_url=silent)
-        return desk.send()
+        stack.callback(lambda: type(actions.provider).objects.update(base_url=actions.base_url))
+        type(actions.provider).objects.update(base_url=silent)
+        return actions.send()
 
 
-def with_bug(desk: Desk, where: str) -> Any:
-    desk.send()
-    with sabotaged(desk, where):
-        return desk.send()
+def with_bug(actions: ProviderActions, where: str) -> Any:
+    actions.send()
+    with patched_with_bug(actions, where):
+        return actions.send()
 
 
 def leak() -> str:
-    """What is to be found, or nothing here proves anything."""
+    """A leak that the test must find, as a proof that it finds any."""
     try:
         leaky(last_code())
     except RuntimeError as error:
@@ -268,28 +268,28 @@ def leaky(code: str) -> None:
     raise RuntimeError(f"a leak of {len(code)} digits")
 
 
-class Book:
-    """What was found, a line for each case; not a variable, or each event would hold all events before it."""
+class ResultFile:
+    """A file with one line for each case; in a variable, each event would contain all earlier events."""
 
     def __init__(self, path: str) -> None:
         self._file = Path(path)
 
-    def watch(self, case: str, act: Callable[[], Any]) -> None:
-        Kept.envelopes = []
+    def record(self, case: str, act: Callable[[], Any]) -> None:
+        RecordingTransport.envelopes = []
         with sentry_sdk.isolation_scope():
             result = act()
-            sentry_sdk.capture_message("later")  # takes what went before along, as breadcrumbs
+            sentry_sdk.capture_message("later")  # includes earlier records as breadcrumbs
         with self._file.open("a") as file:
-            print(json.dumps({"case": case, "result": result, "events": Kept.envelopes}), file=file)
+            print(json.dumps({"case": case, "result": result, "events": RecordingTransport.envelopes}), file=file)
 
 
 def main(order: dict[str, Any]) -> None:
     set_up(order["database"], order["traced"], order["scrub"])
-    book, desk = Book(order["found"]), Desk(**order.pop("desk"))
-    for case, act in cases(desk, order["silent"]):
-        book.watch(case, act)
-        desk.close_circuit()
-    book.watch("leak", leak)
+    result_file, actions = ResultFile(order["found"]), ProviderActions(**order.pop("actions"))
+    for case, act in cases(actions, order["silent"]):
+        result_file.record(case, act)
+        actions.close_circuit()
+    result_file.record("leak", leak)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What sentry-sdk would send of a busy day, with its defaults and with all that it can do: no code, number or key."""
+"""What sentry-sdk would send, with its defaults and with all its features on, contains no code, number or key."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ CASES = (
 )
 
 
-class Watched:
-    """What each case made Sentry's servers hear, and the codes that there were by then."""
+class Results:
+    """The events of each case, and the codes that were sent by then."""
 
     def __init__(self, found: dict[str, Any], codes: set[str]) -> None:
         self.found, self.codes = found, codes
@@ -50,7 +50,7 @@ class Watched:
         return list(self.found[case]["events"])
 
     def leaks(self, case: str) -> list[str]:
-        """Each with what stands around it."""
+        """Each leak with the text around it."""
         plain = "|".join(map(re.escape, {PHONE, PHONE[3:], WEBHOOK_SECRET, *SECRETS}))
         sought = rf"{plain}|(?<![0-9a-f.-])(?:{'|'.join(self.codes)})(?![0-9a-f-])"
         text = "\n".join(self.events(case))
@@ -67,7 +67,7 @@ class Watched:
         for vendor in VENDORS
     ],
 )
-def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Results]:
     vendor, traced = request.param
     folder = tmp_path_factory.mktemp("monitoring")
     with Sandbox() as sandbox, socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
@@ -86,15 +86,15 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             silent=f"http://127.0.0.1:{silent.getsockname()[1]}",
         )
         found = map(json.loads, (folder / "found.json").read_text().splitlines())
-        yield Watched({line.pop("case"): line for line in found}, codes_of(sandbox))
+        yield Results({line.pop("case"): line for line in found}, codes_of(sandbox))
 
 
-def run_child(desk: dict[str, Any], **order: Any) -> None:
+def run_child(actions: dict[str, Any], **order: Any) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "TEST_", "SENTRY_"))}
     paths = os.pathsep.join((str(ROOT), str(ROOT / "example_project")))
     done = subprocess.run(
         [sys.executable, "-m", "tests.monitoring.child"],
-        input=json.dumps({"desk": desk, **order}),  # what stands on a command line is in each event
+        input=json.dumps({"actions": actions, **order}),  # the command line is part of each event
         cwd=ROOT,
         env=env | {"PYTHONPATH": paths},
         capture_output=True,
@@ -104,22 +104,22 @@ def run_child(desk: dict[str, Any], **order: Any) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_leak_is_found(watched: Watched) -> None:
-    watched.codes.add(watched.found["leak"]["result"])
-    assert watched.leaks("leak")
+def test_a_leak_is_found(results: Results) -> None:
+    results.codes.add(results.found["leak"]["result"])
+    assert results.leaks("leak")
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_no_code_number_or_key_is_told(case: str, watched: Watched) -> None:
-    assert watched.events(case)
-    assert watched.leaks(case) == []
+def test_no_code_number_or_key_is_in_an_event(case: str, results: Results) -> None:
+    assert results.events(case)
+    assert results.leaks(case) == []
 
 
-def test_nor_is_anything_of_a_push(watched: Watched) -> None:
-    cases = [case for case in watched.found if case.endswith("push")]
-    assert {case: watched.leaks(case) for case in cases} == {case: [] for case in cases}
+def test_no_event_contains_anything_of_a_push(results: Results) -> None:
+    cases = [case for case in results.found if case.endswith("push")]
+    assert {case: results.leaks(case) for case in cases} == {case: [] for case in cases}
 
 
 @pytest.mark.parametrize("case", ["good send", "right code"])
-def test_what_should_go_well_does(case: str, watched: Watched) -> None:
-    assert watched.found[case]["result"][0] in (200, 202)
+def test_the_good_cases_succeed(case: str, results: Results) -> None:
+    assert results.found[case]["result"][0] in (200, 202)

@@ -43,7 +43,7 @@ class WorkerPool:
             process.join()
 
     def run_at_once(self, act: Act, requests: Sequence[Sequence[Any]]) -> list[Outcome]:
-        """Calls `act` with the arguments of each request, divided evenly; the threads of all processes start together."""
+        """Calls `act` with the arguments of each request, divided evenly; all threads start together."""
         for index, pipe in enumerate(self._pipes):
             pipe.send((act, deque(requests[index::PROCESSES])))
         return [outcome for pipe in self._pipes for outcome in pipe.recv()]

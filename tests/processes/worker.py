@@ -20,8 +20,8 @@ from django.db import close_old_connections, connection
 
 PROCESSES = 4
 THREADS = int(os.environ.get("THREADS", "20"))
-"""Per process, each with a connection: 80 in all, as PostgreSQL's default maximum is 100. Further requests wait, as they
-do on a real site."""
+"""Per process, each with a connection: 80 in all, as PostgreSQL's default maximum is 100. Further requests wait, as on
+a real site."""
 TIMEOUT = 60
 
 Act = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""The Celery app of the tests, on their side and, as `tests.queues.app`, on the worker's."""
+"""The Celery app, in the tests and, as `tests.queues.app`, in the worker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from celery import Celery
 
 
 def make_app(broker: str, queue: str) -> Celery:
-    """As a site has it, but for a queue of its own."""
+    """A Celery app as a site has it, but with a queue of its own."""
     app = Celery("queues", broker=broker, set_as_current=False)
     app.conf.update(task_default_queue=queue, worker_enable_remote_control=False)
     app.autodiscover_tasks()

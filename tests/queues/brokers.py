@@ -1,4 +1,4 @@
-"""Brokers that can be taken away: a Redis of our own, and any other behind a door that can be shut."""
+"""Brokers that can be stopped: a separate Redis, and any other behind a proxy that can be stopped."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from tests.servers import require_own_redis
 
 OWN_REDIS = "redis-server"
-PATIENCE = 60
+TIMEOUT = 60
 PORTS = {"amqp": 5672, "redis": 6379}
 
 
 def eventually(holds: Callable[[], object], what: Callable[[], str] = str) -> None:
-    """Looks until something holds that another process brings about."""
-    deadline = time.monotonic() + PATIENCE
+    """Waits until a condition holds that another process causes."""
+    deadline = time.monotonic() + TIMEOUT
     while not holds():
         assert time.monotonic() < deadline, what()
         time.sleep(0.02)
@@ -47,7 +47,7 @@ def answers(port: int) -> bool:
 
 
 class OwnRedis:
-    """A Redis at one port, with or without a memory that outlives it."""
+    """A Redis at one port, with or without persistence."""
 
     def __init__(self, where: Path, durable: bool) -> None:
         require_own_redis()
@@ -63,15 +63,15 @@ class OwnRedis:
         eventually(lambda: answers(self.port))
 
     def down(self) -> None:
-        """Without a word to its clients, and without a chance to tidy up."""
+        """Kills it: nothing is sent to its clients, and nothing is cleaned up."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
 
 
-class Door:
-    """The way to a broker that others use too."""
+class TCPProxy:
+    """A TCP proxy to a broker that others use too."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -79,7 +79,7 @@ class Door:
         self._port = free_port()
         user, at, _ = parts.netloc.rpartition("@")
         self.url = parts._replace(netloc=f"{user}{at}127.0.0.1:{self._port}").geturl()
-        if parts.scheme == "amqp":  # whose vhost "/" a parser of URLs takes for nothing
+        if parts.scheme == "amqp":  # whose vhost "/" a URL parser drops
             self.url = url.replace(parts.netloc, f"{user}{at}127.0.0.1:{self._port}")
         self._listener: socket.socket | None = None
         self._ends: list[socket.socket] = []
@@ -87,17 +87,17 @@ class Door:
 
     def up(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self._port))
-        self._run(self._welcome, self._listener)
+        self._run(self._accept_clients, self._listener)
 
     def down(self) -> None:
-        """Nobody gets in any more, and whoever is in is cut off."""
+        """Accepts no connections any more, and closes those that exist."""
         listener, self._listener = self._listener, None
         for end in (listener, *self._ends):
             if end is not None:
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         for end in (listener, *self._ends):
             if end is not None:
                 end.close()
@@ -108,17 +108,17 @@ class Door:
         self._threads.append(thread)
         thread.start()
 
-    def _welcome(self, listener: socket.socket) -> None:
+    def _accept_clients(self, listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
                 near, far = listener.accept()[0], socket.create_connection(self._behind, 5)
                 far.settimeout(None)
                 self._ends += [near, far]
-                self._run(_pass_on, near, far)
-                self._run(_pass_on, far, near)
+                self._run(_forward, near, far)
+                self._run(_forward, far, near)
 
 
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+def _forward(source: socket.socket, sink: socket.socket) -> None:
     with suppress(OSError):
         while some := source.recv(65536):
             sink.sendall(some)

@@ -1,4 +1,4 @@
-"""A site that queues, in this process, and workers in processes of their own, on one database and one broker."""
+"""A site with a queue, in this process, and workers in other processes, with the same database and broker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.conftest import LogRecorder, assert_clean, codes_of
 from tests.servers import require
 
 from .app import make_app
-from .brokers import OWN_REDIS, Broker, Door, OwnRedis, eventually
+from .brokers import OWN_REDIS, Broker, OwnRedis, TCPProxy, eventually
 from .workers import CELERY, SOLO, Worker
 
 HOUR = 3600
@@ -29,14 +29,14 @@ FINAL = {"accepted", "not_sent", "unknown"}
 @pytest.fixture(params=["RabbitMQ", OWN_REDIS])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     own = request.param == OWN_REDIS
-    one: Broker = OwnRedis(tmp_path, durable=True) if own else Door(require(request.param))
+    one: Broker = OwnRedis(tmp_path, durable=True) if own else TCPProxy(require(request.param))
     one.up()
     yield one
     one.down()
 
 
 class Queue:
-    """What the site has put into its queue."""
+    """The queue of the site."""
 
     def __init__(self, app: Celery) -> None:
         self.name = app.conf.task_default_queue
@@ -46,7 +46,7 @@ class Queue:
         self.app.send_task("smsverify.deliver", args=[list(ids)])
 
     def waiting(self, count: int) -> list[tuple[Any, str]]:
-        """The arguments of each task that waits, and all that the broker knows of it; a last one may be on its way."""
+        """The arguments of each waiting task, and all that the broker stores of it; waits until there are so many."""
         found: list[tuple[Any, str]] = []
         with self.app.connection_for_write() as connection, connection.channel() as channel:
 
@@ -57,10 +57,10 @@ class Queue:
                 return len(found) >= count
 
             eventually(all_are_here, lambda: f"{len(found)} of {count} tasks wait")
-        return found  # what is not acknowledged goes back when the channel closes
+        return found  # unacknowledged tasks return to the queue when the channel closes
 
-    def let_an_hour_pass(self) -> None:
-        """After it Redis gives back what nobody has acknowledged; RabbitMQ does when a connection is gone."""
+    def expire_unacknowledged_tasks(self) -> None:
+        """Redis delivers unacknowledged tasks again after an hour, RabbitMQ after the connection has ended."""
         with self.app.connection_for_write() as connection, connection.channel() as channel:
             index = getattr(channel, "unacked_index_key", None)
             held = channel.client.zrange(index, 0, -1, withscores=True) if index else []
@@ -70,12 +70,12 @@ class Queue:
 
 @pytest.fixture
 def queue(broker: Broker, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
-    """The site's queue at the broker; from here on the site uses it."""
+    """The site's queue at the broker, which the site uses during the test."""
     app = make_app(broker.url, f"smsverify-{uuid4().hex}")
     monkeypatch.setattr("celery._state.default_app", app)
     with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
         yield Queue(app)
-    broker.down()  # a test may have left it either way
+    broker.down()  # a test may have stopped it
     broker.up()
     with app.connection_for_write() as connection, connection.channel() as channel:
         channel.queue_delete(app.conf.task_default_queue)
@@ -86,7 +86,7 @@ def queue(broker: Broker, transactional_db: None, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def processes(tmp_path: Path, log: LogRecorder, sandbox: Any) -> Iterator[Callable[..., Worker]]:
-    """Starts processes on this test's database; what they say is as discreet as what the site says."""
+    """Starts processes on this test's database; their output must not contain codes or secrets either."""
     started: list[Worker] = []
     with ExitStack() as running:
 
@@ -98,7 +98,7 @@ def processes(tmp_path: Path, log: LogRecorder, sandbox: Any) -> Iterator[Callab
 
         yield start
     for process in started:
-        assert_clean(process.said, codes_of(sandbox))
+        assert_clean(process.output, codes_of(sandbox))
 
 
 MakeWorker = Callable[..., Worker]
@@ -106,7 +106,7 @@ MakeWorker = Callable[..., Worker]
 
 @pytest.fixture
 def worker(queue: Queue, broker: Broker, processes: Callable[..., Worker]) -> MakeWorker:
-    """Starts a Celery worker on the site's queue; it is gone before the queue is deleted, or it would make it again."""
+    """Starts a Celery worker on the site's queue; it ends before the queue is deleted, or it would create it again."""
 
     def start(*pool: str) -> Worker:
         env = {"QUEUE_BROKER": broker.url, "QUEUE_NAME": queue.name}

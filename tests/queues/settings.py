@@ -1,4 +1,4 @@
-"""The settings of the processes that work off a queue; the test tells them by the environment what they share."""
+"""The settings of the worker processes; the test sets what they share by environment variables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests import settings as suite
 from tests.settings import *  # noqa: F403
 
 DATABASES = {"default": {**suite.DATABASES["default"], "NAME": os.environ["QUEUE_DATABASE"]}}
-# No call is given up while a test waits for the moment to kill the process that makes it.
+# No call times out while a test waits for the moment to kill its process.
 SMSVERIFY = {"DISPATCH": os.environ["QUEUE_DISPATCH"], "TIMEOUT": (30, 60, 90)}
 
 INSTALLED_APPS = [*suite.INSTALLED_APPS, "django_tasks_db"]

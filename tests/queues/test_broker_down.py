@@ -1,4 +1,4 @@
-"""A broker that is gone, slow or new: nothing is promised that nobody will do, and nothing is done twice."""
+"""A broker that is down, silent or restarted: no message is accepted that will not be sent, and none is sent twice."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.conftest import PHONE, MakeProvider, Site, add_template, refusal
 from .app import make_app
 from .brokers import PORTS, Broker, OwnRedis
 from .conftest import MakeWorker, Queue
-from .test_celery import NOTICE, OTHER, age, ask, ended, status
+from .test_celery import NOTICE, OTHER, final_status, make_older, request_code, status
 
-SOON = 20
-"""Seconds in which a visitor is told, on a busy machine; on an idle one it is four, and without delay when refused."""
+MAX_SECONDS = 20
+"""The client is answered within these seconds, on a busy machine; on an idle one within 4, or at once when refused."""
 
 
-def test_without_a_broker_nothing_is_sent_neither_now_nor_later(
+def test_without_a_broker_nothing_is_sent_now_or_later(
     site: Site, broker: Broker, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
@@ -35,27 +35,27 @@ def test_without_a_broker_nothing_is_sent_neither_now_nor_later(
 
     assert refusal(site.send()) == (503, "gateway_unavailable")
 
-    assert time.monotonic() - began < SOON
+    assert time.monotonic() - began < MAX_SECONDS
     assert Message.objects.get().status == "not_sent"
     broker.up()
-    again = ask(site)  # the number's allowance is as it was
+    again = request_code(site)  # nothing was counted for the number
     worker()
-    assert ended(site, again)["status"] == "accepted"
-    age(created_at=61)
+    assert final_status(site, again)["status"] == "accepted"
+    make_older(created_at=61)
     assert poll()["taken up"] == 0
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
 @pytest.fixture
-def mute_listener() -> Iterator[socket.socket]:
-    """A listener that never reads what comes."""
+def silent_listener() -> Iterator[socket.socket]:
+    """A listener that never reads from its connections."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener
 
 
-@pytest.mark.parametrize("listener", ["full_listener", "mute_listener"])
+@pytest.mark.parametrize("listener", ["full_listener", "silent_listener"])
 @pytest.mark.parametrize("scheme", PORTS)
-def test_a_broker_that_says_nothing_does_not_hold_the_visitor(
+def test_a_broker_that_does_not_answer_does_not_block_the_request(
     scheme: str,
     listener: str,
     site: Site,
@@ -71,12 +71,12 @@ def test_a_broker_that_says_nothing_does_not_hold_the_visitor(
     with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
         assert refusal(site.send()) == (503, "gateway_unavailable")
 
-    assert time.monotonic() - began < SOON
+    assert time.monotonic() - began < MAX_SECONDS
     assert Message.objects.get().status == "not_sent"
     pools.reset()
 
 
-def test_a_text_to_many_numbers_says_of_each_that_it_was_not_sent(
+def test_a_bulk_send_without_a_broker_stores_each_message_as_not_sent(
     broker: Broker, queue: Queue, vendor: MakeProvider
 ) -> None:
     notice = add_template(vendor("apispace"), "notice", NOTICE, "")
@@ -87,37 +87,37 @@ def test_a_text_to_many_numbers_says_of_each_that_it_was_not_sent(
     assert {(message.status, bool(message.values)) for message in messages} == {("not_sent", False)}
 
 
-def test_a_broker_that_was_restarted_since_the_last_send_is_asked_again(
+def test_a_broker_that_was_restarted_is_connected_again(
     site: Site, broker: Broker, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
-    first = ask(site)
+    first = request_code(site)
     broker.down()
     broker.up()
 
-    second = ask(site, OTHER)
+    second = request_code(site, OTHER)
 
     worker()
-    assert [ended(site, asked)["status"] for asked in (first, second)] == ["accepted"] * 2
+    assert [final_status(site, verification_id)["status"] for verification_id in (first, second)] == ["accepted"] * 2
     assert [len(sandbox.inbox.of(phone)) for phone in (PHONE[3:], OTHER)] == [1, 1]
 
 
-def test_a_worker_lives_through_the_restart_of_its_broker(
+def test_a_worker_survives_a_restart_of_its_broker(
     site: Site, broker: Broker, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
     one = worker()
-    assert ended(site, ask(site))["status"] == "accepted"
+    assert final_status(site, request_code(site))["status"] == "accepted"
     broker.down()
-    one.wait_for("onnection")  # to the broker it notices to be lost
+    one.wait_for("onnection")  # which its log names when it is lost
     broker.up()
 
-    assert ended(site, ask(site, OTHER))["status"] == "accepted"
+    assert final_status(site, request_code(site, OTHER))["status"] == "accepted"
 
     assert len(sandbox.inbox.of(OTHER)) == 1
 
 
-class TestWithoutMemory:
+class TestBrokerWithoutPersistence:
     @pytest.fixture
     def broker(self, tmp_path: Path) -> Iterator[OwnRedis]:
         one = OwnRedis(tmp_path, durable=False)
@@ -125,19 +125,19 @@ class TestWithoutMemory:
         yield one
         one.down()
 
-    def test_a_lost_queue_is_delivered_by_the_poll(
+    def test_the_poll_sends_the_messages_of_a_lost_queue(
         self, site: Site, broker: OwnRedis, worker: MakeWorker, queue: Queue, vendor: MakeProvider, sandbox: Sandbox
     ) -> None:
         vendor("topthink")
-        asked = ask(site)
+        verification_id = request_code(site)
         broker.down()
         broker.up()
         assert queue.waiting(0) == []
         worker()
-        assert status(site, asked)["status"] == "queued"
-        age(created_at=61)
+        assert status(site, verification_id)["status"] == "queued"
+        make_older(created_at=61)
 
         assert poll()["taken up"] == 1
 
-        assert status(site, asked)["status"] == "accepted"
+        assert status(site, verification_id)["status"] == "accepted"
         assert len(sandbox.inbox.of(PHONE[3:])) == 1

@@ -1,4 +1,4 @@
-"""Codes that a Celery worker sends: over a real broker, at most once, whatever dies on the way."""
+"""Codes that a Celery worker sends over a real broker: at most once, whichever process is killed."""
 
 from __future__ import annotations
 
@@ -24,56 +24,56 @@ OTHER = "13900139000"
 
 
 def status(site: Site, verification_id: str) -> dict[str, str]:
-    """What a front end is told of its SMS."""
-    told: dict[str, str] = requests.get(f"{site.url}/sms/send/{verification_id}/", timeout=60).json()
-    return told
+    """The status of an SMS, as a front end gets it."""
+    response: dict[str, str] = requests.get(f"{site.url}/sms/send/{verification_id}/", timeout=60).json()
+    return response
 
 
-def ended(site: Site, verification_id: str) -> dict[str, str]:
-    """The same, when a worker is done with it."""
+def final_status(site: Site, verification_id: str) -> dict[str, str]:
+    """The status when the worker has finished."""
     eventually(lambda: status(site, verification_id)["status"] in FINAL)
     return status(site, verification_id)
 
 
-def ask(site: Site, phone: str = PHONE[3:]) -> str:
+def request_code(site: Site, phone: str = PHONE[3:]) -> str:
     answer = site.send(phone)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["verification_id"])
 
 
-def age(**fields: int) -> None:
-    """Makes these times of all messages so many seconds older."""
+def make_older(**fields: int) -> None:
+    """Moves these times of all messages into the past, by so many seconds."""
     for name, seconds in fields.items():
         Message.objects.update(**{name: timezone.now() - timedelta(seconds=seconds)})
 
 
-def test_the_answer_comes_before_the_vendor_is_called_and_the_sms_after(
+def test_the_client_is_answered_before_the_vendor_is_called(
     site: Site, queue: Queue, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
     before = len(sandbox.exchanges)
 
-    asked = ask(site)
+    verification_id = request_code(site)
 
-    assert status(site, asked)["status"] == "queued"
+    assert status(site, verification_id)["status"] == "queued"
     assert len(sandbox.exchanges) == before
     worker()
-    assert ended(site, asked)["status"] == "accepted"
+    assert final_status(site, verification_id)["status"] == "accepted"
     (sms,) = sandbox.inbox.of(PHONE[3:])
-    assert site.verify(asked, code_in(sms.text)).status_code == 200
+    assert site.verify(verification_id, code_in(sms.text)).status_code == 200
 
 
-def test_the_broker_is_told_ids_and_nothing_else(
+def test_the_broker_gets_only_ids(
     site: Site, queue: Queue, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
-    asked = ask(site)
+    verification_id = request_code(site)
 
     ((arguments, everything),) = queue.waiting(1)
 
     assert arguments == [[str(Message.objects.get().pk)]]
     worker()
-    assert ended(site, asked)["status"] == "accepted"
+    assert final_status(site, verification_id)["status"] == "accepted"
     (sms,) = sandbox.inbox.of(PHONE[3:])
     for secret in (PHONE[3:], PHONE[6:], code_in(sms.text)):
         assert secret not in everything.replace(str(Message.objects.get().pk), "")
@@ -86,7 +86,7 @@ def test_the_broker_is_told_ids_and_nothing_else(
         ("ihuyi", Fault.refuse("406"), "phone_rejected"),
     ],
 )
-def test_a_refusal_in_the_queue_is_told_when_the_front_end_asks(
+def test_the_status_endpoint_returns_a_refusal_by_the_vendor(
     gateway: str, fault: Fault, code: str, site: Site, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor(gateway, priority=1)
@@ -95,93 +95,93 @@ def test_a_refusal_in_the_queue_is_told_when_the_front_end_asks(
     sandbox.misbehave("qixuntong", Fault.status(403))
     worker()
 
-    told = ended(site, ask(site))
+    response = final_status(site, request_code(site))
 
-    assert (told["status"], told["code"]) == ("not_sent", code)
-    assert told["detail"]
+    assert (response["status"], response["code"]) == ("not_sent", code)
+    assert response["detail"]
     assert Message.objects.count() == (2 if code == "gateway_unavailable" else 1)
-    ask(site)  # which would be refused if an SMS that nobody got had been charged
+    request_code(site)  # which would be refused if the SMS that was not sent had been counted
 
 
-def test_a_task_that_comes_twice_sends_once(
+def test_a_task_that_runs_twice_sends_once(
     site: Site, queue: Queue, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
     sandbox.misbehave("topthink", Fault.slow(1))
-    asked = ask(site)
+    verification_id = request_code(site)
     message = str(Message.objects.get().pk)
     queue.publish(message)
     queue.publish(message, message)
 
     two = [worker(), worker()]
 
-    eventually(lambda: "".join(one.said for one in two).count(" succeeded in ") >= 3)
-    assert sum(one.said.count("s: 1\n") for one in two) == 1
-    assert status(site, asked)["status"] == "accepted"
+    eventually(lambda: "".join(one.output for one in two).count(" succeeded in ") >= 3)
+    assert sum(one.output.count("s: 1\n") for one in two) == 1
+    assert status(site, verification_id)["status"] == "accepted"
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
 @pytest.mark.parametrize("pool", [SOLO, PREFORK], ids=["worker", "its child"])
-def test_a_worker_killed_while_the_vendor_has_the_sms_sends_no_second(
+def test_a_worker_that_is_killed_during_the_call_causes_no_second_sms(
     pool: tuple[str, ...], site: Site, queue: Queue, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
     sandbox.misbehave("topthink", Fault.hang(), times=1)
     first = second = worker(*pool)
-    asked = ask(site)
+    verification_id = request_code(site)
     eventually(lambda: sandbox.inbox.of(PHONE[3:]))
 
     if pool is PREFORK:
         first.kill_child()
     else:
         first.kill()
-        queue.let_an_hour_pass()
+        queue.expire_unacknowledged_tasks()
         second = worker()
 
-    second.wait_for("s: 0\n")  # it came again, and nothing was left to do
-    assert status(site, asked)["status"] == "sending"
+    second.wait_for("s: 0\n")  # the task ran again, and nothing was left to do
+    assert status(site, verification_id)["status"] == "sending"
     assert poll()["stuck"] == 0
-    age(claimed_at=16 * 60)
+    make_older(claimed_at=16 * 60)
     assert poll()["stuck"] == 1
-    assert status(site, asked)["status"] == "unknown"
+    assert status(site, verification_id)["status"] == "unknown"
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
-def test_a_worker_that_dies_before_it_takes_a_task_leaves_it_to_the_next(
+def test_a_task_that_a_killed_worker_had_not_started_runs_in_the_next_worker(
     site: Site, queue: Queue, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
     sandbox.misbehave("topthink", Fault.hang(), times=1)
     first = worker()
-    ask(site)
+    request_code(site)
     eventually(lambda: sandbox.inbox.of(PHONE[3:]))
-    fetched_only = ask(site, OTHER)
+    not_started = request_code(site, OTHER)
 
     first.kill()
-    queue.let_an_hour_pass()
+    queue.expire_unacknowledged_tasks()
 
     worker()
-    assert ended(site, fetched_only)["status"] == "accepted"
+    assert final_status(site, not_started)["status"] == "accepted"
     assert [len(sandbox.inbox.of(phone)) for phone in (PHONE[3:], OTHER)] == [1, 1]
 
 
-def test_what_waits_too_long_the_poll_sends_and_the_queue_not_again(
+def test_the_poll_sends_a_message_that_waits_too_long_and_the_queue_does_not_repeat_it(
     site: Site, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
-    asked = ask(site)
+    verification_id = request_code(site)
     assert poll()["taken up"] == 0
-    age(created_at=61)
+    make_older(created_at=61)
 
     assert poll()["taken up"] == 1
 
     late = worker()
     late.wait_for("s: 0\n")
-    assert status(site, asked)["status"] == "accepted"
+    assert status(site, verification_id)["status"] == "accepted"
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
-def test_a_text_to_many_numbers_is_sent_by_the_worker(
+def test_a_bulk_send_is_done_by_the_worker(
     queue: Queue, worker: MakeWorker, vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     notice = add_template(vendor("apispace"), "notice", NOTICE, "")

@@ -1,6 +1,6 @@
-"""Codes that a worker of django-tasks-db sends, whose queue is a table: at most once, whatever dies on the way.
+"""Codes that a worker of django-tasks-db sends, whose queue is a table: at most once, whichever process is killed.
 
-This suite's own settings have no such app, so the site is a process of its own, too, on the same database.
+This suite's settings do not contain that app, so the site also runs in another process, on the same database.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django_smsverify.polling.poll import poll
 from tests.conftest import PHONE, MakeProvider, Site, code_in, refusal
 
 from .brokers import eventually
-from .test_celery import age, ask, status
+from .test_celery import make_older, request_code, status
 from .workers import Worker
 
 pytest.importorskip("django_tasks_db")
@@ -32,7 +32,7 @@ def site(processes: Callable[..., Worker]) -> Iterator[Site]:
     """The site, with an empty queue."""
     served = processes("tasks", "tests.queues.serve", ready=" is ready.")
     execute(f"DELETE FROM {TABLE}")
-    yield Site(served.said.partition(" is ready.")[0].split()[-1])
+    yield Site(served.output.partition(" is ready.")[0].split()[-1])
     served.kill()
 
 
@@ -53,27 +53,27 @@ def select(columns: str) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def test_the_answer_comes_before_the_vendor_is_called_and_the_sms_after(
+def test_the_client_is_answered_before_the_vendor_is_called(
     site: Site, worker: Callable[[], Worker], vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
     before = len(sandbox.exchanges)
 
-    asked = ask(site)
+    verification_id = request_code(site)
 
-    assert status(site, asked)["status"] == "queued"
+    assert status(site, verification_id)["status"] == "queued"
     assert len(sandbox.exchanges) == before
     worker().wait()
-    assert status(site, asked)["status"] == "accepted"
+    assert status(site, verification_id)["status"] == "accepted"
     (sms,) = sandbox.inbox.of(PHONE[3:])
-    assert site.verify(asked, code_in(sms.text)).status_code == 200
+    assert site.verify(verification_id, code_in(sms.text)).status_code == 200
 
 
-def test_the_table_holds_ids_and_nothing_else(
+def test_the_table_contains_only_ids(
     site: Site, worker: Callable[[], Worker], vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
-    ask(site)
+    request_code(site)
     message = str(Message.objects.get().pk)
     ((arguments,),) = select("args_kwargs")
     assert (json.loads(arguments) if isinstance(arguments, str) else arguments) == {"args": [[message]], "kwargs": {}}
@@ -82,8 +82,8 @@ def test_the_table_holds_ids_and_nothing_else(
 
     (sms,) = sandbox.inbox.of(PHONE[3:])
     for secret in (PHONE[3:], code_in(sms.text)):
-        told = select("args_kwargs, task_path, return_value, exception_class_path, traceback, status")
-        assert secret not in str(told).replace(message, "")
+        stored = select("args_kwargs, task_path, return_value, exception_class_path, traceback, status")
+        assert secret not in str(stored).replace(message, "")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_the_table_holds_ids_and_nothing_else(
         ("ihuyi", Fault.refuse("406"), "phone_rejected"),
     ],
 )
-def test_a_refusal_in_the_queue_is_told_when_the_front_end_asks(
+def test_the_status_endpoint_returns_a_refusal_by_the_vendor(
     gateway: str,
     fault: Fault,
     code: str,
@@ -104,13 +104,13 @@ def test_a_refusal_in_the_queue_is_told_when_the_front_end_asks(
 ) -> None:
     vendor(gateway)
     sandbox.misbehave(gateway, fault)
-    asked = ask(site)
+    verification_id = request_code(site)
 
     worker().wait()
 
-    told = status(site, asked)
-    assert (told["status"], told["code"]) == ("not_sent", code)
-    ask(site)  # which would be refused if an SMS that nobody got had been charged
+    response = status(site, verification_id)
+    assert (response["status"], response["code"]) == ("not_sent", code)
+    request_code(site)  # which would be refused if the SMS that was not sent had been counted
 
 
 def test_a_queue_that_cannot_be_written_sends_nothing(
@@ -124,18 +124,18 @@ def test_a_queue_that_cannot_be_written_sends_nothing(
     finally:
         execute(f"ALTER TABLE away RENAME TO {TABLE}")
 
-    ask(site)
+    request_code(site)
 
     worker().wait()
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
-def test_a_task_that_comes_twice_sends_once(
+def test_a_task_that_runs_twice_sends_once(
     site: Site, worker: Callable[[], Worker], vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
     sandbox.misbehave("topthink", Fault.slow(1))
-    ask(site)
+    request_code(site)
     first, second = worker(), worker()
 
     first.wait()
@@ -147,34 +147,34 @@ def test_a_task_that_comes_twice_sends_once(
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
-def test_a_worker_killed_while_the_vendor_has_the_sms_sends_no_second(
+def test_a_worker_that_is_killed_during_the_call_causes_no_second_sms(
     site: Site, worker: Callable[[], Worker], vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
     sandbox.misbehave("topthink", Fault.hang(), times=1)
-    asked = ask(site)
+    verification_id = request_code(site)
     first = worker()
     eventually(lambda: sandbox.inbox.of(PHONE[3:]))
 
     first.kill()
 
     worker().wait()
-    assert status(site, asked)["status"] == "sending"
-    age(claimed_at=16 * 60)
+    assert status(site, verification_id)["status"] == "sending"
+    make_older(claimed_at=16 * 60)
     assert poll()["stuck"] == 1
-    assert status(site, asked)["status"] == "unknown"
+    assert status(site, verification_id)["status"] == "unknown"
     assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
 
-def test_a_lost_queue_is_delivered_by_the_poll(
+def test_the_poll_sends_the_messages_of_a_lost_queue(
     site: Site, worker: Callable[[], Worker], vendor: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink")
-    asked = ask(site)
+    verification_id = request_code(site)
     execute(f"DELETE FROM {TABLE}")
-    age(created_at=61)
+    make_older(created_at=61)
 
     assert poll()["taken up"] == 1
 
-    assert status(site, asked)["status"] == "accepted"
+    assert status(site, verification_id)["status"] == "accepted"
     assert len(sandbox.inbox.of(PHONE[3:])) == 1

@@ -1,4 +1,4 @@
-"""The processes that work off a queue, from outside."""
+"""Starts and kills worker processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .brokers import PATIENCE, eventually
+from .brokers import TIMEOUT, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -20,17 +20,17 @@ SOLO, PREFORK = ("-P", "solo"), ("-P", "prefork", "-c", "1")
 
 
 class Worker:
-    """One process and what it says; killed at the end, when it is still there."""
+    """One process and its output; killed at the end if it still runs."""
 
     def __init__(self, log: Path, env: Mapping[str, str], *module: str, ready: str = "") -> None:
         own = {"DJANGO_SETTINGS_MODULE": "tests.queues.settings", "PYTHONPATH": f"{ROOT}:{ROOT / 'example_project'}"}
         self._log = log
-        with log.open("w") as said:
+        with log.open("w") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *module],
                 cwd=ROOT,
                 env={**os.environ, **own, **env, "PYTHONUNBUFFERED": "1"},
-                stdout=said,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
@@ -46,25 +46,25 @@ class Worker:
         self.kill()
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self._log.read_text()
 
     def wait_for(self, words: str, times: int = 1) -> None:
-        eventually(lambda: self.said.count(words) >= times or self._process.poll() is not None, lambda: self.said)
-        assert self.said.count(words) >= times, self.said
+        eventually(lambda: self.output.count(words) >= times or self._process.poll() is not None, lambda: self.output)
+        assert self.output.count(words) >= times, self.output
 
     def wait(self) -> None:
-        """Until it ends of itself."""
-        assert self._process.wait(PATIENCE) == 0, self.said
+        """Waits until it ends by itself."""
+        assert self._process.wait(TIMEOUT) == 0, self.output
 
     def kill(self) -> None:
-        """Without a chance to say so to its broker, its children included."""
+        """Kills it and its children; nothing is sent to its broker."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(PATIENCE)
+            self._process.wait(TIMEOUT)
 
     def kill_child(self) -> None:
-        """As the kernel does when memory is short: the parent sees it."""
+        """Kills its child, as the kernel does when memory is short; the parent notices."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         for child in children:
             os.kill(int(child), signal.SIGKILL)
