@@ -106,7 +106,7 @@ def test_a_list_accepts_every_mobile_prefix_of_china(plain: Template) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "expected"),
     [
         (b"", "There is no number in it."),
         (b"\n\n", "There is no number in it."),
@@ -119,12 +119,12 @@ def test_a_list_accepts_every_mobile_prefix_of_china(plain: Template) -> None:
         (b'phone,name\n13800138001,"a\n', "line 2: unexpected end of data"),
     ],
 )
-def test_an_unreadable_list_is_explained(content: bytes, words: str, notice: Template) -> None:
+def test_an_unreadable_list_is_explained(content: bytes, expected: str, notice: Template) -> None:
     try:
         output = [str(problem) for problem in number_list.read(decoded(content), notice).problems]
     except UnreadableList as error:
         output = [str(error)]
-    assert words in output[0]
+    assert expected in output[0]
 
 
 def test_each_bad_line_is_named_with_its_number_masked(vendor: MakeProvider) -> None:
@@ -264,7 +264,7 @@ def test_a_run_that_ended_early_prints_how_to_continue(
 
 
 @pytest.mark.parametrize(
-    ("named", "options", "words"),
+    ("name", "options", "expected"),
     [
         ("nothing", {}, "There is no template nothing; without a code, approved and active are: "),
         ("9999999", {}, "There is no template 9999999"),
@@ -275,16 +275,16 @@ def test_a_run_that_ended_early_prints_how_to_continue(
     ],
 )
 def test_an_invalid_template_or_option_is_explained(
-    named: str, options: dict[str, Any], words: str, command: SendCommand, notice: Template, memory: MakeProvider
+    name: str, options: dict[str, Any], expected: str, command: SendCommand, notice: Template, memory: MakeProvider
 ) -> None:
     for slug in ("one", "two"):
         twin = add_template(memory(slug=slug), "twin", NOTICE, "")
         Template.objects.filter(pk=twin.pk).update(name="twin")
-    content = "phone,code,minutes\n13800138001,1234,5\n" if named == "memory login" else LINES
+    content = "phone,code,minutes\n13800138001,1234,5\n" if name == "memory login" else LINES
 
-    command.run(content, named, **options)
+    command.run(content, name, **options)
 
-    assert words in command.error
+    assert expected in command.error
     assert not texts()
 
 

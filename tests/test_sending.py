@@ -340,7 +340,7 @@ def test_a_gateway_that_cannot_be_set_up_is_skipped(memory: MakeProvider, log: L
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_number_stays_taken_between_two_attempts(
+def test_no_other_request_can_use_the_number_between_two_attempts(
     vendor: MakeProvider, memory: MakeProvider, sandbox: Sandbox
 ) -> None:
     vendor("topthink", priority=1)

@@ -115,7 +115,7 @@ def test_a_text_that_is_not_approved_is_a_draft(pipe: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "words"),
+    ("args", "expected"),
     [
         (["nobody", "--purpose", "login"], 'There is no gateway "nobody"'),
         (["memory", "--purpose", "Log In"], "purpose: A purpose is lower-case letters"),
@@ -126,8 +126,8 @@ def test_a_text_that_is_not_approved_is_a_draft(pipe: Any) -> None:
         (["memory", "--purpose", "login", "--signature", "x" * 31], "The signature cannot be made. text:"),
     ],
 )
-def test_invalid_arguments_are_explained_and_create_nothing(args: list[str], words: str) -> None:
-    with pytest.raises(CommandError, match=words.replace("{", r"\{").replace("(", r"\(")):
+def test_invalid_arguments_are_explained_and_create_nothing(args: list[str], expected: str) -> None:
+    with pytest.raises(CommandError, match=expected.replace("{", r"\{").replace("(", r"\(")):
         setup(*args)
 
     assert rows() == [0, 0, 0]

@@ -114,7 +114,7 @@ class TestPersistentConnections:
 
 class TestClock:
     @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca"])
-    def test_e011_a_local_time_that_jumps(self, zone: str) -> None:
+    def test_e011_local_time_with_clock_changes(self, zone: str) -> None:
         with override_settings(USE_TZ=False, TIME_ZONE=zone):
             (message,) = found("compatibility")
 
@@ -123,7 +123,7 @@ class TestClock:
         assert "USE_TZ = True" in str(message.hint)
 
     @pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC", "Asia/Tokyo", "Asia/Urumqi"])
-    def test_a_local_time_that_does_not_jump_is_clean(self, zone: str) -> None:
+    def test_local_time_without_clock_changes_is_clean(self, zone: str) -> None:
         with override_settings(USE_TZ=False, TIME_ZONE=zone):
             assert found("compatibility") == []
 

@@ -102,9 +102,9 @@ def test_a_text_from_draft_to_deletion(
     text = MAKE[kind](vendor("topthink", options=options))
 
     submit(text)
-    ((remote_id, words, state),) = own(sandbox, kind)
+    ((remote_id, content, state),) = own(sandbox, kind)
     assert state_of(text) == (PENDING, remote_id, "")
-    assert (words, state) == ("新站" if kind == "sign" else "您的验证码是${code}，${minutes}分钟内有效。", IN_REVIEW)
+    assert (content, state) == ("新站" if kind == "sign" else "您的验证码是${code}，${minutes}分钟内有效。", IN_REVIEW)
 
     set_verdict(sandbox, kind, remote_id, False, "请提供网址或公众号")
     fetch(text)
@@ -264,7 +264,7 @@ def test_a_forged_push_sets_no_id(topthink: Provider, sandbox: Sandbox) -> None:
 
 
 @kinds
-def test_a_lost_text_that_the_vendor_does_not_have_can_be_submitted_again_as_a_draft(
+def test_a_text_missing_at_the_vendor_can_be_made_a_draft_and_submitted_again(
     kind: str, topthink: Provider, sandbox: Sandbox
 ) -> None:
     text = MAKE[kind](topthink)
@@ -597,13 +597,13 @@ def test_nothing_is_submitted_inside_a_transaction(
 
 
 @pytest.mark.parametrize(
-    ("make", "words", "place"),
+    ("make", "fields", "place"),
     [(signature, {"text": "示例测试站"}, "测试"), (template, {"content": "【站】验证码{code}"}, "【站】")],
 )
 def test_a_text_that_the_vendor_would_certainly_refuse_is_not_submitted(
-    make: Any, words: dict[str, str], place: str, topthink: Provider, sandbox: Sandbox
+    make: Any, fields: dict[str, str], place: str, topthink: Provider, sandbox: Sandbox
 ) -> None:
-    text, exchanges = make(topthink, **words), len(sandbox.exchanges)
+    text, exchanges = make(topthink, **fields), len(sandbox.exchanges)
 
     with pytest.raises(SubmissionRefused, match=f"would refuse.*{place}"):
         submit(text)
@@ -708,9 +708,9 @@ def test_ihuyi_accepts_templates(
 
     submit(text)
 
-    ((remote_id, words, _),) = own(sandbox, "template", "ihuyi")
+    ((remote_id, at_vendor, _),) = own(sandbox, "template", "ihuyi")
     assert state_of(text) == (PENDING, remote_id, "")
-    assert words == submitted
+    assert at_vendor == submitted
 
 
 def test_a_verdict_of_ihuyi_comes_by_push_only(

@@ -35,8 +35,8 @@ SEND = [
     ("COMMIT", ""),
     ("BEGIN", ""),
     ("UPDATE recipient", "locks the number"),
-    ("SELECT message", "its history again, alone now"),
-    ("SELECT verification", "the guesses that it has used"),
+    ("SELECT message", "its history again, with the number locked"),
+    ("SELECT verification", "the guesses that were counted for it"),
     ("INSERT verification", ""),
     ("INSERT message", "before the vendor is called"),
     ("COMMIT", ""),
@@ -178,7 +178,7 @@ def test_a_status(front_end: FrontEnd) -> None:
     statements, calls = trips(lambda: front_end.client.get(f"/sms/send/{verification_id}/"), 200)
 
     assert statements == statements_only(STATUS)
-    assert len(calls) == 1, "django-ratelimit's, against floods"
+    assert len(calls) == 1, "django-ratelimit counts the request"
 
 
 def test_a_guess(front_end: FrontEnd) -> None:
