@@ -1,4 +1,4 @@
-"""What tests with several processes share."""
+"""The Redis of the tests with several processes."""
 
 from __future__ import annotations
 

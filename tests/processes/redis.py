@@ -40,7 +40,7 @@ class Redis:
             self.start()
 
     def pause(self) -> None:
-        """It accepts connections and requests, and does not answer."""
+        """Stops the process: it accepts connections and requests, and does not answer."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
