@@ -125,7 +125,7 @@ def test_each_of_several_texts_has_its_own_message(client: Client, topthink: Pro
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault.refuse("10004"), "the vendor says: 10004 模板变量错误 — Mend what it names"),
+        (Fault.refuse("10004"), "the vendor says: 10004 模板变量错误 — Correct what it names"),
         (Fault.status(401), "Check the provider's credentials"),
         (Fault.status(429), "Try again later"),
     ],
@@ -255,7 +255,7 @@ def test_texts_at_the_vendor_are_imported_by_their_ids(
     assert shown_messages(imported) == [
         "success: 【示例站】: imported (approved)",
         "success: 【待审站】: imported (in review)",
-        "error: 7777: the vendor says: 10005 记录不存在 — Mend what it names, and try again. Nothing was changed.",
+        "error: 7777: the vendor says: 10005 记录不存在 — Correct what it names, and try again. Nothing was changed.",
     ]
     client.post(url("import", "signature"), {"provider": topthink.pk, "ids": "78"})
     assert Signature.objects.filter(provider=topthink).count() == 2

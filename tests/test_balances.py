@@ -133,7 +133,7 @@ class TestStoredBalance:
         assert (stored(provider).balance, stored(provider).balance_checked_at) == (None, None)
         page = admin_client.get("/admin/smsverify/provider/").content.decode()
         assert "153278040" not in page
-        assert "never told by this vendor" in page
+        assert "this vendor has no query for it" in page
 
     def test_an_answer_is_stored_if_its_call_began_after_the_last_answer(self, account: Provider) -> None:
         moment = timezone.now()
@@ -444,7 +444,7 @@ class TestRouting:
         sandbox.set_credits("veesing", 1)
         assert [attempts(), attempts()] == [[("veesing", "accepted")], [("second", "accepted")]]
         sandbox.set_credits("veesing", 500)
-        assert poll()["balance told"] == 1
+        assert poll()["balance updated"] == 1
         assert attempts() == [("veesing", "accepted")]
         assert balance_of(first) == "499"
 
@@ -523,12 +523,12 @@ class TestPoll:
         assert stored(provider).balance_checked_at is None
         sandbox.behave()
         clock.shift(60)
-        assert poll() == {"balance told": 1}
+        assert poll() == {"balance updated": 1}
 
     def test_a_failing_cache_does_not_stop_the_poll(self, provider: Provider, log: LogRecorder) -> None:
         broken = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9"}
         with override_settings(CACHES={"default": broken}):
-            assert poll() == {"balance told": 1}
+            assert poll() == {"balance updated": 1}
         assert "a balance may be asked for twice" in log.text
 
 
@@ -638,7 +638,7 @@ class TestAdmin:
 
     def test_shows_the_balance_and_its_time(self, vendor: MakeProvider, admin_client: Any, clock: Any) -> None:
         provider = vendor("ihuyi", balance_alert=5)
-        assert "not told yet" in admin_client.get(self.URL).content.decode()
+        assert "not known yet" in admin_client.get(self.URL).content.decode()
         for amount, shown in (
             ("12.5", "12.5 SMS credits (2026-11-21 20:00:00)<"),
             ("4", "4 SMS credits (2026-11-21 20:00:00) <strong>⚠ low</strong>"),
@@ -674,7 +674,7 @@ class TestAdmin:
         sandbox.misbehave("veesing", Fault.refuse("IP受限<b>"))
         page = self.action(admin_client, vendor("veesing"), vendor("qixuntong"))
         assert "Veesing: 0 IP受限&lt;b&gt;" in page
-        assert "Qixuntong: never told by this vendor" in page
+        assert "Qixuntong: this vendor has no query for it" in page
 
     def test_no_transaction_is_open_during_the_call(
         self, vendor: MakeProvider, admin_client: Any, monkeypatch: pytest.MonkeyPatch

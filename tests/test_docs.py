@@ -464,7 +464,7 @@ def test_the_table_of_costs_shows_what_each_vendor_charges_for(
 
 
 def test_the_table_of_gateway_features_is_complete() -> None:
-    page = PAGES["adding-a-gateway"].partition("\nWhat a vendor tells afterwards\n")[2]
+    page = PAGES["adding-a-gateway"].partition("\nWhat a vendor reports afterwards\n")[2]
     words = re.findall(r"^``([a-z_]+)``  ", page, re.MULTILINE)
     methods = re.findall(r"``((?:build|parse)_[a-z]+)``", page)
     flags = {name for name, kind in Dialect.__annotations__.items() if "ClassVar[bool]" in kind or "Submission" in kind}

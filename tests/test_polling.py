@@ -420,7 +420,7 @@ class TestReviews:
     def test_a_vendor_without_queries_of_verdicts_is_not_queried(self, vendor: MakeProvider) -> None:
         add_template(vendor("ihuyi"), "register", "动态码{code}", "2004", status=ReviewStatus.PENDING)
 
-        assert poll() == {"balance told": 1}
+        assert poll() == {"balance updated": 1}
 
 
 class TestEndings:

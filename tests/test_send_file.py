@@ -209,7 +209,7 @@ def test_a_bad_line_stops_the_command_unless_bad_lines_are_skipped(command: Send
 
     output = command.run(content, notice)
     assert [line.partition(":")[0] for line in output.splitlines()] == ["line 4", "line 5"]
-    assert "mend these lines, or leave them out with --skip-bad" in command.error
+    assert "correct these lines, or leave them out with --skip-bad" in command.error
     assert not texts()
 
     output = command.run(content, notice, skip_bad=True)
@@ -239,7 +239,7 @@ def test_numbers_without_an_sms_are_listed_and_the_command_fails(
     output = command.run(LINES, template).splitlines()
 
     assert output[3:] == ["138****8001: not_sent 12 result 12 for this number", "accepted 1, not_sent 1"]
-    assert command.error.startswith("1 of 2 numbers have not got it for sure.")
+    assert command.error.startswith("1 of 2 numbers may not have received it.")
 
     batch = re.findall(r"--unsent-of (\S+);", command.error)[0]
     assert command.run(LINES, template, unsent_of=batch).splitlines()[-1] == "accepted 1"
@@ -270,7 +270,7 @@ def test_a_run_that_ended_early_prints_how_to_continue(
         ("9999999", {}, "There is no template 9999999"),
         ("memory login", {}, "has {code}"),
         ("twin", {}, "There are several templates twin; name one by its id: "),
-        ("memory notice", {"batch": "x", "again": True}, "--again makes a name of its own"),
+        ("memory notice", {"batch": "x", "again": True}, "--again makes a new batch name"),
         ("memory notice", {"batch": "x" * 65}, "1 to 64 characters"),
     ],
 )
@@ -313,7 +313,7 @@ def test_ctrl_c_leaves_nothing_queued_and_the_same_command_continues(command: Se
     output = command.run(content, plain)
 
     assert output.splitlines()[-1] == f"accepted {CHUNK}"
-    assert command.error.startswith("Ended early: it was stopped. 5 numbers have not been come to;")
+    assert command.error.startswith("Ended early: it was stopped. 5 numbers were not processed;")
     assert Message.objects.count() == CHUNK
     assert command.run(content, plain).splitlines()[-1] == f"accepted {CHUNK + 5}"
     assert len(texts()) == len(set(texts())) == 1000, "the outbox keeps the last 1000"

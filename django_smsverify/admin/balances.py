@@ -40,7 +40,7 @@ class ShowsBalance(admin.ModelAdmin):
     def left(self, row: Provider) -> str:
         """The balance and its time, marked when it is low."""
         if row.balance is None:
-            return gettext("not told yet") if answers_balance(row) else gettext("never told by this vendor")
+            return gettext("not known yet") if answers_balance(row) else gettext("this vendor has no query for it")
         shown = f"{balances.plain(row.balance)} {balances.unit_of(row)}"
         if row.balance_checked_at is not None:
             shown += f" ({balances.local(row.balance_checked_at):%Y-%m-%d %H:%M:%S})"

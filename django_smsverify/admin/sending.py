@@ -64,7 +64,7 @@ class ListForm(forms.Form):
         except (UnreadableList, ImproperlyConfigured) as error:
             raise ValidationError(str(error)) from None
         if self.found.problems and not self.cleaned_data["skip_bad"]:
-            raise ValidationError(_("Nothing is sent: mend the lines that are named here, or leave them out."))
+            raise ValidationError(_("Nothing is sent: correct the lines that are named here, or leave them out."))
         return self.cleaned_data
 
     def _text(self) -> Secret:

@@ -185,5 +185,5 @@ def _advice(error: Exception, text: Text) -> str:
         Reason.RATE: gettext("Try again later. Nothing was changed."),
     }
     if isinstance(error, GatewayRejected):
-        return by_reason.get(error.reason, gettext("Mend what it names, and try again. Nothing was changed."))
+        return by_reason.get(error.reason, gettext("Correct what it names, and try again. Nothing was changed."))
     return gettext("The vendor could not be reached: try again. Nothing was changed.")

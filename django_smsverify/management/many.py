@@ -36,7 +36,7 @@ def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
     for problem in found.problems:
         out.write(str(problem))
     if found.problems and not options["skip_bad"]:
-        raise CommandError("Nothing is sent: mend these lines, or leave them out with --skip-bad.")
+        raise CommandError("Nothing is sent: correct these lines, or leave them out with --skip-bad.")
     if options["unsent_of"]:
         found.recipients = unsent(found.recipients, options["unsent_of"])
     batch = _batch_name(template, found.recipients, options)
@@ -81,7 +81,7 @@ def _batch_name(template: Template, numbers: Recipients, options: Mapping[str, A
     if not options["batch"]:
         return batch_name(template, numbers, again=options["again"])
     if options["again"]:
-        raise CommandError("--again makes a name of its own: leave out --batch, or give it a name never used.")
+        raise CommandError("--again makes a new batch name: leave out --batch, or give it a name that was never used.")
     return str(options["batch"])
 
 
@@ -102,7 +102,7 @@ def _refuse_repetition(expected: Estimate) -> None:
     others = ", ".join(f"{batch} ({count})" for batch, count in expected.lately.most_common(5))
     raise CommandError(
         f"{expected.lately.total()} of these numbers got this template within a day, in another batch: {others}. If "
-        "this is that batch with its list mended, go on with it by --batch NAME: nobody gets a second SMS. If it is "
+        "this is that batch with a corrected list, go on with it by --batch NAME: nobody gets a second SMS. If it is "
         "a new one, say --again."
     )
 
@@ -116,11 +116,11 @@ def _report(out: OutputWrapper, result: BulkResult, batch: str) -> None:
     left = result.total - len(result.messages)
     if result.why_over:
         raise CommandError(
-            f"Ended early: {result.why_over}. {left} numbers have not been come to; what is queued is sent by "
+            f"Ended early: {result.why_over}. {left} numbers were not processed; what is queued is sent by "
             f"smsverify_poll. Go on with the same command and --batch {batch}"
         )
     if result.troubles:
         raise CommandError(
-            f"{len(result.troubles)} of {result.total} numbers have not got it for sure. Those that were not sent "
+            f"{len(result.troubles)} of {result.total} numbers may not have received it. Those that were not sent "
             f"can be tried again with --unsent-of {batch}; an unknown one may arrive yet."
         )

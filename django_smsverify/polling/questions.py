@@ -44,7 +44,7 @@ class BalanceQuestion(Question):
         if not balances.take_turn(self.provider, self.gateway):
             return "no longer due"
         balances.ask_balance(self.provider)
-        return "balance told"
+        return "balance updated"
 
 
 @dataclass
