@@ -28,7 +28,7 @@ def current_key_id() -> str:
 
 def is_known(key_id: str) -> bool:
     """Whether the key comes from SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
-    return any(_key_id(secret) == key_id for secret in _secrets())
+    return key_id in known_key_ids()
 
 
 def derive(key_id: str, message: str, length: int) -> Secret:
@@ -40,6 +40,19 @@ def derive(key_id: str, message: str, length: int) -> Secret:
     """
     digest = hmac.digest(_key(key_id), message.encode(), hashlib.sha256)
     return Secret(str(int.from_bytes(digest) % 10**length).zfill(length))
+
+
+def known_key_ids() -> list[str]:
+    """Returns the ids of the keys from SECRET_KEY and SECRET_KEY_FALLBACKS, the current one first."""
+    return [_key_id(secret) for secret in _secrets()]
+
+
+def digest(key_id: str, message: str) -> str:
+    """Returns a keyed digest of a message, as 64 hex digits: without the key nobody can try messages against it.
+
+    Raises LookupError when the key is no longer configured.
+    """
+    return hmac.digest(_key(key_id, "digest key"), message.encode(), hashlib.sha256).hex()
 
 
 def as_digits(written: str) -> str:
@@ -56,9 +69,9 @@ def matches(code: str, guess: str) -> bool:
     return guess.isascii() and constant_time_compare(code, guess)
 
 
-def _key(key_id: str) -> bytes:
+def _key(key_id: str, use: str = "key") -> bytes:
     fitting = (secret for secret in _secrets() if _key_id(secret) == key_id)
-    keys = [salted_hmac(SALT, "key", secret=secret, algorithm="sha256").digest() for secret in fitting]
+    keys = [salted_hmac(SALT, use, secret=secret, algorithm="sha256").digest() for secret in fitting]
     if not keys:
         raise LookupError("The key of this code is neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS.")
     return keys[0]

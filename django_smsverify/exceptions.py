@@ -5,7 +5,7 @@ SMSVerifyError
 │   ├── GatewayRejected       refused: certainly not sent, `reason` is the cause
 │   ├── GatewayUnavailable    the request never left: certainly not sent
 │   └── GatewayUncertain      it may have been sent: never try another provider
-├── InvalidPhone · PhoneNotSupported · PhoneRejected
+├── InvalidPhone · PhoneNotSupported · PhoneRejected · InvalidContext
 ├── UnknownPurpose · NoRoute · CaptchaRequired
 ├── Throttled(scope, retry_after) · ThrottleUnavailable
 ├── VerificationNotFound
@@ -13,7 +13,7 @@ SMSVerifyError
 ├── TooEarly                  a vendor's call is about a submission that is still in progress
 ├── SubmissionRefused         a step in a review that the vendor forbids, or that is not possible now
 ├── CodeRejected
-│   └── WrongCode(attempts_left) · CodeExpired · TooManyAttempts · AlreadyUsed
+│   └── WrongCode(attempts_left) · ContextMismatch(attempts_left) · CodeExpired · TooManyAttempts · AlreadyUsed
 └── ProofRejected
 
 Not subclasses on purpose, because the site must fix them, not its visitor:
@@ -101,6 +101,13 @@ class PhoneRejected(SMSVerifyError):
 
     code = "phone_rejected"
     sentence = _("This number cannot receive our SMS. Use another number or contact your carrier.")
+
+
+class InvalidContext(SMSVerifyError):
+    """What a code is to be bound to is not a flat object of short names with short texts or numbers."""
+
+    code = "invalid"
+    sentence = _("This context cannot be used.")
 
 
 class UnknownPurpose(SMSVerifyError):
@@ -192,6 +199,20 @@ class WrongCode(CodeRejected):
             "Wrong code. %(count)d attempt left.", "Wrong code. %(count)d attempts left.", attempts_left
         )
         super().__init__(sentence % {"count": attempts_left})
+        self.attempts_left = attempts_left
+
+    def extra(self) -> dict[str, Any]:
+        return {"attempts_left": self.attempts_left}
+
+
+class ContextMismatch(CodeRejected):
+    """The guess was counted; the code was asked for with another context, or with none."""
+
+    code = "context_mismatch"
+    sentence = _("This code was sent for something else. Ask for a new one.")
+
+    def __init__(self, attempts_left: int) -> None:
+        super().__init__()
         self.attempts_left = attempts_left
 
     def extra(self) -> dict[str, Any]:

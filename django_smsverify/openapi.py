@@ -9,7 +9,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
 from .enums import MessageStatus, Scope
-from .serializers import SendingSerializer, SendSerializer, VerifySerializer
+from .serializers import ContextField, SendingSerializer, SendSerializer, VerifySerializer
+from .verifying.context import MAX_LENGTH, MAX_NAMES
 from .views import SendStatusView, SendView, VerifyView
 
 # The class names become component names in the schema, next to the site's own components.
@@ -30,16 +31,27 @@ class ScopeField(serializers.CharField):
     pass
 
 
-class SMSVerifySendSerializer(SendSerializer):
+@extend_schema_field(
+    {
+        "type": "object",
+        "maxProperties": MAX_NAMES,
+        "additionalProperties": {"oneOf": [{"type": "string", "maxLength": MAX_LENGTH}, {"type": "number"}]},
+    }
+)
+class ContextObject(ContextField):
     pass
+
+
+class SMSVerifySendSerializer(SendSerializer):
+    context = ContextObject(required=False, help_text="What the code is for")
 
 
 class SMSVerifyVerifySerializer(VerifySerializer):
-    pass
+    context = ContextObject(required=False, help_text="The one that the code was sent for")
 
 
 class SMSVerifySendingSerializer(SendingSerializer):
-    pass
+    sent = serializers.BooleanField(required=False, help_text="false: no SMS was sent now, an earlier one has the code")
 
 
 class SMSVerifySendStatusSerializer(SendingSerializer):
@@ -64,7 +76,7 @@ class SMSVerifyInvalidSerializer(SMSVerifyRefusalSerializer):
     errors = serializers.DictField(  # type: ignore[assignment]
         required=False, help_text="With code `invalid`: field to sentences"
     )
-    attempts_left = serializers.IntegerField(required=False, help_text="With code `wrong_code`")
+    attempts_left = serializers.IntegerField(required=False, help_text="With code `wrong_code` or `context_mismatch`")
 
 
 class SMSVerifyThrottledSerializer(SMSVerifyRefusalSerializer):

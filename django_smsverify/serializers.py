@@ -57,6 +57,16 @@ class CodeField(TextField):
         return code
 
 
+class ContextField(serializers.Field[Any, Any, Any, Any]):
+    """What a code is for: a flat JSON object, which `verifying.context` reads."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 class KnownFieldsOnly(serializers.Serializer[Any]):
     """Refuses unknown fields, so that a misspelled field is noticed at once."""
 
@@ -86,6 +96,7 @@ class SendSerializer(KnownFieldsOnly):
 
     phone = NumberField(max_length=40, required=False)
     purpose = TextField(max_length=64, required=False, trim_whitespace=False)
+    context = ContextField(required=False)  # type: ignore[assignment]  # a field, as DRF collects it
     verification_id = IdField(required=False)
 
     def takes_more(self) -> bool:
@@ -94,7 +105,7 @@ class SendSerializer(KnownFieldsOnly):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "verification_id" in attrs:
-            surplus: list[str] = [name for name in ("phone", "purpose") if name in attrs]
+            surplus: list[str] = [name for name in ("phone", "purpose", "context") if name in attrs]
             errors = {name: [_("Leave this out when verification_id is given.")] for name in surplus}
         else:
             missing: list[str] = [name for name in ("phone", "purpose") if name not in attrs]
@@ -109,6 +120,7 @@ class VerifySerializer(KnownFieldsOnly):
 
     verification_id = IdField()
     code = CodeField()
+    context = ContextField(required=False)  # type: ignore[assignment]  # a field, as DRF collects it
 
 
 class SendingSerializer(serializers.Serializer[Any]):

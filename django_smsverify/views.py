@@ -24,6 +24,7 @@ from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
     CaptchaRequired,
+    InvalidContext,
     InvalidPhone,
     NoRoute,
     PhoneRejected,
@@ -40,7 +41,8 @@ from .models import Message, Verification
 from .sending import resend_code
 from .sending.single import send_code_to
 from .serializers import SendSerializer, VerifySerializer
-from .verifying import verify_code
+from .verifying.context import canonical
+from .verifying.guess import check_guess
 from .verifying.proofs import make_proof
 
 MAX_JSON_BODY = 16 * 1024
@@ -53,6 +55,8 @@ STATUSES: dict[type[SMSVerifyError], int] = {
     ThrottleUnavailable: 503,
 }
 """HTTP status of our errors; 400 for all others."""
+FIELDS: dict[type[SMSVerifyError], str] = {InvalidPhone: "phone", InvalidContext: "context"}
+"""The field that an error is about."""
 
 
 class SmallJSONParser(BaseParser):
@@ -160,19 +164,20 @@ class SendView(FrontEndView):
             verification = resend_code(verification.pk, ip=ip)
         else:
             phone = phones.parse(asked["phone"])
-            ask_captcha(request, asked["purpose"])
-            verification = send_code_to(phone, asked["purpose"], ip=ip)
+            context = canonical(asked.pop("context", None))
+            solved = ask_captcha(request, asked["purpose"])
+            verification = send_code_to(phone, asked["purpose"], ip=ip, context=context, trusted=solved)
         return Response(verification_data(verification), status=202)
 
 
 class SendStatusView(FrontEndView):
-    """Returns the status of a verification's own SMS. A call costs nothing, so it shows nothing about other SMS to the
-    number."""
+    """Returns the status of the newest SMS with a verification's code. A call costs nothing, so it shows nothing about
+    other SMS to the number."""
 
     def get(self, request: Request, verification_id: str, **path: Any) -> Response:
         check_flood("status", client_ip(request._request))
         verification = Verification.objects.find(verification_id)
-        last = Message.objects.filter(verification=verification).order_by("-created_at").first()
+        last = Message.objects.carrying(verification.holder).order_by("-created_at").first()
         if last is not None and last.status != MessageStatus.NOT_SENT:
             verification.last_sent_at = last.created_at
         return Response(
@@ -184,7 +189,9 @@ class VerifyView(FrontEndView):
     """Checks a code."""
 
     def post(self, request: Request, **path: Any) -> Response:
-        verification = verify_code(**read(VerifySerializer, request))
+        asked = read(VerifySerializer, request)
+        context = canonical(asked.pop("context", None))
+        verification = check_guess(asked["verification_id"], asked["code"], context)
         return Response(
             {
                 "phone": phones.mask(verification.phone),
@@ -208,12 +215,14 @@ def read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
 def verification_data(verification: Verification) -> dict[str, Any]:
     """Returns the data that a front end needs to ask its user for the code."""
     now = timezone.now()
+    unsent = {} if verification.sms_sent else {"sent": False}
     return {
         "verification_id": str(verification.pk),
         "phone": phones.mask(verification.phone),
         "expires_in": verification.seconds_left(now),
         "resend_in": resend_wait(verification, now),
         "code_length": verification.code_length,
+        **unsent,
     }
 
 
@@ -225,11 +234,15 @@ def why_not_sent(message: Message | None) -> dict[str, str]:
     return {"detail": str(error), "code": error.code}
 
 
-def ask_captcha(request: Request, purpose: str) -> None:
-    """Raises CaptchaRequired if the site has a captcha and it does not accept the request."""
+def ask_captcha(request: Request, purpose: str) -> bool:
+    """Returns whether a captcha was solved; raises CaptchaRequired if the site has one that does not accept the
+    request."""
     captcha = conf.of(purpose).CAPTCHA
-    if captcha is not None and not captcha(request, cast("Mapping[str, Any]", request.data)):
+    if captcha is None:
+        return False
+    if not captcha(request, cast("Mapping[str, Any]", request.data)):
         raise CaptchaRequired
+    return True
 
 
 def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -237,8 +250,8 @@ def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:
     if isinstance(error, SMSVerifyError):
         status = STATUSES.get(type(error), 400)
         body = {"detail": str(error), "code": error.code, **error.extra()}
-        if isinstance(error, InvalidPhone):
-            body["errors"] = {"phone": [str(error)]}
+        if name := FIELDS.get(type(error)):
+            body["errors"] = {name: [str(error)]}
     elif isinstance(error, drf.ValidationError):
         status = 400
         body = {"detail": _("The request has errors."), "code": "invalid", "errors": error.detail}

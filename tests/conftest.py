@@ -282,6 +282,9 @@ class Site:
     def resend(self, verification_id: str) -> requests.Response:
         return self.post("send", {"verification_id": verification_id})
 
+    def status(self, verification_id: str) -> requests.Response:
+        return requests.get(f"{self.url}/sms/send/{verification_id}/", timeout=60)
+
     def verify(self, verification_id: str, code: str) -> requests.Response:
         return self.post("verify", {"verification_id": verification_id, "code": code})
 

@@ -51,6 +51,7 @@ APP_COLUMNS = {
     "fingerprint",
     "key_id",
     "nonce",
+    "context",
 }
 """Columns that the app writes itself."""
 OPERATOR_COLUMNS = {

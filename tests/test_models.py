@@ -337,7 +337,8 @@ def test_a_code_depends_on_its_verification(memory: MakeProvider) -> None:
 
     assert len(own) == 6
     assert Verification.objects.get().derive_code() == own
-    for name, value in {"pk": UUID(int=2), "nonce": "0" * 32, "phone": "+8613900139000", "purpose": "payment"}.items():
+    changes = {"context": "c" * 64, "nonce": "0" * 32, "phone": "+8613900139000", "purpose": "payment"}
+    for name, value in changes.items():
         other = Verification.objects.get()
         setattr(other, name, value)
         assert other.derive_code() != own

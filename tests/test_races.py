@@ -129,3 +129,61 @@ def test_of_parallel_redemptions_one_succeeds(memory: MakeProvider) -> None:
     proof = make_proof(verify_code(send_code(PHONE, "login").pk, last_code()))
 
     assert at_once(50, lambda index: redeem_proof(proof, "login")) == {"done": 1, ProofRejected.code: 49}
+
+
+def test_of_200_right_guesses_over_ten_verifications_of_one_code_one_succeeds(memory: MakeProvider) -> None:
+    memory()
+    first = send_code(PHONE, "login")
+    pages = [first, *(send_code(PHONE, "login", trusted=True) for _page in range(9))]
+    code = last_code()
+
+    outcomes = at_once(200, lambda index: verify_code(pages[index % 10].pk, code))
+
+    assert outcomes["done"] == 1
+    assert outcomes.keys() <= {"done", "already_used", "too_many_attempts"}
+    assert Verification.objects.filter(verified_at__isnull=False).get() == first
+    assert sum(Verification.objects.values_list("attempts", flat=True)) <= 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_sms", [True, False])
+def test_of_200_guesses_over_ten_verifications_no_more_are_checked_than_the_number_has(
+    with_sms: bool, memory: MakeProvider
+) -> None:
+    """Law 7: fifteen guesses a day, and one for each SMS; without an SMS none is added."""
+    memory()
+    limits = {"RESEND_INTERVAL": 0, "PHONE_LIMITS": ("100/d",) if with_sms else ("1/d",), "MAX_ATTEMPTS": 9}
+    with override_settings(SMSVERIFY=limits):
+        pages = [send_code(PHONE, "login", trusted=True) for _page in range(10)]
+        code = last_code()
+        guesses = [wrong(code)] * 20 + [code] + [wrong(code)] * 179
+        outcomes = at_once(200, lambda index: verify_code(pages[index % 10].pk, guesses[index]))
+
+    checked = outcomes["wrong_code"] + outcomes["done"]
+    assert checked == sum(Verification.objects.values_list("attempts", flat=True)) <= (15 + 8 if with_sms else 15)
+    assert outcomes["done"] == Verification.objects.filter(verified_at__isnull=False).count()
+    assert len(MemoryGateway.outbox) == (10 if with_sms else 1)
+
+
+def test_joins_while_a_code_is_verified_get_that_code_or_a_new_one(memory: MakeProvider) -> None:
+    memory()
+    with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0, "PHONE_LIMITS": ("100/d",)}):
+        first = send_code(PHONE, "login")
+        code = last_code()
+        verified: list[Verification] = []
+        joined: list[Verification] = []
+
+        def act(index: int) -> None:
+            if index == 10:
+                verified.append(verify_code(first.pk, code))
+            else:
+                joined.append(send_code(PHONE, "login"))
+
+        assert at_once(20, act) == {"done": 20}
+
+    assert [row.pk for row in verified] == [first.pk]
+    roots = Verification.objects.filter(root=None).exclude(pk=first.pk)
+    assert roots.count() == 1 or (not roots and {row.root_id for row in joined} == {first.pk})
+    assert {row.root_id for row in joined if row.root_id} <= {first.pk, *roots.values_list("pk", flat=True)}
+    for row in Verification.objects.filter(root__in=roots):
+        assert row.created_at >= verified[0].verified_at  # type: ignore[operator]

@@ -15,6 +15,8 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from django_smsverify.models import Verification
+
 from . import services
 from .conftest import MakeProvider, last_code, wrong
 from .test_webhooks import IDS, ihuyi_report, path_of, sent
@@ -36,6 +38,7 @@ SEND = [
     ("BEGIN", ""),
     ("UPDATE recipient", "locks the number"),
     ("SELECT message", "its history again, with the number locked"),
+    ("SELECT verification", "a live code, which the SMS would have"),
     ("SELECT verification", "the guesses that were counted for it"),
     ("INSERT verification", ""),
     ("INSERT message", "before the vendor is called"),
@@ -49,12 +52,38 @@ SEND = [
     ("COMMIT", ""),
     ("SELECT deliveryreport", "a report that came before the answer"),
 ]
+JOIN = [
+    *SEND[:3],
+    *SEND[6:10],
+    ("UPDATE verification", "prolongs the code, unless it has just been used"),
+    *SEND[10:],
+]
+"""A send while a code is live; the number is known."""
+JOIN_WITHOUT_SMS = [
+    *SEND[:2],
+    ("BEGIN", ""),
+    ("SELECT recipient", "the number's row"),
+    ("UPDATE recipient", "locks the number"),
+    ("SELECT verification", "the live code"),
+    ("SELECT verification", "the guesses that the number has left"),
+    ("INSERT verification", ""),
+    ("COMMIT", ""),
+    ("SELECT message", "when the last SMS with the code was sent"),
+]
 REFUSED = [("SELECT template", "the routes of the purpose"), ("SELECT message", "the number's history")]
 STATUS = [("SELECT verification", ""), ("SELECT message", "its last")]
 VERIFY = [
     ("SELECT verification", ""),
     ("BEGIN", ""),
     ("UPDATE verification", "counts the guess, and verifies if it is right"),
+    ("COMMIT", ""),
+]
+VERIFY_WITHOUT_SMS = [
+    *VERIFY[:2],
+    ("UPDATE recipient", "locks the number"),
+    ("SELECT verification", "the guesses that the number has left"),
+    *VERIFY[2:3],
+    ("UPDATE verification", "a right guess: the success, which the holder of the code stores"),
     ("COMMIT", ""),
 ]
 REPORT = [
@@ -187,6 +216,28 @@ def test_a_guess(front_end: FrontEnd) -> None:
 
     assert trips(lambda: front_end.verify(verification_id, wrong(code)), 400) == (statements_only(VERIFY), [])
     assert trips(lambda: front_end.verify(verification_id, code), 200) == (statements_only(VERIFY), [])
+
+
+def test_a_send_while_a_code_is_live(front_end: FrontEnd) -> None:
+    front_end.send()
+    with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0}):
+        statements, calls = trips(front_end.send, 202)
+
+    assert statements == statements_only(JOIN)
+    assert sorted(calls) == sorted([*SEND_CACHE, "incr ip", "incr ip", "incr prefix"])
+
+
+def test_a_request_without_sms_and_its_guesses(front_end: FrontEnd) -> None:
+    front_end.send()
+    code = last_code()
+    with override_settings(SMSVERIFY={"CAPTCHA": "tests.test_one_code.accept_all"}):
+        statements, _calls = trips(front_end.send, 202)
+    joined = str(Verification.objects.get(is_reserved=False).pk)
+
+    assert statements == statements_only(JOIN_WITHOUT_SMS)
+    right = statements_only(VERIFY_WITHOUT_SMS)
+    assert trips(lambda: front_end.verify(joined, wrong(code)), 400) == ([*right[:5], right[6]], [])
+    assert trips(lambda: front_end.verify(joined, code), 200) == (right, [])
 
 
 def test_a_report(client: Client, vendor: MakeProvider, cache_calls: None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -163,9 +164,10 @@ class VerificationAdmin(RecordAdmin):
         "attempts",
         "max_attempts",
         "created_at",
-        "expires_at",
+        "ends_at",
     )
     list_filter = (("purpose", PurposeFilter), ("verified_at", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("root",)
     search_fields = ("phone__exact",)
     inlines = (MessageInline,)
     fields = (
@@ -177,7 +179,8 @@ class VerificationAdmin(RecordAdmin):
         "attempts",
         "max_attempts",
         "created_at",
-        "expires_at",
+        "root",
+        "ends_at",
         "attempted_at",
         "verified_at",
         "redeemed_at",
@@ -187,11 +190,16 @@ class VerificationAdmin(RecordAdmin):
     @admin.display(description=_("state"))
     def state(self, row: Verification) -> str:
         """The verification's state, in the active language."""
-        if row.verified_at:
+        if row.holder.verified_at:
             return gettext("verified")
         if row.attempts >= row.max_attempts:
             return gettext("used up")
-        return gettext("expired") if row.expires_at <= timezone.now() else gettext("open")
+        return gettext("expired") if row.holder.expires_at <= timezone.now() else gettext("open")
+
+    @admin.display(description=_("expires at"))
+    def ends_at(self, row: Verification) -> datetime:
+        """When the code ends, which another verification may hold."""
+        return row.holder.expires_at
 
 
 @admin.register(Message)

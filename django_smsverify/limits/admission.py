@@ -42,6 +42,21 @@ def admission(phone: str, ip: str | None) -> Iterator[Charge]:
         raise
 
 
+@contextmanager
+def address_charged(ip: str | None) -> Iterator[None]:
+    """Counts a send for the client's address alone; it is given back when the body fails.
+
+    Raises Throttled or ThrottleUnavailable.
+    """
+    charge = Charge()
+    try:
+        _refuse(charge.count(address_windows(ip)), Scope.IP)
+        yield
+    except BaseException:
+        charge.refund(*Scope)
+        raise
+
+
 def _refuse(waits: Mapping[Scope, int], *scopes: Scope) -> None:
     """Raises Throttled for the first of these scopes that is used up."""
     for scope in scopes:

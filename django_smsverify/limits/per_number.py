@@ -65,21 +65,23 @@ def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
 def resend_wait(verification: Verification, now: datetime) -> int:
     """Returns the whole seconds until a verification's code may be sent again; 0 once it can no longer verify.
 
-    Only the verification's own SMS count: otherwise anyone with an id, even an old one, could watch the number's other
-    SMS.
+    Only SMS with this code count: otherwise anyone with an id, even an old one, could watch the number's other SMS.
     """
     if not verification.is_live(now):
         return 0
     pause = Limit(1, conf.RESEND_INTERVAL)
     if verification.last_sent_at is not None:
         return _wait([verification.last_sent_at], pause, now)
-    own = Message.objects.filter(verification=verification)
+    own = Message.objects.carrying(verification.holder)
     return _wait(own.charged(verification.phone, now - timedelta(seconds=pause.seconds)), pause, now)
 
 
 def allowed_guesses(phone: str, purpose: str, now: datetime) -> int:
-    """Returns how many guesses a new verification gets; at least one, so that no stranger can lock the owner out."""
+    """Returns how many guesses an SMS adds; at least one, so that no stranger can lock the owner out."""
+    return int(max(1, min(conf.of(purpose).MAX_ATTEMPTS, guesses_left(phone, now))))
+
+
+def guesses_left(phone: str, now: datetime) -> int:
+    """Returns how many guesses the number has left; 0 or less: none. Exact while the number's row is locked."""
     limit = conf.GUESS_LIMIT
-    since = now - timedelta(seconds=limit.seconds)
-    spent = Verification.objects.guesses(phone, since, now)
-    return int(max(1, min(conf.of(purpose).MAX_ATTEMPTS, limit.times - spent)))
+    return limit.times - Verification.objects.guesses(phone, now - timedelta(seconds=limit.seconds), now)

@@ -85,13 +85,18 @@ class TemplateQuerySet(PolledQuerySet["Template"]):
         ).select_related("provider", "signature")
 
 
-def _live(now: datetime) -> Q:
-    return Q(
-        verified_at__isnull=True,
-        created_at__lte=now + MAX_CLOCK_SKEW,  # else a clock that was set back would prolong the code's life
-        expires_at__gt=now,
-        attempts__lt=F("max_attempts"),
-    )
+def _code_is_live(now: datetime, holder: str = "") -> Q:
+    conditions = {
+        "verified_at__isnull": True,
+        "created_at__lte": now + MAX_CLOCK_SKEW,  # else a clock that was set back would prolong the code's life
+        "expires_at__gt": now,
+    }
+    return Q(**{holder + name: value for name, value in conditions.items()})
+
+
+def _is_live(now: datetime) -> Q:
+    own = Q(root__isnull=True) & _code_is_live(now)
+    return Q(attempts__lt=F("max_attempts")) & (own | _code_is_live(now, "root__"))
 
 
 class VerificationQuerySet(RowQuerySet["Verification"]):
@@ -100,23 +105,23 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
     def find(self, verification_id: UUID | str) -> Verification:
         """The verification with this id, read from the primary database; raises VerificationNotFound."""
         try:
-            found = self.select_related("recipient").filter(pk=verification_id).first()
+            found = self.select_related("recipient", "root").filter(pk=verification_id).first()
         except ValidationError:  # not a UUID
             found = None
         if found is None:
             raise VerificationNotFound
         return found
 
-    def live(self, now: datetime) -> VerificationQuerySet:
-        """Verifications that the correct code would still verify."""
-        return self.filter(_live(now))
+    def with_live_code(self, now: datetime) -> VerificationQuerySet:
+        """Verifications that hold a code of their own, which would still verify."""
+        return self.filter(_code_is_live(now), root__isnull=True)
 
     def guesses(self, phone: str, since: datetime, now: datetime) -> int:
-        """The number's used attempts since a moment, plus the attempts that its live verifications still allow."""
+        """The number's used attempts since a moment, plus those that its live verifications have reserved."""
         # One statement: between two, an attempt could move from one sum to the other and be missing in both.
         sums: dict[str, int | None] = self.filter(phone=phone).aggregate(
             used=models.Sum("attempts", filter=Q(attempted_at__gt=since)),
-            still_open=models.Sum(F("max_attempts") - F("attempts"), filter=_live(now)),
+            still_open=models.Sum(F("max_attempts") - F("attempts"), filter=Q(is_reserved=True) & _is_live(now)),
         )
         return sum(count or 0 for count in sums.values())
 
@@ -127,6 +132,10 @@ class MessageQuerySet(PolledQuerySet["Message"]):
     def silent(self) -> MessageQuerySet:
         """Messages for which a vendor may still send a report."""
         return self.filter(settled_at__isnull=True, status__in=(MessageStatus.UNKNOWN, MessageStatus.ACCEPTED))
+
+    def carrying(self, code: Verification) -> MessageQuerySet:
+        """The SMS with a code, whichever verification they were sent for; `code` is the verification that holds it."""
+        return self.filter(Q(verification=code) | Q(verification__root=code), phone=code.phone)
 
     def charged(self, phone: str, since: datetime) -> list[datetime]:
         """When the codes that count for a number's limits were created, newest first: all but those not sent."""

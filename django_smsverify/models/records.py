@@ -39,25 +39,45 @@ class Recipient(models.Model):
 
 
 class Verification(models.Model):
-    """A code that was requested. Its limits are stored, so that a changed setting does not break it."""
+    """A request for a code. Its limits are stored, so that a changed setting does not break it.
+
+    While a code is live, another request for the same number, purpose and context gets a verification of its own for
+    the same code. The first one, the root, holds nonce, key, end of life and success; the others read them there.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    root = models.ForeignKey(
+        "self",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="joined",
+        verbose_name=_("holder of the code"),
+        help_text=_("Another verification, whose code is valid for this one too."),
+    )
     recipient = models.ForeignKey(Recipient, models.CASCADE, related_name="verifications", verbose_name=_("recipient"))
     phone = PhoneField(_("phone"))
     purpose = models.CharField(_("purpose"), max_length=64)
-    nonce = models.CharField(max_length=64, default=codes.new_nonce, editable=False)
-    key_id = models.CharField(max_length=16, default=codes.current_key_id, editable=False)
+    context = models.CharField(max_length=64, blank=True, editable=False)
+    """A keyed digest of what the code is bound to; empty for nothing."""
+    nonce = models.CharField(max_length=64, blank=True, default=codes.new_nonce, editable=False)
+    key_id = models.CharField(max_length=16, blank=True, default=codes.current_key_id, editable=False)
     code_length = models.PositiveSmallIntegerField(_("code length"))
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires at"))
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     max_attempts = models.PositiveSmallIntegerField(_("attempts allowed"))
+    is_reserved = models.BooleanField(_("attempts reserved"), default=True, editable=False)
+    """Whether the attempts were set aside from the number's allowance, as for an SMS; else each guess asks whether the
+    number has one left."""
     attempted_at = models.DateTimeField(_("last attempt at"), null=True, blank=True)
     verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
     redeemed_at = models.DateTimeField(_("proof redeemed at"), null=True, blank=True)
 
     last_sent_at: datetime | None = None
-    """When its last SMS was sent, known where that was done just now; no column."""
+    """When the last SMS with the code was sent, known where that was done just now; no column."""
+    sms_sent: bool = True
+    """False for a request that joined a live code without an SMS; no column."""
 
     objects = PrimaryManager.from_queryset(VerificationQuerySet)()
 
@@ -74,21 +94,27 @@ class Verification(models.Model):
     def __str__(self) -> str:
         return f"{phones.mask(self.phone)} · {self.purpose}"
 
+    @property
+    def holder(self) -> Verification:
+        """The verification that holds the code: the root, or this one."""
+        return self.root or self
+
     def derive_code(self) -> Secret:
         """Derives the code; raises LookupError when its key is no longer configured."""
-        message = Secret(f"{self.pk}:{self.phone}:{self.purpose}:{self.nonce}")
-        return codes.derive(self.key_id, message, self.code_length)
+        holder = self.holder
+        message = Secret(f"{holder.phone}:{holder.purpose}:{holder.context}:{holder.nonce}")
+        return codes.derive(holder.key_id, message, holder.code_length)
 
     def require_live(self, now: datetime) -> None:
         """Raises AlreadyUsed, TooManyAttempts or CodeExpired when no code can verify this any more.
 
         Expired is also a code whose key is no longer configured, or that was created before the clock was set back.
         """
-        if self.verified_at is not None:
+        if self.holder.verified_at is not None:
             raise AlreadyUsed
         if self.attempts >= self.max_attempts:
             raise TooManyAttempts
-        if not self.seconds_left(now) or not codes.is_known(self.key_id):
+        if not self.seconds_left(now) or not codes.is_known(self.holder.key_id):
             raise CodeExpired
 
     def is_live(self, now: datetime) -> bool:
@@ -101,9 +127,14 @@ class Verification(models.Model):
 
     def seconds_left(self, now: datetime) -> int:
         """Whole seconds, rounded up; 0 when the age is unknown because the clock was set back."""
-        if self.created_at > now + MAX_CLOCK_SKEW:
+        if self.holder.created_at > now + MAX_CLOCK_SKEW:
             return 0
-        return max(0, math.ceil((self.expires_at - now).total_seconds()))
+        return max(0, math.ceil((self.holder.expires_at - now).total_seconds()))
+
+    def reload(self) -> None:
+        """Reads again what concurrent requests may have changed."""
+        self.refresh_from_db(fields=["attempts", "max_attempts", "is_reserved"])
+        self.holder.refresh_from_db(fields=["expires_at", "verified_at"])
 
 
 class Message(Polled):

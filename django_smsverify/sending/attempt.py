@@ -99,7 +99,7 @@ def _record_and_queue_next(
     if queued := _find_queued_next(verification, message):
         return queued
     if template is None or not _is_still_wanted(verification):
-        _expire_if_unsent(verification)
+        _end_if_unsent(verification)
         return None
     return queue(template, verification, message.attempt + 1)
 
@@ -118,19 +118,32 @@ def _is_still_wanted(verification: Verification) -> bool:
         check_number(verification.phone, now)
     except Throttled:
         return False
-    return verification.expires_at - now >= least_life(verification.purpose)
+    return verification.holder.expires_at - now >= least_life(verification.purpose)
 
 
-def _expire_if_unsent(verification: Verification) -> None:
-    """Expires a code that was never sent, so that it does not count as an open verification of the number."""
-    attempts = Message.objects.filter(verification=verification)
-    if not attempts.exclude(status=MessageStatus.NOT_SENT).exists():
-        verification.expires_at = timezone.now()
-        Verification.objects.filter(pk=verification.pk).update(expires_at=verification.expires_at)
+def release_guesses(verification: Verification) -> bool:
+    """Gives back the guesses that a verification reserved for an SMS which was not sent.
+
+    Returns whether any SMS has the code.
+    """
+    sent = Message.objects.carrying(verification.holder).exclude(status=MessageStatus.NOT_SENT)
+    served = set(sent.values_list("verification_id", flat=True))
+    if verification.pk not in served:
+        verification.is_reserved = False
+        Verification.objects.filter(pk=verification.pk).update(is_reserved=False)
+    return bool(served)
+
+
+def _end_if_unsent(verification: Verification) -> None:
+    """Ends a code that was never sent, and gives back guesses that were reserved for an SMS which was not sent."""
+    code = verification.holder
+    if not release_guesses(verification):
+        code.expires_at = timezone.now()
+        Verification.objects.filter(pk=code.pk).update(expires_at=code.expires_at)
 
 
 def cancel(message: Message, why: str) -> bool:
-    """Withdraws a message that is still queued, and expires its code if that was never sent; returns whether it was
+    """Withdraws a message that is still queued, and ends its code if that was never sent; returns whether it was
     withdrawn."""
     verification = message.verification
 
@@ -139,7 +152,7 @@ def cancel(message: Message, why: str) -> bool:
             lock_number(verification.recipient)
         withdrawn = withdraw(message, why)
         if verification is not None:
-            _expire_if_unsent(verification)
+            _end_if_unsent(verification)
         return withdrawn
 
     return run_committed(Message, withdraw_and_expire)

@@ -40,7 +40,7 @@ def segments(template: Template, values: Mapping[str, str]) -> int:
 
 def code_values(verification: Verification, code: Secret) -> dict[str, str]:
     """The placeholder values of a code's template: the code, and the minutes it is still valid."""
-    left = (verification.expires_at - timezone.now()).total_seconds()
+    left = (verification.holder.expires_at - timezone.now()).total_seconds()
     # A few seconds spent before this point do not cost a minute.
     return {"code": code, "minutes": str(max(1, int(left + SECONDS_ON_THE_WAY) // 60))}
 

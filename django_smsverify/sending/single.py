@@ -2,52 +2,83 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
-from django_smsverify import phones
+from django_smsverify import codes, phones
 from django_smsverify.conf import conf
-from django_smsverify.enums import MessageStatus, Reason
-from django_smsverify.exceptions import CodeExpired, NoRoute, PhoneRejected
-from django_smsverify.limits.admission import admission
+from django_smsverify.enums import MessageStatus, Reason, Scope
+from django_smsverify.exceptions import AlreadyUsed, CodeExpired, NoRoute, PhoneRejected, Throttled
+from django_smsverify.limits.admission import address_charged, admission
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import allowed_guesses, check_number, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
+from django_smsverify.masked import Secret
 from django_smsverify.models import Message, Recipient, Template, Verification
 from django_smsverify.phones import E164
 from django_smsverify.transactions import run_committed
+from django_smsverify.verifying.context import canonical, context_digest
 
 from . import circuits, routing
 from .attempt import queue
-from .content import least_life
 from .dispatch import dispatch_code
+from .joining import extend, join, join_without_sms, live_code, reserve_guesses
 
 
-def send_code(phone: str, purpose: str, *, ip: str | None = None) -> Verification:
+def send_code(
+    phone: str,
+    purpose: str,
+    *,
+    ip: str | None = None,
+    context: Mapping[str, Any] | None = None,
+    trusted: bool = False,
+) -> Verification:
     """Sends a code to a number and returns its Verification, whose id `verify_code` takes.
 
     `phone` may be written as people write it. `ip` is the client's address; with None the limits per address are
-    skipped. It also returns when the vendor's answer was lost, because the SMS may still arrive.
+    skipped. `context` is what the code is for, such as an amount and a payee; `verify_code` and `redeem_proof` must get
+    the same. It also returns when the vendor's answer was lost, because the SMS may still arrive.
 
-    Raises InvalidPhone, PhoneNotSupported, UnknownPurpose, Throttled, ThrottleUnavailable, PhoneRejected, NoRoute
-    (nothing was sent), and InsideTransaction.
+    While a code for the same number, purpose and context is live, the SMS has that code. With `trusted`, for a request
+    that the site knows to be its user's, a verification of the live code is also returned when the number may get no
+    SMS now; its `sms_sent` is False.
+
+    Raises InvalidPhone, PhoneNotSupported, InvalidContext, UnknownPurpose, Throttled, ThrottleUnavailable,
+    PhoneRejected, NoRoute (nothing was sent), and InsideTransaction.
     """
     phone = phones.parse(phone)  # its repr is masked from here on, in an error report too
-    return send_code_to(phone, purpose, ip=ip)
+    return send_code_to(phone, purpose, ip=ip, context=canonical(context), trusted=trusted)
 
 
-def send_code_to(phone: E164, purpose: str, *, ip: str | None) -> Verification:
-    """Does what `send_code` does, for a number that was parsed already."""
+def send_code_to(phone: E164, purpose: str, *, ip: str | None, context: Secret, trusted: bool) -> Verification:
+    """Does what `send_code` does, for a number and a context that were parsed already."""
     templates = routing.routes(purpose)
     with time_limit():
-        with admission(phone, ip) as charge:
-            recipient = Recipient.objects.get_or_create(phone=phone)[0]
-            template = circuits.choose(templates) or circuits.least_bad(templates)
-            verification, first = run_committed(Message, partial(_create_rows, recipient, purpose, template))
+        try:
+            with admission(phone, ip) as charge:
+                recipient = Recipient.objects.get_or_create(phone=phone)[0]
+                template = circuits.choose(templates) or circuits.least_bad(templates)
+                create = partial(_create_rows, recipient, purpose, context, template)
+                verification, first = run_committed(Message, create)
+        except Throttled as error:
+            if trusted and error.scope in (Scope.RESEND, Scope.PHONE) and (found := _join(phone, purpose, context, ip)):
+                return found
+            raise
         _dispatch_or_raise(verification, first, charge)
+    return verification
+
+
+def _join(phone: str, purpose: str, context: str, ip: str | None) -> Verification | None:
+    """A verification of the live code without an SMS; the client's address pays for it as for an SMS."""
+    with address_charged(ip):
+        verification = run_committed(Verification, partial(join_without_sms, phone, purpose, context))
+    if verification is not None:
+        verification.sms_sent = False
     return verification
 
 
@@ -88,43 +119,47 @@ def _lock_and_check(recipient: Recipient) -> None:
     check_number(recipient.phone, timezone.now())
 
 
-def _create_rows(recipient: Recipient, purpose: str, template: Template) -> tuple[Verification, Message]:
+def _create_rows(recipient: Recipient, purpose: str, context: str, template: Template) -> tuple[Verification, Message]:
     _lock_and_check(recipient)
-    now, settings = timezone.now(), conf.of(purpose)
-    verification = Verification.objects.create(
+    now = timezone.now()
+    code = live_code(recipient.phone, purpose, context, now)
+    if code is not None and extend(code, now):
+        verification = join(code, recipient, now, with_sms=True)
+    else:
+        verification = _create_code(recipient, purpose, context, now)
+    return verification, queue(template, verification)
+
+
+def _create_code(recipient: Recipient, purpose: str, context: str, now: datetime) -> Verification:
+    settings, key_id = conf.of(purpose), codes.current_key_id()
+    return Verification.objects.create(
         recipient=recipient,
         phone=recipient.phone,
         purpose=purpose,
+        context=context_digest(key_id, recipient.phone, purpose, context),
+        key_id=key_id,
         code_length=settings.CODE_LENGTH,
         created_at=now,
         expires_at=now + timedelta(seconds=settings.CODE_LIFETIME),
         max_attempts=allowed_guesses(recipient.phone, purpose, now),
     )
-    return verification, queue(template, verification)
 
 
 def _create_resend(verification: Verification, template: Template) -> Message:
     _lock_and_check(verification.recipient)
-    _extend_lifetime(verification)
-    return queue(template, verification)
-
-
-def _extend_lifetime(verification: Verification) -> None:
-    """Extends the code's lifetime; raises what `require_live` raises when the code ended meanwhile."""
-    now, lifetime = timezone.now(), timedelta(seconds=conf.of(verification.purpose).CODE_LIFETIME)
-    expires_at = max(verification.expires_at, min(now + lifetime, verification.created_at + 2 * lifetime))
-    if expires_at - now < least_life(verification.purpose):
-        raise CodeExpired
-    rows = Verification.objects.filter(pk=verification.pk)
-    if not rows.live(now).update(expires_at=expires_at):
+    now = timezone.now()
+    if not extend(verification.holder, now):
         # The locked read returns the current row, not the one that this transaction saw first.
-        rows.select_for_update().get().require_live(now)
-        raise CodeExpired
-    verification.expires_at = expires_at
+        code = Verification.objects.select_for_update().get(pk=verification.holder.pk)
+        raise AlreadyUsed if code.verified_at else CodeExpired
+    if not verification.is_reserved:
+        reserve_guesses(verification, now)
+    return queue(template, verification)
 
 
 def _uncertain_providers_last(verification: Verification, templates: list[Template]) -> list[Template]:
     """Sorts providers whose last message may still arrive to the end."""
-    last = {m.provider_id: m.status for m in Message.objects.filter(verification=verification).order_by("created_at")}
+    sent = Message.objects.carrying(verification.holder).order_by("created_at")
+    last = {message.provider_id: message.status for message in sent}
     uncertain = (MessageStatus.SENDING, MessageStatus.UNKNOWN)
     return sorted(templates, key=lambda template: last.get(template.provider_id) in uncertain)

@@ -20,7 +20,7 @@ from django_smsverify.models import Message, Template, Verification
 from django_smsverify.transactions import run_committed
 
 from . import circuits, routing
-from .attempt import cancel, send_queued, untried
+from .attempt import cancel, release_guesses, send_queued, untried
 from .batching import batches, send_batch
 from .content import least_life, segments_of_code
 
@@ -38,7 +38,7 @@ def send_waiting(ids: Iterable[UUID | str]) -> int:
     circuit is open stays queued, for the poll.
     """
     queued = Message.objects.filter(pk__in=list(ids), status=MessageStatus.QUEUED).order_by("created_at")
-    related = ("provider", "template__provider", "template__signature", "verification__recipient")
+    related = ("provider", "template__provider", "template__signature", "verification__recipient", "verification__root")
     messages = list(queued.select_related(*related))
     notices = [message for message in messages if message.verification is None and not is_void(message)]
     codes = [[message] for message in messages if message.verification is not None]
@@ -111,9 +111,11 @@ def _withdraw_or_reroute(verification: Verification, message: Message, template:
     """None when a code is to be sent now, else whether it was withdrawn here. A withdrawn code stays valid: it can be
     resent."""
     lock_number(verification.recipient)
-    verification.refresh_from_db(fields=["attempts", "expires_at", "verified_at"])
+    verification.reload()
     if why := _why_not_worth_sending(verification, message):
-        return withdraw(message, why)
+        withdrawn = withdraw(message, why)
+        release_guesses(verification)
+        return withdrawn
     return None if _store_route(verification, message, template) else False
 
 
@@ -138,7 +140,7 @@ def _why_not_worth_sending(verification: Verification, message: Message) -> str:
         verification.require_live(now)
     except CodeRejected as error:
         return f"while it was queued the code was no longer of use: {error.code}"
-    if verification.expires_at - now < least_life(message.purpose):
+    if verification.holder.expires_at - now < least_life(message.purpose):
         return f"it was queued until the code had only {verification.seconds_left(now)} seconds left"
     try:
         check_number(message.phone, now, but=message)

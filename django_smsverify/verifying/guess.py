@@ -1,54 +1,87 @@
-"""Checking a code: every guess is counted before its result is returned, and a right guess succeeds only once."""
+"""Checking a code: every guess is counted before its result is returned, and a code succeeds only once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
 from django_smsverify import codes
-from django_smsverify.exceptions import WrongCode
+from django_smsverify.exceptions import ContextMismatch, TooManyAttempts, WrongCode
+from django_smsverify.limits.per_number import guesses_left, lock_number
 from django_smsverify.masked import Secret
 from django_smsverify.models import Verification
 from django_smsverify.signals import phone_verified
 from django_smsverify.transactions import run_committed
 
+from .context import canonical, has_context
 
-def verify_code(verification_id: UUID, code: str) -> Verification:
-    """Checks one guess; returns the verification if it is right, only once.
+
+def verify_code(verification_id: UUID, code: str, *, context: Mapping[str, Any] | None = None) -> Verification:
+    """Checks one guess; returns the verification if it is right, only once for each code.
 
     `code` may be written as people write it: spaces, dashes and invisible marks are removed, full-width digits become
-    ASCII.
+    ASCII. `context` must be the one that the code was sent for.
 
-    Raises VerificationNotFound, WrongCode, CodeExpired, TooManyAttempts, AlreadyUsed, and InsideTransaction, because a
-    rolled-back guess would not be counted.
+    Raises VerificationNotFound, InvalidContext, WrongCode, ContextMismatch, CodeExpired, TooManyAttempts, AlreadyUsed,
+    and InsideTransaction, because a rolled-back guess would not be counted.
     """
-    code = Secret(codes.as_digits(str(code)))
+    return check_guess(verification_id, Secret(codes.as_digits(str(code))), canonical(context))
+
+
+def check_guess(verification_id: UUID, code: Secret, context: Secret) -> Verification:
+    """Does what `verify_code` does, for a code and a context that were parsed already."""
     while True:
         verification = Verification.objects.find(verification_id)
         verification.require_live(timezone.now())
-        right = codes.matches(verification.derive_code(), code)
-        if _count_guess(verification, right=right):
+        fits = has_context(verification.holder, context)
+        right = codes.matches(verification.derive_code(), code) and fits
+        left = run_committed(Verification, partial(_count_guess, verification, right=right))
+        if left is not None:
             break
     if not right:
-        raise WrongCode(verification.max_attempts - verification.attempts)
+        raise WrongCode(left) if fits else ContextMismatch(left)
     phone_verified.send_robust(Verification, verification=verification)
     return verification
 
 
-def _count_guess(verification: Verification, *, right: bool) -> bool:
-    """Counts the guess, and verifies the number if it is right, in one statement.
+def _count_guess(verification: Verification, *, right: bool) -> int | None:
+    """Counts the guess, and verifies the number if it is right; returns how many guesses are left.
 
-    Only one of the requests that read the same number of attempts succeeds; the others get False and must read again.
+    Of requests that read the same number of attempts only one succeeds, and of right guesses only the first; the others
+    get None and must read again. Raises TooManyAttempts where nothing was reserved and the number has no guess left.
     """
-    now = timezone.now()
+    now, code = timezone.now(), verification.holder
+    left = verification.max_attempts - verification.attempts - 1
+    if not verification.is_reserved:
+        left = min(left, _require_guess(verification, now))
     changes: dict[str, Any] = {"attempts": verification.attempts + 1, "attempted_at": now}
-    if right:
-        changes["verified_at"] = now
     seen = Verification.objects.filter(pk=verification.pk, attempts=verification.attempts)
-    live = seen.filter(verified_at__isnull=True, expires_at__gt=now)
-    won = run_committed(Verification, lambda: live.update(**changes)) == 1
-    for name, value in changes.items():
+    if code is verification:
+        seen = seen.with_live_code(now)
+        changes |= {"verified_at": now} if right else {}
+    if not seen.update(**changes):
+        return None
+    if code is not verification and right and not _end_code(code, now):
+        return None
+    for name, value in (changes | ({"verified_at": now} if right else {})).items():
         setattr(verification, name, value)
-    return won
+    return left
+
+
+def _end_code(code: Verification, now: datetime) -> bool:
+    """Stores the success of a code that another verification holds; False when it has ended."""
+    return Verification.objects.filter(pk=code.pk).with_live_code(now).update(verified_at=now) == 1
+
+
+def _require_guess(verification: Verification, now: datetime) -> int:
+    """How many guesses the number has left after this one; the number's row is locked until the guess is counted."""
+    lock_number(verification.recipient)
+    left = guesses_left(verification.phone, now)
+    if left <= 0:
+        raise TooManyAttempts
+    return left - 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.core import signing
@@ -13,22 +15,26 @@ from django_smsverify.masked import Secret
 from django_smsverify.models import Verification
 from django_smsverify.models.querysets import MAX_CLOCK_SKEW
 
+from .context import canonical, has_context
+
 PROOF_SALT = "django_smsverify.proof"
 
 
 def make_proof(verification: Verification) -> Secret:
     """Returns a signed token that proves that this number was just verified for this purpose."""
-    return Secret(signing.dumps(str(verification.pk), salt=PROOF_SALT))
+    return Secret(signing.dumps(str(verification.holder.pk), salt=PROOF_SALT))
 
 
-def redeem_proof(proof: str, purpose: str) -> str:
+def redeem_proof(proof: str, purpose: str, *, context: Mapping[str, Any] | None = None) -> str:
     """Returns the verified number as E.164, once for each proof.
 
-    May run inside the caller's transaction: if it is rolled back, the proof can be redeemed again.
+    `context` must be the one that the code was sent for. May run inside the caller's transaction: if it is rolled back,
+    the proof can be redeemed again.
 
-    Raises ProofRejected for a proof that is forged, older than PROOF_LIFETIME, for another purpose or used.
+    Raises InvalidContext, and ProofRejected for a proof that is forged, older than PROOF_LIFETIME, for another purpose
+    or context, or used.
     """
-    proof = Secret(proof)
+    proof, wanted = Secret(proof), canonical(context)
     try:
         pk = UUID(signing.loads(proof, salt=PROOF_SALT, max_age=conf.PROOF_LIFETIME))
     except (signing.BadSignature, TypeError, ValueError):
@@ -37,8 +43,15 @@ def redeem_proof(proof: str, purpose: str) -> str:
     # Without verifications from before the clock was set back: the age of their proofs is unknown.
     rows = Verification.objects.filter(pk=pk, verified_at__lte=now + MAX_CLOCK_SKEW)
     verification = rows.first()
-    if verification is None or verification.purpose != purpose:
+    if verification is None or verification.purpose != purpose or not _fits(verification, wanted):
         raise ProofRejected
     if not rows.filter(redeemed_at__isnull=True).update(redeemed_at=now):
         raise ProofRejected
     return verification.phone
+
+
+def _fits(verification: Verification, context: str) -> bool:
+    try:
+        return has_context(verification, context)
+    except LookupError:  # its key is no longer configured
+        return False

@@ -72,6 +72,11 @@ TABLE = (
     Point("resend", "with the acceptance recorded, before COMMIT", after(RECORD),
           "accepted sending", 2, "delivered unknown", 2),
 
+    Point("join", "between the verification's row and the message's", after(VERIFICATION),
+          "accepted", 1, "delivered", 1),
+    Point("join", "after COMMIT, before the claim", before(CLAIM), "accepted queued", 1, "delivered delivered", 2),
+    Point("join", "with the answer unread", unread(), "accepted sending", 2, "delivered unknown", 2),
+
     Point("worker", "before the claim", before(CLAIM), "queued", 0, "delivered", 1),
     Point("worker", "after the claim, before the request", before(REQUEST), "sending", 0, "unknown", 0),
     Point("worker", "with the answer unread", unread(), "sending", 1, "unknown", 1),
