@@ -6,6 +6,7 @@ SMSVerifyError
 │   ├── GatewayUnavailable    the request never left: certainly not sent
 │   └── GatewayUncertain      it may have been sent: never try another provider
 ├── InvalidPhone · PhoneNotSupported · PhoneRejected · InvalidContext
+├── InvalidIdempotencyKey · IdempotencyMismatch · InProgress
 ├── UnknownPurpose · NoRoute · CaptchaRequired
 ├── Throttled(scope, retry_after) · ThrottleUnavailable
 ├── VerificationNotFound
@@ -108,6 +109,28 @@ class InvalidContext(SMSVerifyError):
 
     code = "invalid"
     sentence = _("This context cannot be used.")
+
+
+class InvalidIdempotencyKey(SMSVerifyError):
+    """The header Idempotency-Key is not 8 to 64 letters, digits, `_` and `-`."""
+
+    code = "invalid"
+    sentence = _("The header Idempotency-Key must have 8 to 64 characters of A-Z, a-z, 0-9, _ and -.")
+
+
+class IdempotencyMismatch(SMSVerifyError):
+    """The Idempotency-Key was used for another request."""
+
+    code = "idempotency_mismatch"
+    sentence = _("This Idempotency-Key was used for another request. Make a new key for each press of a button.")
+
+
+class InProgress(SMSVerifyError):
+    """A request with the same Idempotency-Key is still under way."""
+
+    code = "in_progress"
+    sentence = _("This request is still being served. Please ask again in a moment.")
+    retry_after = 1
 
 
 class UnknownPurpose(SMSVerifyError):

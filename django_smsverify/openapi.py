@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiViewExtension
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 
+from . import idempotency
 from .enums import MessageStatus, Scope
+from .idempotency import HEADER
 from .serializers import ContextField, SendingSerializer, SendSerializer, VerifySerializer
 from .verifying.context import MAX_LENGTH, MAX_NAMES
 from .views import SendStatusView, SendView, VerifyView
@@ -91,16 +93,24 @@ def _refusals(bad_request: str, **more: tuple[Any, str]) -> dict[int, Any]:
     return described
 
 
+KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "pattern": f"^{idempotency.KEY.pattern}$"},
+    OpenApiParameter.HEADER,
+    description="One for each press of a button: a repeated request with it does nothing twice.",
+)
 MALFORMED = {
     "_405": (SMSVerifyRefusalSerializer, "`method_not_allowed`"),
     "_411": (SMSVerifyRefusalSerializer, "`length_required`: a body in chunks, under a server that does not know them"),
     "_415": (SMSVerifyRefusalSerializer, "`unsupported_media_type`"),
+    "_422": (SMSVerifyRefusalSerializer, "`idempotency_mismatch`"),
 }
 NOT_FOUND = {"_404": (SMSVerifyRefusalSerializer, "`not_found`")}
 
 SEND = extend_schema(
     operation_id="smsverify_send",
     description="Sends a code to a number for a purpose, or, with `verification_id` alone, the same code again.",
+    parameters=[KEY],
     request=SMSVerifySendSerializer,
     responses={
         202: SMSVerifySendingSerializer,
@@ -109,6 +119,7 @@ SEND = extend_schema(
             "again also `expired`, `too_many_attempts`, `already_used`",
             **NOT_FOUND,
             **MALFORMED,
+            _409=(SMSVerifyRefusalSerializer, "`in_progress`, with the Retry-After header"),
             _429=(SMSVerifyThrottledSerializer, "`throttled`, with the Retry-After header"),
             _503=(SMSVerifyRefusalSerializer, "`gateway_unavailable`, `throttle_unavailable`"),
         ),
@@ -131,11 +142,13 @@ STATUS = extend_schema(
 VERIFY = extend_schema(
     operation_id="smsverify_verify",
     description="Judges a code; a right one gives a proof for the site's own views.",
+    parameters=[KEY],
     request=SMSVerifyVerifySerializer,
     responses={
         200: SMSVerifyVerifiedSerializer,
         **_refusals(
-            "`invalid`, `wrong_code` (with `attempts_left`), `expired`, `too_many_attempts`, `already_used`",
+            "`invalid`, `wrong_code` and `context_mismatch` (with `attempts_left`), `expired`, `too_many_attempts`, "
+            "`already_used`",
             **NOT_FOUND,
             **MALFORMED,
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, cast
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -24,7 +25,10 @@ from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
     CaptchaRequired,
+    IdempotencyMismatch,
+    InProgress,
     InvalidContext,
+    InvalidIdempotencyKey,
     InvalidPhone,
     NoRoute,
     PhoneRejected,
@@ -35,28 +39,37 @@ from .exceptions import (
 )
 from .http.client_address import client_ip
 from .http.request_body import BodyCompressed, LengthRequired, content_length, read_body
+from .idempotency import HEADER, KeyedRequest, keyed_request
 from .limits.flood import check_flood
 from .limits.per_number import resend_wait
+from .masked import Secret
 from .models import Message, Verification
 from .sending import resend_code
+from .sending.repeats import send_once
 from .sending.single import send_code_to
 from .serializers import SendSerializer, VerifySerializer
 from .verifying.context import canonical
 from .verifying.guess import check_guess
-from .verifying.proofs import make_proof
+from .verifying.proofs import make_proof, proof_seconds_left
 
 MAX_JSON_BODY = 16 * 1024
 STATUSES: dict[type[SMSVerifyError], int] = {
     VerificationNotFound: 404,
+    InProgress: 409,
     LengthRequired: 411,
     BodyCompressed: 415,
+    IdempotencyMismatch: 422,
     Throttled: 429,
     NoRoute: 503,
     ThrottleUnavailable: 503,
 }
 """HTTP status of our errors; 400 for all others."""
-FIELDS: dict[type[SMSVerifyError], str] = {InvalidPhone: "phone", InvalidContext: "context"}
-"""The field that an error is about."""
+FIELDS: dict[type[SMSVerifyError], str] = {
+    InvalidPhone: "phone",
+    InvalidContext: "context",
+    InvalidIdempotencyKey: HEADER,
+}
+"""The field or header that an error is about."""
 
 
 class SmallJSONParser(BaseParser):
@@ -157,17 +170,32 @@ class SendView(FrontEndView):
 
     def post(self, request: Request, **path: Any) -> Response:
         asked = read(SendSerializer, request)
-        ip = client_ip(request._request)
         if "verification_id" in asked:
-            verification = Verification.objects.find(asked["verification_id"])
-            ask_captcha(request, verification.purpose)
-            verification = resend_code(verification.pk, ip=ip)
+            verification = self._resend(request, asked["verification_id"])
         else:
-            phone = phones.parse(asked["phone"])
-            context = canonical(asked.pop("context", None))
-            solved = ask_captcha(request, asked["purpose"])
-            verification = send_code_to(phone, asked["purpose"], ip=ip, context=context, trusted=solved)
+            verification = self._send(request, asked)
         return Response(verification_data(verification), status=202)
+
+    def _send(self, request: Request, asked: dict[str, Any]) -> Verification:
+        phone, purpose = phones.parse(asked["phone"]), asked["purpose"]
+        context = canonical(asked.pop("context", None))
+        keyed = keyed_by_client(request, "send", Secret(f"{phone}:{purpose}:{context}"))
+
+        def send() -> Verification:
+            solved = ask_captcha(request, purpose)
+            ip = client_ip(request._request)
+            return send_code_to(phone, purpose, ip=ip, context=context, trusted=solved, request=keyed)
+
+        return send_once(keyed, send)
+
+    def _resend(self, request: Request, verification_id: UUID) -> Verification:
+        keyed = keyed_by_client(request, "send", str(verification_id))
+
+        def resend() -> Verification:
+            ask_captcha(request, Verification.objects.find(verification_id).purpose)
+            return resend_code(verification_id, ip=client_ip(request._request), request=keyed)
+
+        return send_once(keyed, resend)
 
 
 class SendStatusView(FrontEndView):
@@ -190,14 +218,15 @@ class VerifyView(FrontEndView):
 
     def post(self, request: Request, **path: Any) -> Response:
         asked = read(VerifySerializer, request)
-        context = canonical(asked.pop("context", None))
-        verification = check_guess(asked["verification_id"], asked["code"], context)
+        verification_id, context = asked["verification_id"], canonical(asked.pop("context", None))
+        keyed = keyed_by_client(request, "verify", str(verification_id))
+        verification = check_guess(verification_id, asked["code"], context, keyed)
         return Response(
             {
                 "phone": phones.mask(verification.phone),
                 "purpose": verification.purpose,
                 "proof": make_proof(verification),
-                "proof_expires_in": conf.PROOF_LIFETIME,
+                "proof_expires_in": proof_seconds_left(verification, timezone.now()),
             }
         )
 
@@ -210,6 +239,12 @@ def read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     serializer = kind(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
+
+
+def keyed_by_client(request: Request, endpoint: str, body: str) -> KeyedRequest | None:
+    """Returns the digests of a request whose client may repeat it; None without an Idempotency-Key."""
+    key = request.headers.get(HEADER)
+    return None if key is None else keyed_request(endpoint, key, body)
 
 
 def verification_data(verification: Verification) -> dict[str, Any]:
@@ -261,5 +296,5 @@ def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:
         body = {"detail": str(error.detail), "code": code}
     else:
         return None
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else {}
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, (InProgress, Throttled)) else {}
     return Response(body, status=status, headers=headers)

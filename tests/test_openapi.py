@@ -140,11 +140,21 @@ ERROR_CODES = {
     },
     (SEND, "404"): {"not_found"},
     (SEND, "405"): {"method_not_allowed"},
+    (SEND, "409"): {"in_progress"},
     (SEND, "411"): {"length_required"},
     (SEND, "415"): {"unsupported_media_type"},
+    (SEND, "422"): {"idempotency_mismatch"},
     (SEND, "429"): {"throttled"},
     (SEND, "503"): {"gateway_unavailable", "throttle_unavailable"},
-    (VERIFY, "400"): {"invalid", "wrong_code", "expired", "too_many_attempts", "already_used"},
+    (VERIFY, "400"): {
+        "invalid",
+        "wrong_code",
+        "context_mismatch",
+        "expired",
+        "too_many_attempts",
+        "already_used",
+    },
+    (VERIFY, "422"): {"idempotency_mismatch"},
     (VERIFY, "404"): {"not_found"},
 }
 

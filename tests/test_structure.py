@@ -21,7 +21,7 @@ LONGEST_FUNCTION, LONGEST_FILE = 30, 400
 FLOORS = [
     "addresses characters enums masked signals texts",
     "codes exceptions linting types",
-    "conf gateways transactions",
+    "conf gateways idempotency transactions",
     "http phones serializers testing",
     "models",
     "limits messages reviews",

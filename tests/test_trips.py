@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.skipif(services.ELSEWHERE, reason="other databases begin transactions with other statements"),
 ]
 Trips = tuple[list[str], list[str]]
+Headers = dict[str, str] | None
 
 # Each statement: its verb and table, and what it is for. BEGIN and COMMIT are round trips, too.
 SEND = [
@@ -61,8 +62,8 @@ JOIN = [
 """A send while a code is live; the number is known."""
 JOIN_WITHOUT_SMS = [
     *SEND[:2],
-    ("BEGIN", ""),
     ("SELECT recipient", "the number's row"),
+    ("BEGIN", ""),
     ("UPDATE recipient", "locks the number"),
     ("SELECT verification", "the live code"),
     ("SELECT verification", "the guesses that the number has left"),
@@ -86,6 +87,19 @@ VERIFY_WITHOUT_SMS = [
     ("UPDATE verification", "a right guess: the success, which the holder of the code stores"),
     ("COMMIT", ""),
 ]
+SEND_WITH_KEY = [*SEND[:12], ("INSERT rememberedrequest", "for the same key again"), *SEND[12:]]
+REPEATED_SEND = [
+    ("SELECT rememberedrequest", ""),
+    ("SELECT message", "whether it was refused"),
+    ("SELECT message", "when the last SMS with the code was sent"),
+]
+VERIFY_WITH_KEY = [
+    ("SELECT rememberedrequest", ""),
+    *VERIFY[:3],
+    ("INSERT rememberedrequest", "for the same key again"),
+    *VERIFY[3:],
+]
+REPEATED_VERIFY = [("SELECT rememberedrequest", ""), ("SELECT verification", "")]
 REPORT = [
     ("SELECT provider", "its secret"),
     ("SELECT provider", "the row"),
@@ -169,14 +183,14 @@ class FrontEnd:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def send(self) -> Any:
-        return self._post("/sms/send/", {"phone": "13800138000", "purpose": "login"})
+    def send(self, headers: Headers = None) -> Any:
+        return self._post("/sms/send/", {"phone": "13800138000", "purpose": "login"}, headers)
 
-    def verify(self, verification_id: str, code: str) -> Any:
-        return self._post("/sms/verify/", {"verification_id": verification_id, "code": code})
+    def verify(self, verification_id: str, code: str, headers: Headers = None) -> Any:
+        return self._post("/sms/verify/", {"verification_id": verification_id, "code": code}, headers)
 
-    def _post(self, path: str, body: dict[str, str]) -> Any:
-        return self.client.post(path, body, "application/json")
+    def _post(self, path: str, body: dict[str, str], headers: Headers) -> Any:
+        return self.client.post(path, body, "application/json", headers=headers)
 
 
 @pytest.fixture
@@ -238,6 +252,20 @@ def test_a_request_without_sms_and_its_guesses(front_end: FrontEnd) -> None:
     right = statements_only(VERIFY_WITHOUT_SMS)
     assert trips(lambda: front_end.verify(joined, wrong(code)), 400) == ([*right[:5], right[6]], [])
     assert trips(lambda: front_end.verify(joined, code), 200) == (right, [])
+
+
+def test_requests_that_may_be_repeated(front_end: FrontEnd) -> None:
+    """Two statements more for a key, and a repeated send reads four times."""
+    headers = {"Idempotency-Key": "press-1_of-the-button"}
+    statements, _calls = trips(lambda: front_end.send(headers), 202)
+    assert statements == ["SELECT rememberedrequest", *statements_only(SEND_WITH_KEY)]
+
+    statements, calls = trips(lambda: front_end.send(headers), 202)
+    assert (statements, calls) == (statements_only(REPEATED_SEND), [])
+
+    sent, code = str(Verification.objects.get().pk), last_code()
+    assert trips(lambda: front_end.verify(sent, code, headers), 200)[0] == statements_only(VERIFY_WITH_KEY)
+    assert trips(lambda: front_end.verify(sent, code, headers), 200)[0] == statements_only(REPEATED_VERIFY)
 
 
 def test_a_report(client: Client, vendor: MakeProvider, cache_calls: None) -> None:

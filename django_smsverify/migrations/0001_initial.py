@@ -145,6 +145,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RememberedRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(editable=False, max_length=64, unique=True)),
+                ('body', models.CharField(editable=False, max_length=64)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created at')),
+                ('verification', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='smsverify.verification', verbose_name='verification')),
+            ],
+            options={
+                'verbose_name': 'remembered request',
+                'verbose_name_plural': 'remembered requests',
+            },
+        ),
+        migrations.CreateModel(
             name='Message',
             fields=[
                 ('poll_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='ask the vendor again at')),

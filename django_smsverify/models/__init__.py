@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .accounts import Provider
 from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
+from .requests import RememberedRequest
 from .texts import PURPOSE, Signature, Template
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Message",
     "Provider",
     "Recipient",
+    "RememberedRequest",
     "Reply",
     "ReportBatch",
     "Signature",

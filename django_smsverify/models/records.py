@@ -65,6 +65,7 @@ class Verification(models.Model):
     code_length = models.PositiveSmallIntegerField(_("code length"))
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires at"))
+    """Counts only where the verification holds the code."""
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     max_attempts = models.PositiveSmallIntegerField(_("attempts allowed"))
     is_reserved = models.BooleanField(_("attempts reserved"), default=True, editable=False)

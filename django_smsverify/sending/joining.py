@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from django_smsverify import codes
 from django_smsverify.conf import conf
+from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.per_number import allowed_guesses, guesses_left, lock_number
-from django_smsverify.models import Recipient, Verification
+from django_smsverify.models import Recipient, RememberedRequest, Verification
 from django_smsverify.verifying.context import context_digest
 
 from .content import least_life
@@ -72,15 +73,15 @@ def reserve_guesses(verification: Verification, now: datetime) -> None:
     verification.reload()
 
 
-def join_without_sms(phone: str, purpose: str, context: str) -> Verification | None:
-    """Returns a new verification of the number's live code; None when there is none, or no guess is left.
-
-    Runs in a transaction that is committed at its end.
-    """
-    recipient = Recipient.objects.filter(phone=phone).first()
-    if recipient is None:
-        return None
+def join_without_sms(
+    recipient: Recipient, purpose: str, context: str, request: KeyedRequest | None
+) -> Verification | None:
+    """Returns a new verification of the number's live code; None when there is none, or no guess is left."""
     lock_number(recipient)
     now = timezone.now()
-    code = live_code(phone, purpose, context, now)
-    return join(code, recipient, now, with_sms=False) if code and guesses_left(phone, now) > 0 else None
+    code = live_code(recipient.phone, purpose, context, now)
+    if code is None or guesses_left(recipient.phone, now) <= 0:
+        return None
+    verification = join(code, recipient, now, with_sms=False)
+    RememberedRequest.objects.remember(request, verification, now)
+    return verification

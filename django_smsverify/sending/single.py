@@ -14,12 +14,13 @@ from django_smsverify import codes, phones
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason, Scope
 from django_smsverify.exceptions import AlreadyUsed, CodeExpired, NoRoute, PhoneRejected, Throttled
+from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.admission import address_charged, admission
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import allowed_guesses, check_number, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.masked import Secret
-from django_smsverify.models import Message, Recipient, Template, Verification
+from django_smsverify.models import Message, Recipient, RememberedRequest, Template, Verification
 from django_smsverify.phones import E164
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical, context_digest
@@ -55,37 +56,50 @@ def send_code(
     return send_code_to(phone, purpose, ip=ip, context=canonical(context), trusted=trusted)
 
 
-def send_code_to(phone: E164, purpose: str, *, ip: str | None, context: Secret, trusted: bool) -> Verification:
-    """Does what `send_code` does, for a number and a context that were parsed already."""
+def send_code_to(
+    phone: E164,
+    purpose: str,
+    *,
+    ip: str | None,
+    context: Secret,
+    trusted: bool,
+    request: KeyedRequest | None = None,
+) -> Verification:
+    """Does what `send_code` does, for a number and a context that were parsed already, and remembers the request."""
     templates = routing.routes(purpose)
     with time_limit():
         try:
             with admission(phone, ip) as charge:
                 recipient = Recipient.objects.get_or_create(phone=phone)[0]
                 template = circuits.choose(templates) or circuits.least_bad(templates)
-                create = partial(_create_rows, recipient, purpose, context, template)
+                create = partial(_create_rows, recipient, purpose, context, template, request)
                 verification, first = run_committed(Message, create)
         except Throttled as error:
-            if trusted and error.scope in (Scope.RESEND, Scope.PHONE) and (found := _join(phone, purpose, context, ip)):
-                return found
-            raise
+            is_of_number = error.scope in (Scope.RESEND, Scope.PHONE)
+            joined = _join(phone, purpose, context, ip, request) if trusted and is_of_number else None
+            if joined is None:
+                raise
+            return joined
         _dispatch_or_raise(verification, first, charge)
     return verification
 
 
-def _join(phone: str, purpose: str, context: str, ip: str | None) -> Verification | None:
+def _join(phone: str, purpose: str, context: str, ip: str | None, request: KeyedRequest | None) -> Verification | None:
     """A verification of the live code without an SMS; the client's address pays for it as for an SMS."""
+    recipient = Recipient.objects.filter(phone=phone).first()
+    if recipient is None:
+        return None
     with address_charged(ip):
-        verification = run_committed(Verification, partial(join_without_sms, phone, purpose, context))
+        verification = run_committed(Verification, partial(join_without_sms, recipient, purpose, context, request))
     if verification is not None:
         verification.sms_sent = False
     return verification
 
 
-def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification:
+def resend_code(verification_id: UUID, *, ip: str | None = None, request: KeyedRequest | None = None) -> Verification:
     """Sends the same code again and returns its Verification.
 
-    The lifetime is extended, to at most twice CODE_LIFETIME after the code was created.
+    The lifetime is extended, to at most twice CODE_LIFETIME after the code was created. `request` is remembered.
 
     Raises VerificationNotFound, AlreadyUsed, CodeExpired, TooManyAttempts, and what `send_code` raises.
     """
@@ -95,7 +109,7 @@ def resend_code(verification_id: UUID, *, ip: str | None = None) -> Verification
     with time_limit():
         with admission(verification.phone, ip) as charge:
             template = circuits.choose(templates) or circuits.least_bad(templates)
-            first = run_committed(Message, partial(_create_resend, verification, template))
+            first = run_committed(Message, partial(_create_resend, verification, template, request))
         _dispatch_or_raise(verification, first, charge)
     return verification
 
@@ -119,7 +133,9 @@ def _lock_and_check(recipient: Recipient) -> None:
     check_number(recipient.phone, timezone.now())
 
 
-def _create_rows(recipient: Recipient, purpose: str, context: str, template: Template) -> tuple[Verification, Message]:
+def _create_rows(
+    recipient: Recipient, purpose: str, context: str, template: Template, request: KeyedRequest | None
+) -> tuple[Verification, Message]:
     _lock_and_check(recipient)
     now = timezone.now()
     code = live_code(recipient.phone, purpose, context, now)
@@ -127,6 +143,7 @@ def _create_rows(recipient: Recipient, purpose: str, context: str, template: Tem
         verification = join(code, recipient, now, with_sms=True)
     else:
         verification = _create_code(recipient, purpose, context, now)
+    RememberedRequest.objects.remember(request, verification, now)
     return verification, queue(template, verification)
 
 
@@ -145,7 +162,7 @@ def _create_code(recipient: Recipient, purpose: str, context: str, now: datetime
     )
 
 
-def _create_resend(verification: Verification, template: Template) -> Message:
+def _create_resend(verification: Verification, template: Template, request: KeyedRequest | None) -> Message:
     _lock_and_check(verification.recipient)
     now = timezone.now()
     if not extend(verification.holder, now):
@@ -154,6 +171,7 @@ def _create_resend(verification: Verification, template: Template) -> Message:
         raise AlreadyUsed if code.verified_at else CodeExpired
     if not verification.is_reserved:
         reserve_guesses(verification, now)
+    RememberedRequest.objects.remember(request, verification, now)
     return queue(template, verification)
 
 

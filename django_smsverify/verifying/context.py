@@ -50,7 +50,10 @@ def _value(name: str, value: object) -> tuple[str, str]:
             return "text", text
     elif isinstance(value, (int, float, Decimal)) and (number := _number(value)) is not None:
         return "number", f"{number:f}"
-    why = _("“%(name)s” in the context is neither a text of at most %(length)d characters nor a number of %(digits)d.")
+    why = _(
+        "“%(name)s” in the context is neither a text of at most %(length)d characters nor a number of at most "
+        "%(digits)d digits."
+    )
     raise InvalidContext(why % {"name": name, "length": MAX_LENGTH, "digits": MAX_DIGITS})
 
 

@@ -8,17 +8,20 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError
 from django.utils import timezone
 
 from django_smsverify import codes
-from django_smsverify.exceptions import ContextMismatch, TooManyAttempts, WrongCode
+from django_smsverify.exceptions import AlreadyUsed, ContextMismatch, TooManyAttempts, WrongCode
+from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.per_number import guesses_left, lock_number
 from django_smsverify.masked import Secret
-from django_smsverify.models import Verification
+from django_smsverify.models import RememberedRequest, Verification
 from django_smsverify.signals import phone_verified
 from django_smsverify.transactions import run_committed
 
 from .context import canonical, has_context
+from .repeats import check_repeated
 
 
 def verify_code(verification_id: UUID, code: str, *, context: Mapping[str, Any] | None = None) -> Verification:
@@ -33,14 +36,32 @@ def verify_code(verification_id: UUID, code: str, *, context: Mapping[str, Any] 
     return check_guess(verification_id, Secret(codes.as_digits(str(code))), canonical(context))
 
 
-def check_guess(verification_id: UUID, code: Secret, context: Secret) -> Verification:
-    """Does what `verify_code` does, for a code and a context that were parsed already."""
+def check_guess(
+    verification_id: UUID, code: Secret, context: Secret, request: KeyedRequest | None = None
+) -> Verification:
+    """Does what `verify_code` does, for a code and a context that were parsed already.
+
+    A `request` that succeeded may be repeated with the same code as long as its proof lives. Raises IdempotencyMismatch
+    where its key was used for another verification.
+    """
+    if request is not None and RememberedRequest.objects.recall(request):
+        return check_repeated(verification_id, code, context)
+    try:
+        return _check_first(verification_id, code, context, request)
+    except (AlreadyUsed, IntegrityError):
+        # A concurrent request with the same key may have been faster.
+        if request is not None and RememberedRequest.objects.recall(request):
+            return check_repeated(verification_id, code, context)
+        raise
+
+
+def _check_first(verification_id: UUID, code: Secret, context: Secret, request: KeyedRequest | None) -> Verification:
     while True:
         verification = Verification.objects.find(verification_id)
         verification.require_live(timezone.now())
         fits = has_context(verification.holder, context)
         right = codes.matches(verification.derive_code(), code) and fits
-        left = run_committed(Verification, partial(_count_guess, verification, right=right))
+        left = run_committed(Verification, partial(_count_guess, verification, right, request))
         if left is not None:
             break
     if not right:
@@ -49,7 +70,7 @@ def check_guess(verification_id: UUID, code: Secret, context: Secret) -> Verific
     return verification
 
 
-def _count_guess(verification: Verification, *, right: bool) -> int | None:
+def _count_guess(verification: Verification, right: bool, request: KeyedRequest | None) -> int | None:
     """Counts the guess, and verifies the number if it is right; returns how many guesses are left.
 
     Of requests that read the same number of attempts only one succeeds, and of right guesses only the first; the others
@@ -68,8 +89,10 @@ def _count_guess(verification: Verification, *, right: bool) -> int | None:
         return None
     if code is not verification and right and not _end_code(code, now):
         return None
-    for name, value in (changes | ({"verified_at": now} if right else {})).items():
-        setattr(verification, name, value)
+    if right:
+        RememberedRequest.objects.remember(request, verification, now)
+        code.verified_at = verification.verified_at = now
+    verification.attempts, verification.attempted_at = changes["attempts"], now
     return left
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +23,28 @@ PROOF_SALT = "django_smsverify.proof"
 
 
 def make_proof(verification: Verification) -> Secret:
-    """Returns a signed token that proves that this number was just verified for this purpose."""
-    return Secret(signing.dumps(str(verification.holder.pk), salt=PROOF_SALT))
+    """Returns the signed token that proves that this number was verified for this purpose; always the same one."""
+    code = verification.holder
+    return Secret(SignerAt(code.verified_at or timezone.now()).sign_object(str(code.pk)))
+
+
+def proof_seconds_left(verification: Verification, now: datetime) -> int:
+    """Returns for how many whole seconds the proof of a verification can be redeemed; 0 where there is none."""
+    verified_at = verification.holder.verified_at
+    if verified_at is None:
+        return 0
+    return max(0, math.ceil(conf.PROOF_LIFETIME - (now - verified_at).total_seconds()))
+
+
+class SignerAt(signing.TimestampSigner):
+    """Signs for a given moment, so that the answer to a repeated request has no fresher proof."""
+
+    def __init__(self, moment: datetime) -> None:
+        super().__init__(salt=PROOF_SALT)
+        self._moment = moment
+
+    def timestamp(self) -> str:
+        return signing.b62_encode(int(self._moment.timestamp()))
 
 
 def redeem_proof(proof: str, purpose: str, *, context: Mapping[str, Any] | None = None) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from uuid import UUID
 from wsgiref.simple_server import WSGIRequestHandler
 
 from django.core.cache import cache
 from django.core.servers.basehttp import ThreadedWSGIServer
 from django.core.wsgi import get_wsgi_application
+from django.db.models import F
+from django.test import Client
 from sandbox import catalogue
 
 from django_smsverify.models import Message, Provider, Verification
@@ -32,6 +35,31 @@ def send(phone: str, purpose: str = "login", flush: bool = False) -> UUID:
     return send_code(phone, purpose).pk
 
 
+def join(phone: str) -> UUID:
+    """A verification of the number's live code, without an SMS."""
+    return send_code(phone, "login", trusted=True).pk
+
+
+def end_pause(phone: str) -> None:
+    """Lets the SMS of a number be a minute old."""
+    minute = {"created_at": F("created_at") - timedelta(seconds=61)}
+    Message.objects.filter(phone=f"+86{phone}").update(**minute)
+    Verification.objects.filter(phone=f"+86{phone}").update(**minute)
+
+
+def send_or_verify(phone: str, verification_id: UUID | None, code: str) -> UUID:
+    """Sends to a number, or verifies where an id is given; returns the verification's id."""
+    if verification_id is None:
+        return send_code(phone, "login").pk
+    return verify_code(verification_id, code).pk
+
+
+def post_with_key(path: str, body: dict[str, str], key: str) -> tuple[int, dict[str, str]]:
+    """The status and the answer of a request that its client may repeat."""
+    answer = Client().post(f"/sms/{path}/", body, "application/json", headers={"Idempotency-Key": key})
+    return answer.status_code, answer.json()
+
+
 def verify(verification_id: UUID, code: str) -> None:
     verify_code(verification_id, code)
 
@@ -40,6 +68,16 @@ def attempts_and_verified(verification_id: UUID) -> tuple[int, bool]:
     """The guesses that were counted, and whether one verified."""
     verification = Verification.objects.get(pk=verification_id)
     return verification.attempts, verification.verified_at is not None
+
+
+def attempts_of_number(phone: str) -> int:
+    """The guesses that were counted for a number."""
+    return sum(Verification.objects.filter(phone=f"+86{phone}").values_list("attempts", flat=True))
+
+
+def root_of(verification_id: UUID) -> UUID:
+    """The verification that holds the code."""
+    return Verification.objects.find(verification_id).holder.pk
 
 
 def rows(phone: str) -> tuple[int, int]:

@@ -17,13 +17,28 @@ from tests import services
 from tests.conftest import Site, code_in, refusal, wrong
 from tests.servers import require
 
-from .acts import attempts_and_verified, create_provider, rows, send, serve, verify
+from .acts import (
+    attempts_and_verified,
+    attempts_of_number,
+    create_provider,
+    end_pause,
+    join,
+    post_with_key,
+    root_of,
+    rows,
+    send,
+    send_or_verify,
+    serve,
+    verify,
+)
 from .crew import WorkerPool, count_codes, create_database, drop_database, in_own_process
 from .redis import Redis
 from .worker import PROCESSES, Settings
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 MAX_ATTEMPTS = 5
+GUESSES = 15
+"""Of a number in a day; without an SMS none is added."""
 SERVERS = ("PostgreSQL", "MariaDB")
 LEVELS = ("read committed", "repeatable read")
 VENDOR = "topthink"
@@ -104,6 +119,72 @@ def test_only_one_of_100_parallel_sends_to_one_number_is_sent(
         assert outcomes == {"done": 1, "throttled": 99}
         assert len(sandbox.inbox.of(phone)) == 1
         assert worker_pool.call(rows, phone) == (1, 1)
+
+
+def test_one_of_200_right_guesses_over_ten_verifications_of_a_code_succeeds(
+    worker_pool: WorkerPool, sandbox: Sandbox
+) -> None:
+    for _ in range(ROUNDS):
+        phone = next(PHONES)
+        pages = [worker_pool.call(send, phone), *(worker_pool.call(join, phone) for _page in range(9))]
+        code = code_in(sandbox.inbox.of(phone)[0].text)
+
+        outcomes = count_codes(worker_pool.run_at_once(verify, [(page, code) for page in pages] * 20))
+
+        assert outcomes == {"done": 1, "already_used": 199}
+
+
+def test_guesses_over_ten_verifications_do_not_exceed_those_of_the_number(
+    worker_pool: WorkerPool, sandbox: Sandbox
+) -> None:
+    for _ in range(ROUNDS):
+        phone = next(PHONES)
+        pages = [worker_pool.call(send, phone), *(worker_pool.call(join, phone) for _page in range(9))]
+        code = code_in(sandbox.inbox.of(phone)[0].text)
+        guesses = [(page, wrong(code)) for page in pages] * 20
+        guesses[random.randrange(200)] = (random.choice(pages), code)
+
+        outcomes = count_codes(worker_pool.run_at_once(verify, guesses))
+
+        judged = outcomes["done"] + outcomes["wrong_code"]
+        assert outcomes.keys() <= {"done", "wrong_code", "too_many_attempts", "already_used"}
+        assert judged == worker_pool.call(attempts_of_number, phone) <= GUESSES
+
+
+def test_a_code_that_is_verified_is_joined_no_more(worker_pool: WorkerPool, sandbox: Sandbox) -> None:
+    for _ in range(ROUNDS):
+        phone = next(PHONES)
+        first = worker_pool.call(send, phone)
+        code = code_in(sandbox.inbox.of(phone)[0].text)
+        worker_pool.call(end_pause, phone)
+        requests = [(phone, first, code), *[(phone, None, "")] * 19]
+        random.shuffle(requests)
+
+        outcomes = worker_pool.run_at_once(send_or_verify, requests)
+
+        assert count_codes(outcomes) == {"done": 2, "throttled": 18}
+        (second,) = {outcome.value for outcome in outcomes if outcome.code == "done"} - {first}
+        is_joined = worker_pool.call(root_of, second) == first
+        second_code = code_in(sandbox.inbox.of(phone)[1].text)
+        (last,) = worker_pool.run_at_once(verify, [(second, second_code)])
+        assert last.code == ("already_used" if is_joined else "done")
+        assert second_code == code or not is_joined
+
+
+def test_two_processes_with_one_key_send_once_and_get_one_proof(worker_pool: WorkerPool, sandbox: Sandbox) -> None:
+    for number in range(ROUNDS):
+        phone, key = next(PHONES), f"press-{number}-{random.random()}".replace(".", "-")
+        body = {"phone": phone, "purpose": "login"}
+        sent = [outcome.value for outcome in worker_pool.run_at_once(post_with_key, [("send", body, key)] * 20)]
+        ids = {answer["verification_id"] for status, answer in sent if status == 202}
+        guess = {"verification_id": ids.pop(), "code": code_in(sandbox.inbox.of(phone)[0].text)}
+        verified = [outcome.value for outcome in worker_pool.run_at_once(post_with_key, [("verify", guess, key)] * 20)]
+
+        assert not ids
+        assert {status for status, _ in sent} <= {202, 409}
+        assert len(sandbox.inbox.of(phone)) == 1
+        assert {status for status, _ in verified} == {200}
+        assert len({answer["proof"] for _, answer in verified}) == 1
 
 
 def test_without_redis_nothing_is_sent_until_it_is_back(

@@ -1,4 +1,5 @@
 // JSON to and from the server; a server that does not answer is one more refusal.
+// A POST carries a key of its own: when its answer is lost, it is repeated, and does nothing twice.
 
 import { say } from "./words.js";
 
@@ -13,8 +14,18 @@ async function ask(url, options) {
 
 export const get = (url) => ask(url);
 
-export const post = (url, data) =>
-  ask(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(data) });
+const TRIES = 3;
+
+const newKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
+
+export async function post(url, data) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": newKey() };
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await ask(url, { method: "POST", headers, body: JSON.stringify(data) });
+    if (!(answer.offline || answer.code === "in_progress") || attempt === TRIES) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
 
 /** Whether a refusal means that no code can verify any more, so that a new one must be asked for. */
 export const isEnd = ({ code, attempts_left: left }) =>
