@@ -11,7 +11,7 @@ from rest_framework import serializers
 from . import idempotency
 from .enums import MessageStatus, Scope
 from .idempotency import HEADER
-from .serializers import ContextField, SendingSerializer, SendSerializer, VerifySerializer
+from .serializers import ContextField, SendingSerializer, SendSerializer, TokenField, VerifySerializer
 from .verifying.context import MAX_LENGTH, MAX_NAMES
 from .views import SendStatusView, SendView, VerifyView
 
@@ -44,7 +44,13 @@ class ContextObject(ContextField):
     pass
 
 
+@extend_schema_field(serializers.CharField)
+class DeviceToken(TokenField):
+    pass
+
+
 class SMSVerifySendSerializer(SendSerializer):
+    device = DeviceToken(required=False, allow_null=True, help_text="Of an earlier `verify/`")
     context = ContextObject(required=False, help_text="What the code is for")
 
 
@@ -67,6 +73,7 @@ class SMSVerifyVerifiedSerializer(serializers.Serializer[Any]):
     purpose = serializers.CharField()
     proof = serializers.CharField(help_text="For redeem_proof(), once")
     proof_expires_in = serializers.IntegerField(help_text="Seconds")
+    device = serializers.CharField(help_text="Send it with `send/`: it shows that the number's owner asks")
 
 
 class SMSVerifyRefusalSerializer(serializers.Serializer[Any]):

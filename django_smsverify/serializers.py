@@ -57,6 +57,16 @@ class CodeField(TextField):
         return code
 
 
+class TokenField(serializers.Field[str, Any, str, Any]):
+    """A token that helps a request; what is no text counts as absent."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return Secret(data) if isinstance(data, str) else ""
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
 class ContextField(serializers.Field[Any, Any, Any, Any]):
     """What a code is for: a flat JSON object, which `verifying.context` reads."""
 
@@ -98,6 +108,7 @@ class SendSerializer(KnownFieldsOnly):
     purpose = TextField(max_length=64, required=False, trim_whitespace=False)
     context = ContextField(required=False)  # type: ignore[assignment]  # a field, as DRF collects it
     verification_id = IdField(required=False)
+    device = TokenField(required=False, allow_null=True)
 
     def takes_more(self) -> bool:
         """Whether a captcha is configured, which has its own fields."""

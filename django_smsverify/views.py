@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -44,13 +45,14 @@ from .limits.flood import check_flood
 from .limits.per_number import resend_wait
 from .masked import Secret
 from .models import Message, Verification
-from .sending import resend_code
+from .numbers import Requester, requester_of
 from .sending.repeats import send_once
-from .sending.single import send_code_to
+from .sending.request import CodeRequest
+from .sending.single import resend_to, send_code_to
 from .serializers import SendSerializer, VerifySerializer
 from .verifying.context import canonical
 from .verifying.guess import check_guess
-from .verifying.proofs import make_proof, proof_seconds_left
+from .verifying.proofs import device_token_of, make_proof, proof_seconds_left
 
 MAX_JSON_BODY = 16 * 1024
 STATUSES: dict[type[SMSVerifyError], int] = {
@@ -170,30 +172,34 @@ class SendView(FrontEndView):
 
     def post(self, request: Request, **path: Any) -> Response:
         asked = read(SendSerializer, request)
+        device = asked.pop("device", None) or ""
         if "verification_id" in asked:
-            verification = self._resend(request, asked["verification_id"])
+            verification = self._resend(request, asked["verification_id"], device)
         else:
-            verification = self._send(request, asked)
+            verification = self._send(request, asked, device)
         return Response(verification_data(verification), status=202)
 
-    def _send(self, request: Request, asked: dict[str, Any]) -> Verification:
+    def _send(self, request: Request, asked: dict[str, Any], device: str) -> Verification:
         phone, purpose = phones.parse(asked["phone"]), asked["purpose"]
         context = canonical(asked.pop("context", None))
         keyed = keyed_by_client(request, "send", Secret(f"{phone}:{purpose}:{context}"))
 
         def send() -> Verification:
-            solved = ask_captcha(request, purpose)
+            requester = recognize(request, phone, purpose, device)
             ip = client_ip(request._request)
-            return send_code_to(phone, purpose, ip=ip, context=context, trusted=solved, request=keyed)
+            return send_code_to(
+                CodeRequest(phone=phone, purpose=purpose, context=context, requester=requester, ip=ip, keyed=keyed)
+            )
 
         return send_once(keyed, send)
 
-    def _resend(self, request: Request, verification_id: UUID) -> Verification:
+    def _resend(self, request: Request, verification_id: UUID, device: str) -> Verification:
         keyed = keyed_by_client(request, "send", str(verification_id))
 
         def resend() -> Verification:
-            ask_captcha(request, Verification.objects.find(verification_id).purpose)
-            return resend_code(verification_id, ip=client_ip(request._request), request=keyed)
+            verification = Verification.objects.find(verification_id)
+            requester = recognize(request, verification.phone, verification.purpose, device)
+            return resend_to(verification, requester, ip=client_ip(request._request), keyed=keyed)
 
         return send_once(keyed, resend)
 
@@ -227,6 +233,7 @@ class VerifyView(FrontEndView):
                 "purpose": verification.purpose,
                 "proof": make_proof(verification),
                 "proof_expires_in": proof_seconds_left(verification, timezone.now()),
+                "device": device_token_of(verification),
             }
         )
 
@@ -269,15 +276,17 @@ def why_not_sent(message: Message | None) -> dict[str, str]:
     return {"detail": str(error), "code": error.code}
 
 
-def ask_captcha(request: Request, purpose: str) -> bool:
-    """Returns whether a captcha was solved; raises CaptchaRequired if the site has one that does not accept the
-    request."""
-    captcha = conf.of(purpose).CAPTCHA
-    if captcha is None:
-        return False
+def recognize(request: Request, phone: str, purpose: str, device: str) -> Requester:
+    """Returns who asks for a code; raises CaptchaRequired if the site has a captcha that does not accept the request.
+
+    The owner of a number, as a device token shows, is asked for no captcha.
+    """
+    requester, captcha = requester_of(phone, device=device), conf.of(purpose).CAPTCHA
+    if captcha is None or requester.is_trusted:
+        return requester
     if not captcha(request, cast("Mapping[str, Any]", request.data)):
         raise CaptchaRequired
-    return True
+    return replace(requester, is_trusted=True)
 
 
 def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:

@@ -77,7 +77,17 @@ def test_every_status_is_described(path: str, method: str, statuses: set[str], s
 @pytest.mark.parametrize(
     ("path", "fields", "required"),
     [
-        (SEND, {"phone": "string", "purpose": "string", "context": "object", "verification_id": "string"}, set()),
+        (
+            SEND,
+            {
+                "phone": "string",
+                "purpose": "string",
+                "context": "object",
+                "verification_id": "string",
+                "device": "string",
+            },
+            set(),
+        ),
         (VERIFY, {"verification_id": "string", "code": "string", "context": "object"}, {"verification_id", "code"}),
     ],
 )
@@ -97,7 +107,7 @@ def test_the_fields_of_a_request_are_described(
     ("path", "method", "status", "fields"),
     [
         (SEND, "post", "202", SENDING | {"sent"}),
-        (VERIFY, "post", "200", {"phone", "purpose", "proof", "proof_expires_in"}),
+        (VERIFY, "post", "200", {"phone", "purpose", "proof", "proof_expires_in", "device"}),
         (SEND, "post", "429", {"detail", "code", "scope", "retry_after"}),
         (SEND, "post", "503", {"detail", "code"}),
         (VERIFY, "post", "404", {"detail", "code"}),

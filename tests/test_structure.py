@@ -24,7 +24,7 @@ FLOORS = [
     "conf gateways idempotency transactions",
     "http phones serializers testing",
     "models",
-    "limits messages reviews",
+    "limits messages numbers reviews",
     "checks money reports verifying",
     "costs sending webhooks",
     "admin polling views",

@@ -20,21 +20,23 @@ from .shared import SHARED, Charge, address_windows, counts_in_one_trip, shared_
 
 
 @contextmanager
-def admission(phone: str, ip: str | None) -> Iterator[Charge]:
+def admission(phone: str, ip: str | None, *, is_known: bool = False, by_stranger: bool = False) -> Iterator[Charge]:
     """Checks the limits in order (address, number, block, site), locks the number for the body, and yields the Charge.
+
+    The block of a known number has no limit for it.
 
     When a limit or the body fails, everything counted before is given back. If the cache can count all windows in one
     trip, they are counted at once, and a refusal by block or site is raised in its turn.
 
     Raises Throttled or ThrottleUnavailable.
     """
-    charge, address, shared = Charge(), address_windows(ip), shared_windows(phone)
+    charge, address, shared = Charge(), address_windows(ip), shared_windows(phone, is_known=is_known)
     at_once = counts_in_one_trip()
     try:
         waits = charge.count([*address, *shared] if at_once else address)
         _refuse(waits, Scope.IP)
         with number_lock(phone):
-            check_number(phone, timezone.now())
+            check_number(phone, timezone.now(), by_stranger=by_stranger)
             _refuse(waits if at_once else charge.count(shared), *SHARED)
             yield charge
     except BaseException:

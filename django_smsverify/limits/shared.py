@@ -46,14 +46,15 @@ class Charge:
         return by_scope
 
     @classmethod
-    def of(cls, phone: str, sent_at: datetime) -> Charge:
+    def of(cls, phone: str, sent_at: datetime, *, is_known: bool = False) -> Charge:
         """Returns the Charge of an earlier send to a number, for the limits of its block and the site.
 
         Leaves out windows where the previous bucket may have counted it: taking it off this one would allow one send
         too many.
         """
         charge, at = cls(), sent_at.timestamp()
-        surely = [window for window in shared_windows(phone) if window.bucket(at) == window.bucket(at - DELAY)]
+        windows = shared_windows(phone, is_known=is_known)
+        surely = [window for window in windows if window.bucket(at) == window.bucket(at - DELAY)]
         charge._counted = [(window.scope, window.current_key(at)) for window in surely]
         return charge
 
@@ -85,9 +86,9 @@ def address_windows(ip: str | None) -> list[Window]:
     ]
 
 
-def shared_windows(phone: str) -> list[Window]:
-    """Returns the windows of a number's block and of the site."""
-    block = _windows(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS)
+def shared_windows(phone: str, *, is_known: bool = False) -> list[Window]:
+    """Returns the windows of a number's block, unless the number is known, and of the site."""
+    block = [] if is_known else _windows(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS)
     return [*block, *_windows(Scope.GLOBAL, "site", conf.GLOBAL_LIMITS)]
 
 

@@ -19,6 +19,19 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='KnownNumber',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(editable=False, max_length=64, unique=True)),
+                ('verified_at', models.DateTimeField(db_index=True, verbose_name='verified at')),
+                ('devices_from', models.DateTimeField(blank=True, null=True, verbose_name='devices revoked at')),
+            ],
+            options={
+                'verbose_name': 'known number',
+                'verbose_name_plural': 'known numbers',
+            },
+        ),
+        migrations.CreateModel(
             name='Provider',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -132,6 +145,7 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
                 ('max_attempts', models.PositiveSmallIntegerField(verbose_name='attempts allowed')),
                 ('is_reserved', models.BooleanField(default=True, editable=False, verbose_name='attempts reserved')),
+                ('by_stranger', models.BooleanField(default=False, editable=False, verbose_name='by a stranger')),
                 ('attempted_at', models.DateTimeField(blank=True, null=True, verbose_name='last attempt at')),
                 ('verified_at', models.DateTimeField(blank=True, null=True, verbose_name='verified at')),
                 ('redeemed_at', models.DateTimeField(blank=True, null=True, verbose_name='proof redeemed at')),
@@ -167,6 +181,7 @@ class Migration(migrations.Migration):
                 ('phone', django_smsverify.models.fields.PhoneField(max_length=16, verbose_name='phone')),
                 ('purpose', models.CharField(max_length=64, verbose_name='purpose')),
                 ('attempt', models.PositiveSmallIntegerField(default=1, help_text='Counted from 1 for each request; the next one goes to another provider.', verbose_name='attempt')),
+                ('by_stranger', models.BooleanField(default=False, editable=False, verbose_name='by a stranger')),
                 ('batch', models.CharField(blank=True, default=None, help_text='At most one message to a number.', max_length=64, null=True, verbose_name='batch')),
                 ('values', django_smsverify.models.fields.EncryptedDictField(blank=True, default=dict, verbose_name='values')),
                 ('segments', models.PositiveSmallIntegerField(default=1, verbose_name='segments')),

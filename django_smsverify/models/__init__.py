@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .accounts import Provider
+from .numbers import KnownNumber
 from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
 from .requests import RememberedRequest
 from .texts import PURPOSE, Signature, Template
@@ -10,6 +11,7 @@ from .texts import PURPOSE, Signature, Template
 __all__ = [
     "PURPOSE",
     "DeliveryReport",
+    "KnownNumber",
     "Message",
     "Provider",
     "Recipient",

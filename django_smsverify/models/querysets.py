@@ -116,14 +116,22 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
         """Verifications that hold a code of their own, which would still verify."""
         return self.filter(_code_is_live(now), root__isnull=True)
 
-    def guesses(self, phone: str, since: datetime, now: datetime) -> int:
-        """The number's used attempts since a moment, plus those that its live verifications have reserved."""
+    def guesses(self, phone: str, since: datetime, now: datetime) -> tuple[int, int]:
+        """The number's used attempts since a moment, plus those that its live verifications have reserved.
+
+        Returns all of them, and those of strangers.
+        """
         # One statement: between two, an attempt could move from one sum to the other and be missing in both.
+        used, still_open = Q(attempted_at__gt=since), Q(is_reserved=True) & _is_live(now)
+        theirs, left = Q(by_stranger=True), F("max_attempts") - F("attempts")
         sums: dict[str, int | None] = self.filter(phone=phone).aggregate(
-            used=models.Sum("attempts", filter=Q(attempted_at__gt=since)),
-            still_open=models.Sum(F("max_attempts") - F("attempts"), filter=Q(is_reserved=True) & _is_live(now)),
+            used=models.Sum("attempts", filter=used),
+            still_open=models.Sum(left, filter=still_open),
+            used_by_strangers=models.Sum("attempts", filter=used & theirs),
+            open_to_strangers=models.Sum(left, filter=still_open & theirs),
         )
-        return sum(count or 0 for count in sums.values())
+        used_up, reserved, *by_strangers = (count or 0 for count in sums.values())
+        return used_up + reserved, sum(by_strangers)
 
 
 class MessageQuerySet(PolledQuerySet["Message"]):
@@ -137,11 +145,14 @@ class MessageQuerySet(PolledQuerySet["Message"]):
         """The SMS with a code, whichever verification they were sent for; `code` is the verification that holds it."""
         return self.filter(Q(verification=code) | Q(verification__root=code), phone=code.phone)
 
-    def charged(self, phone: str, since: datetime) -> list[datetime]:
-        """When the codes that count for a number's limits were created, newest first: all but those not sent."""
+    def charged(self, phone: str, since: datetime) -> list[tuple[datetime, bool]]:
+        """The SMS that count for a number's limits, newest first: all with a code but those not sent.
+
+        Returns when each was created, and whether a stranger asked for it.
+        """
         spent = self.filter(phone=phone, verification__isnull=False, created_at__gt=since)
         spent = spent.exclude(status=MessageStatus.NOT_SENT)
-        return list(spent.order_by("-created_at").values_list("created_at", flat=True))
+        return list(spent.order_by("-created_at").values_list("created_at", "by_stranger"))
 
     def move_back(self, phone: str, by: timedelta, now: datetime) -> None:
         """Moves dates in the future back by `by`, after the clock was set back; their order stays."""

@@ -71,6 +71,8 @@ class Verification(models.Model):
     is_reserved = models.BooleanField(_("attempts reserved"), default=True, editable=False)
     """Whether the attempts were set aside from the number's allowance, as for an SMS; else each guess asks whether the
     number has one left."""
+    by_stranger = models.BooleanField(_("by a stranger"), default=False, editable=False)
+    """Whether the request may spend only half of what a known number has."""
     attempted_at = models.DateTimeField(_("last attempt at"), null=True, blank=True)
     verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
     redeemed_at = models.DateTimeField(_("proof redeemed at"), null=True, blank=True)
@@ -159,6 +161,7 @@ class Message(Polled):
     attempt = models.PositiveSmallIntegerField(
         _("attempt"), default=1, help_text=_("Counted from 1 for each request; the next one goes to another provider.")
     )
+    by_stranger = models.BooleanField(_("by a stranger"), default=False, editable=False)
     batch = models.CharField(  # noqa: DJ001 - NULL: messages without a batch are not unique
         _("batch"), max_length=64, null=True, blank=True, default=None, help_text=_("At most one message to a number.")
     )

@@ -15,6 +15,7 @@ from django_smsverify.exceptions import GatewayError, GatewayRejected, Undecrypt
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.money import balances
+from django_smsverify.numbers.known import forget_old
 from django_smsverify.reviews.verdicts import due_reviews
 from django_smsverify.transactions import require_autocommit
 
@@ -49,7 +50,9 @@ def poll(
     _recover(send_forgotten(limit), tally, stopped)  # first, because codes expire soon
     _ask_all(deque(islice(_questions(limit), limit)), limit, tally, stopped, progress)
     _recover(
-        chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit), balances.mail_alarms()), tally, stopped
+        chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit), balances.mail_alarms(), forget_old()),
+        tally,
+        stopped,
     )
     return tally
 

@@ -26,7 +26,7 @@ from .content import code_values, least_life, segments_of_code
 from .vendor_call import note_health, record_outcomes, send_to_vendor
 
 
-def queue(template: Template, verification: Verification, attempt: int = 1) -> Message:
+def queue(template: Template, verification: Verification, attempt: int = 1, *, by_stranger: bool) -> Message:
     """Creates and returns one queued attempt to send a code, for `send_queued`; the caller must have locked the
     number's row."""
     return Message.objects.create(
@@ -36,6 +36,7 @@ def queue(template: Template, verification: Verification, attempt: int = 1) -> M
         phone=verification.phone,
         purpose=verification.purpose,
         attempt=attempt,
+        by_stranger=by_stranger,
         segments=segments_of_code(template, verification),
         created_at=timezone.now(),
     )
@@ -98,10 +99,10 @@ def _record_and_queue_next(
         return None
     if queued := _find_queued_next(verification, message):
         return queued
-    if template is None or not _is_still_wanted(verification):
+    if template is None or not _is_still_wanted(verification, message):
         _end_if_unsent(verification)
         return None
-    return queue(template, verification, message.attempt + 1)
+    return queue(template, verification, message.attempt + 1, by_stranger=message.by_stranger)
 
 
 def _find_queued_next(verification: Verification, message: Message) -> Message | None:
@@ -111,11 +112,11 @@ def _find_queued_next(verification: Verification, message: Message) -> Message |
     return rows.filter(attempt=message.attempt + 1).select_related(*related).first()
 
 
-def _is_still_wanted(verification: Verification) -> bool:
+def _is_still_wanted(verification: Verification, message: Message) -> bool:
     """False when the code is about to expire or another request has sent an SMS during the slow refusal."""
     now = timezone.now()
     try:
-        check_number(verification.phone, now)
+        check_number(verification.phone, now, by_stranger=message.by_stranger)
     except Throttled:
         return False
     return verification.holder.expires_at - now >= least_life(verification.purpose)

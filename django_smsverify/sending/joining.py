@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
 
 from django_smsverify import codes
 from django_smsverify.conf import conf
-from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.per_number import allowed_guesses, guesses_left, lock_number
 from django_smsverify.models import Recipient, RememberedRequest, Verification
 from django_smsverify.verifying.context import context_digest
 
 from .content import least_life
+from .request import CodeRequest
 
 
-def live_code(phone: str, purpose: str, context: str, now: datetime) -> Verification | None:
-    """Returns the verification that holds the live code of a number for a purpose and a canonical context.
+def live_code(request: CodeRequest, now: datetime) -> Verification | None:
+    """Returns the verification that holds the live code of a number for a purpose and a context.
 
     None where a code ends so soon that it is not worth another SMS. The number's row must be locked.
     """
-    keys = codes.known_key_ids()
-    digests = {context_digest(key, phone, purpose, context) for key in keys}
+    phone, purpose, keys = request.phone, request.purpose, codes.known_key_ids()
+    digests = {context_digest(key, phone, purpose, request.context) for key in keys}
     codes_of_number = Verification.objects.filter(phone=phone, purpose=purpose, context__in=digests, key_id__in=keys)
     newest = codes_of_number.with_live_code(now).order_by("-created_at").first()
     return newest if newest and _last_end(newest, now) - now >= least_life(purpose) else None
@@ -46,9 +47,26 @@ def extend(code: Verification, now: datetime) -> bool:
     return True
 
 
-def join(code: Verification, recipient: Recipient, now: datetime, *, with_sms: bool) -> Verification:
-    """Creates and returns a verification of a live code; only with an SMS it reserves guesses."""
-    allowed = allowed_guesses(code.phone, code.purpose, now) if with_sms else conf.of(code.purpose).MAX_ATTEMPTS
+def join(code: Verification, recipient: Recipient, now: datetime, *, by_stranger: bool) -> Verification:
+    """Creates and returns a verification of a live code that another SMS will carry."""
+    allowed = allowed_guesses(code.phone, code.purpose, now, by_stranger=by_stranger)
+    return _join(code, recipient, now, max_attempts=allowed, by_stranger=by_stranger)
+
+
+def join_without_sms(recipient: Recipient, request: CodeRequest) -> Verification | None:
+    """Returns a new verification of the number's live code; None when there is none, or no guess is left."""
+    lock_number(recipient)
+    now = timezone.now()
+    code = live_code(request, now)
+    if code is None or guesses_left(recipient.phone, now, by_stranger=False) <= 0:
+        return None
+    attempts = conf.of(code.purpose).MAX_ATTEMPTS
+    verification = _join(code, recipient, now, max_attempts=attempts, is_reserved=False)
+    RememberedRequest.objects.remember(request.keyed, verification, now)
+    return verification
+
+
+def _join(code: Verification, recipient: Recipient, now: datetime, **fields: Any) -> Verification:
     return Verification.objects.create(
         root=code,
         recipient=recipient,
@@ -60,28 +78,14 @@ def join(code: Verification, recipient: Recipient, now: datetime, *, with_sms: b
         code_length=code.code_length,
         created_at=now,
         expires_at=code.expires_at,
-        max_attempts=allowed,
-        is_reserved=with_sms,
+        **fields,
     )
 
 
 def reserve_guesses(verification: Verification, now: datetime) -> None:
     """Gives a verification that joined without an SMS, and gets one now, the guesses that an SMS adds."""
-    more = allowed_guesses(verification.phone, verification.purpose, now)
+    by_stranger = verification.by_stranger
+    more = allowed_guesses(verification.phone, verification.purpose, now, by_stranger=by_stranger)
     row = Verification.objects.filter(pk=verification.pk)
     row.update(is_reserved=True, max_attempts=F("attempts") + more)
     verification.reload()
-
-
-def join_without_sms(
-    recipient: Recipient, purpose: str, context: str, request: KeyedRequest | None
-) -> Verification | None:
-    """Returns a new verification of the number's live code; None when there is none, or no guess is left."""
-    lock_number(recipient)
-    now = timezone.now()
-    code = live_code(recipient.phone, purpose, context, now)
-    if code is None or guesses_left(recipient.phone, now) <= 0:
-        return None
-    verification = join(code, recipient, now, with_sms=False)
-    RememberedRequest.objects.remember(request, verification, now)
-    return verification

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,9 +20,8 @@ from django_smsverify.limits.admission import address_charged, admission
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import allowed_guesses, check_number, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
-from django_smsverify.masked import Secret
 from django_smsverify.models import Message, Recipient, RememberedRequest, Template, Verification
-from django_smsverify.phones import E164
+from django_smsverify.numbers import Requester, requester_of
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical, context_digest
 
@@ -29,6 +29,7 @@ from . import circuits, routing
 from .attempt import queue
 from .dispatch import dispatch_code
 from .joining import extend, join, join_without_sms, live_code, reserve_guesses
+from .request import CodeRequest
 
 
 def send_code(
@@ -37,6 +38,7 @@ def send_code(
     *,
     ip: str | None = None,
     context: Mapping[str, Any] | None = None,
+    device: str = "",
     trusted: bool = False,
 ) -> Verification:
     """Sends a code to a number and returns its Verification, whose id `verify_code` takes.
@@ -45,38 +47,33 @@ def send_code(
     skipped. `context` is what the code is for, such as an amount and a payee; `verify_code` and `redeem_proof` must get
     the same. It also returns when the vendor's answer was lost, because the SMS may still arrive.
 
-    While a code for the same number, purpose and context is live, the SMS has that code. With `trusted`, for a request
-    that the site knows to be its user's, a verification of the live code is also returned when the number may get no
-    SMS now; its `sms_sent` is False.
+    While a code for the same number, purpose and context is live, the SMS has that code. A request is trusted with a
+    `device` token of the number, or where the site knows that its user asks (`trusted`): then a verification of the
+    live code is also returned when the number may get no SMS now (its `sms_sent` is False). Strangers may use half of
+    the limits of a number that was verified here lately.
 
     Raises InvalidPhone, PhoneNotSupported, InvalidContext, UnknownPurpose, Throttled, ThrottleUnavailable,
     PhoneRejected, NoRoute (nothing was sent), and InsideTransaction.
     """
-    phone = phones.parse(phone)  # its repr is masked from here on, in an error report too
-    return send_code_to(phone, purpose, ip=ip, context=canonical(context), trusted=trusted)
+    number = phones.parse(phone)  # its repr is masked from here on, in an error report too
+    requester = requester_of(number, device=device, trusted=trusted)
+    return send_code_to(
+        CodeRequest(phone=number, purpose=purpose, context=canonical(context), requester=requester, ip=ip)
+    )
 
 
-def send_code_to(
-    phone: E164,
-    purpose: str,
-    *,
-    ip: str | None,
-    context: Secret,
-    trusted: bool,
-    request: KeyedRequest | None = None,
-) -> Verification:
-    """Does what `send_code` does, for a number and a context that were parsed already, and remembers the request."""
-    templates = routing.routes(purpose)
+def send_code_to(request: CodeRequest) -> Verification:
+    """Does what `send_code` does."""
+    templates = routing.routes(request.purpose)
     with time_limit():
         try:
-            with admission(phone, ip) as charge:
-                recipient = Recipient.objects.get_or_create(phone=phone)[0]
+            with _admission(request.phone, request.ip, request.requester) as charge:
+                recipient = Recipient.objects.get_or_create(phone=request.phone)[0]
                 template = circuits.choose(templates) or circuits.least_bad(templates)
-                create = partial(_create_rows, recipient, purpose, context, template, request)
-                verification, first = run_committed(Message, create)
+                verification, first = run_committed(Message, partial(_create_rows, recipient, request, template))
         except Throttled as error:
             is_of_number = error.scope in (Scope.RESEND, Scope.PHONE)
-            joined = _join(phone, purpose, context, ip, request) if trusted and is_of_number else None
+            joined = _join(request) if is_of_number and request.requester.is_trusted else None
             if joined is None:
                 raise
             return joined
@@ -84,32 +81,51 @@ def send_code_to(
     return verification
 
 
-def _join(phone: str, purpose: str, context: str, ip: str | None, request: KeyedRequest | None) -> Verification | None:
+def _admission(phone: str, ip: str | None, requester: Requester) -> AbstractContextManager[Charge]:
+    return admission(phone, ip, is_known=requester.is_known, by_stranger=requester.is_stranger)
+
+
+def _join(request: CodeRequest) -> Verification | None:
     """A verification of the live code without an SMS; the client's address pays for it as for an SMS."""
-    recipient = Recipient.objects.filter(phone=phone).first()
+    recipient = Recipient.objects.filter(phone=request.phone).first()
     if recipient is None:
         return None
-    with address_charged(ip):
-        verification = run_committed(Verification, partial(join_without_sms, recipient, purpose, context, request))
+    with address_charged(request.ip):
+        verification = run_committed(Verification, partial(join_without_sms, recipient, request))
     if verification is not None:
         verification.sms_sent = False
     return verification
 
 
-def resend_code(verification_id: UUID, *, ip: str | None = None, request: KeyedRequest | None = None) -> Verification:
+def resend_code(
+    verification_id: UUID,
+    *,
+    ip: str | None = None,
+    device: str = "",
+    trusted: bool = False,
+) -> Verification:
     """Sends the same code again and returns its Verification.
 
-    The lifetime is extended, to at most twice CODE_LIFETIME after the code was created. `request` is remembered.
+    The lifetime is extended, to at most twice CODE_LIFETIME after the code was created.
 
     Raises VerificationNotFound, AlreadyUsed, CodeExpired, TooManyAttempts, and what `send_code` raises.
     """
     verification = Verification.objects.find(verification_id)
+    requester = requester_of(verification.phone, device=device, trusted=trusted)
+    return resend_to(verification, requester, ip=ip)
+
+
+def resend_to(
+    verification: Verification, requester: Requester, *, ip: str | None, keyed: KeyedRequest | None = None
+) -> Verification:
+    """Does what `resend_code` does, and remembers the request."""
     verification.require_live(timezone.now())
     templates = _uncertain_providers_last(verification, routing.routes(verification.purpose))
     with time_limit():
-        with admission(verification.phone, ip) as charge:
+        with _admission(verification.phone, ip, requester) as charge:
             template = circuits.choose(templates) or circuits.least_bad(templates)
-            first = run_committed(Message, partial(_create_resend, verification, template, request))
+            create = partial(_create_resend, verification, requester, template, keyed)
+            first = run_committed(Message, create)
         _dispatch_or_raise(verification, first, charge)
     return verification
 
@@ -127,43 +143,46 @@ def _dispatch_or_raise(verification: Verification, message: Message, charge: Cha
     raise NoRoute
 
 
-def _lock_and_check(recipient: Recipient) -> None:
+def _lock_and_check(recipient: Recipient, requester: Requester) -> None:
     """Locks the number's row and checks its limits again, now without concurrent requests; raises Throttled."""
     lock_number(recipient)
-    check_number(recipient.phone, timezone.now())
+    check_number(recipient.phone, timezone.now(), by_stranger=requester.is_stranger)
 
 
-def _create_rows(
-    recipient: Recipient, purpose: str, context: str, template: Template, request: KeyedRequest | None
-) -> tuple[Verification, Message]:
-    _lock_and_check(recipient)
+def _create_rows(recipient: Recipient, request: CodeRequest, template: Template) -> tuple[Verification, Message]:
+    by_stranger = request.requester.is_stranger
+    _lock_and_check(recipient, request.requester)
     now = timezone.now()
-    code = live_code(recipient.phone, purpose, context, now)
+    code = live_code(request, now)
     if code is not None and extend(code, now):
-        verification = join(code, recipient, now, with_sms=True)
+        verification = join(code, recipient, now, by_stranger=by_stranger)
     else:
-        verification = _create_code(recipient, purpose, context, now)
-    RememberedRequest.objects.remember(request, verification, now)
-    return verification, queue(template, verification)
+        verification = _create_code(recipient, request, now)
+    RememberedRequest.objects.remember(request.keyed, verification, now)
+    return verification, queue(template, verification, by_stranger=by_stranger)
 
 
-def _create_code(recipient: Recipient, purpose: str, context: str, now: datetime) -> Verification:
-    settings, key_id = conf.of(purpose), codes.current_key_id()
+def _create_code(recipient: Recipient, request: CodeRequest, now: datetime) -> Verification:
+    settings, key_id = conf.of(request.purpose), codes.current_key_id()
+    by_stranger = request.requester.is_stranger
     return Verification.objects.create(
         recipient=recipient,
         phone=recipient.phone,
-        purpose=purpose,
-        context=context_digest(key_id, recipient.phone, purpose, context),
+        purpose=request.purpose,
+        context=context_digest(key_id, recipient.phone, request.purpose, request.context),
         key_id=key_id,
         code_length=settings.CODE_LENGTH,
         created_at=now,
         expires_at=now + timedelta(seconds=settings.CODE_LIFETIME),
-        max_attempts=allowed_guesses(recipient.phone, purpose, now),
+        max_attempts=allowed_guesses(recipient.phone, request.purpose, now, by_stranger=by_stranger),
+        by_stranger=by_stranger,
     )
 
 
-def _create_resend(verification: Verification, template: Template, request: KeyedRequest | None) -> Message:
-    _lock_and_check(verification.recipient)
+def _create_resend(
+    verification: Verification, requester: Requester, template: Template, keyed: KeyedRequest | None
+) -> Message:
+    _lock_and_check(verification.recipient, requester)
     now = timezone.now()
     if not extend(verification.holder, now):
         # The locked read returns the current row, not the one that this transaction saw first.
@@ -171,8 +190,8 @@ def _create_resend(verification: Verification, template: Template, request: Keye
         raise AlreadyUsed if code.verified_at else CodeExpired
     if not verification.is_reserved:
         reserve_guesses(verification, now)
-    RememberedRequest.objects.remember(request, verification, now)
-    return queue(template, verification)
+    RememberedRequest.objects.remember(keyed, verification, now)
+    return queue(template, verification, by_stranger=requester.is_stranger)
 
 
 def _uncertain_providers_last(verification: Verification, templates: list[Template]) -> list[Template]:

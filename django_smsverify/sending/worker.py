@@ -17,6 +17,7 @@ from django_smsverify.limits.per_number import check_number, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.messages import withdraw
 from django_smsverify.models import Message, Template, Verification
+from django_smsverify.numbers import requester_of
 from django_smsverify.transactions import run_committed
 
 from . import circuits, routing
@@ -86,7 +87,9 @@ def _send_or_skip(batch: Sequence[Message]) -> bool:
             return False
         send_batch(batch)
         return True
-    charge = Charge.of(message.phone, message.created_at)
+    # A number that is known only since then was counted for its block: that is not given back, which allows less.
+    is_known = requester_of(message.phone).is_known
+    charge = Charge.of(message.phone, message.created_at, is_known=is_known)
     if _send_code(verification, message):
         # No request waits for the result, so the shared limits are given back here.
         charge.refund(*SHARED)
@@ -143,7 +146,7 @@ def _why_not_worth_sending(verification: Verification, message: Message) -> str:
     if verification.holder.expires_at - now < least_life(message.purpose):
         return f"it was queued until the code had only {verification.seconds_left(now)} seconds left"
     try:
-        check_number(message.phone, now, but=message)
+        check_number(message.phone, now, by_stranger=message.by_stranger, but=message)
     except Throttled:
         return "while it was queued the number got as many other codes as it may"
     return ""

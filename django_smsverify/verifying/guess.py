@@ -17,6 +17,7 @@ from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.per_number import guesses_left, lock_number
 from django_smsverify.masked import Secret
 from django_smsverify.models import RememberedRequest, Verification
+from django_smsverify.numbers.known import remember
 from django_smsverify.signals import phone_verified
 from django_smsverify.transactions import run_committed
 
@@ -90,6 +91,7 @@ def _count_guess(verification: Verification, right: bool, request: KeyedRequest 
     if code is not verification and right and not _end_code(code, now):
         return None
     if right:
+        remember(verification.phone, now)
         RememberedRequest.objects.remember(request, verification, now)
         code.verified_at = verification.verified_at = now
     verification.attempts, verification.attempted_at = changes["attempts"], now
@@ -104,7 +106,7 @@ def _end_code(code: Verification, now: datetime) -> bool:
 def _require_guess(verification: Verification, now: datetime) -> int:
     """How many guesses the number has left after this one; the number's row is locked until the guess is counted."""
     lock_number(verification.recipient)
-    left = guesses_left(verification.phone, now)
+    left = guesses_left(verification.phone, now, by_stranger=verification.by_stranger)
     if left <= 0:
         raise TooManyAttempts
     return left - 1

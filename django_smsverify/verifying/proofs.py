@@ -16,6 +16,7 @@ from django_smsverify.exceptions import ProofRejected
 from django_smsverify.masked import Secret
 from django_smsverify.models import Verification
 from django_smsverify.models.querysets import MAX_CLOCK_SKEW
+from django_smsverify.numbers.devices import make_device_token
 
 from .context import canonical, has_context
 
@@ -26,6 +27,11 @@ def make_proof(verification: Verification) -> Secret:
     """Returns the signed token that proves that this number was verified for this purpose; always the same one."""
     code = verification.holder
     return Secret(SignerAt(code.verified_at or timezone.now()).sign_object(str(code.pk)))
+
+
+def device_token_of(verification: Verification) -> Secret:
+    """Returns the token by which a client shows later that the number's owner uses it; always the same one."""
+    return make_device_token(verification.phone, verification.holder.verified_at or timezone.now())
 
 
 def proof_seconds_left(verification: Verification, now: datetime) -> int:

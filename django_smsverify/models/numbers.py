@@ -1,0 +1,55 @@
+"""Numbers that were verified here, without the numbers themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify import codes
+from django_smsverify.masked import Secret
+
+from .querysets import PrimaryManager, RowQuerySet
+
+
+class KnownNumberQuerySet(RowQuerySet["KnownNumber"]):
+    """Known numbers, found by the digests under all keys of the site."""
+
+    def of(self, phone: str) -> KnownNumberQuerySet:
+        """The row of a number, if it is known."""
+        return self.filter(digest__in=KnownNumber.digests_of(phone))
+
+    def remember(self, phone: str, now: datetime) -> None:
+        """Stores the moment of a number's last success, under the current key."""
+        digest = KnownNumber.digest_of(codes.current_key_id(), phone)
+        if not self.of(phone).update(digest=digest, verified_at=now):
+            self.bulk_create([KnownNumber(digest=digest, verified_at=now)], ignore_conflicts=True)
+
+
+class KnownNumber(models.Model):
+    """A number that was verified here: a keyed digest of it, so that a stolen database does not name it."""
+
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    verified_at = models.DateTimeField(_("verified at"), db_index=True)
+    devices_from = models.DateTimeField(_("devices revoked at"), null=True, blank=True)
+    """Older device tokens are not valid."""
+
+    objects = PrimaryManager.from_queryset(KnownNumberQuerySet)()
+
+    class Meta:
+        verbose_name = _("known number")
+        verbose_name_plural = _("known numbers")
+
+    def __str__(self) -> str:
+        return f"{self.digest[:8]}…"
+
+    @staticmethod
+    def digest_of(key_id: str, phone: str) -> str:
+        """Returns the digest of a number under one of the site's keys."""
+        return codes.digest(key_id, Secret(f"known number:{phone}"))
+
+    @classmethod
+    def digests_of(cls, phone: str) -> list[str]:
+        """Returns the digests of a number under all of the site's keys."""
+        return [cls.digest_of(key_id, phone) for key_id in codes.known_key_ids()]

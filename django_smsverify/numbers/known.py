@@ -1,0 +1,64 @@
+"""Numbers that were verified here lately, as keyed digests: strangers can never use up all of their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from django_smsverify.models import KnownNumber
+
+from .devices import is_device_of
+
+KNOWN_FOR = timedelta(days=180)
+"""How long a number is known after its last success, and how long a device token is valid."""
+OLD_AT_ONCE = 1000
+"""Rows that one run of the poll deletes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks for a code, as far as the site can tell."""
+
+    is_known: bool
+    """Whether the number was verified here lately."""
+    is_trusted: bool
+    """Whether the request has a device token of the number, a solved captcha, or the site's word."""
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether the request may spend only half of the number's limits; a new number has its whole allowance."""
+        return self.is_known and not self.is_trusted
+
+
+def requester_of(phone: str, *, device: str = "", trusted: bool = False) -> Requester:
+    """Returns who asks; a device token that is bad, old, revoked or another number's counts as absent."""
+    now = timezone.now()
+    known = KnownNumber.objects.of(phone).filter(verified_at__gt=now - KNOWN_FOR).first()
+    is_owner = known is not None and is_device_of(device, phone, known, now - KNOWN_FOR)
+    return Requester(is_known=known is not None, is_trusted=trusted or is_owner)
+
+
+def remember(phone: str, now: datetime) -> None:
+    """Stores that a number was verified, in the caller's transaction, under the current key."""
+    KnownNumber.objects.remember(phone, now)
+
+
+def revoke_devices(phone: str) -> None:
+    """Makes all device tokens of a number invalid; those of later verifications are valid."""
+    KnownNumber.objects.of(phone).update(devices_from=timezone.now())
+
+
+def forget(phone: str) -> None:
+    """Forgets that a number was verified here, and so its device tokens. What its limits count stays."""
+    KnownNumber.objects.of(phone).delete()
+
+
+def forget_old() -> Iterator[str]:
+    """Forgets numbers that were not verified for KNOWN_FOR; yields the word that the poll counts, for each."""
+    old = KnownNumber.objects.filter(verified_at__lte=timezone.now() - KNOWN_FOR)
+    for pk in list(old.values_list("pk", flat=True)[:OLD_AT_ONCE]):
+        if old.filter(pk=pk).delete()[0]:
+            yield "number forgotten"
