@@ -127,6 +127,19 @@ class TestSend:
         assert send(site).status_code == 202
         assert len(sandbox.inbox.of(PHONE[3:])) == 1
 
+    def test_after_a_refused_resend_the_key_is_fresh(
+        self, site: Site, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
+    ) -> None:
+        vendor("topthink")
+        first = site.send().json()["verification_id"]
+        clock.shift(61)
+        sandbox.misbehave("topthink", Fault.status(403))
+        assert refusal(resend(site, first, KEY)) == (503, "gateway_unavailable")
+        sandbox.behave()
+
+        assert resend(site, first, KEY).status_code == 202
+        assert len(sandbox.inbox.of(PHONE[3:])) == 2
+
     def test_a_failover_is_repeated_as_a_success(self, site: Site, vendor: MakeProvider, sandbox: Sandbox) -> None:
         vendor("ihuyi", priority=1)
         vendor("topthink", priority=2)
@@ -144,7 +157,7 @@ class TestSend:
         first = send(site).json()["verification_id"]
         if end == "verified":
             site.verify(first, last_code())
-        clock.shift(301)
+        clock.shift(61 if end == "verified" else 301)
 
         assert send(site).json()["verification_id"] != first
         assert len(MemoryGateway.outbox) == 2
@@ -314,7 +327,8 @@ class TestVerify:
         clock.shift(60)
         other = site.send().json()["verification_id"]
 
-        assert refusal(verify(site, other, last_code())) == (422, "idempotency_mismatch")
+        for code in (last_code(), wrong(last_code())):
+            assert refusal(verify(site, other, code)) == (422, "idempotency_mismatch")
         assert Verification.objects.get(pk=other).attempts == 0
         assert verify(site, other, last_code(), key="another-key").status_code == 200
 

@@ -197,6 +197,18 @@ class TestLimits:
         assert allowed == [5, 3, 1, 1], "eight, and one for each further SMS"
         assert own.max_attempts == 5
 
+    @pytest.mark.parametrize("used", [0, 4])
+    def test_the_owners_guesses_are_not_taken_from_the_strangers_half(
+        self, used: int, device: str, clock: time_machine.Traveller
+    ) -> None:
+        own = send_code(PHONE, "login", device=device)
+        for _guess in range(used):
+            with pytest.raises(WrongCode):
+                verify_code(own.pk, wrong(last_code()))
+        clock.shift(61)
+
+        assert send_code(PHONE, "login").max_attempts == 5
+
     def test_a_failed_sms_leaves_strangers_their_half_of_the_guesses(
         self, device: str, clock: time_machine.Traveller
     ) -> None:

@@ -219,6 +219,20 @@ class TestWithoutSMS:
         assert (joined.root, joined.sms_sent, len(codes_sent())) == (first, False, 1)
         assert verify_code(joined.pk, last_code()).pk == joined.pk
 
+    def test_a_code_that_is_almost_over_is_not_joined(
+        self, memory: MakeProvider, clock: time_machine.Traveller
+    ) -> None:
+        memory()
+        first = send_code(PHONE, "login")
+        for seconds in (270, 270):
+            clock.shift(seconds)
+            resend_code(first.pk)
+        assert send_code(PHONE, "login", trusted=True).root == first
+        clock.shift(1)
+
+        with pytest.raises(Throttled):
+            send_code(PHONE, "login", trusted=True)
+
     def test_a_request_that_is_not_trusted_is_refused(
         self, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:

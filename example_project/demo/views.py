@@ -51,6 +51,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "words": words(),
         "languages": settings.LANGUAGES,
         "longest_reply": visitor.LONGEST_REPLY,
+        "next_browser": 1 if request.GET.get("browser") == "2" else 2,
     }
     return render(request, "demo/home.html", context)
 

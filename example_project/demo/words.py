@@ -12,6 +12,7 @@ def words() -> dict[str, str]:
         "again": _("Send again"),
         "againIn": _("Again in {seconds} s"),
         "sent": _("Sent to {phone}. The code is valid for {minutes} minutes."),
+        "notSent": _("{phone} has just got an SMS: its code is valid here, too."),
         "retryIn": _("{seconds} s left"),
         "verified": _("{phone} is verified"),
         "proofLife": _("valid for {minutes} minutes, once"),

@@ -1,5 +1,6 @@
 // The parts of the page, and who tells whom.
 
+import { keepDevice } from "./browser.js";
 import { post } from "./http.js";
 import { Phone } from "./phone.js";
 import { Sending } from "./sending.js";
@@ -28,6 +29,7 @@ function startOver() {
 }
 
 function showVerified(answer) {
+  keepDevice(sending.number, answer.device);
   const result = part("verified");
   const put = (selector, text) => (result.querySelector(selector).textContent = text);
   sending.end();

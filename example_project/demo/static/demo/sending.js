@@ -1,5 +1,6 @@
 // The first form: a number, a way, a button that says how long to wait before it sends again.
 
+import { deviceOf } from "./browser.js";
 import { countdown } from "./countdown.js";
 import { isEnd, post } from "./http.js";
 import { Note } from "./note.js";
@@ -45,7 +46,8 @@ export class Sending {
     this.#label(say("sending"), true);
     const turn = this.#turn;
     const again = this.#verification && { verification_id: this.#verification };
-    const answer = await post(this.form.action, again ?? { phone: this.number, purpose: this.form.purpose.value });
+    const asked = again ?? { phone: this.number, purpose: this.form.purpose.value };
+    const answer = await post(this.form.action, { ...asked, device: deviceOf(this.number) });
     if (turn !== this.#turn) this.#ready();
     else if (answer.ok) this.#sent(answer);
     else this.#refused(answer);
@@ -53,7 +55,8 @@ export class Sending {
 
   #sent(answer) {
     this.#verification = answer.verification_id;
-    this.note.show(say("sent", { phone: answer.phone, minutes: Math.round(answer.expires_in / 60) }));
+    const word = answer.sent === false ? "notSent" : "sent";
+    this.note.show(say(word, { phone: answer.phone, minutes: Math.round(answer.expires_in / 60) }));
     this.#wait(answer.resend_in);
     this.onSent(answer);
   }
