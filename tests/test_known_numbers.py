@@ -264,6 +264,16 @@ class TestForgetting:
         assert requester_of(PHONE, device=device) == ANYONE
         assert spend(3, clock) == ["sent"] * 2 + ["phone"]
 
+    def test_tokens_from_before_a_number_was_forgotten_stay_invalid(
+        self, device: str, clock: time_machine.Traveller
+    ) -> None:
+        forget(PHONE)
+        verified = verify_code(send_code(PHONE, "login").pk, last_code())
+
+        assert requester_of(PHONE, device=device) == STRANGER
+        assert verified.verified_at
+        assert requester_of(PHONE, device=make_device_token(PHONE, verified.verified_at)) == OWNER
+
     def test_a_stolen_database_does_not_name_the_number(self, device: str) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT * FROM smsverify_knownnumber")

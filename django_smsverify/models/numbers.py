@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -21,10 +21,14 @@ class KnownNumberQuerySet(RowQuerySet["KnownNumber"]):
         return self.filter(digest__in=KnownNumber.digests_of(phone))
 
     def remember(self, phone: str, now: datetime) -> None:
-        """Stores the moment of a number's last success, under the current key."""
+        """Stores the moment of a number's last success, under the current key.
+
+        Tokens from before a number was forgotten stay invalid.
+        """
         digest = KnownNumber.digest_of(codes.current_key_id(), phone)
         if not self.of(phone).update(digest=digest, verified_at=now):
-            self.bulk_create([KnownNumber(digest=digest, verified_at=now)], ignore_conflicts=True)
+            new = KnownNumber(digest=digest, verified_at=now, devices_from=now - timedelta.resolution)
+            self.bulk_create([new], ignore_conflicts=True)
 
 
 class KnownNumber(models.Model):
