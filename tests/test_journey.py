@@ -7,6 +7,7 @@ from sandbox.server import Sandbox
 
 from django_smsverify.exceptions import ProofRejected
 from django_smsverify.models import Message, Verification
+from django_smsverify.numbers import requester_of
 from django_smsverify.verifying import redeem_proof
 
 from .conftest import PHONE, VENDORS, MakeProvider, Site, code_in
@@ -35,8 +36,10 @@ def test_a_code_is_sent_and_verified(gateway: str, site: Site, vendor: MakeProvi
 
     assert verified.status_code == 200
     body = verified.json()
-    proof = body.pop("proof")
-    assert body == {"phone": "138****8000", "purpose": "login", "proof_expires_in": 600}
+    proof, device = body.pop("proof"), body.pop("device")
+    assert 590 <= body.pop("proof_expires_in") <= 600
+    assert body == {"phone": "138****8000", "purpose": "login"}
+    assert requester_of(PHONE, device=device).is_trusted
     assert redeem_proof(proof, "login") == PHONE
     with pytest.raises(ProofRejected):
         redeem_proof(proof, "login")

@@ -55,7 +55,7 @@ def send_code(
     Raises InvalidPhone, PhoneNotSupported, InvalidContext, UnknownPurpose, Throttled, ThrottleUnavailable,
     PhoneRejected, NoRoute (nothing was sent), and InsideTransaction.
     """
-    number = phones.parse(phone)  # its repr is masked from here on, in an error report too
+    number = phone = phones.parse(phone)  # its repr is masked from here on, in an error report too
     requester = requester_of(number, device=device, trusted=trusted)
     return send_code_to(
         CodeRequest(phone=number, purpose=purpose, context=canonical(context), requester=requester, ip=ip)
