@@ -112,7 +112,7 @@ def journey() -> None:
 
     def request(method: str, where: str, body: Any = "", kind: str = "application/json") -> Any:
         response = client.generic(method, f"/sms/{where}", body and json.dumps(body), kind)
-        text = re.sub(r'[0-9a-f-]{36}|(?<="proof":")[^"]+', "…", response.content.decode())
+        text = re.sub(r'[0-9a-f-]{36}|(?<="proof":")[^"]+|(?<="device":")[^"]+', "…", response.content.decode())
         print(method, where.replace(str(sent.get("verification_id")), "…"), response.status_code, text)
         return response.json()
 
