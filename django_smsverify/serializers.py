@@ -63,18 +63,12 @@ class TokenField(serializers.Field[str, Any, str, Any]):
     def to_internal_value(self, data: Any) -> str:
         return Secret(data) if isinstance(data, str) else ""
 
-    def to_representation(self, value: str) -> str:
-        return value
-
 
 class ContextField(serializers.Field[Any, Any, Any, Any]):
     """What a code is for: a flat JSON object, which `verifying.context` reads."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data
-
-    def to_representation(self, value: Any) -> Any:
-        return value
 
 
 class KnownFieldsOnly(serializers.Serializer[Any]):

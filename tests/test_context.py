@@ -207,6 +207,14 @@ def test_a_context_survives_a_rotated_key_and_ends_with_it(verification: Verific
         assert redeem_proof(proof, "login", context=CONTEXT) == PHONE
 
 
+def test_a_proof_whose_code_has_lost_its_key_is_refused(verification: Verification) -> None:
+    rotated = {"SECRET_KEY": "another", "SECRET_KEY_FALLBACKS": [settings.SECRET_KEY]}
+    with override_settings(**rotated):
+        proof = make_proof(verify_code(verification.pk, last_code(), context=CONTEXT))
+    with override_settings(SECRET_KEY="another"), pytest.raises(ProofRejected):
+        redeem_proof(proof, "login", context=CONTEXT)
+
+
 def test_two_contexts_have_two_codes(verification: Verification, memory: MakeProvider) -> None:
     first = verification.derive_code()
     with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0, "CODE_LENGTH": 8}):

@@ -21,7 +21,7 @@ class KnownNumberQuerySet(RowQuerySet["KnownNumber"]):
         return self.filter(digest__in=KnownNumber.digests_of(phone))
 
     def remember(self, phone: str, now: datetime) -> None:
-        """Stores the moment of a number's last success, under the current key.
+        """Stores the moment of a number's last success, under the current key, in the caller's transaction.
 
         Tokens from before a number was forgotten stay invalid.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.utils import timezone
 
@@ -39,11 +39,6 @@ def requester_of(phone: str, *, device: str = "", trusted: bool = False) -> Requ
     known = KnownNumber.objects.of(phone).filter(verified_at__gt=now - KNOWN_FOR).first()
     is_owner = known is not None and is_device_of(device, phone, known, now - KNOWN_FOR)
     return Requester(is_known=known is not None, is_trusted=trusted or is_owner)
-
-
-def remember(phone: str, now: datetime) -> None:
-    """Stores that a number was verified, in the caller's transaction, under the current key."""
-    KnownNumber.objects.remember(phone, now)
 
 
 def revoke_devices(phone: str) -> None:

@@ -16,8 +16,7 @@ from django_smsverify.exceptions import AlreadyUsed, ContextMismatch, TooManyAtt
 from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.per_number import guesses_left, lock_number
 from django_smsverify.masked import Secret
-from django_smsverify.models import RememberedRequest, Verification
-from django_smsverify.numbers.known import remember
+from django_smsverify.models import KnownNumber, RememberedRequest, Verification
 from django_smsverify.signals import phone_verified
 from django_smsverify.transactions import run_committed
 
@@ -91,7 +90,7 @@ def _count_guess(verification: Verification, right: bool, request: KeyedRequest 
     if code is not verification and right and not _end_code(code, now):
         return None
     if right:
-        remember(verification.phone, now)
+        KnownNumber.objects.remember(verification.phone, now)
         RememberedRequest.objects.remember(request, verification, now)
         code.verified_at = verification.verified_at = now
     verification.attempts, verification.attempted_at = changes["attempts"], now

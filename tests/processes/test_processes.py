@@ -121,13 +121,18 @@ def test_only_one_of_100_parallel_sends_to_one_number_is_sent(
         assert worker_pool.call(rows, phone) == (1, 1)
 
 
+def open_ten_pages(worker_pool: WorkerPool, sandbox: Sandbox) -> tuple[str, list[UUID], str]:
+    """Returns a new number, ten verifications of one code of it, of which one has an SMS, and the code."""
+    phone = next(PHONES)
+    pages = [worker_pool.call(send, phone), *(worker_pool.call(join, phone) for _page in range(9))]
+    return phone, pages, code_in(sandbox.inbox.of(phone)[0].text)
+
+
 def test_one_of_200_right_guesses_over_ten_verifications_of_a_code_succeeds(
     worker_pool: WorkerPool, sandbox: Sandbox
 ) -> None:
     for _ in range(ROUNDS):
-        phone = next(PHONES)
-        pages = [worker_pool.call(send, phone), *(worker_pool.call(join, phone) for _page in range(9))]
-        code = code_in(sandbox.inbox.of(phone)[0].text)
+        _phone, pages, code = open_ten_pages(worker_pool, sandbox)
 
         outcomes = count_codes(worker_pool.run_at_once(verify, [(page, code) for page in pages] * 20))
 
@@ -138,9 +143,7 @@ def test_guesses_over_ten_verifications_do_not_exceed_those_of_the_number(
     worker_pool: WorkerPool, sandbox: Sandbox
 ) -> None:
     for _ in range(ROUNDS):
-        phone = next(PHONES)
-        pages = [worker_pool.call(send, phone), *(worker_pool.call(join, phone) for _page in range(9))]
-        code = code_in(sandbox.inbox.of(phone)[0].text)
+        phone, pages, code = open_ten_pages(worker_pool, sandbox)
         guesses = [(page, wrong(code)) for page in pages] * 20
         guesses[random.randrange(200)] = (random.choice(pages), code)
 
