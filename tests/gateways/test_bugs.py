@@ -11,6 +11,7 @@ from sandbox.server import Sandbox
 
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain
+from django_smsverify.gateways.parsing import UNREADABLE
 from django_smsverify.sending import send_code
 from django_smsverify.types import Acceptance
 from tests.conftest import PHONE, MakeProvider
@@ -77,3 +78,13 @@ def test_the_admin_shows_how_many_answers_cannot_be_read(
     page = admin_client.get(f"/admin/smsverify/provider/{provider.pk}/change/").content.decode()
 
     assert shown in page
+
+
+@pytest.mark.parametrize("body", [b'{"another": "shape"}', b"no JSON", b""])
+def test_an_answer_of_an_unknown_shape_has_a_code_of_its_own(body: bytes) -> None:
+    gateway, _ = offline("topthink", body)
+
+    outcome = gateway.send(submitted("topthink"))[PHONE]
+
+    assert isinstance(outcome, GatewayUncertain)
+    assert outcome.error_code == UNREADABLE
