@@ -18,6 +18,9 @@ class SMSVerifyConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - register the checks
+        from .sending import route_cache
+
+        route_cache.connect()
 
         if find_spec("drf_spectacular") is not None:
             from . import openapi  # noqa: F401 - describes the views to drf-spectacular

@@ -20,6 +20,7 @@ from .models import Message
 from .models.querysets import FIRST_PAUSE
 from .signals import message_settled
 from .transactions import run_committed
+from .types import Acceptance
 
 logger = logging.getLogger("django_smsverify")
 
@@ -31,7 +32,13 @@ status."""
 
 
 def claim(message: Message) -> bool:
-    """Claims a queued message; returns whether this caller, and no other, may now send it to its vendor."""
+    """Claims a queued message; returns whether this caller, and no other, may now send it to its vendor.
+
+    A message that was created as claimed can be taken once.
+    """
+    if message.is_claimed:
+        message.is_claimed = False
+        return True
     queued = Message.objects.filter(pk=message.pk, status=MessageStatus.QUEUED)
     # The cost may be known days later, when the provider has another price.
     price = message.price = message.provider.price
@@ -70,6 +77,23 @@ def withdraw(message: Message, why: str) -> bool:
         logger.warning("SMS to %s by %s is withdrawn: %s", phones.mask(message.phone), message.provider.slug, why)
         transaction.on_commit(lambda: message_settled.send_robust(Message, message=message), using=rows.db, robust=True)
     return bool(withdrawn)
+
+
+def record_one_acceptance(message: Message, acceptance: Acceptance) -> bool:
+    """Stores the acceptance of a code in its row and object, in one statement; False where the row has a later event.
+
+    A vendor's delivery report may have arrived first: then `record_all` stores what is left.
+    """
+    status = MessageStatus.ACCEPTED
+    fields = {**_timestamps(acceptance, timezone.now()), "status": status, "cost": cost_of(message, status)}
+    if acceptance.remote_id:
+        fields["remote_id"] = acceptance.remote_id
+    if not Message.objects.filter(pk=message.pk, status__in=status.below()).update(**fields):
+        return False
+    for name, value in fields.items():
+        setattr(message, name, value)
+    _log(message)
+    return True
 
 
 def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:

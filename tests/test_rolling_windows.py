@@ -226,7 +226,7 @@ class TestRedis:
 
         assert passes(redis, [window(1, 60)], NOW)
         assert not passes(redis, [window(1, 60)], NOW)
-        assert not redis_script.runs_scripts(redis)
+        assert redis_script._client(redis) is None
         assert log.text.count("runs no scripts") == 1
 
     def test_scripts_are_used_again_after_a_temporary_write_error(
@@ -237,7 +237,7 @@ class TestRedis:
             with pytest.raises(Exception, match="You cannot write"):
                 passes(redis, [window(1, 60)], NOW)
 
-        assert redis_script.runs_scripts(redis)
+        assert redis_script._client(redis) is not None
         assert passes(redis, [window(1, 60)], NOW)
 
     def test_scripts_and_single_commands_share_their_counters(self, redis: BaseCache) -> None:

@@ -55,10 +55,6 @@ def cache_alias() -> str:
     return str(getattr(settings, "RATELIMIT_USE_CACHE", "default"))
 
 
-def the_cache() -> BaseCache:
-    return caches[cache_alias()]
-
-
 @contextmanager
 def time_limit() -> Iterator[None]:
     """Limits all cache calls in the body to MAX_SECONDS in total; inside another limit, to what is left of that."""
@@ -72,17 +68,11 @@ def time_limit() -> Iterator[None]:
         _time_left.reset(token)
 
 
-def call_cache(
-    work: Callable[[BaseCache], R],
-    undo: Callable[[BaseCache], object] | None = None,
-    *,
-    is_poll: bool = False,
-) -> R:
+def call_cache(work: Callable[[BaseCache], R], undo: Callable[[BaseCache], object] | None = None) -> R:
     """Calls `work` with the cache and returns its result; raises what it raises, and TimeoutError when the time is up.
 
     `work` may run in another thread: it must not use the database or send signals. If it succeeds too late, `undo`
-    reverts it. With `is_poll`, a call that is repeated until another process is ready, an answered call does not use up
-    the time: the caller must limit how long it repeats.
+    reverts it.
     """
     alias = cache_alias()
     cache = caches[alias]
@@ -90,7 +80,7 @@ def call_cache(
         return work(cache)
     with time_limit():
         call = _Call(cache, work, undo)
-        if not _is_answered(call, is_poll):
+        if not _is_answered(call):
             _hung.add(call)
             # The hung call keeps its connection: no other call may read the answer meant for it.
             caches[alias] = caches.create_connection(alias)
@@ -98,7 +88,7 @@ def call_cache(
     return call.result()
 
 
-def _is_answered(call: _Call[R], is_poll: bool) -> bool:
+def _is_answered(call: _Call[R]) -> bool:
     """Whether a call ended within the time left; raises TimeoutError when it cannot even start."""
     left = _time_left.get()
     if left.seconds <= 0:
@@ -107,8 +97,7 @@ def _is_answered(call: _Call[R], is_poll: bool) -> bool:
     started = time.monotonic()
     call.start()
     in_time = call.wait(left.seconds)
-    if not (is_poll and in_time):
-        left.seconds -= time.monotonic() - started
+    left.seconds -= time.monotonic() - started
     return in_time
 
 
@@ -194,13 +183,13 @@ def increment(cache: BaseCache, key: str, seconds: int) -> int:
     raise ConnectionError("the cache does not count")
 
 
-def ask_or_refuse(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], object], *, is_poll: bool = False) -> R:
+def ask_or_refuse(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], object]) -> R:
     """Calls the cache; raises ThrottleUnavailable when it fails or does not answer in time, whatever its client raises.
 
     `undo` reverts a call that succeeds too late.
     """
     try:
-        return call_cache(ask, undo, is_poll=is_poll)
+        return call_cache(ask, undo)
     except Exception as error:
         logger.error("The throttle's cache %r failed (%s): nothing is sent.", cache_alias(), type(error).__name__)
     raise ThrottleUnavailable

@@ -1,10 +1,12 @@
-"""The limits of one number: exact, read from the database while the number's row is locked."""
+"""The limits of one number: exact, judged from one reading of its history while the number's row is locked."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -12,7 +14,10 @@ from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
 from django_smsverify.exceptions import Throttled
 from django_smsverify.models import Message, Recipient, Verification
-from django_smsverify.models.querysets import MAX_CLOCK_SKEW, MessageQuerySet
+from django_smsverify.models.querysets import MAX_CLOCK_SKEW, PastSMS, PastVerification
+
+LONGEST_LIFE = timedelta(days=2)
+"""Twice the longest CODE_LIFETIME: whatever still counts was asked for at most so long before its window."""
 
 
 def lock_number(recipient: Recipient) -> None:
@@ -23,51 +28,74 @@ def lock_number(recipient: Recipient) -> None:
     Recipient.objects.filter(pk=recipient.pk).update(claimed_at=timezone.now())
 
 
-def check_number(phone: str, now: datetime, *, by_stranger: bool = False, but: Message | None = None) -> None:
-    """Checks the number's own limits over all rolling windows, without the message `but`.
+@dataclass(frozen=True, slots=True)
+class NumberHistory:
+    """What a number got and guessed within its windows; exact while the number's row is locked."""
 
-    Strangers together may spend half, rounded up, of what a known number has. Raises Throttled with the longest wait.
-    """
-    limits = [
-        (Scope.RESEND, Limit(1, conf.RESEND_INTERVAL)),
-        *((Scope.PHONE, limit) for limit in conf.PHONE_LIMITS),
-    ]
-    longest = timedelta(seconds=max(limit.seconds for _, limit in limits))
-    messages = Message.objects.exclude(pk=but.pk) if but else Message.objects.all()
-    spent = _charged(messages, phone, now - longest, now)
-    all_sent = [created_at for created_at, _ in spent]
-    waits = [(_wait(all_sent, limit, now), scope) for scope, limit in limits]
-    if by_stranger:
-        theirs = [created_at for created_at, is_theirs in spent if is_theirs]
-        waits += [(_wait(theirs, _half(limit), now), Scope.PHONE) for limit in conf.PHONE_LIMITS]
-    seconds, scope = max(waits, key=lambda wait: wait[0])
-    if seconds > 0:
-        raise Throttled(scope, seconds)
+    now: datetime
+    verifications: Sequence[PastVerification]
+    sms: Sequence[PastSMS]
+    """Those that count, newest first: all with a code but those not sent."""
+    was_moved: bool = False
+    """Whether dates were moved back just now, which must be committed."""
 
+    @classmethod
+    def read(cls, phone: str, now: datetime) -> NumberHistory:
+        """Reads it in one statement: between two, an attempt could be missing in both.
 
-def _half(limit: Limit) -> Limit:
-    return Limit(math.ceil(limit.times / 2), limit.seconds)
+        If the clock was set back, some SMS lie in the future and their real age is unknown; they are moved back until
+        the newest is at the present time. Thus no wait is longer than its window, and no window exceeds its limit.
+        """
+        windows = (conf.RESEND_INTERVAL, conf.GUESS_LIMIT.seconds, *(limit.seconds for limit in conf.PHONE_LIMITS))
+        since = now - timedelta(seconds=max(windows)) - LONGEST_LIFE
+        history = cls(now, *Verification.objects.history(phone, since))
+        if history.sms and history.sms[0].created_at > now + MAX_CLOCK_SKEW:
+            Message.objects.move_back(phone, history.sms[0].created_at - now, now)
+            return cls(now, *Verification.objects.history(phone, since), was_moved=True)
+        return history
 
+    def require_allowance(self, *, by_stranger: bool, but: UUID | None = None) -> None:
+        """Checks the number's own limits over all rolling windows, without the message with the id `but`.
 
-def _charged(messages: MessageQuerySet, phone: str, since: datetime, now: datetime) -> list[tuple[datetime, bool]]:
-    """When the number's allowance was used, newest first, and whether by a stranger.
+        Strangers together may spend half, rounded up, of what a known number has. Raises Throttled with the longest
+        wait.
+        """
+        charged = [sms for sms in self.sms if sms.id != but]
+        sent = [sms.created_at for sms in charged]
+        waits = [(_wait(sent, Limit(1, conf.RESEND_INTERVAL), self.now), Scope.RESEND)]
+        waits += [(_wait(sent, limit, self.now), Scope.PHONE) for limit in conf.PHONE_LIMITS]
+        if by_stranger:
+            theirs = [sms.created_at for sms in charged if sms.by_stranger]
+            waits += [(_wait(theirs, _half(limit), self.now), Scope.PHONE) for limit in conf.PHONE_LIMITS]
+        seconds, scope = max(waits, key=lambda wait: wait[0])
+        if seconds > 0:
+            raise Throttled(scope, seconds)
 
-    If the clock was set back, some SMS lie in the future and their real age is unknown; they are moved back until the
-    newest is at the present time. Thus no wait is longer than its window, and no window exceeds its limit.
-    """
-    spent = messages.charged(phone, since)
-    if spent and spent[0][0] > now + MAX_CLOCK_SKEW:
-        messages.move_back(phone, spent[0][0] - now, now)
-        spent = messages.charged(phone, since)
-    return spent
+    def allowed_guesses(self, purpose: str, *, by_stranger: bool) -> int:
+        """Returns how many guesses an SMS adds; at least one, so that no stranger can lock the owner out."""
+        return int(max(1, min(conf.of(purpose).MAX_ATTEMPTS, self.guesses_left(by_stranger=by_stranger))))
 
+    def guesses_left(self, *, by_stranger: bool) -> int:
+        """Returns how many guesses the number has left; 0 or less: none.
 
-def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
-    """Whole seconds until one more SMS fits into the window, at most its length; `spent` is newest first."""
-    if len(spent) < limit.times:
-        return 0
-    free_at = spent[limit.times - 1] + timedelta(seconds=limit.seconds)
-    return min(limit.seconds, max(0, math.ceil((free_at - now).total_seconds())))
+        Strangers together have half of those of a known number, rounded up.
+        """
+        limit = conf.GUESS_LIMIT
+        left = limit.times - self._guesses(self.verifications)
+        if not by_stranger:
+            return left
+        theirs = [verification for verification in self.verifications if verification.by_stranger]
+        return min(left, _half(limit).times - self._guesses(theirs))
+
+    def _guesses(self, verifications: Iterable[PastVerification]) -> int:
+        """The attempts that were used within the window, plus those that live verifications have reserved."""
+        since = self.now - timedelta(seconds=conf.GUESS_LIMIT.seconds)
+        live = {past.id for past in self.verifications if past.root_id is None and past.is_live(self.now)}
+        return sum(
+            (past.attempts if past.attempted_at and past.attempted_at > since else 0)
+            + (max(0, past.max_attempts - past.attempts) if past.is_reserved and past.code_id in live else 0)
+            for past in verifications
+        )
 
 
 def resend_wait(verification: Verification, now: datetime) -> int:
@@ -80,23 +108,22 @@ def resend_wait(verification: Verification, now: datetime) -> int:
     pause = Limit(1, conf.RESEND_INTERVAL)
     if verification.last_sent_at is not None:
         return _wait([verification.last_sent_at], pause, now)
-    own = Message.objects.carrying(verification.holder).charged(
-        verification.phone, now - timedelta(seconds=pause.seconds)
-    )
-    return _wait([created_at for created_at, _ in own], pause, now)
-
-
-def allowed_guesses(phone: str, purpose: str, now: datetime, *, by_stranger: bool) -> int:
-    """Returns how many guesses an SMS adds; at least one, so that no stranger can lock the owner out."""
-    return int(max(1, min(conf.of(purpose).MAX_ATTEMPTS, guesses_left(phone, now, by_stranger=by_stranger))))
+    own = Message.objects.carrying(verification.holder)
+    return _wait(own.charged_since(now - timedelta(seconds=pause.seconds)), pause, now)
 
 
 def guesses_left(phone: str, now: datetime, *, by_stranger: bool) -> int:
-    """Returns how many guesses the number has left; 0 or less: none. Exact while the number's row is locked.
+    """Returns how many guesses a number has left; see NumberHistory."""
+    return NumberHistory.read(phone, now).guesses_left(by_stranger=by_stranger)
 
-    Strangers together have half of those of a known number, rounded up.
-    """
-    limit = conf.GUESS_LIMIT
-    spent, by_strangers = Verification.objects.guesses(phone, now - timedelta(seconds=limit.seconds), now)
-    left = limit.times - spent
-    return min(left, _half(limit).times - by_strangers) if by_stranger else left
+
+def _half(limit: Limit) -> Limit:
+    return Limit(math.ceil(limit.times / 2), limit.seconds)
+
+
+def _wait(spent: Sequence[datetime], limit: Limit, now: datetime) -> int:
+    """Whole seconds until one more SMS fits into the window, at most its length; `spent` is newest first."""
+    if len(spent) < limit.times:
+        return 0
+    free_at = spent[limit.times - 1] + timedelta(seconds=limit.seconds)
+    return min(limit.seconds, max(0, math.ceil((free_at - now).total_seconds())))

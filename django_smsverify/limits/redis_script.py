@@ -18,20 +18,24 @@ Limited = tuple[Sequence[str], int, int]
 """The bucket keys of a window, its limit, and the lifetime of a bucket in seconds."""
 
 COUNT = """
-local size, current = tonumber(ARGV[1]), tonumber(ARGV[2])
+local size, current, windows = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local found, fits = {}, true
-for i, key in ipairs(KEYS) do found[i] = tonumber(redis.call('GET', key)) or 0 end
-for window = 1, #KEYS / size do
+for i = 1, size * windows do found[i] = tonumber(redis.call('GET', KEYS[i])) or 0 end
+for window = 1, windows do
   local sum = 0
   for i = (window - 1) * size + 1, window * size do sum = sum + found[i] end
-  if sum >= tonumber(ARGV[1 + 2 * window]) then fits = false end
+  if sum >= tonumber(ARGV[2 + 2 * window]) then fits = false end
 end
 if fits then
-  for window = 1, #KEYS / size do
+  for window = 1, windows do
     local key = KEYS[(window - 1) * size + current]
     redis.call('INCR', key)
-    redis.call('EXPIRE', key, ARGV[2 + 2 * window])
+    redis.call('EXPIRE', key, ARGV[3 + 2 * window])
   end
+end
+for i = size * windows + 1, #KEYS do
+  local value = redis.call('GET', KEYS[i])
+  found[i] = value and (tonumber(value) or 1)
 end
 return found
 """
@@ -49,28 +53,27 @@ _without_scripts: set[str] = set()
 """The cache classes whose server refused to run a script: a cluster, or a proxy."""
 
 
-def count(cache: BaseCache, windows: Sequence[Limited], current: int) -> list[list[int]] | None:
+def count(
+    cache: BaseCache, windows: Sequence[Limited], current: int, beside: Sequence[str]
+) -> tuple[list[list[int]], dict[str, int]] | None:
     """Adds one to the current bucket of each window if one more fits into all windows.
 
-    Returns what the buckets of each window held before; None where scripts do not run.
+    Returns what the buckets of each window held before, and those of the keys `beside` that exist: their number, or 1
+    for what is none. None where scripts do not run.
     """
     keys = [key for own, _, _ in windows for key in own]
     size = len(windows[0][0]) if windows else 0
     bounds = [bound for _, times, lifetime in windows for bound in (times, lifetime)]
-    found: list[int] | None = _run(cache, COUNT, keys, [size, current + 1, *bounds])
+    found: list[Any] | None = _run(cache, COUNT, [*keys, *beside], [size, current + 1, len(windows), *bounds])
     if found is None:
         return None
-    return [found[start : start + size] for start in range(0, len(found), size)]
+    rest = {key: value for key, value in zip(beside, found[len(keys) :], strict=True) if value is not None}
+    return [found[start : start + size] for start in range(0, len(keys), size or 1)], rest
 
 
 def give_back(cache: BaseCache, keys: Sequence[str]) -> bool:
     """Takes one off each bucket; returns False where scripts do not run."""
     return _run(cache, GIVE_BACK, keys, []) is not None
-
-
-def runs_scripts(cache: BaseCache) -> bool:
-    """Whether scripts can be tried: the cache has a Redis client, and no server has refused a script yet."""
-    return _client(cache) is not None
 
 
 def _run(cache: BaseCache, script: str, keys: Sequence[str], values: Sequence[int]) -> Any:

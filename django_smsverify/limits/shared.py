@@ -13,8 +13,7 @@ from django_smsverify.addresses import unwrapped
 from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
 
-from .cache import ask_or_refuse, call_cache, digest, the_cache
-from .redis_script import runs_scripts
+from .cache import ask_or_refuse, call_cache, digest
 from .windows import Counting, Window, give_back
 
 SHARED = (Scope.PREFIX, Scope.GLOBAL)
@@ -30,15 +29,18 @@ class Charge:
 
     def __init__(self) -> None:
         self._counted: list[tuple[Scope, str]] = []
+        self.beside: dict[str, int] = {}
+        """What `count` read beside: those of the keys that exist, with their number, or 1 for what is none."""
 
-    def count(self, windows: Sequence[Window]) -> dict[Scope, int]:
+    def count(self, windows: Sequence[Window], beside: Sequence[str] = ()) -> dict[Scope, int]:
         """Counts one send in all windows or in none; returns the seconds to wait for each scope that is used up.
 
         Raises ThrottleUnavailable.
         """
-        counting = Counting(windows, time.time())
-        waits = ask_or_refuse(counting.count, counting.undo) if windows else []
+        counting = Counting(windows, time.time(), beside)
+        waits = ask_or_refuse(counting.count, counting.undo) if windows or beside else []
         self._counted += counting.counted
+        self.beside = counting.beside
         by_scope: dict[Scope, int] = {}
         for window, wait in zip(windows, waits, strict=True):
             if wait:
@@ -65,14 +67,6 @@ class Charge:
             with suppress(Exception):
                 call_cache(lambda cache: give_back(cache, keys))
         self._counted = [counted for counted in self._counted if counted[0] not in scopes]
-
-
-def counts_in_one_trip() -> bool:
-    """Whether the cache runs scripts; False if it fails, as the next call to it raises the error."""
-    try:
-        return runs_scripts(the_cache())
-    except Exception:
-        return False
 
 
 def address_windows(ip: str | None) -> list[Window]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 from django.core.cache import BaseCache
 
@@ -67,15 +68,20 @@ class Window:
 
 
 class Counting:
-    """Counts one request in all of its windows, or in none."""
+    """Counts one request in all of its windows, or in none, and reads other keys in the same trip."""
 
-    def __init__(self, windows: Sequence[Window], now: float) -> None:
-        self._windows, self._now = windows, now
+    def __init__(self, windows: Sequence[Window], now: float, beside: Sequence[str] = ()) -> None:
+        self._windows, self._now, self._beside = windows, now, beside
         self.counted: list[tuple[Scope, str]] = []
         """The buckets that counted the request, with their scopes."""
+        self.beside: dict[str, int] = {}
+        """Those of the other keys that exist: their number, or 1 for what is none."""
 
     def count(self, cache: BaseCache) -> list[int]:
-        """Returns the seconds to wait in each window; all 0 when the request was counted."""
+        """Returns the seconds to wait in each window; all 0 when the request was counted.
+
+        Raises ConnectionError when the cache keeps nothing.
+        """
         waits = self._count_by_script(cache)
         return self._count_each(cache) if waits is None else waits
 
@@ -87,43 +93,58 @@ class Counting:
     def _count_by_script(self, cache: BaseCache) -> list[int] | None:
         """Counts in all windows in one trip; None where the cache runs no scripts."""
         limits = [(window.keys(self._now), window.times, window.lifetime) for window in self._windows]
-        found = redis_script.count(cache, limits, CURRENT)
+        found = redis_script.count(cache, limits, CURRENT, self._beside)
         if found is None:
             return None
-        waits = [window.wait(counts, self._now) for window, counts in zip(self._windows, found, strict=True)]
+        counts, self.beside = found
+        waits = [window.wait(own, self._now) for window, own in zip(self._windows, counts, strict=True)]
         if not any(waits):
             self.counted = [(window.scope, window.current_key(self._now)) for window in self._windows]
         return waits
 
     def _count_each(self, cache: BaseCache) -> list[int]:
-        fits = False
+        keys = [window.keys(self._now) for window in self._windows]
+        waits = [1]
         try:
-            waits = [self._count_one(cache, window) for window in self._windows]
-            fits = not any(waits)
+            own, found = self._increment_and_read(cache, keys)
+            waits = [
+                window.wait(_before(buckets, own, found), self._now)
+                for window, buckets in zip(self._windows, keys, strict=True)
+            ]
             return waits
         finally:
-            if not fits:
+            if any(waits):
                 self.undo(cache)
 
-    def _count_one(self, cache: BaseCache, window: Window) -> int:
-        keys = window.keys(self._now)
-        own, found = _increment_and_read(cache, keys, window.lifetime)
-        self.counted.append((window.scope, keys[CURRENT]))
-        # The counts before this request, without what other requests have added since.
-        counts = [int(found.get(key, 0)) for key in keys]
-        counts[CURRENT] = own - 1
-        return window.wait(counts, self._now)
+    def _increment_and_read(
+        self, cache: BaseCache, keys: Sequence[Sequence[str]]
+    ) -> tuple[dict[str, int], dict[str, Any]]:
+        """The current buckets' counts with this request, and the counts of all buckets."""
+        own: dict[str, int] = {}
+        found: dict[str, Any] = {}
+        every = [*self._beside, *(key for buckets in keys for key in buckets)]
+        for _attempt in range(COUNT_ATTEMPTS):
+            for window, buckets in zip(self._windows, keys, strict=True):
+                if (key := buckets[CURRENT]) not in found:  # not counted yet, or flushed since
+                    own[key] = increment(cache, key, window.lifetime)
+                    self.counted.append((window.scope, key))
+            found = cache.get_many(every)
+            self.counted = list(dict.fromkeys(self.counted))
+            if own.keys() <= found.keys():
+                self.beside = {key: _number(found[key]) for key in self._beside if key in found}
+                return own, found
+        raise ConnectionError("the cache does not keep what it counts")
 
 
-def _increment_and_read(cache: BaseCache, keys: Sequence[str], lifetime: int) -> tuple[int, Mapping[str, int]]:
-    """The current bucket's count with this request, and the counts of all; raises ConnectionError when the cache keeps
-    nothing."""
-    for _attempt in range(COUNT_ATTEMPTS):
-        own = increment(cache, keys[CURRENT], lifetime)
-        found = cache.get_many(keys)
-        if keys[CURRENT] in found:
-            return own, found
-    raise ConnectionError("the cache does not keep what it counts")
+def _before(buckets: Sequence[str], own: Mapping[str, int], found: Mapping[str, Any]) -> list[int]:
+    """The counts before this request, without what other requests have added since."""
+    counts = [int(found.get(key, 0)) for key in buckets]
+    counts[CURRENT] = own[buckets[CURRENT]] - 1
+    return counts
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 1
 
 
 def give_back(cache: BaseCache, keys: Sequence[str]) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import models, router
+from django.db import connections, models, router
 from django.db.models import F, Q
+from django.dispatch import Signal
 
 from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.exceptions import VerificationNotFound
 from django_smsverify.transactions import retry_on_conflict
 
 if TYPE_CHECKING:
-    from . import Message, Template, Verification  # noqa: F401 - named in quotes below
+    from . import Message, Recipient, Template, Verification  # noqa: F401 - named in quotes below
 
 M = TypeVar("M", bound=models.Model)
 MAX_CLOCK_SKEW = timedelta(seconds=60)
@@ -26,9 +27,15 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 """The first and the longest pause between two queries to a vendor about one row; each pause doubles."""
 
 
+rows_updated = Signal(use_caching=True)
+"""Sent after `update` of a queryset: `sender` is the model, `using` the database, `values` what was set."""
+
+
 class RowQuerySet(models.QuerySet[M]):
     def update(self, **values: Any) -> int:
-        return retry_on_conflict(lambda: super(RowQuerySet, self).update(**values), self.db)
+        changed = retry_on_conflict(lambda: super(RowQuerySet, self).update(**values), self.db)
+        rows_updated.send(self.model, using=self.db, values=values)
+        return changed
 
     def get_or_create(self, defaults: Mapping[str, Any] | None = None, **values: Any) -> tuple[M, bool]:
         return retry_on_conflict(lambda: super(RowQuerySet, self).get_or_create(defaults, **values), self.db)
@@ -85,18 +92,59 @@ class TemplateQuerySet(PolledQuerySet["Template"]):
         ).select_related("provider", "signature")
 
 
-def _code_is_live(now: datetime, holder: str = "") -> Q:
-    conditions = {
-        "verified_at__isnull": True,
-        "created_at__lte": now + MAX_CLOCK_SKEW,  # else a clock that was set back would prolong the code's life
-        "expires_at__gt": now,
-    }
-    return Q(**{holder + name: value for name, value in conditions.items()})
+class PastVerification(NamedTuple):
+    """What a number's limits and its live code need of a verification."""
+
+    id: UUID
+    root_id: UUID | None
+    purpose: str
+    context: str
+    key_id: str
+    created_at: datetime
+    expires_at: datetime
+    verified_at: datetime | None
+    attempts: int
+    max_attempts: int
+    attempted_at: datetime | None
+    is_reserved: bool
+    by_stranger: bool
+
+    @property
+    def code_id(self) -> UUID:
+        """The verification that holds the code."""
+        return self.root_id or self.id
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether the code that it holds would still verify; the same condition as `with_live_code`."""
+        return self.verified_at is None and self.created_at <= now + MAX_CLOCK_SKEW and self.expires_at > now
 
 
-def _is_live(now: datetime) -> Q:
-    own = Q(root__isnull=True) & _code_is_live(now)
-    return Q(attempts__lt=F("max_attempts")) & (own | _code_is_live(now, "root__"))
+class PastSMS(NamedTuple):
+    """What a number's limits need of an SMS."""
+
+    id: UUID
+    created_at: datetime
+    by_stranger: bool
+
+
+class RecipientQuerySet(RowQuerySet["Recipient"]):
+    """Numbers, each of which has one row that serializes what is done about it."""
+
+    def lock(self, phone: str) -> Recipient:
+        """Returns the number's row, which is created or locked for the rest of the transaction.
+
+        It writes first: under load SQLite refuses to turn a read transaction into a write transaction.
+        """
+        recipient = self.model(phone=phone)
+        has_target = connections[self.db].features.supports_update_conflicts_with_target
+        self.bulk_create(
+            [recipient],
+            update_conflicts=True,
+            update_fields=["claimed_at"],
+            unique_fields=["phone"] if has_target else None,
+        )
+        # MySQL does not return the primary key.
+        return recipient if recipient.pk else self.get(phone=phone)
 
 
 class VerificationQuerySet(RowQuerySet["Verification"]):
@@ -114,24 +162,26 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
 
     def with_live_code(self, now: datetime) -> VerificationQuerySet:
         """Verifications that hold a code of their own, which would still verify."""
-        return self.filter(_code_is_live(now), root__isnull=True)
-
-    def guesses(self, phone: str, since: datetime, now: datetime) -> tuple[int, int]:
-        """The number's used attempts since a moment, plus those that its live verifications have reserved.
-
-        Returns all of them, and those of strangers.
-        """
-        # One statement: between two, an attempt could move from one sum to the other and be missing in both.
-        used, still_open = Q(attempted_at__gt=since), Q(is_reserved=True) & _is_live(now)
-        theirs, left = Q(by_stranger=True), F("max_attempts") - F("attempts")
-        sums: dict[str, int | None] = self.filter(phone=phone).aggregate(
-            used=models.Sum("attempts", filter=used),
-            still_open=models.Sum(left, filter=still_open),
-            used_by_strangers=models.Sum("attempts", filter=used & theirs),
-            open_to_strangers=models.Sum(left, filter=still_open & theirs),
+        return self.filter(
+            root__isnull=True,
+            verified_at__isnull=True,
+            created_at__lte=now + MAX_CLOCK_SKEW,  # else a clock that was set back would prolong the code's life
+            expires_at__gt=now,
         )
-        used_up, reserved, *by_strangers = (count or 0 for count in sums.values())
-        return used_up + reserved, sum(by_strangers)
+
+    def history(self, phone: str, since: datetime) -> tuple[list[PastVerification], list[PastSMS]]:
+        """The verifications of a number that were created since a moment, and the SMS with their codes that count for
+        its limits, newest first, in one statement."""
+        sent = models.FilteredRelation("messages", condition=~Q(messages__status=MessageStatus.NOT_SENT))
+        own = self.filter(phone=phone, created_at__gt=since).order_by().annotate(sent=sent)
+        verifications: dict[UUID, PastVerification] = {}
+        sms: list[PastSMS] = []
+        for row in own.values_list(*PastVerification._fields, *(f"sent__{name}" for name in PastSMS._fields)):
+            past = PastVerification(*row[: len(PastVerification._fields)])
+            verifications[past.id] = past
+            if row[len(PastVerification._fields)] is not None:
+                sms.append(PastSMS(*row[len(PastVerification._fields) :]))
+        return list(verifications.values()), sorted(sms, key=lambda one: one.created_at, reverse=True)
 
 
 class MessageQuerySet(PolledQuerySet["Message"]):
@@ -145,14 +195,10 @@ class MessageQuerySet(PolledQuerySet["Message"]):
         """The SMS with a code, whichever verification they were sent for; `code` is the verification that holds it."""
         return self.filter(Q(verification=code) | Q(verification__root=code), phone=code.phone)
 
-    def charged(self, phone: str, since: datetime) -> list[tuple[datetime, bool]]:
-        """The SMS that count for a number's limits, newest first: all with a code but those not sent.
-
-        Returns when each was created, and whether a stranger asked for it.
-        """
-        spent = self.filter(phone=phone, verification__isnull=False, created_at__gt=since)
-        spent = spent.exclude(status=MessageStatus.NOT_SENT)
-        return list(spent.order_by("-created_at").values_list("created_at", "by_stranger"))
+    def charged_since(self, since: datetime) -> list[datetime]:
+        """When the SMS were created that count for the pause between two, newest first: all but those not sent."""
+        spent = self.filter(created_at__gt=since).exclude(status=MessageStatus.NOT_SENT)
+        return list(spent.order_by("-created_at").values_list("created_at", flat=True))
 
     def move_back(self, phone: str, by: timedelta, now: datetime) -> None:
         """Moves dates in the future back by `by`, after the clock was set back; their order stays."""

@@ -17,7 +17,14 @@ from django_smsverify.masked import Secret
 
 from .accounts import Provider
 from .fields import EncryptedDictField, PhoneField, VendorCharField, VendorTextField
-from .querysets import MAX_CLOCK_SKEW, MessageQuerySet, PrimaryManager, RowQuerySet, VerificationQuerySet
+from .querysets import (
+    MAX_CLOCK_SKEW,
+    MessageQuerySet,
+    PrimaryManager,
+    RecipientQuerySet,
+    RowQuerySet,
+    VerificationQuerySet,
+)
 from .texts import Polled, Template
 
 
@@ -28,7 +35,7 @@ class Recipient(models.Model):
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     claimed_at = models.DateTimeField(_("last claimed at"), default=timezone.now)
 
-    objects = PrimaryManager.from_queryset(RowQuerySet)()
+    objects = PrimaryManager.from_queryset(RecipientQuerySet)()
 
     class Meta:
         verbose_name = _("recipient")
@@ -185,6 +192,9 @@ class Message(Polled):
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("handed over at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+
+    is_claimed: bool = False
+    """Whether this process created the row as claimed by itself, and has not sent it yet; no column."""
 
     objects = PrimaryManager.from_queryset(MessageQuerySet)()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import partial
+from uuid import UUID, uuid4
 
 from django.utils import timezone
 
@@ -15,21 +17,35 @@ from django_smsverify.exceptions import (
     UnknownPurpose,
 )
 from django_smsverify.gateways.base import Outcome
-from django_smsverify.limits.per_number import check_number, lock_number
+from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.masked import PerNumber
 from django_smsverify.messages import withdraw
 from django_smsverify.models import Message, Template, Verification
 from django_smsverify.transactions import retry_on_lost_connection, run_committed
+from django_smsverify.types import Acceptance
 
 from . import circuits, routing
 from .content import code_values, least_life, segments_of_code
-from .vendor_call import note_health, record_outcomes, send_to_vendor
+from .vendor_call import note_health, record_acceptance, record_outcomes, send_to_vendor
 
 
-def queue(template: Template, verification: Verification, attempt: int = 1, *, by_stranger: bool) -> Message:
-    """Creates and returns one queued attempt to send a code, for `send_queued`; the caller must have locked the
-    number's row."""
-    return Message.objects.create(
+def queue(
+    template: Template,
+    verification: Verification,
+    attempt: int = 1,
+    *,
+    by_stranger: bool,
+    is_claimed: bool,
+    pk: UUID | None = None,
+) -> Message:
+    """Creates and returns one attempt to send a code; the caller must have locked the number's row.
+
+    With `is_claimed` this process will send it at once, and no other may; else it is queued for whoever claims it.
+    """
+    now, price = timezone.now(), template.provider.price
+    claim = {"status": MessageStatus.SENDING, "claimed_at": now, "price": price} if is_claimed else {}
+    message = Message.objects.create(
+        id=pk or uuid4(),
         verification=verification,
         provider=template.provider,
         template=template,
@@ -38,15 +54,18 @@ def queue(template: Template, verification: Verification, attempt: int = 1, *, b
         attempt=attempt,
         by_stranger=by_stranger,
         segments=segments_of_code(template, verification),
-        created_at=timezone.now(),
+        created_at=now,
+        **claim,
     )
+    message.is_claimed = is_claimed
+    return message
 
 
-def send_queued(verification: Verification, message: Message) -> Message:
+def send_queued(verification: Verification, message: Message, spotless: Container[int] = ()) -> Message:
     """Sends a queued code to one provider after another until an SMS was sent or may have been sent.
 
-    Returns the last attempt; its status is `not_sent` when no provider took it. A message that another process has
-    claimed is left to that process.
+    `spotless` are the providers that are known to have no failure lately. Returns the last attempt; its status is
+    `not_sent` when no provider took it. A message that another process has claimed is left to that process.
     """
     last, upcoming = message, message  # type: Message, Message | None
     while upcoming is not None:
@@ -55,14 +74,17 @@ def send_queued(verification: Verification, message: Message) -> Message:
         if not sent:
             break
         outcome = sent[0][1]
-        upcoming = retry_on_lost_connection(Message, partial(_next_attempt, verification, last, outcome))
-        note_health(last, [outcome])
+        # The id is chosen here: when a connection is lost, the row is known by it.
+        upcoming = retry_on_lost_connection(Message, partial(_next_attempt, verification, last, outcome, uuid4()))
+        note_health(last, [outcome], is_spotless=last.provider_id in spotless)
     return last
 
 
-def _next_attempt(verification: Verification, message: Message, outcome: Outcome) -> Message | None:
+def _next_attempt(verification: Verification, message: Message, outcome: Outcome, pk: UUID) -> Message | None:
+    if isinstance(outcome, Acceptance) and record_acceptance(message, outcome):
+        return None
     template = _next_route(verification, message) if _may_try_another(outcome) else None
-    return run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, template))
+    return run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, template, pk))
 
 
 def _may_try_another(outcome: Outcome) -> bool:
@@ -87,7 +109,7 @@ def untried(verification: Verification, message: Message) -> list[Template]:
 
 
 def _record_and_queue_next(
-    verification: Verification, message: Message, outcome: Outcome, template: Template | None
+    verification: Verification, message: Message, outcome: Outcome, template: Template | None, pk: UUID
 ) -> Message | None:
     """Records an attempt and returns the next one, or None when there is none.
 
@@ -97,26 +119,27 @@ def _record_and_queue_next(
     record_outcomes([(message, outcome)])
     if message.status != MessageStatus.NOT_SENT:
         return None
-    if queued := _find_queued_next(verification, message):
-        return queued
+    if stored := _find_stored(pk):
+        stored.is_claimed = True
+        return stored
     if template is None or not _is_still_wanted(verification, message):
         _end_if_unsent(verification)
         return None
-    return queue(template, verification, message.attempt + 1, by_stranger=message.by_stranger)
+    by_stranger, attempt = message.by_stranger, message.attempt + 1
+    return queue(template, verification, attempt, by_stranger=by_stranger, is_claimed=True, pk=pk)
 
 
-def _find_queued_next(verification: Verification, message: Message) -> Message | None:
+def _find_stored(pk: UUID) -> Message | None:
     """The next attempt, if an earlier commit succeeded but the connection was lost before the result arrived."""
-    rows = Message.objects.filter(verification=verification, status=MessageStatus.QUEUED)
     related = ("provider", "template__provider", "template__signature")
-    return rows.filter(attempt=message.attempt + 1).select_related(*related).first()
+    return Message.objects.filter(pk=pk).select_related(*related).first()
 
 
 def _is_still_wanted(verification: Verification, message: Message) -> bool:
     """False when the code is about to expire or another request has sent an SMS during the slow refusal."""
     now = timezone.now()
     try:
-        check_number(verification.phone, now, by_stranger=message.by_stranger)
+        NumberHistory.read(verification.phone, now).require_allowance(by_stranger=message.by_stranger)
     except Throttled:
         return False
     return verification.holder.expires_at - now >= least_life(verification.purpose)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from django.core.cache import BaseCache
@@ -60,9 +60,21 @@ def open_circuits(providers: Iterable[int]) -> dict[int, Circuit]:
     return _ask_cache(lambda cache: {keys[key]: Circuit(*state) for key, state in cache.get_many(keys).items()}, {})
 
 
-def choose(templates: Sequence[Template]) -> Template | None:
+def keys_of(providers: Iterable[int]) -> list[str]:
+    """Returns the cache keys that exist while a provider's circuit is open or it has failed lately."""
+    return [_key(pk, what) for pk in providers for what in ("open", "failures")]
+
+
+def spotless(providers: Iterable[int], found: Container[str]) -> frozenset[int]:
+    """Returns the providers without a failure lately: none of their keys was found."""
+    return frozenset(pk for pk in providers if not any(key in found for key in keys_of([pk])))
+
+
+def choose(templates: Sequence[Template], spotless: Container[int] = ()) -> Template | None:
     """Returns the first template whose provider's circuit is closed or may now be tried by this caller; None without
-    one."""
+    one. Providers that are known as `spotless` are not asked about."""
+    if templates and templates[0].provider_id in spotless:
+        return templates[0]
     with time_limit():
         circuits = open_circuits({template.provider_id for template in templates})
         for template in templates:
@@ -85,11 +97,12 @@ def least_bad(templates: Sequence[Template]) -> Template:
     return min(templates, key=badness)
 
 
-def note(provider: Provider, outcomes: Iterable[Outcome]) -> None:
-    """Updates the circuit of a provider from the outcomes of one call."""
+def note(provider: Provider, outcomes: Iterable[Outcome], *, is_spotless: bool = False) -> None:
+    """Updates the circuit of a provider from the outcomes of one call; a success of a spotless one changes nothing."""
     by_health = {is_healthy(outcome): outcome for outcome in outcomes}
     if True in by_health:
-        close(provider)
+        if not is_spotless:
+            close(provider)
     elif False in by_health:
         _fail(provider, str(by_health[False]))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import islice
 
 from django_smsverify.conf import conf
@@ -17,14 +17,14 @@ MESSAGES_A_TASK = 100
 """Messages in one task."""
 
 
-def dispatch_code(verification: Verification, message: Message) -> Message:
+def dispatch_code(verification: Verification, message: Message, spotless: Container[int]) -> Message:
     """Sends a code inline, or enqueues it for a worker.
 
-    Returns the last attempt so far; its status is `not_sent` when no provider took it or the queue could not be
-    reached.
+    `spotless` are the providers that are known to have no failure lately. Returns the last attempt so far; its status
+    is `not_sent` when no provider took it or the queue could not be reached.
     """
     if conf.DISPATCH == "inline":
-        return send_queued(verification, message)
+        return send_queued(verification, message, spotless)
     _enqueue_or_cancel([message])
     return message
 

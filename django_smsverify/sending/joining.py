@@ -10,24 +10,34 @@ from django.utils import timezone
 
 from django_smsverify import codes
 from django_smsverify.conf import conf
-from django_smsverify.limits.per_number import allowed_guesses, guesses_left, lock_number
+from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.models import Recipient, RememberedRequest, Verification
+from django_smsverify.models.querysets import PastVerification
 from django_smsverify.verifying.context import context_digest
 
 from .content import least_life
 from .request import CodeRequest
 
 
-def live_code(request: CodeRequest, now: datetime) -> Verification | None:
+def live_code(request: CodeRequest, history: NumberHistory) -> Verification | None:
     """Returns the verification that holds the live code of a number for a purpose and a context.
 
     None where a code ends so soon that it is not worth another SMS. The number's row must be locked.
     """
-    phone, purpose, keys = request.phone, request.purpose, codes.known_key_ids()
-    digests = {context_digest(key, phone, purpose, request.context) for key in keys}
-    codes_of_number = Verification.objects.filter(phone=phone, purpose=purpose, context__in=digests, key_id__in=keys)
-    newest = codes_of_number.with_live_code(now).order_by("-created_at").first()
-    return newest if newest and _last_end(newest, now) - now >= least_life(purpose) else None
+    purpose, now = request.purpose, history.now
+    live = [past for past in history.verifications if past.root_id is None and past.is_live(now)]
+    fitting = [past for past in live if past.purpose == purpose and _has_context(past, request)]
+    if not fitting:
+        return None
+    newest = Verification.objects.get(pk=max(fitting, key=lambda past: past.created_at).id)
+    return newest if _last_end(newest, now) - now >= least_life(purpose) else None
+
+
+def _has_context(past: PastVerification, request: CodeRequest) -> bool:
+    """Whether a code is bound to what this one is asked for; False where its key is no longer configured."""
+    if not codes.is_known(past.key_id):
+        return False
+    return past.context == context_digest(past.key_id, request.phone, request.purpose, request.context)
 
 
 def _last_end(code: Verification, now: datetime) -> datetime:
@@ -47,22 +57,22 @@ def extend(code: Verification, now: datetime) -> bool:
     return True
 
 
-def join(code: Verification, recipient: Recipient, now: datetime, *, by_stranger: bool) -> Verification:
+def join(code: Verification, recipient: Recipient, history: NumberHistory, *, by_stranger: bool) -> Verification:
     """Creates and returns a verification of a live code that another SMS will carry."""
-    allowed = allowed_guesses(code.phone, code.purpose, now, by_stranger=by_stranger)
-    return _join(code, recipient, now, max_attempts=allowed, by_stranger=by_stranger)
+    allowed = history.allowed_guesses(code.purpose, by_stranger=by_stranger)
+    return _join(code, recipient, history.now, max_attempts=allowed, by_stranger=by_stranger)
 
 
-def join_without_sms(recipient: Recipient, request: CodeRequest) -> Verification | None:
+def join_without_sms(request: CodeRequest) -> Verification | None:
     """Returns a new verification of the number's live code; None when there is none, or no guess is left."""
-    lock_number(recipient)
-    now = timezone.now()
-    code = live_code(request, now)
-    if code is None or guesses_left(recipient.phone, now, by_stranger=False) <= 0:
+    recipient = Recipient.objects.lock(request.phone)
+    history = NumberHistory.read(request.phone, timezone.now())
+    code = live_code(request, history)
+    if code is None or history.guesses_left(by_stranger=False) <= 0:
         return None
     attempts = conf.of(code.purpose).MAX_ATTEMPTS
-    verification = _join(code, recipient, now, max_attempts=attempts, is_reserved=False)
-    RememberedRequest.objects.remember(request.keyed, verification, now)
+    verification = _join(code, recipient, history.now, max_attempts=attempts, is_reserved=False)
+    RememberedRequest.objects.remember(request.keyed, verification, history.now)
     return verification
 
 
@@ -82,10 +92,9 @@ def _join(code: Verification, recipient: Recipient, now: datetime, **fields: Any
     )
 
 
-def reserve_guesses(verification: Verification, now: datetime) -> None:
+def reserve_guesses(verification: Verification, history: NumberHistory) -> None:
     """Gives a verification that joined without an SMS, and gets one now, the guesses that an SMS adds."""
-    by_stranger = verification.by_stranger
-    more = allowed_guesses(verification.phone, verification.purpose, now, by_stranger=by_stranger)
+    more = history.allowed_guesses(verification.purpose, by_stranger=verification.by_stranger)
     row = Verification.objects.filter(pk=verification.pk)
     row.update(is_reserved=True, max_attempts=F("attempts") + more)
     verification.reload()

@@ -9,6 +9,8 @@ from itertools import groupby
 from django_smsverify.exceptions import NoRoute, UnknownPurpose
 from django_smsverify.models import PURPOSE, Template
 
+from . import route_cache
+
 _random = random.SystemRandom()
 
 
@@ -20,14 +22,22 @@ def routes(purpose: str, *, but: Collection[int] = ()) -> list[Template]:
     """
     if not PURPOSE.fullmatch(purpose):
         raise UnknownPurpose
-    # Compared in Python too: in a MySQL collation "Login" equals "login".
-    routable = Template.objects.routable().filter(purpose=purpose).exclude(provider__in=but)
-    usable = funded(template for template in routable if _serves(template, purpose))
+    return _in_order(purpose, [route for route in route_cache.load(purpose) if route.provider_id not in but])
+
+
+def kept_routes(purpose: str, version: int | None) -> list[Template]:
+    """Does what `routes` does, with what this process keeps of the version of all routes that was just read."""
+    return _in_order(purpose, route_cache.templates(purpose, version))
+
+
+def _in_order(purpose: str, templates: Iterable[Template]) -> list[Template]:
+    usable = funded(templates)
     if usable:
         usable.sort(key=lambda template: template.provider.priority)
         by_priority = groupby(usable, key=lambda template: template.provider.priority)
         return [template for _, equals in by_priority for template in shuffled(equals)]
-    if any(_serves(template, purpose) for template in Template.objects.filter(purpose=purpose)):
+    named = Template.objects.filter(purpose=purpose)
+    if any(template.purpose == purpose and template.carries_code for template in named):
         raise NoRoute
     raise UnknownPurpose
 
@@ -36,10 +46,6 @@ def funded(templates: Iterable[Template]) -> list[Template]:
     """Returns the templates whose providers have balance left; all of them if there are none, as the vendor decides."""
     every = list(templates)
     return [template for template in every if not template.provider.is_empty] or every
-
-
-def _serves(template: Template, purpose: str) -> bool:
-    return template.purpose == purpose and template.carries_code
 
 
 def shuffled(templates: Iterable[Template]) -> list[Template]:

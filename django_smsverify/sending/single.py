@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.utils import timezone
@@ -14,22 +14,24 @@ from django.utils import timezone
 from django_smsverify import codes, phones
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason, Scope
-from django_smsverify.exceptions import AlreadyUsed, CodeExpired, NoRoute, PhoneRejected, Throttled
+from django_smsverify.exceptions import AlreadyUsed, CodeExpired, NoRoute, PhoneRejected, Throttled, UnknownPurpose
 from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.admission import address_charged, admission
 from django_smsverify.limits.cache import time_limit
-from django_smsverify.limits.per_number import allowed_guesses, check_number, lock_number
+from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.shared import SHARED, Charge
-from django_smsverify.models import Message, Recipient, RememberedRequest, Template, Verification
+from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Template, Verification
 from django_smsverify.numbers import Requester, requester_of
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical, context_digest
 
-from . import circuits, routing
+from . import circuits, route_cache, routing
 from .attempt import queue
 from .dispatch import dispatch_code
 from .joining import extend, join, join_without_sms, live_code, reserve_guesses
 from .request import CodeRequest
+
+T = TypeVar("T")
 
 
 def send_code(
@@ -64,34 +66,58 @@ def send_code(
 
 def send_code_to(request: CodeRequest) -> Verification:
     """Does what `send_code` does."""
-    templates = routing.routes(request.purpose)
+    if not PURPOSE.fullmatch(request.purpose):
+        raise UnknownPurpose
+    choice = RouteChoice(request.purpose)
     with time_limit():
         try:
-            with _admission(request.phone, request.ip, request.requester) as charge:
-                recipient = Recipient.objects.get_or_create(phone=request.phone)[0]
-                template = circuits.choose(templates) or circuits.least_bad(templates)
-                verification, first = run_committed(Message, partial(_create_rows, recipient, request, template))
+            with _admission(request.phone, request.ip, request.requester, choice) as charge:
+                create = partial(_create_rows, request, choice.template())
+                verification, first = _in_turn(request.phone, request.requester, create)
         except Throttled as error:
             is_of_number = error.scope in (Scope.RESEND, Scope.PHONE)
             joined = _join(request) if is_of_number and request.requester.is_trusted else None
             if joined is None:
                 raise
             return joined
-        _dispatch_or_raise(verification, first, charge)
+        _dispatch_or_raise(verification, first, charge, choice)
     return verification
 
 
-def _admission(phone: str, ip: str | None, requester: Requester) -> AbstractContextManager[Charge]:
-    return admission(phone, ip, is_known=requester.is_known, by_stranger=requester.is_stranger)
+class RouteChoice:
+    """What one request learns of routes and circuits, by its one trip to the cache."""
+
+    def __init__(self, purpose: str) -> None:
+        self._purpose = purpose
+        self._asked = route_cache.kept_providers(purpose)
+        self.keys = [route_cache.VERSION_KEY, *circuits.keys_of(self._asked)]
+        """What the trip must read."""
+        self.found: Mapping[str, int] = {}
+
+    @property
+    def spotless(self) -> frozenset[int]:
+        """The providers that are known to have no failure lately."""
+        return circuits.spotless(self._asked, self.found)
+
+    def template(self, order: Callable[[list[Template]], list[Template]] = lambda templates: templates) -> Template:
+        """Returns the route to try first; raises UnknownPurpose, NoRoute, ThrottleUnavailable."""
+        version = self.found.get(route_cache.VERSION_KEY)
+        templates = order(routing.kept_routes(self._purpose, version))
+        return circuits.choose(templates, self.spotless) or circuits.least_bad(templates)
+
+
+@contextmanager
+def _admission(phone: str, ip: str | None, requester: Requester, choice: RouteChoice) -> Iterator[Charge]:
+    is_known, by_stranger = requester.is_known, requester.is_stranger
+    with admission(phone, ip, is_known=is_known, by_stranger=by_stranger, beside=choice.keys) as charge:
+        choice.found = charge.beside
+        yield charge
 
 
 def _join(request: CodeRequest) -> Verification | None:
     """A verification of the live code without an SMS; the client's address pays for it as for an SMS."""
-    recipient = Recipient.objects.filter(phone=request.phone).first()
-    if recipient is None:
-        return None
     with address_charged(request.ip):
-        verification = run_committed(Verification, partial(join_without_sms, recipient, request))
+        verification = run_committed(Verification, partial(join_without_sms, request))
     if verification is not None:
         verification.sms_sent = False
     return verification
@@ -120,20 +146,20 @@ def resend_to(
 ) -> Verification:
     """Does what `resend_code` does, and remembers the request."""
     verification.require_live(timezone.now())
-    templates = _uncertain_providers_last(verification, routing.routes(verification.purpose))
+    choice = RouteChoice(verification.purpose)
     with time_limit():
-        with _admission(verification.phone, ip, requester) as charge:
-            template = circuits.choose(templates) or circuits.least_bad(templates)
+        with _admission(verification.phone, ip, requester, choice) as charge:
+            template = choice.template(order=partial(_uncertain_providers_last, verification))
             create = partial(_create_resend, verification, requester, template, keyed)
-            first = run_committed(Message, create)
-        _dispatch_or_raise(verification, first, charge)
+            first = _in_turn(verification.phone, requester, create)
+        _dispatch_or_raise(verification, first, charge, choice)
     return verification
 
 
-def _dispatch_or_raise(verification: Verification, message: Message, charge: Charge) -> None:
+def _dispatch_or_raise(verification: Verification, message: Message, charge: Charge, choice: RouteChoice) -> None:
     """Dispatches a code; raises PhoneRejected when the number is the cause of a refusal, NoRoute when no provider took
     it."""
-    last = dispatch_code(verification, message)
+    last = dispatch_code(verification, message, choice.spotless)
     if last.status != MessageStatus.NOT_SENT:
         verification.last_sent_at = last.created_at
         return
@@ -143,26 +169,40 @@ def _dispatch_or_raise(verification: Verification, message: Message, charge: Cha
     raise NoRoute
 
 
-def _lock_and_check(recipient: Recipient, requester: Requester) -> None:
-    """Locks the number's row and checks its limits again, now without concurrent requests; raises Throttled."""
-    lock_number(recipient)
-    check_number(recipient.phone, timezone.now(), by_stranger=requester.is_stranger)
+def _in_turn(phone: str, requester: Requester, create: Callable[[Recipient, NumberHistory], T]) -> T:
+    """Calls `create` in its own transaction, with the number locked and its limits checked; raises Throttled."""
+
+    def work() -> T | Throttled:
+        recipient = Recipient.objects.lock(phone)
+        history = NumberHistory.read(phone, timezone.now())
+        try:
+            history.require_allowance(by_stranger=requester.is_stranger)
+        except Throttled as refusal:
+            if history.was_moved:
+                return refusal  # and not raised: else the next request would move them again
+            raise
+        return create(recipient, history)
+
+    result = run_committed(Message, work)
+    if isinstance(result, Throttled):
+        raise result
+    return result
 
 
-def _create_rows(recipient: Recipient, request: CodeRequest, template: Template) -> tuple[Verification, Message]:
+def _create_rows(
+    request: CodeRequest, template: Template, recipient: Recipient, history: NumberHistory
+) -> tuple[Verification, Message]:
     by_stranger = request.requester.is_stranger
-    _lock_and_check(recipient, request.requester)
-    now = timezone.now()
-    code = live_code(request, now)
-    if code is not None and extend(code, now):
-        verification = join(code, recipient, now, by_stranger=by_stranger)
+    code = live_code(request, history)
+    if code is not None and extend(code, history.now):
+        verification = join(code, recipient, history, by_stranger=by_stranger)
     else:
-        verification = _create_code(recipient, request, now)
-    RememberedRequest.objects.remember(request.keyed, verification, now)
-    return verification, queue(template, verification, by_stranger=by_stranger)
+        verification = _create_code(recipient, request, history)
+    RememberedRequest.objects.remember(request.keyed, verification, history.now)
+    return verification, _queue(template, verification, by_stranger=by_stranger)
 
 
-def _create_code(recipient: Recipient, request: CodeRequest, now: datetime) -> Verification:
+def _create_code(recipient: Recipient, request: CodeRequest, history: NumberHistory) -> Verification:
     settings, key_id = conf.of(request.purpose), codes.current_key_id()
     by_stranger = request.requester.is_stranger
     return Verification.objects.create(
@@ -172,26 +212,34 @@ def _create_code(recipient: Recipient, request: CodeRequest, now: datetime) -> V
         context=context_digest(key_id, recipient.phone, request.purpose, request.context),
         key_id=key_id,
         code_length=settings.CODE_LENGTH,
-        created_at=now,
-        expires_at=now + timedelta(seconds=settings.CODE_LIFETIME),
-        max_attempts=allowed_guesses(recipient.phone, request.purpose, now, by_stranger=by_stranger),
+        created_at=history.now,
+        expires_at=history.now + timedelta(seconds=settings.CODE_LIFETIME),
+        max_attempts=history.allowed_guesses(request.purpose, by_stranger=by_stranger),
         by_stranger=by_stranger,
     )
 
 
 def _create_resend(
-    verification: Verification, requester: Requester, template: Template, keyed: KeyedRequest | None
+    verification: Verification,
+    requester: Requester,
+    template: Template,
+    keyed: KeyedRequest | None,
+    recipient: Recipient,
+    history: NumberHistory,
 ) -> Message:
-    _lock_and_check(verification.recipient, requester)
-    now = timezone.now()
-    if not extend(verification.holder, now):
+    if not extend(verification.holder, history.now):
         # The locked read returns the current row, not the one that this transaction saw first.
         code = Verification.objects.select_for_update().get(pk=verification.holder.pk)
         raise AlreadyUsed if code.verified_at else CodeExpired
     if not verification.is_reserved:
-        reserve_guesses(verification, now)
-    RememberedRequest.objects.remember(keyed, verification, now)
-    return queue(template, verification, by_stranger=requester.is_stranger)
+        reserve_guesses(verification, history)
+    RememberedRequest.objects.remember(keyed, verification, history.now)
+    return _queue(template, verification, by_stranger=requester.is_stranger)
+
+
+def _queue(template: Template, verification: Verification, *, by_stranger: bool) -> Message:
+    """Creates the first attempt; inline it is claimed at once, and a crash from here on leaves its outcome unknown."""
+    return queue(template, verification, by_stranger=by_stranger, is_claimed=conf.DISPATCH == "inline")
 
 
 def _uncertain_providers_last(verification: Verification, templates: list[Template]) -> list[Template]:

@@ -15,10 +15,11 @@ from django_smsverify.exceptions import (
 )
 from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.masked import PerNumber
-from django_smsverify.messages import claim, claim_all, record_all
+from django_smsverify.messages import claim, claim_all, record_all, record_one_acceptance
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.money import balances
 from django_smsverify.reports.matching import match_after_commit
+from django_smsverify.types import Acceptance
 
 from . import circuits
 from .content import outgoing
@@ -77,13 +78,22 @@ def _require_credentials(gateway: Gateway) -> Gateway:
     return gateway
 
 
+def record_acceptance(message: Message, acceptance: Acceptance) -> bool:
+    """Does what `record_outcomes` does for one acceptance, in one statement; False, and nothing done, where the message
+    has a later event."""
+    is_recorded = record_one_acceptance(message, acceptance)
+    if is_recorded:
+        match_after_commit([message])
+    return is_recorded
+
+
 def record_outcomes(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
     """Stores the outcomes of one call; after the commit, matches reports that arrived before the vendor's answer."""
     record_all(outcomes)
     match_after_commit([message for message, _ in outcomes])
 
 
-def note_health(message: Message, outcomes: Sequence[Outcome]) -> None:
+def note_health(message: Message, outcomes: Sequence[Outcome], *, is_spotless: bool = False) -> None:
     """Updates the provider's circuit and balance from the outcomes of one call; `message` is one of its messages."""
-    circuits.note(message.provider, outcomes)
+    circuits.note(message.provider, outcomes, is_spotless=is_spotless)
     balances.note_outcomes(message.provider, outcomes, message.claimed_at or timezone.now())

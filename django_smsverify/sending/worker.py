@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.exceptions import CodeRejected, Throttled, UndecryptableValue, describe
 from django_smsverify.limits.cache import time_limit
-from django_smsverify.limits.per_number import check_number, lock_number
+from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.messages import withdraw
 from django_smsverify.models import Message, Template, Verification
@@ -146,7 +146,8 @@ def _why_not_worth_sending(verification: Verification, message: Message) -> str:
     if verification.holder.expires_at - now < least_life(message.purpose):
         return f"it was queued until the code had only {verification.seconds_left(now)} seconds left"
     try:
-        check_number(message.phone, now, by_stranger=message.by_stranger, but=message)
+        history = NumberHistory.read(message.phone, now)
+        history.require_allowance(by_stranger=message.by_stranger, but=message.pk)
     except Throttled:
         return "while it was queued the number got as many other codes as it may"
     return ""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from .deaths import Kill, after, before, until_answered
 
 CLAIM = "django_smsverify.sending.vendor_call.claim"
+ENQUEUE = "django_smsverify.sending.dispatch._enqueue"
 REQUEST = "django_smsverify.gateways.transport.HTTPTransport.send"
 BYTES = "http.client.HTTPConnection.send"
 ANSWER = "urllib3.connection.HTTPConnection.getresponse"
@@ -48,34 +49,30 @@ def unread(nth: int = 1) -> Kill:
 TABLE = (
     Point("send", "between the verification's row and the message's", after(VERIFICATION), "", 0, "", 0),
     Point("send", "after the message's row, before COMMIT", after(MESSAGE), "", 0, "", 0),
-    Point("send", "after COMMIT, before the claim", before(CLAIM), "queued", 0, "delivered", 1),
-    Point("send", "after the claim, before the request", before(REQUEST), "sending", 0, "unknown", 0),
+    Point("send", "after COMMIT, before the request", before(REQUEST), "sending", 0, "unknown", 0),
     Point("send", "with half of the request written", before(BYTES, 2), "sending", 0, "unknown", 0),
     Point("send", "with the answer unread", unread(), "sending", 1, "unknown", 1),
     Point("send", "with the answer read, nothing recorded", after(REQUEST), "sending", 1, "unknown", 1),
-    Point("send", "with the acceptance recorded, before COMMIT", after(RECORD), "sending", 1, "unknown", 1),
-    Point("send", "after that COMMIT, before the signals", before(FOLLOW_UP), "accepted", 1, "delivered", 1),
+    Point("send", "with the acceptance recorded, before a report is looked for", before(FOLLOW_UP),
+          "accepted", 1, "delivered", 1),
 
     Point("failover", "with the refusal recorded, before the next vendor", after(RECORD), "sending", 0, "unknown", 0),
     Point("failover", "with both recorded, before COMMIT", after(MESSAGE, 2), "sending", 0, "unknown", 0),
-    Point("failover", "after that COMMIT, before the next vendor's claim", before(CLAIM, 2),
-          "not_sent queued", 0, "not_sent delivered", 1),
-    Point("failover", "after the next vendor's claim", before(REQUEST, 2),
+    Point("failover", "after that COMMIT, before the next vendor's request", before(REQUEST, 2),
           "not_sent sending", 0, "not_sent unknown", 0),
     Point("failover", "with the next vendor's answer unread", unread(2), "not_sent sending", 1, "not_sent unknown", 1),
 
     Point("resend", "after the message's row, before COMMIT", after(MESSAGE), "accepted", 1, "delivered", 1),
-    Point("resend", "after COMMIT, before the claim", before(CLAIM), "accepted queued", 1, "delivered delivered", 2),
-    Point("resend", "after the claim, before the request", before(REQUEST),
+    Point("resend", "after COMMIT, before the request", before(REQUEST),
           "accepted sending", 1, "delivered unknown", 1),
     Point("resend", "with the answer unread", unread(), "accepted sending", 2, "delivered unknown", 2),
-    Point("resend", "with the acceptance recorded, before COMMIT", after(RECORD),
-          "accepted sending", 2, "delivered unknown", 2),
 
     Point("join", "between the verification's row and the message's", after(VERIFICATION),
           "accepted", 1, "delivered", 1),
-    Point("join", "after COMMIT, before the claim", before(CLAIM), "accepted queued", 1, "delivered delivered", 2),
+    Point("join", "after COMMIT, before the request", before(REQUEST), "accepted sending", 1, "delivered unknown", 1),
     Point("join", "with the answer unread", unread(), "accepted sending", 2, "delivered unknown", 2),
+
+    Point("enqueue", "after COMMIT, before the queue has it", before(ENQUEUE), "queued", 0, "delivered", 1),
 
     Point("worker", "before the claim", before(CLAIM), "queued", 0, "delivered", 1),
     Point("worker", "after the claim, before the request", before(REQUEST), "sending", 0, "unknown", 0),

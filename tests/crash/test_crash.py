@@ -71,9 +71,8 @@ class Scene:
             self.requests.update(phones)
         if verb == "worker":
             for phone in phones:
-                self.site.run_and_kill(
-                    "send", [phone], at=self.now + EARLIER, kill_at="send: after COMMIT, before the claim"
-                )
+                kill_at = "enqueue: after COMMIT, before the queue has it"
+                self.site.run_and_kill("enqueue", phone, at=self.now + EARLIER, kill_at=kill_at)
         return phones
 
     def rows(self, after: timedelta = timedelta()) -> list[dict[str, Any]]:
