@@ -28,17 +28,17 @@ NOON_IN_CHINA = NOON.astimezone(timezone(timedelta(hours=8)))
 FIELDS = ("pk", "phone", "created_at", "verified_at", "is_reserved", "attempts", "root_id")
 
 
-def _created(phone: Any, since: Any) -> QuerySet[Any, Any]:
-    rows = Verification.objects.filter(phone=phone, created_at__gt=since + timedelta(seconds=1), is_reserved=True)
-    return rows.order_by("created_at").values_list(*FIELDS)
+def _created(rows: Any, phone: Any, since: Any) -> QuerySet[Any, Any]:
+    found = rows.filter(phone=phone, created_at__gt=since + timedelta(seconds=1), is_reserved=True)
+    return found.order_by("created_at").values_list(*FIELDS)  # type: ignore[no-any-return]
 
 
-def _guessed(pk: Any, attempts: Any, now: Any) -> tuple[QuerySet[Any, Any], dict[str, Any]]:
-    return Verification.objects.filter(pk=pk, attempts=attempts), {"attempts": attempts + 1, "verified_at": now}
+def _guessed(rows: Any, pk: Any, attempts: Any, now: Any) -> tuple[QuerySet[Any, Any], dict[str, Any]]:
+    return rows.filter(pk=pk, attempts=attempts), {"attempts": attempts + 1, "verified_at": now}
 
 
-CREATED = Select(Verification, _created, phone="phone", since="created_at")
-GUESSED = Update(Verification, _guessed, pk="id", attempts="attempts", now="created_at")
+CREATED = Select("Verification", _created, phone="phone", since="created_at")
+GUESSED = Update("Verification", _guessed, pk="id", attempts="attempts", now="created_at")
 
 
 @pytest.fixture(params=["kept", "unknown vendor"])
@@ -71,13 +71,13 @@ class TestBoth:
 
         rows = CREATED(**values)
 
-        assert rows == list(_created(**values))
+        assert rows == list(CREATED.by_orm("default", **values))
         assert rows == [
             (first.pk, PHONE, NOON, None, True, 2, None),
             (second.pk, PHONE, NOON + timedelta(hours=1), NOON, True, 0, first.pk),
         ]
-        assert [type(value) for value in rows[0]] == [type(value) for value in _created(**values)[0]]
-        assert statements(lambda: CREATED(**values)) == statements(lambda: list(_created(**values)))
+        assert [type(value) for value in rows[0]] == [type(value) for value in CREATED.by_orm("default", **values)[0]]
+        assert statements(lambda: CREATED(**values)) == statements(lambda: list(CREATED.by_orm("default", **values)))
         assert CREATED(phone=PHONE, since=NOON - timedelta(seconds=1)) == rows[1:], "Python adds the second"
 
     def test_a_change_returns_the_number_of_matched_rows(self) -> None:

@@ -74,23 +74,22 @@ JOIN_WITHOUT_SMS = [
 ]
 REFUSED = SEND[:3]
 STATUS = [("SELECT verification", ""), ("SELECT message", "its last")]
-VERIFY = [
-    ("SELECT verification", ""),
+VERIFY = [("SELECT verification", "with its root"), ("UPDATE verification", "counts the guess")]
+KNOWN = ("INSERT knownnumber", "that it was verified now")
+RIGHT = [
+    *VERIFY[:1],
     ("BEGIN", ""),
-    ("UPDATE verification", "counts the guess, and verifies if it is right"),
+    ("UPDATE verification", "counts the guess and verifies"),
+    KNOWN,
     ("COMMIT", ""),
 ]
-KNOWN = ("UPDATE knownnumber", "that it was verified now")
-NEW = ("INSERT knownnumber", "of a number that was not verified here before")
-RIGHT = [*VERIFY[:3], KNOWN, NEW, *VERIFY[3:]]
 VERIFY_WITHOUT_SMS = [
-    *VERIFY[:2],
+    *RIGHT[:2],
     ("UPDATE recipient", "locks the number"),
     ("SELECT verification", "the guesses that the number has left"),
-    *VERIFY[2:3],
+    ("UPDATE verification", "counts the guess"),
     ("UPDATE verification", "a right guess: the success, which the holder of the code stores"),
     KNOWN,
-    NEW,
     ("COMMIT", ""),
 ]
 SEND_WITH_KEY = [*SEND[:13], ("INSERT rememberedrequest", "for the same key again"), *SEND[13:]]
@@ -101,9 +100,9 @@ REPEATED_SEND = [
 ]
 VERIFY_WITH_KEY = [
     ("SELECT rememberedrequest", ""),
-    *RIGHT[:5],
+    *RIGHT[:4],
     ("INSERT rememberedrequest", "for the same key again"),
-    *RIGHT[5:],
+    *RIGHT[4:],
 ]
 REPEATED_VERIFY = [("SELECT rememberedrequest", ""), ("SELECT verification", "")]
 REPORT = [

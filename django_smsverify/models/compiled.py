@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connections, models, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import sql as queries
+from django.db.models.constants import OnConflict
 from django.db.models.expressions import Expression
+from django.utils.functional import cached_property
 
 from django_smsverify.transactions import retry_on_conflict
 
@@ -55,10 +58,18 @@ class _Kept:
 class _Statement:
     """What `build` returns for Parameters is compiled once for each database; for values the ORM can run it."""
 
-    def __init__(self, model: type[models.Model], build: Callable[..., Any], **fields: str) -> None:
-        """`fields` names the model's field that prepares each of the values."""
-        self.model, self.build, self.fields = model, build, fields
+    def __init__(self, model: str, build: Callable[..., Any], **fields: str) -> None:
+        """`build` gets all rows of the model, and the values; `fields` names the model's field that prepares each."""
+        self._name, self.build, self.fields = f"smsverify.{model}", build, fields
         self._kept: dict[tuple[str, str, bool], _Kept] = {}
+
+    @cached_property
+    def model(self) -> type[models.Model]:
+        return apps.get_model(self._name)
+
+    def by_orm(self, using: str, **values: Any) -> Any:
+        """What `build` returns for these values."""
+        return self.build(self.model._default_manager.using(using), **values)
 
     def _for(self, connection: BaseDatabaseWrapper) -> _Kept:
         # Some converters are chosen by USE_TZ.
@@ -67,9 +78,9 @@ class _Statement:
             kept = self._kept[key] = self._compile(connection)
         return kept
 
-    def _built(self) -> Any:
+    def _built(self, using: str) -> Any:
         get_field = self.model._meta.get_field
-        return self.build(**{name: Parameter(name, get_field(field)) for name, field in self.fields.items()})
+        return self.by_orm(using, **{name: Parameter(name, get_field(field)) for name, field in self.fields.items()})
 
     def _compile(self, connection: BaseDatabaseWrapper) -> _Kept:
         raise NotImplementedError
@@ -81,7 +92,7 @@ class Select(_Statement):
     def __call__(self, **values: Any) -> list[tuple[Any, ...]]:
         connection = connections[router.db_for_write(self.model)]
         if connection.vendor not in VENDORS:
-            return list(self.build(**values).using(connection.alias))
+            return list(self.by_orm(connection.alias, **values))
         kept = self._for(connection)
         with connection.cursor() as cursor:
             cursor.execute(kept.sql, kept.bound(values, connection))
@@ -94,7 +105,7 @@ class Select(_Statement):
         return [_converted(row, converters, connection) for row in rows]
 
     def _compile(self, connection: BaseDatabaseWrapper) -> _Kept:
-        compiler = self._built().query.get_compiler(using=connection.alias)
+        compiler = self._built(connection.alias).query.get_compiler(using=connection.alias)
         sql, params = compiler.as_sql()
         columns = compiler.get_converters([column for column, *_ in compiler.select])
         return _Kept(sql, tuple(params), tuple((place, column) for place, (_, column) in columns.items()))
@@ -121,8 +132,8 @@ class Update(_Statement):
 
     def _run(self, connection: BaseDatabaseWrapper, values: Mapping[str, Any]) -> int:
         if connection.vendor not in VENDORS:
-            rows, changes = self.build(**values)
-            return int(models.QuerySet.update(rows.using(connection.alias), **changes))
+            rows, changes = self.by_orm(connection.alias, **values)
+            return int(models.QuerySet.update(rows, **changes))
         kept = self._for(connection)
         params = kept.bound(values, connection)
         with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
@@ -130,7 +141,7 @@ class Update(_Statement):
             return int(cursor.rowcount)
 
     def _compile(self, connection: BaseDatabaseWrapper) -> _Kept:
-        rows, changes = self._built()
+        rows, changes = self._built(connection.alias)
         query = rows.query.chain(queries.UpdateQuery)
         query.add_update_values({name: self._placed(name, value) for name, value in changes.items()})
         sql, params = query.get_compiler(using=connection.alias).as_sql()
@@ -145,6 +156,7 @@ class Update(_Statement):
 
 _inserts: dict[tuple[type[models.Model], str, str], str] = {}
 """The SQL of each model's INSERT on each database."""
+_upserts: dict[tuple[type[models.Model], str, str], str] = {}
 
 
 def insert(row: models.Model) -> None:
@@ -152,26 +164,54 @@ def insert(row: models.Model) -> None:
     meta, connection = row._meta, connections[router.db_for_write(type(row))]
     if connection.vendor not in VENDORS:
         return row.save(force_insert=True, using=connection.alias)
-    fields = [field for field in meta.local_concrete_fields if field is not meta.auto_field]
     key = type(row), connection.alias, connection.vendor
     if (sql := _inserts.get(key)) is None:
-        sql = _inserts[key] = _insert_sql(row, fields, connection)
-    params = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
+        sql = _inserts[key] = _insert_sql(row, connection, returning=True)
     with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(sql, _values(row, connection))
         if meta.auto_field is not None:
             row.pk = _new_id(cursor, row, connection)
     row._state.adding, row._state.db = False, connection.alias
     return None
 
 
-def _insert_sql(row: models.Model, fields: list[Any], connection: BaseDatabaseWrapper) -> str:
-    query = queries.InsertQuery(type(row))
-    query.insert_values(fields, [row])
+def upsert(row: models.Model, unique: str, *changed: str) -> bool:
+    """Stores a row, or its fields `changed` in the row that has the same unique field; the object gets no id.
+
+    Always as one model's same statement. Returns False, and does nothing, where the database may have no upsert.
+    """
+    connection = connections[router.db_for_write(type(row))]
+    if connection.vendor not in VENDORS:
+        return False
+    key = type(row), connection.alias, connection.vendor
+    if (sql := _upserts.get(key)) is None:
+        get_field, has_target = row._meta.get_field, connection.features.supports_update_conflicts_with_target
+        conflict = {
+            "on_conflict": OnConflict.UPDATE,
+            "update_fields": [get_field(name) for name in changed],
+            "unique_fields": [get_field(unique)] if has_target else [],
+        }
+        sql = _upserts[key] = _insert_sql(row, connection, returning=False, **conflict)
+    with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
+        cursor.execute(sql, _values(row, connection))
+    return True
+
+
+def _insert_sql(row: models.Model, connection: BaseDatabaseWrapper, *, returning: bool, **conflict: Any) -> str:
+    query = queries.InsertQuery(type(row), **conflict)
+    query.insert_values(_fields(row), [row])
     compiler = query.get_compiler(using=connection.alias)
-    if connection.features.can_return_columns_from_insert:
+    if returning and connection.features.can_return_columns_from_insert:
         compiler.returning_fields = row._meta.db_returning_fields
     return str(compiler.as_sql()[0][0])
+
+
+def _fields(row: models.Model) -> list[Any]:
+    return [field for field in row._meta.local_concrete_fields if field is not row._meta.auto_field]
+
+
+def _values(row: models.Model, connection: BaseDatabaseWrapper) -> list[Any]:
+    return [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in _fields(row)]
 
 
 def _new_id(cursor: Any, row: models.Model, connection: BaseDatabaseWrapper) -> Any:

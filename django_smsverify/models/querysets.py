@@ -15,6 +15,8 @@ from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.exceptions import VerificationNotFound
 from django_smsverify.transactions import retry_on_conflict
 
+from .statements import find_verification
+
 if TYPE_CHECKING:
     from . import Message, Template, Verification  # noqa: F401 - named in quotes below
 
@@ -102,14 +104,25 @@ def _is_live(now: datetime) -> Q:
 class VerificationQuerySet(RowQuerySet["Verification"]):
     """Verifications, with queries by id, by state and by number."""
 
-    def find(self, verification_id: UUID | str) -> Verification:
-        """The verification with this id, read from the primary database; raises VerificationNotFound."""
+    def find(self, verification_id: UUID | str | None) -> Verification:
+        """The verification with this id, and its root, read from the primary database; raises VerificationNotFound."""
         try:
-            found = self.select_related("recipient", "root").filter(pk=verification_id).first()
+            rows = find_verification(pk=verification_id) if verification_id is not None else []
         except ValidationError:  # not a UUID
-            found = None
-        if found is None:
+            rows = []
+        if not rows:
             raise VerificationNotFound
+        return self._instance(*rows)
+
+    def _instance(self, row: tuple[Any, ...]) -> Verification:
+        """The verification whose columns, and those of its root, `find_verification` has read."""
+        using, names = self.db, [field.attname for field in self.model._meta.concrete_fields]
+        found = self.model.from_db(using, names, row[: len(names)])
+        if found.root_id is not None:
+            found.root = self.model.from_db(using, names, row[len(names) :])
+        number: Any = self.model._meta.get_field("recipient").related_model
+        # What is known of the number's row without reading it: enough to lock it.
+        found.recipient = number.from_db(using, ["id", "phone"], [found.recipient_id, found.phone])
         return found
 
     def with_live_code(self, now: datetime) -> VerificationQuerySet:
