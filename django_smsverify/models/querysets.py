@@ -15,7 +15,7 @@ from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.exceptions import VerificationNotFound
 from django_smsverify.transactions import retry_on_conflict
 
-from .statements import find_verification
+from .statements import OF_ROOT, find_verification
 
 if TYPE_CHECKING:
     from . import Message, Template, Verification  # noqa: F401 - named in quotes below
@@ -101,6 +101,12 @@ def _is_live(now: datetime) -> Q:
     return Q(attempts__lt=F("max_attempts")) & (own | _code_is_live(now, "root__"))
 
 
+def _partly(model: type[M], using: str, known: Mapping[str, Any]) -> M:
+    """A stored row of which some fields are known; the others are read when they are used."""
+    names = [field.attname for field in model._meta.concrete_fields if field.attname in known]
+    return model.from_db(using, names, [known[name] for name in names])
+
+
 class VerificationQuerySet(RowQuerySet["Verification"]):
     """Verifications, with queries by id, by state and by number."""
 
@@ -115,14 +121,15 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
         return self._instance(*rows)
 
     def _instance(self, row: tuple[Any, ...]) -> Verification:
-        """The verification whose columns, and those of its root, `find_verification` has read."""
-        using, names = self.db, [field.attname for field in self.model._meta.concrete_fields]
-        found = self.model.from_db(using, names, row[: len(names)])
+        """The verification that `find_verification` has read, with as much of its root and number as is needed."""
+        names = [field.attname for field in self.model._meta.concrete_fields]
+        found = self.model.from_db(self.db, names, row[: len(names)])
         if found.root_id is not None:
-            found.root = self.model.from_db(using, names, row[len(names) :])
+            alike = ("recipient_id", "phone", "purpose", "context", "code_length")
+            known = {"id": found.root_id, **{name: getattr(found, name) for name in alike}}
+            found.root = _partly(self.model, self.db, known | dict(zip(OF_ROOT, row[len(names) :], strict=True)))
         number: Any = self.model._meta.get_field("recipient").related_model
-        # What is known of the number's row without reading it: enough to lock it.
-        found.recipient = number.from_db(using, ["id", "phone"], [found.recipient_id, found.phone])
+        found.recipient = _partly(number, self.db, {"id": found.recipient_id, "phone": found.phone})
         return found
 
     def with_live_code(self, now: datetime) -> VerificationQuerySet:

@@ -13,7 +13,7 @@ Change = tuple[Any, dict[str, Any]]
 def _found(rows: Any, pk: Any) -> Any:
     names = [field.attname for field in rows.model._meta.concrete_fields]
     # Without the order of the model: it is one row.
-    return rows.filter(pk=pk).order_by().values_list(*names, *(f"root__{name}" for name in names))
+    return rows.filter(pk=pk).order_by().values_list(*names, *(f"root__{name}" for name in OF_ROOT))
 
 
 def _guessed(rows: Any, pk: Any, attempts: Any, now: Any) -> Change:
@@ -33,10 +33,12 @@ def _verified(rows: Any, pk: Any, now: Any) -> Change:
     return rows.filter(pk=pk).with_live_code(now), {"verified_at": now}
 
 
+OF_ROOT = ("nonce", "key_id", "created_at", "expires_at", "verified_at")
+"""What a verification reads from its root; the rest of what belongs to the code is the same in both."""
 GUESS = {"pk": "id", "attempts": "attempts", "now": "attempted_at"}
 
 find_verification = Select("Verification", _found, pk="id")
-"""All columns of a verification, and then those of its root, which are NULL where it has none."""
+"""All columns of a verification, and then OF_ROOT, which are NULL where it has no root."""
 count_guess = Update("Verification", _guessed, **GUESS)
 """Counts a guess, unless another was counted since the row was read."""
 count_guess_while_live = Update("Verification", _guessed_while_live, **GUESS)
