@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+from django_smsverify.enums import DeliveryOutcome, MessageStatus
 
 from .compiled import Select, Update
 
@@ -10,10 +13,32 @@ Change = tuple[Any, dict[str, Any]]
 """The rows, and what is set in them."""
 
 
+def _columns(rows: Any) -> list[str]:
+    """All columns of the model, in the order that `from_db` needs."""
+    return [field.attname for field in rows.model._meta.concrete_fields]
+
+
 def _found(rows: Any, pk: Any) -> Any:
-    names = [field.attname for field in rows.model._meta.concrete_fields]
     # Without the order of the model: it is one row.
-    return rows.filter(pk=pk).order_by().values_list(*names, *(f"root__{name}" for name in OF_ROOT))
+    return rows.filter(pk=pk).order_by().values_list(*_columns(rows), *(f"root__{name}" for name in OF_ROOT))
+
+
+def _named(rows: Any, provider: Any, remote_id: Any, phone: Any) -> Any:
+    found = rows.filter(provider=provider, remote_id=remote_id, phone=phone)
+    return found.order_by("-created_at").values_list(*_columns(rows))
+
+
+def _identical(rows: Any, fingerprint: Any) -> Any:
+    return rows.filter(fingerprint=fingerprint).order_by().values_list(*_columns(rows))
+
+
+def _with_slug(rows: Any, slug: Any) -> Any:
+    return rows.filter(slug=slug).order_by().values_list(*_columns(rows))
+
+
+def _settled(status: MessageStatus, rows: Any, pk: Any, cost: Any, now: Any) -> Change:
+    raised = rows.filter(pk=pk, status__in=status.below())
+    return raised, {"status": status, "cost": cost, "settled_at": now}
 
 
 def _guessed(rows: Any, pk: Any, attempts: Any, now: Any) -> Change:
@@ -47,3 +72,13 @@ verify_by_guess = Update("Verification", _verified_by_guess, **GUESS)
 """The same, of a right guess."""
 verify = Update("Verification", _verified, pk="id", now="verified_at")
 """Stores the success of a code, unless it has ended."""
+find_provider = Select("Provider", _with_slug, slug="slug")
+"""A provider by its slug, which a MySQL collation compares without case."""
+find_messages = Select("Message", _named, provider="provider", remote_id="remote_id", phone="phone")
+"""The messages with a vendor's id and a number, the newest first; a vendor may use an id again."""
+find_report = Select("DeliveryReport", _identical, fingerprint="fingerprint")
+settle_message = {
+    status: Update("Message", partial(_settled, status), pk="id", cost="cost", now="settled_at")
+    for status in map(MessageStatus, DeliveryOutcome.values)
+}
+"""Raises a message to the status that a report has; it also stores the cost, so that neither is stored alone."""
