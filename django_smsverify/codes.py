@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from functools import lru_cache
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -70,11 +71,10 @@ def matches(code: str, guess: str) -> bool:
 
 
 def _key(key_id: str, use: str = "key") -> bytes:
-    fitting = (secret for secret in _secrets() if _key_id(secret) == key_id)
-    keys = [salted_hmac(SALT, use, secret=secret, algorithm="sha256").digest() for secret in fitting]
-    if not keys:
-        raise LookupError("The key of this code is neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS.")
-    return keys[0]
+    for secret in _secrets():
+        if _key_id(secret) == key_id:
+            return _derived(secret, use)
+    raise LookupError("The key of this code is neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS.")
 
 
 def _secrets() -> tuple[str | bytes, ...]:
@@ -82,4 +82,10 @@ def _secrets() -> tuple[str | bytes, ...]:
 
 
 def _key_id(secret: str | bytes) -> str:
-    return salted_hmac(SALT, "key id", secret=secret, algorithm="sha256").hexdigest()[:16]
+    return _derived(secret, "key id").hex()[:16]
+
+
+@lru_cache(maxsize=32)
+def _derived(secret: str | bytes, use: str) -> bytes:
+    """A key for one use; kept in memory, where the settings keep the secret itself."""
+    return salted_hmac(SALT, use, secret=secret, algorithm="sha256").digest()

@@ -6,6 +6,7 @@ import logging
 import secrets
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import router
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
@@ -17,6 +18,7 @@ from .http.client_address import client_ip
 from .http.request_body import BodyError, BodyTooLarge, LengthRequired, read_body
 from .limits.flood import check_flood
 from .models import Provider
+from .models.statements import find_provider
 from .reports.storing import store_events
 from .types import Push
 
@@ -95,12 +97,12 @@ def _reading_gateway(provider: Provider) -> Gateway:
 
 def _provider(slug: str, secret: str) -> Provider | None:
     """The provider with this slug and secret; an unknown slug costs the same comparisons as a wrong secret."""
-    rows = Provider.objects.filter(slug=slug)
-    found = rows.values_list("slug", "webhook_secret", "previous_webhook_secret").first()
+    names = [field.attname for field in Provider._meta.concrete_fields]
     # A MySQL collation takes "Main" for "main".
-    known = found[1:] if found and found[0] == slug else ("", "")
-    fits = [constant_time_compare(secret, own or _UNGUESSABLE) for own in known]
-    return rows.get() if any(fits) else None
+    rows = [row for row in find_provider(slug=slug) if row[names.index("slug")] == slug]
+    own = [rows[0][names.index(name)] if rows else "" for name in ("webhook_secret", "previous_webhook_secret")]
+    fits = [constant_time_compare(secret, one or _UNGUESSABLE) for one in own]
+    return Provider.from_db(router.db_for_write(Provider), names, rows[0]) if any(fits) and rows else None
 
 
 _UNGUESSABLE = secrets.token_urlsafe(32)

@@ -171,7 +171,7 @@ def test_early_reports_on_an_accepted_batch_are_matched_together(memory: MakePro
     assert not DeliveryReport.objects.filter(message__isnull=True).exists()
 
 
-@pytest.mark.parametrize(("what", "statements"), [("new", 8), ("repeated", 1), ("early", 4)])
+@pytest.mark.parametrize(("what", "statements"), [("new", 3), ("repeated", 2), ("early", 4)])
 def test_a_single_report_takes_as_few_statements_as_possible(what: str, statements: int, memory: MakeProvider) -> None:
     provider = memory(price="0.05")
     create_accepted(provider, range(1))

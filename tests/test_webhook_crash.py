@@ -26,15 +26,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 60
 SECRET = "A-SECRET-of-this-test-alone"
-KILL_POINTS = (
-    "before the row",
-    "before the commit",
-    "before the match",
-    "before the status",
-    "before the link",
-    "before the answer",
-)
-"""Where the process is killed, in the order in which a report is processed."""
+KILL_POINTS = ("before the transaction", "before the row", "before the commit", "before the answer")
+"""Where the process is killed, in the order in which a report is stored together with the status of its message."""
+OVERTAKEN = ("before the match", "before the status", "before the link", "before the last signal")
+"""The same, if the message gets its id after it was searched: then the report is stored first."""
 
 RUNNER = """
 import os, signal, sys
@@ -54,8 +49,9 @@ from django.core.wsgi import get_wsgi_application
 from django.db.models.signals import post_save, pre_save
 from wsgiref.simple_server import WSGIRequestHandler
 from django_smsverify import signals
-from django_smsverify.models import DeliveryReport, Reply
-from django_smsverify.reports import matching, storing
+from django_smsverify.models import Reply
+from django_smsverify.reports import matching, single
+from tests.test_webhook_crash import OVERTAKEN
 
 def kill_self(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -64,14 +60,25 @@ def settle_and_kill_self(*args, settle=matching._settle):
     settle(*args)
     kill_self()
 
+def insert_and_kill_self(row, insert=single.insert):
+    insert(row)
+    kill_self()
+
 def arm():
-    for model in (DeliveryReport, Reply):
-        if kill_point == "before the row":
-            pre_save.connect(kill_self, sender=model)
-        if kill_point == "before the commit":
-            post_save.connect(kill_self, sender=model)
+    if kill_point in OVERTAKEN:
+        single._message_of = lambda *args: None
+    if kill_point == "before the transaction":
+        single._store = kill_self
+    if kill_point == "before the row":
+        single.insert = kill_self
+        pre_save.connect(kill_self, sender=Reply)
+    if kill_point == "before the commit":
+        single.insert = insert_and_kill_self
+        post_save.connect(kill_self, sender=Reply)
     if kill_point == "before the match":
-        storing.match_reports = kill_self
+        single.match_reports = kill_self
+    if kill_point == "before the last signal":
+        signals.message_settled.connect(kill_self)
     if kill_point == "before the status":
         matching._settle = kill_self
     if kill_point == "before the link":
@@ -174,17 +181,20 @@ def assert_complete() -> None:
     assert report.message.settled_at
 
 
-@pytest.mark.parametrize("kill_point", KILL_POINTS)
+@pytest.mark.parametrize("kill_point", [*KILL_POINTS, *OVERTAKEN])
 def test_another_push_completes_a_report_that_was_not_acknowledged(kill_point: str, errors: Path) -> None:
     push_and_kill(errors, kill_point, ihuyi_report())
-    assert DeliveryReport.objects.count() == (0 if kill_point in {"before the row", "before the commit"} else 1)
+    assert DeliveryReport.objects.count() == (0 if kill_point in KILL_POINTS[:3] else 1)
+    assert Message.objects.get().status == (
+        "accepted" if kill_point in (*KILL_POINTS[:3], *OVERTAKEN[:2]) else "delivered"
+    )
 
     push_again(errors, ihuyi_report())
 
     assert_complete()
 
 
-@pytest.mark.parametrize("kill_point", ["before the match", "before the status", "before the link"])
+@pytest.mark.parametrize("kill_point", OVERTAKEN[:3])
 def test_the_poll_completes_a_report_that_was_stored(kill_point: str, errors: Path) -> None:
     push_and_kill(errors, kill_point, ihuyi_report())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,18 +23,30 @@ MOST_FIELDS = 50
 MOST_PROBLEMS = 10
 TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{16,}")
 """What may be a key, for accounts whose keys cannot be decrypted."""
+PLAIN = re.compile(r"[A-Za-z0-9_.~+-]+")
+"""Characters that HTML and JSON leave as they are, and URLs too but for the plus."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Unicode's category Cc."""
 
 
 def storable(words: str, longest: int) -> str:
     """Replaces characters that databases cannot store or that break log lines, and cuts to `longest` characters."""
     encodable = words.encode(errors="replace").decode()
-    return "".join(" " if unicodedata.category(c) == "Cc" else c for c in encodable)[:longest].strip()
+    return CONTROL.sub(" ", encodable)[:longest].strip()
 
 
 def scrub(words: str, secrets: Iterable[str]) -> str:
     """Replaces each secret by `***`, also when it is encoded for a URL, HTML or JSON."""
-    spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
-    for spelling in sorted(spellings, key=len, reverse=True):
+    return _hide(words, _all_spellings(secrets))
+
+
+def _all_spellings(secrets: Iterable[str]) -> list[str]:
+    """Every spelling of every secret, the longest first."""
+    return sorted({spelling for secret in secrets for spelling in _spellings(secret)}, key=len, reverse=True)
+
+
+def _hide(words: str, spellings: Iterable[str]) -> str:
+    for spelling in spellings:
         words = words.replace(spelling, "***")
     return words
 
@@ -53,12 +64,12 @@ def clean(event: Event, secrets: Sequence[str]) -> Event:
 
 def clean_delivery(event: DeliveryEvent, secrets: Sequence[str]) -> DeliveryEvent:
     """A delivery event, made safe to store."""
-    hidden = [*secrets, event.phone, event.phone.removeprefix("+86")]
+    hidden = _all_spellings([*secrets, event.phone, event.phone.removeprefix("+86")])
     return replace(
         event,
         remote_id=storable(event.remote_id, LONGEST_WORD),
-        code=storable(scrub(event.code, hidden), LONGEST_WORD),
-        detail=storable(scrub(event.detail, hidden), LONGEST_DETAIL),
+        code=storable(_hide(event.code, hidden), LONGEST_WORD),
+        detail=storable(_hide(event.detail, hidden), LONGEST_DETAIL),
         payload=_storable_payload(event.payload, secrets),
     )
 
@@ -124,14 +135,16 @@ def _without_tokens(words: str) -> str:
 
 
 def _storable_payload(payload: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, str]:
-    fields = list(payload.items())[:MOST_FIELDS]
+    fields, spellings = list(payload.items())[:MOST_FIELDS], _all_spellings(secrets)
     return {
-        storable(scrub(str(name), secrets), LONGEST_WORD): storable(scrub(str(value), secrets), LONGEST_DETAIL)
+        storable(_hide(str(name), spellings), LONGEST_WORD): storable(_hide(str(value), spellings), LONGEST_DETAIL)
         for name, value in fields
     }
 
 
 def _spellings(secret: str) -> set[str]:
+    if PLAIN.fullmatch(secret):  # most keys, and every number: there are only two
+        return {secret, secret.replace("+", "%2B")}
     encodable = secret.encode(errors="replace").decode()
     in_json = json.dumps(secret)[1:-1]
     return {secret, quote(encodable), quote(encodable, safe=""), quote_plus(encodable), html.escape(secret), in_json}

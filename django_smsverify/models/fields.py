@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -32,7 +33,14 @@ class Ciphertext(str):
 
 @sensitive_variables()
 def _cipher() -> MultiFernet:
-    secrets: tuple[str | bytes, ...] = conf.ENCRYPTION_KEYS or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    of_django: tuple[str | bytes, ...] = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return _cipher_of(*(conf.ENCRYPTION_KEYS or of_django))
+
+
+@lru_cache(maxsize=4)
+@sensitive_variables()
+def _cipher_of(*secrets: str | bytes) -> MultiFernet:
+    """The cipher of these secrets; kept in memory, where the settings keep the secrets themselves."""
     digests = [salted_hmac("django_smsverify.fields", "key", secret=s, algorithm="sha256").digest() for s in secrets]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
 

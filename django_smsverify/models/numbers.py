@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import codes
 from django_smsverify.masked import Secret
 
+from .compiled import upsert
 from .querysets import PrimaryManager, RowQuerySet
 
 
@@ -25,9 +26,14 @@ class KnownNumberQuerySet(RowQuerySet["KnownNumber"]):
 
         Tokens from before a number was forgotten stay invalid.
         """
-        digest = KnownNumber.digest_of(codes.current_key_id(), phone)
-        if not self.of(phone).update(digest=digest, verified_at=now):
-            new = KnownNumber(digest=digest, verified_at=now, devices_from=now - timedelta.resolution)
+        key_ids = codes.known_key_ids()
+        new = KnownNumber(
+            digest=KnownNumber.digest_of(key_ids[0], phone), verified_at=now, devices_from=now - timedelta.resolution
+        )
+        # With one key there is no row under another. Only a new row gets `devices_from`.
+        if len(key_ids) == 1 and upsert(new, "digest", "verified_at"):
+            return
+        if not self.of(phone).update(digest=new.digest, verified_at=now):
             self.bulk_create([new], ignore_conflicts=True)
 
 

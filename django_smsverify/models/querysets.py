@@ -16,6 +16,8 @@ from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.exceptions import VerificationNotFound
 from django_smsverify.transactions import retry_on_conflict
 
+from .statements import OF_ROOT, find_verification
+
 if TYPE_CHECKING:
     from . import Message, Recipient, Template, Verification  # noqa: F401 - named in quotes below
 
@@ -147,17 +149,35 @@ class RecipientQuerySet(RowQuerySet["Recipient"]):
         return recipient if recipient.pk else self.get(phone=phone)
 
 
+def _partly(model: type[M], using: str, known: Mapping[str, Any]) -> M:
+    """A stored row of which some fields are known; the others are read when they are used."""
+    names = [field.attname for field in model._meta.concrete_fields if field.attname in known]
+    return model.from_db(using, names, [known[name] for name in names])
+
+
 class VerificationQuerySet(RowQuerySet["Verification"]):
     """Verifications, with queries by id, by state and by number."""
 
-    def find(self, verification_id: UUID | str) -> Verification:
-        """The verification with this id, read from the primary database; raises VerificationNotFound."""
+    def find(self, verification_id: UUID | str | None) -> Verification:
+        """The verification with this id, and its root, read from the primary database; raises VerificationNotFound."""
         try:
-            found = self.select_related("recipient", "root").filter(pk=verification_id).first()
+            rows = find_verification(pk=verification_id) if verification_id is not None else []
         except ValidationError:  # not a UUID
-            found = None
-        if found is None:
+            rows = []
+        if not rows:
             raise VerificationNotFound
+        return self._instance(*rows)
+
+    def _instance(self, row: tuple[Any, ...]) -> Verification:
+        """The verification that `find_verification` has read, with as much of its root and number as is needed."""
+        names = [field.attname for field in self.model._meta.concrete_fields]
+        found = self.model.from_db(self.db, names, row[: len(names)])
+        if found.root_id is not None:
+            alike = ("recipient_id", "phone", "purpose", "context", "code_length")
+            known = {"id": found.root_id, **{name: getattr(found, name) for name in alike}}
+            found.root = _partly(self.model, self.db, known | dict(zip(OF_ROOT, row[len(names) :], strict=True)))
+        number: Any = self.model._meta.get_field("recipient").related_model
+        found.recipient = _partly(number, self.db, {"id": found.recipient_id, "phone": found.phone})
         return found
 
     def with_live_code(self, now: datetime) -> VerificationQuerySet:

@@ -6,6 +6,7 @@ two searches finds the match. After an interruption it can be repeated: matched 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -30,6 +31,10 @@ CHUNK_SIZE = 500
 """Rows in one statement; with more, the conditions would nest deeper than SQLite allows."""
 UNDER_WAY = (MessageStatus.SENDING, MessageStatus.UNKNOWN)
 
+MOST_NAMED = 10
+"""Ids in one log line."""
+
+logger = logging.getLogger("django_smsverify")
 T = TypeVar("T")
 Key = tuple[str, str]
 """The vendor's id and the number; one id may stand for a batch."""
@@ -47,6 +52,13 @@ def match_reports(provider: Provider, reports: Iterable[DeliveryReport]) -> list
         match_messages(messages.values())
         unknown += [report for report in rest if _key(report) not in messages]
     return unknown
+
+
+def log_unknown(provider: Provider, reports: Sequence[DeliveryReport]) -> None:
+    """Logs the ids of new reports whose message is not known."""
+    if ids := [report.remote_id for report in reports]:
+        named = ", ".join(ids[:MOST_NAMED]) + (f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else "")
+        logger.info("%s reports on a message that is not known (yet): %s", provider.slug, named)
 
 
 def match_after_commit(messages: Sequence[Message]) -> None:

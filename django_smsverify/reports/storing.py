@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from django_smsverify import phones
 from django_smsverify.enums import MessageStatus, ReportSource
@@ -23,14 +18,14 @@ from django_smsverify.signals import reply_received
 from django_smsverify.transactions import retry_on_conflict
 from django_smsverify.types import DeliveryEvent, News, ReplyEvent, ReviewEvent
 
-from .matching import CLOCKS_DIFFER, chunks, match_reports
+from .matching import CLOCKS_DIFFER, chunks, log_unknown, match_reports
+from .rows import fingerprint_of, report_fields, storable_time
+from .single import store_report
 
 logger = logging.getLogger("django_smsverify")
 
 BULK_ATTEMPTS = 3
 """How often to try a bulk insert while other processes store some of the same reports; then one by one."""
-MOST_NAMED = 10
-"""Ids in one log line."""
 
 
 def store_events(provider: Provider, news: News, source: ReportSource) -> int:
@@ -41,7 +36,10 @@ def store_events(provider: Provider, news: News, source: ReportSource) -> int:
     if not provider.has_keys:  # unreadable keys cannot be searched for in the payload
         news = replace(news, events=tuple(map(hide_tokens, news.events)))
     reported = [event for event in news.events if isinstance(event, DeliveryEvent)]
-    new = _store_and_match_reports(provider, reported, source)
+    if len(reported) == 1:
+        new = int(store_report(provider, DeliveryReport(**report_fields(provider, reported[0], source))))
+    else:
+        new = _store_and_match_reports(provider, reported, source)
     verdicts = {}
     for event in news.events:
         match event:
@@ -60,8 +58,8 @@ def _store_and_match_reports(provider: Provider, events: Iterable[DeliveryEvent]
     """Stores all reports first, so that none is lost, and then matches them with their messages."""
     fields: dict[str, dict[str, Any]] = {}
     for event in events:
-        fingerprint = _fingerprint("report", provider, event.remote_id, event.phone, event.outcome, event.code)
-        fields.setdefault(fingerprint, _report_fields(provider, event, source))
+        own = report_fields(provider, event, source)
+        fields.setdefault(own["fingerprint"], own)
     stored: list[DeliveryReport] = []
     new: set[str] = set()
     for some in chunks(fields):
@@ -69,24 +67,8 @@ def _store_and_match_reports(provider: Provider, events: Iterable[DeliveryEvent]
         stored += rows
         new |= fresh
     unknown = match_reports(provider, [report for report in stored if report.message_id is None])
-    if ids := [report.remote_id for report in unknown if report.fingerprint in new]:
-        named = ", ".join(ids[:MOST_NAMED]) + (f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else "")
-        logger.info("%s reports on a message that is not known (yet): %s", provider.slug, named)
+    log_unknown(provider, [report for report in unknown if report.fingerprint in new])
     return len(new)
-
-
-def _report_fields(provider: Provider, event: DeliveryEvent, source: ReportSource) -> dict[str, Any]:
-    return {
-        "provider": provider,
-        "remote_id": event.remote_id,
-        "phone": phones.E164(event.phone),
-        "outcome": event.outcome,
-        "code": event.code,
-        "detail": event.detail,
-        "occurred_at": _storable_time(event.occurred_at),
-        "source": source,
-        "payload": dict(event.payload),
-    }
 
 
 def _store_reports(fields: Mapping[str, dict[str, Any]]) -> tuple[list[DeliveryReport], set[str]]:
@@ -94,7 +76,7 @@ def _store_reports(fields: Mapping[str, dict[str, Any]]) -> tuple[list[DeliveryR
     rows = DeliveryReport.objects.all()
     for _attempt in range(BULK_ATTEMPTS if len(fields) > 1 else 0):
         known = {report.fingerprint: report for report in rows.filter(fingerprint__in=fields)}
-        fresh = {name: DeliveryReport(fingerprint=name, **own) for name, own in fields.items() if name not in known}
+        fresh = {name: DeliveryReport(**own) for name, own in fields.items() if name not in known}
         try:
             # Sorted, so that two processes with the same reports do not deadlock.
             _insert(sorted(fresh.values(), key=lambda report: report.fingerprint))
@@ -118,7 +100,7 @@ def _insert(reports: Sequence[DeliveryReport]) -> None:
 
 def _store_reply(provider: Provider, event: ReplyEvent) -> bool:
     when = event.occurred_at.isoformat() if event.occurred_at else ""
-    fingerprint = _fingerprint("reply", provider, event.remote_id, event.phone, event.content, when)
+    fingerprint = fingerprint_of("reply", provider, event.remote_id, event.phone, event.content, when)
     reply, is_new = Reply.objects.get_or_create(
         fingerprint=fingerprint,
         defaults={
@@ -127,7 +109,7 @@ def _store_reply(provider: Provider, event: ReplyEvent) -> bool:
             "remote_id": event.remote_id,
             "phone": phones.E164(event.phone),
             "content": event.content,
-            "occurred_at": _storable_time(event.occurred_at),
+            "occurred_at": storable_time(event.occurred_at),
             "payload": dict(event.payload),
         },
     )
@@ -143,14 +125,5 @@ def _answered_message(provider: Provider, event: ReplyEvent) -> Message | None:
     if named is not None:
         return named
     got = sent.exclude(status__in=(MessageStatus.QUEUED, MessageStatus.NOT_SENT))
-    by_then = _storable_time(event.occurred_at and event.occurred_at + CLOCKS_DIFFER)
+    by_then = storable_time(event.occurred_at and event.occurred_at + CLOCKS_DIFFER)
     return (got.filter(created_at__lt=by_then).first() if by_then else None) or got.first()
-
-
-def _fingerprint(kind: str, provider: Provider, *words: str) -> str:
-    """The same hash for the same event, whichever way it arrives."""
-    return hashlib.sha256(json.dumps([kind, provider.pk, *map(str, words)]).encode()).hexdigest()
-
-
-def _storable_time(moment: datetime | None) -> datetime | None:
-    return moment if moment is None or settings.USE_TZ else timezone.make_naive(moment)

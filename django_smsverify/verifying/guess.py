@@ -17,8 +17,9 @@ from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.per_number import guesses_left, lock_number
 from django_smsverify.masked import Secret
 from django_smsverify.models import KnownNumber, RememberedRequest, Verification
+from django_smsverify.models.statements import count_guess, count_guess_while_live, verify, verify_by_guess
 from django_smsverify.signals import phone_verified
-from django_smsverify.transactions import run_committed
+from django_smsverify.transactions import require_autocommit, run_committed
 
 from .context import canonical, has_context
 from .repeats import check_repeated
@@ -61,7 +62,7 @@ def _check_first(verification_id: UUID, code: Secret, context: Secret, request: 
         verification.require_live(timezone.now())
         fits = has_context(verification.holder, context)
         right = codes.matches(verification.derive_code(), code) and fits
-        left = run_committed(Verification, partial(_count_guess, verification, right, request))
+        left = _count_guess(verification, right, request)
         if left is not None:
             break
     if not right:
@@ -76,30 +77,41 @@ def _count_guess(verification: Verification, right: bool, request: KeyedRequest 
     Of requests that read the same number of attempts only one succeeds, and of right guesses only the first; the others
     get None and must read again. Raises TooManyAttempts where nothing was reserved and the number has no guess left.
     """
-    now, code = timezone.now(), verification.holder
-    left = verification.max_attempts - verification.attempts - 1
-    if not verification.is_reserved:
-        left = min(left, _require_guess(verification, now))
-    changes: dict[str, Any] = {"attempts": verification.attempts + 1, "attempted_at": now}
-    seen = Verification.objects.filter(pk=verification.pk, attempts=verification.attempts)
-    if code is verification:
-        seen = seen.with_live_code(now)
-        changes |= {"verified_at": now} if right else {}
-    if not seen.update(**changes):
-        return None
-    if code is not verification and right and not _end_code(code, now):
-        return None
     if right:
-        KnownNumber.objects.remember(verification.phone, now)
-        RememberedRequest.objects.remember(request, verification, now)
-        code.verified_at = verification.verified_at = now
-    verification.attempts, verification.attempted_at = changes["attempts"], now
+        return run_committed(Verification, partial(_store_right, verification, request))
+    if not verification.is_reserved:
+        return run_committed(Verification, partial(_store_wrong, verification))
+    # One statement is a transaction of its own.
+    require_autocommit(Verification)
+    return _store_wrong(verification)
+
+
+def _store_wrong(verification: Verification) -> int | None:
+    now = timezone.now()
+    left = _left_after_this(verification, now)
+    # Another verification's code may end meanwhile: a wrong guess is counted all the same.
+    count = count_guess_while_live if verification.root_id is None else count_guess
+    return left if count(pk=verification.pk, attempts=verification.attempts, now=now) else None
+
+
+def _store_right(verification: Verification, request: KeyedRequest | None) -> int | None:
+    now, code, seen = timezone.now(), verification.holder, verification.attempts
+    left = _left_after_this(verification, now)
+    if code is verification:
+        if not verify_by_guess(pk=verification.pk, attempts=seen, now=now):
+            return None
+    elif not count_guess(pk=verification.pk, attempts=seen, now=now) or not verify(pk=code.pk, now=now):
+        return None
+    KnownNumber.objects.remember(verification.phone, now)
+    RememberedRequest.objects.remember(request, verification, now)
+    code.verified_at = verification.verified_at = now
+    verification.attempts, verification.attempted_at = seen + 1, now
     return left
 
 
-def _end_code(code: Verification, now: datetime) -> bool:
-    """Stores the success of a code that another verification holds; False when it has ended."""
-    return Verification.objects.filter(pk=code.pk).with_live_code(now).update(verified_at=now) == 1
+def _left_after_this(verification: Verification, now: datetime) -> int:
+    left = verification.max_attempts - verification.attempts - 1
+    return left if verification.is_reserved else min(left, _require_guess(verification, now))
 
 
 def _require_guess(verification: Verification, now: datetime) -> int:

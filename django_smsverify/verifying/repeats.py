@@ -10,6 +10,7 @@ from django_smsverify import codes
 from django_smsverify.exceptions import AlreadyUsed
 from django_smsverify.masked import Secret
 from django_smsverify.models import Verification
+from django_smsverify.models.statements import count_guess
 
 from .context import has_context
 from .proofs import proof_seconds_left
@@ -28,6 +29,5 @@ def check_repeated(verification_id: UUID, code: Secret, context: Secret) -> Veri
         raise AlreadyUsed
     if codes.matches(verification.derive_code(), code) and has_context(holder, context):
         return verification
-    seen = Verification.objects.filter(pk=verification.pk, attempts=verification.attempts)
-    seen.update(attempts=verification.attempts + 1, attempted_at=now)
+    count_guess(pk=verification.pk, attempts=verification.attempts, now=now)
     raise AlreadyUsed

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import Any
+from unittest.mock import patch
 
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -24,6 +25,7 @@ from django_smsverify.models import (
     Template,
     Verification,
 )
+from django_smsverify.reports import single
 from django_smsverify.reviews import actions
 from django_smsverify.sending import resend_code, send_code
 from django_smsverify.sending.worker import send_waiting
@@ -111,6 +113,12 @@ def webhook(phone: str) -> None:
     body = json.dumps({"action": "report", "sms": task | dates})
     answer = Client().post(f"/sms/webhooks/topthink/{SECRET}/", body, content_type="application/json")
     assert answer.status_code == 200, answer.content
+
+
+def overtaken(phone: str) -> None:
+    """The same push; the id of its message is stored after it was searched, and before the report."""
+    with patch.object(single, "_message_of", return_value=None):
+        webhook(phone)
 
 
 def draft(text: str) -> int:

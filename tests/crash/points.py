@@ -13,17 +13,19 @@ BYTES = "http.client.HTTPConnection.send"
 ANSWER = "urllib3.connection.HTTPConnection.getresponse"
 RECORD = "django_smsverify.sending.attempt.record_outcomes"
 FOLLOW_UP = "django_smsverify.reports.matching.match_messages"
-MATCH = "django_smsverify.reports.storing.match_reports"
+MATCH = "django_smsverify.reports.single.match_reports"
 VERIFICATION = "django_smsverify.models.Verification.save"
 MESSAGE = "django_smsverify.models.Message.save"
-REPORT = "django_smsverify.models.DeliveryReport.save"
+REPORT = "django_smsverify.reports.single.insert"
+REPORTED = "django_smsverify.reports.single._send_signals"
 
 
 class Point(NamedTuple):
     """One row of the table below."""
 
     verb: str
-    """What the process does; `failover` is a send whose first vendor refuses."""
+    """What the process does; `failover` is a send whose first vendor refuses, `overtaken` a webhook whose message gets
+    its id after it was searched."""
     where: str
     kill: Kill
     left: str
@@ -79,8 +81,13 @@ TABLE = (
     Point("worker", "with the answer unread", unread(), "sending", 1, "unknown", 1),
     Point("worker", "after the acceptance's COMMIT", before(FOLLOW_UP), "accepted", 1, "delivered", 1),
 
+    Point("webhook", "after the message's status, before the report's row", before(REPORT),
+          "accepted", 1, "delivered", 1),
     Point("webhook", "after the report's row, before COMMIT", after(REPORT), "accepted", 1, "delivered", 1),
-    Point("webhook", "after COMMIT, before the message has it", before(MATCH), "accepted", 1, "delivered", 1, 1),
+    Point("webhook", "after COMMIT, before the signals", before(REPORTED), "delivered", 1, "delivered", 1, 1),
+
+    Point("overtaken", "after the report's row", after(REPORT), "accepted", 1, "delivered", 1, 1),
+    Point("overtaken", "before the message has it", before(MATCH), "accepted", 1, "delivered", 1, 1),
 )
 # fmt: on
 POINTS = {point.name: point for point in TABLE}

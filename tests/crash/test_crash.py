@@ -31,7 +31,7 @@ OVERDUE, READ = timedelta(seconds=70), timedelta(seconds=75)
 """When the poll sends what stayed queued, and when people type the codes that they have got by then."""
 STUCK, SILENT = timedelta(minutes=20), timedelta(hours=73)
 """When the poll gives up messages that are being sent, also by an earlier poll, and when no report is awaited."""
-VERBS = ("send", "failover", "resend", "join", "worker", "webhook")
+VERBS = ("send", "failover", "resend", "join", "worker", "webhook", "overtaken")
 
 pytestmark = pytest.mark.timeout(180 + 20 * RUNS)
 
@@ -65,7 +65,7 @@ class Scene:
         """Phones in the state in which the verb comes next."""
         phones = [next(self._phones) for _ in range(number)]
         self.requests.update(phones)
-        if verb in {"resend", "join", "webhook"}:
+        if verb in {"resend", "join", "webhook", "overtaken"}:
             self.site.do("send", phones, at=self.now + EARLIER)
         if verb in {"resend", "join"}:
             self.requests.update(phones)

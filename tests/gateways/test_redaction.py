@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import unicodedata
 from dataclasses import replace
 
 import pytest
 
 from django_smsverify.enums import DeliveryOutcome, ReviewStatus, Submission
+from django_smsverify.gateways import redaction
 from django_smsverify.gateways.redaction import clean, loggable, scrub, storable
 from django_smsverify.types import DeliveryEvent, Event, ReplyEvent, ReviewEvent
 from tests.folding import folded
@@ -43,6 +47,22 @@ def test_text_is_limited_to_what_every_database_can_store(text: str, longest: in
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_secret_is_hidden_in_every_spelling(spelling: str) -> None:
     assert scrub(f"key {spelling} refused", [SECRET]) == "key *** refused"
+
+
+def test_a_plain_secret_has_no_spelling_but_that_with_an_encoded_plus(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = ["a-Key_of.9~letters", "+8613800138000", "a+b+c"]
+    short = [redaction._spellings(secret) for secret in plain]
+    monkeypatch.setattr(redaction, "PLAIN", re.compile("(?!)"))
+
+    assert short == [redaction._spellings(secret) for secret in plain]
+
+
+def test_control_characters_are_those_of_unicode() -> None:
+    every = map(chr, range(sys.maxunicode + 1))
+
+    assert {c for c in every if redaction.CONTROL.fullmatch(c)} == {
+        chr(number) for number in range(0x110000) if unicodedata.category(chr(number)) == "Cc"
+    }
 
 
 def test_the_longer_of_two_secrets_is_hidden_first() -> None:

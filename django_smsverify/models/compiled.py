@@ -1,0 +1,220 @@
+"""Statements that are compiled once: Django writes their SQL, which is kept and run again with other values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connections, models, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import sql as queries
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import Expression
+from django.utils.functional import cached_property
+
+from django_smsverify.transactions import retry_on_conflict
+
+VENDORS = {"sqlite", "postgresql", "mysql"}
+"""Databases whose SQL is kept, as Django's own backends write it; for any other the ORM compiles it every time."""
+
+
+class Parameter(Expression):
+    """The place of a value. `parameter + constant` is the place of a sum that Python makes, not the database."""
+
+    def __init__(self, name: str, field: Any, plus: Any = None, *, is_set: bool = False) -> None:
+        super().__init__(output_field=field)
+        self.name, self.plus, self.is_set = name, plus, is_set
+
+    def __add__(self, other: Any) -> Parameter:  # type: ignore[override]
+        return Parameter(self.name, self.output_field, other if self.plus is None else self.plus + other)
+
+    def as_sql(self, compiler: object, connection: object) -> tuple[str, Any]:
+        return "%s", [self]
+
+    def prepared(self, values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> Any:
+        """The value for the database; raises ValueError for None but where it is set: nothing equals NULL."""
+        value = values[self.name]
+        if value is None and not (self.is_set and self.plus is None):
+            raise ValueError(f"{self.name} is None, which a condition would never find, nor a sum add.")
+        value = value if self.plus is None else value + self.plus
+        return self.output_field.get_db_prep_value(value, connection, prepared=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    sql: str
+    params: tuple[Any, ...] = ()
+    """Values, and a Parameter for each that changes."""
+    converted: tuple[tuple[int, Expression], ...] = ()
+    """The columns of a result whose values Django converts."""
+
+    def bound(self, values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> list[Any]:
+        return [one.prepared(values, connection) if isinstance(one, Parameter) else one for one in self.params]
+
+
+class _Statement:
+    """What `build` returns for Parameters is compiled once for each database; for values the ORM can run it."""
+
+    def __init__(self, model: str, build: Callable[..., Any], **fields: str) -> None:
+        """`build` gets all rows of the model, and the values; `fields` names the model's field that prepares each."""
+        self._name, self.build, self.fields = f"smsverify.{model}", build, fields
+        self._kept: dict[tuple[str, str, bool], _Kept] = {}
+
+    @cached_property
+    def model(self) -> type[models.Model]:
+        return apps.get_model(self._name)
+
+    def by_orm(self, using: str, **values: Any) -> Any:
+        """What `build` returns for these values."""
+        return self.build(self.model._default_manager.using(using), **values)
+
+    def _for(self, connection: BaseDatabaseWrapper) -> _Kept:
+        # Some converters are chosen by USE_TZ.
+        key = connection.alias, connection.vendor, settings.USE_TZ
+        if (kept := self._kept.get(key)) is None:
+            kept = self._kept[key] = self._compile(connection)
+        return kept
+
+    def _built(self, using: str) -> Any:
+        get_field = self.model._meta.get_field
+        return self.by_orm(using, **{name: Parameter(name, get_field(field)) for name, field in self.fields.items()})
+
+    def _compile(self, connection: BaseDatabaseWrapper) -> _Kept:
+        raise NotImplementedError
+
+
+class Select(_Statement):
+    """A query; `build` returns a QuerySet with `values_list`. A call returns its rows."""
+
+    def __call__(self, **values: Any) -> list[tuple[Any, ...]]:
+        connection = connections[router.db_for_write(self.model)]
+        if connection.vendor not in VENDORS:
+            return list(self.by_orm(connection.alias, **values))
+        kept = self._for(connection)
+        with connection.cursor() as cursor:
+            cursor.execute(kept.sql, kept.bound(values, connection))
+            rows = cursor.fetchall()
+        # The converters belong to the connection of this thread.
+        converters = [
+            (place, column, (*connection.ops.get_db_converters(column), *column.get_db_converters(connection)))
+            for place, column in kept.converted
+        ]
+        return [_converted(row, converters, connection) for row in rows]
+
+    def _compile(self, connection: BaseDatabaseWrapper) -> _Kept:
+        compiler = self._built(connection.alias).query.get_compiler(using=connection.alias)
+        sql, params = compiler.as_sql()
+        columns = compiler.get_converters([column for column, *_ in compiler.select])
+        return _Kept(sql, tuple(params), tuple((place, column) for place, (_, column) in columns.items()))
+
+
+def _converted(row: Sequence[Any], converters: Sequence[Any], connection: BaseDatabaseWrapper) -> tuple[Any, ...]:
+    """The row as the ORM returns it."""
+    values = list(row)
+    for place, column, functions in converters:
+        for convert in functions:
+            values[place] = convert(values[place], column, connection)
+    return tuple(values)
+
+
+class Update(_Statement):
+    """A change; `build` returns a QuerySet and what is set, as for `update()`. A call returns how many rows matched.
+
+    It must be about one table: Django changes joined rows with more than one statement.
+    """
+
+    def __call__(self, **values: Any) -> int:
+        connection = connections[router.db_for_write(self.model)]
+        return retry_on_conflict(lambda: self._run(connection, values), connection.alias)
+
+    def _run(self, connection: BaseDatabaseWrapper, values: Mapping[str, Any]) -> int:
+        if connection.vendor not in VENDORS:
+            rows, changes = self.by_orm(connection.alias, **values)
+            return int(models.QuerySet.update(rows, **changes))
+        kept = self._for(connection)
+        params = kept.bound(values, connection)
+        with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
+            cursor.execute(kept.sql, params)
+            return int(cursor.rowcount)
+
+    def _compile(self, connection: BaseDatabaseWrapper) -> _Kept:
+        rows, changes = self._built(connection.alias)
+        query = rows.query.chain(queries.UpdateQuery)
+        query.add_update_values({name: self._placed(name, value) for name, value in changes.items()})
+        sql, params = query.get_compiler(using=connection.alias).as_sql()
+        return _Kept(sql, tuple(params))
+
+    def _placed(self, name: str, value: Any) -> Any:
+        """What is set may be NULL, and is prepared by the column that it is set in."""
+        if not isinstance(value, Parameter):
+            return value
+        return Parameter(value.name, self.model._meta.get_field(name), value.plus, is_set=True)
+
+
+_inserts: dict[tuple[type[models.Model], str, str], str] = {}
+"""The SQL of each model's INSERT on each database."""
+_upserts: dict[tuple[type[models.Model], str, str], str] = {}
+
+
+def insert(row: models.Model) -> None:
+    """Stores a new row, as `save(force_insert=True)` does, but without Django's signals."""
+    meta, connection = row._meta, connections[router.db_for_write(type(row))]
+    if connection.vendor not in VENDORS:
+        return row.save(force_insert=True, using=connection.alias)
+    key = type(row), connection.alias, connection.vendor
+    if (sql := _inserts.get(key)) is None:
+        sql = _inserts[key] = _insert_sql(row, connection, returning=True)
+    with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
+        cursor.execute(sql, _values(row, connection))
+        if meta.auto_field is not None:
+            row.pk = _new_id(cursor, row, connection)
+    row._state.adding, row._state.db = False, connection.alias
+    return None
+
+
+def upsert(row: models.Model, unique: str, *changed: str) -> bool:
+    """Stores a row, or its fields `changed` in the row that has the same unique field; the object gets no id.
+
+    Always as one model's same statement. Returns False, and does nothing, where the database may have no upsert.
+    """
+    connection = connections[router.db_for_write(type(row))]
+    if connection.vendor not in VENDORS:
+        return False
+    key = type(row), connection.alias, connection.vendor
+    if (sql := _upserts.get(key)) is None:
+        get_field, has_target = row._meta.get_field, connection.features.supports_update_conflicts_with_target
+        conflict = {
+            "on_conflict": OnConflict.UPDATE,
+            "update_fields": [get_field(name) for name in changed],
+            "unique_fields": [get_field(unique)] if has_target else [],
+        }
+        sql = _upserts[key] = _insert_sql(row, connection, returning=False, **conflict)
+    with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
+        cursor.execute(sql, _values(row, connection))
+    return True
+
+
+def _insert_sql(row: models.Model, connection: BaseDatabaseWrapper, *, returning: bool, **conflict: Any) -> str:
+    query = queries.InsertQuery(type(row), **conflict)
+    query.insert_values(_fields(row), [row])
+    compiler = query.get_compiler(using=connection.alias)
+    if returning and connection.features.can_return_columns_from_insert:
+        compiler.returning_fields = row._meta.db_returning_fields
+    return str(compiler.as_sql()[0][0])
+
+
+def _fields(row: models.Model) -> list[Any]:
+    return [field for field in row._meta.local_concrete_fields if field is not row._meta.auto_field]
+
+
+def _values(row: models.Model, connection: BaseDatabaseWrapper) -> list[Any]:
+    return [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in _fields(row)]
+
+
+def _new_id(cursor: Any, row: models.Model, connection: BaseDatabaseWrapper) -> Any:
+    if connection.features.can_return_columns_from_insert:
+        return cursor.fetchall()[0][0]
+    return connection.ops.last_insert_id(cursor, row._meta.db_table, str(row._meta.pk.column))

@@ -1,0 +1,110 @@
+"""One report, as most pushes have it: stored in one transaction with what it says of its message.
+
+Where the message is not known, the report is committed first and the message searched again: an acceptance is also
+committed before its reports are searched, so that one of the two searches finds the match.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.db import IntegrityError, router, transaction
+from django.utils import timezone
+
+from django_smsverify.enums import MessageStatus
+from django_smsverify.messages import cost_of, refresh
+from django_smsverify.models import DeliveryReport, Message, Provider
+from django_smsverify.models.compiled import insert
+from django_smsverify.models.statements import find_messages, find_report, settle_message
+from django_smsverify.signals import delivery_reported, message_settled
+from django_smsverify.transactions import retry_on_conflict
+
+from .matching import log_unknown, match_reports
+
+
+def store_report(provider: Provider, report: DeliveryReport) -> bool:
+    """Stores a report, once, and raises its message; returns whether it is new.
+
+    A repeated report is matched if that was interrupted before.
+    """
+    message = report.message = _message_of(provider, report)
+    # A message that has this status already has probably got it by this report.
+    if message is not None and not _raises(report, message) and (stored := _stored(report)):
+        return _complete(provider, stored)
+    try:
+        is_settled = retry_on_conflict(partial(_store, report), router.db_for_write(DeliveryReport))
+    except IntegrityError:
+        if stored := _stored(report):
+            return _complete(provider, stored)
+        raise  # a row that it refers to is gone
+    if message is None:
+        log_unknown(provider, _search_again(provider, report))
+    else:
+        _send_signals(report, message, is_settled=is_settled)
+    return True
+
+
+def _complete(provider: Provider, stored: DeliveryReport) -> bool:
+    """Matches a stored report if that was interrupted; False: it is not new."""
+    if stored.message_id is None:
+        _search_again(provider, stored)
+    return False
+
+
+def _message_of(provider: Provider, report: DeliveryReport) -> Message | None:
+    """The newest message with the vendor's id and the number of a report."""
+    using, names = router.db_for_write(Message), [field.attname for field in Message._meta.concrete_fields]
+    rows = find_messages(provider=provider.pk, remote_id=report.remote_id, phone=report.phone)
+    for row in rows:
+        message = Message.from_db(using, names, row)
+        # In a MySQL collation the id "a1" equals "A1".
+        if (message.remote_id, message.phone) == (report.remote_id, report.phone):
+            message.provider = provider
+            return message
+    return None
+
+
+def _stored(report: DeliveryReport) -> DeliveryReport | None:
+    """The row of an equal report."""
+    using, names = (
+        router.db_for_write(DeliveryReport),
+        [field.attname for field in DeliveryReport._meta.concrete_fields],
+    )
+    rows = find_report(fingerprint=report.fingerprint)
+    return DeliveryReport.from_db(using, names, rows[0]) if rows else None
+
+
+def _raises(report: DeliveryReport, message: Message) -> bool:
+    return message.status in MessageStatus(report.outcome).below()
+
+
+def _store(report: DeliveryReport) -> bool:
+    """Stores a new report and the status of its message, both or neither; returns whether the status was changed.
+
+    The message first: two reports that had both been added to it would each wait for its row, which the other holds.
+    """
+    message = report.message
+    if message is None or not _raises(report, message):
+        insert(report)
+        return False
+    status, now = MessageStatus(report.outcome), timezone.now()
+    cost = cost_of(message, status)
+    with transaction.atomic(using=router.db_for_write(Message)):
+        is_settled = settle_message[status](pk=message.pk, cost=cost, now=now) == 1
+        insert(report)
+    if is_settled:
+        message.status, message.cost, message.settled_at = status, cost, now
+    return is_settled
+
+
+def _search_again(provider: Provider, report: DeliveryReport) -> list[DeliveryReport]:
+    """Matches a report that is committed; returns it again if its message is not known yet."""
+    return match_reports(provider, [report])
+
+
+def _send_signals(report: DeliveryReport, message: Message, *, is_settled: bool) -> None:
+    if not is_settled and _raises(report, message):  # another process has changed it meanwhile
+        refresh([message])
+    delivery_reported.send_robust(DeliveryReport, report=report)
+    if is_settled:
+        message_settled.send_robust(Message, message=message)
