@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import phonenumbers
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from .types import PrivateHosts
@@ -173,10 +174,10 @@ class Key(Generic[T]):
         self.name = name
 
     def __get__(self, instance: Settings, owner: type[Settings]) -> T:
-        for source in instance.sources(self):
-            if self.name in source:
-                return self._checked(source[self.name])
-        return self._fallback
+        if self.per_purpose and self.name in (own := instance.overrides()):
+            return self._checked(own[self.name])
+        source = written() if _written is None else _written
+        return self._checked(source[self.name]) if self.name in source else self._fallback
 
     def _checked(self, value: object) -> T:
         """What a value means; that which was read last, and cannot have changed since, is not checked again."""
@@ -224,17 +225,32 @@ class Settings:
         """Returns the settings for one purpose."""
         return Settings(purpose)
 
-    def sources(self, key: Key[Any]) -> list[Mapping[str, Any]]:
-        """Returns the dicts that may contain a key, the most specific first."""
-        own = self.PURPOSES.get(self._purpose, {}) if key.per_purpose and self._purpose else {}
-        return [own, written()]
+    def overrides(self) -> Mapping[str, Any]:
+        """Returns the dict of the purpose, which comes before the site's; empty without one."""
+        return self.PURPOSES.get(self._purpose, {}) if self._purpose else {}
 
 
 KEYS: dict[str, Key[Any]] = {name: key for name, key in vars(Settings).items() if isinstance(key, Key)}
 conf = Settings()
 
 
+_written: Mapping[str, Any] | None = None
+"""The site's own dict, as it was found last: looking for one that is missing raises an error in Django each time."""
+
+
 def written() -> Mapping[str, Any]:
     """Returns the site's own dict; empty if it is missing or not a dict (a check reports that)."""
-    value = getattr(settings, "SMSVERIFY", {})
-    return value if isinstance(value, Mapping) else {}
+    global _written
+    if _written is None:
+        value = getattr(settings, "SMSVERIFY", {})
+        _written = value if isinstance(value, Mapping) else {}
+    return _written
+
+
+def _forget_written(*, setting: str, **kwargs: Any) -> None:
+    global _written
+    if setting == "SMSVERIFY":
+        _written = None
+
+
+setting_changed.connect(_forget_written)

@@ -18,6 +18,7 @@ from .exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Outcome
 from .models import Message
 from .models.querysets import FIRST_PAUSE
+from .models.statements import accept_message
 from .signals import message_settled
 from .transactions import run_committed
 from .types import Acceptance
@@ -80,16 +81,20 @@ def withdraw(message: Message, why: str) -> bool:
 
 
 def record_one_acceptance(message: Message, acceptance: Acceptance) -> bool:
-    """Stores the acceptance of a code in its row and object, in one statement; False where the row has a later event.
+    """Stores the acceptance of a code in its row and object, in one statement; returns whether it could.
 
-    A vendor's delivery report may have arrived first: then `record_all` stores what is left.
+    `record_all` must do it where the vendor gave no id, or where its delivery report has arrived first.
     """
-    status = MessageStatus.ACCEPTED
-    fields = {**_timestamps(acceptance, timezone.now()), "status": status, "cost": cost_of(message, status)}
-    if acceptance.remote_id:
-        fields["remote_id"] = acceptance.remote_id
-    if not Message.objects.filter(pk=message.pk, status__in=status.below()).update(**fields):
+    now, status = timezone.now(), MessageStatus.ACCEPTED
+    fields = {
+        "remote_id": acceptance.remote_id,
+        "cost": cost_of(message, status),
+        "sent_at": now,
+        "poll_at": now + FIRST_PAUSE,
+    }
+    if not acceptance.remote_id or not accept_message(pk=message.pk, **fields):
         return False
+    message.status, message.error_message = status, ""
     for name, value in fields.items():
         setattr(message, name, value)
     _log(message)

@@ -106,10 +106,12 @@ class Gateway(Dialect):
         found = self._unsendable(sms)
         sendable = PerNumber((phone, values) for phone, values in sms.recipients.items() if phone not in found)
         answered = self._transmit_safely(replace(sms, recipients=sendable)) if sendable else PerNumber[Outcome]()
-        missing = GatewayUncertain("the vendor's answer does not name this number")
+        missing: GatewayError | None = None
         for phone in sendable:
             outcome = answered.get(phone)
-            found[phone] = outcome if isinstance(outcome, Outcome) else missing
+            if not isinstance(outcome, Outcome):
+                outcome = missing = missing or GatewayUncertain("the vendor's answer does not name this number")
+            found[phone] = outcome
         # Redact each outcome once: hundreds of numbers may share it, and redaction is slow.
         redacted = {
             key: self._redacted(outcome, sms) for key, outcome in {id(one): one for one in found.values()}.items()
@@ -118,7 +120,10 @@ class Gateway(Dialect):
 
     def _transmit_safely(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
         """Calls `transmit`; a bug in it makes the outcome uncertain, because the SMS may have been sent."""
-        failure = GatewayUncertain("the gateway failed while it was sending: see the log", error_code="bug")
+
+        def failure() -> GatewayError:
+            return GatewayUncertain("the gateway failed while it was sending: see the log", error_code="bug")
+
         try:
             return self._guarded(lambda: PerNumber(self.transmit(sms)), "fails while it is sending", failure)
         except GatewayError as error:
@@ -237,7 +242,10 @@ class Gateway(Dialect):
 
     def _before_call(self, build: Callable[[], T]) -> T:
         """Runs code before the call; nothing was sent, so that any error means rejected or unavailable."""
-        bug = GatewayRejected("the request could not be built: see the log", error_code="bug")
+
+        def bug() -> GatewayError:
+            return GatewayRejected("the request could not be built: see the log", error_code="bug")
+
         try:
             return self._guarded(build, "cannot build a request", bug)
         except GatewayUncertain as error:
@@ -246,15 +254,18 @@ class Gateway(Dialect):
 
     def _after_call(self, parse: Callable[[Answer], T], answer: Answer) -> T:
         """Runs code after the call; the SMS may have been sent, so that a bug or a failure means uncertain."""
-        bug = GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})", error_code=UNREADABLE)
+
+        def bug() -> GatewayError:
+            return GatewayUncertain(f"the answer has an unknown shape (HTTP {answer.status})", error_code=UNREADABLE)
+
         try:
             return self._guarded(partial(parse, answer), "cannot read an answer", bug)
         except GatewayUnavailable as error:
             failure = GatewayUncertain(str(error.detail), error_code=error.error_code)
         raise failure
 
-    def _guarded(self, work: Callable[[], T], what: str, failure: GatewayError) -> T:
-        """Calls `work`; logs an unexpected error without any values, and raises `failure` instead."""
+    def _guarded(self, work: Callable[[], T], what: str, failure: Callable[[], GatewayError]) -> T:
+        """Calls `work`; logs an unexpected error without any values, and raises `failure()` instead."""
         try:
             return work()
         except GatewayError:
@@ -262,7 +273,7 @@ class Gateway(Dialect):
         except Exception as error:
             bug = describe(error)
         logger.error("%s %s: %s", type(self).__name__, what, bug)
-        raise failure
+        raise failure()
 
     def _cleaned(self, news: News) -> News:
         keys = self._keys()
@@ -277,7 +288,10 @@ class Gateway(Dialect):
 
         Returns an answer with a 2xx status, or raises a GatewayError.
         """
-        broken = GatewayUncertain("the call broke off: see the log", error_code="bug")
+
+        def broken() -> GatewayError:
+            return GatewayUncertain("the call broke off: see the log", error_code="bug")
+
         answer = self._guarded(partial(self.transport.send, request, self.account), "cannot call its vendor", broken)
         if answer.status >= 500:
             raise GatewayUncertain(excerpt(answer), error_code=str(answer.status))

@@ -71,10 +71,10 @@ def _too_near(request: HttpRequest, written: Address) -> str | None:
 
 def _unread(request: HttpRequest, remote: Address | None) -> str | None:
     """What to do when no proxy is trusted although the peer is probably one."""
-    if remote is not None and remote.is_global:
-        return None
     preferred = sorted(CLIENT_IP_HEADERS, key=lambda name: name != conf.CLIENT_IP_HEADER)
     header = next((name for name in preferred if _entries(request, name)), None)
+    if remote is not None and (header is None or remote.is_global):
+        return None
     peer = "a peer in a private network" if remote else "a peer without an address, such as a Unix socket,"
     if header is not None:
         more = "" if header == conf.CLIENT_IP_HEADER else f' and "CLIENT_IP_HEADER" to "{header}"'
@@ -82,12 +82,10 @@ def _unread(request: HttpRequest, remote: Address | None) -> str | None:
             f'SMSVERIFY["TRUSTED_PROXIES"] is 0, but {peer} sends {header}: if that is a proxy of your own, set it to '
             f"the number of proxies in front{more}."
         )
-    if remote is None:
-        return (
-            f'SMSVERIFY["TRUSTED_PROXIES"] is 0, but {peer} sends the requests: let the proxy write X-Forwarded-For, '
-            "and set it to the number of proxies in front."
-        )
-    return None
+    return (
+        f'SMSVERIFY["TRUSTED_PROXIES"] is 0, but {peer} sends the requests: let the proxy write X-Forwarded-For, '
+        "and set it to the number of proxies in front."
+    )
 
 
 def _warn_once(problem: str) -> None:

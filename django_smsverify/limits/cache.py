@@ -8,12 +8,14 @@ thread.
 
 from __future__ import annotations
 
+import hmac
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock, Thread
 from typing import Generic, TypeVar
 
@@ -165,7 +167,14 @@ COUNT_ATTEMPTS = 5
 
 def digest(scope: Scope, subject: str) -> str:
     """Returns a keyed hash in hex that stands for a number or an address in a cache key."""
-    return salted_hmac(f"django_smsverify.throttling.{scope}", subject, algorithm="sha256").hexdigest()
+    key = _key(f"django_smsverify.throttling.{scope}", settings.SECRET_KEY)
+    return hmac.digest(key, subject.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=16)
+def _key(salt: str, secret: str | bytes) -> bytes:
+    """The key of a scope; kept in memory, where the settings keep the secret itself."""
+    return salted_hmac(salt, "key", secret=secret, algorithm="sha256").digest()
 
 
 def increment(cache: BaseCache, key: str, seconds: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.core.cache import BaseCache
 from django.core.cache.backends.redis import RedisCache
@@ -33,11 +34,12 @@ if fits then
     redis.call('EXPIRE', key, ARGV[3 + 2 * window])
   end
 end
+local beside = {}
 for i = size * windows + 1, #KEYS do
   local value = redis.call('GET', KEYS[i])
-  found[i] = value and (tonumber(value) or 1)
+  beside[i - size * windows] = value and (tonumber(value) or 1)
 end
-return found
+return {fits and {} or found, beside}
 """
 GIVE_BACK = """
 for _, key in ipairs(KEYS) do
@@ -49,6 +51,8 @@ return 1
 REFUSALS = ("unknown command", "unknown redis command", "crossslot", "noperm", "no permissions")
 """What a cluster, a proxy or a user without the permission answers to a script, in lower case."""
 
+_clients: WeakKeyDictionary[BaseCache, Any] = WeakKeyDictionary()
+"""The client of each cache object: Django makes a new one, which is expensive, for each call."""
 _without_scripts: set[str] = set()
 """The cache classes whose server refused to run a script: a cluster, or a proxy."""
 
@@ -58,17 +62,18 @@ def count(
 ) -> tuple[list[list[int]], dict[str, int]] | None:
     """Adds one to the current bucket of each window if one more fits into all windows.
 
-    Returns what the buckets of each window held before, and those of the keys `beside` that exist: their number, or 1
-    for what is none. None where scripts do not run.
+    Returns what the buckets of each window held where it does not fit, and those of the keys `beside` that exist: their
+    number, or 1 for what is none. None where scripts do not run.
     """
     keys = [key for own, _, _ in windows for key in own]
     size = len(windows[0][0]) if windows else 0
     bounds = [bound for _, times, lifetime in windows for bound in (times, lifetime)]
-    found: list[Any] | None = _run(cache, COUNT, [*keys, *beside], [size, current + 1, len(windows), *bounds])
-    if found is None:
+    answer = _run(cache, COUNT, [*keys, *beside], [size, current + 1, len(windows), *bounds])
+    if answer is None:
         return None
-    rest = {key: value for key, value in zip(beside, found[len(keys) :], strict=True) if value is not None}
-    return [found[start : start + size] for start in range(0, len(keys), size or 1)], rest
+    found, values = answer
+    rest = {key: value for key, value in zip(beside, values, strict=True) if value is not None}
+    return [found[start : start + size] for start in range(0, len(found), size or 1)], rest
 
 
 def give_back(cache: BaseCache, keys: Sequence[str]) -> bool:
@@ -94,9 +99,16 @@ def _run(cache: BaseCache, script: str, keys: Sequence[str], values: Sequence[in
 
 
 def _client(cache: BaseCache) -> Any:
-    """The Redis client of a Django or django-redis cache; None for any other cache."""
+    """The Redis client of a Django or django-redis cache; None for any other cache, and where scripts do not run."""
     if _name(cache) in _without_scripts:
         return None
+    client = _clients.get(cache)
+    if client is None and (client := _new_client(cache)) is not None:
+        _clients[cache] = client
+    return client
+
+
+def _new_client(cache: BaseCache) -> Any:
     if isinstance(cache, RedisCache):
         return cache._cache.get_client(None, write=True)
     return _of_django_redis(cache)

@@ -42,12 +42,12 @@ class Window:
 
     def keys(self, now: float) -> list[str]:
         """Returns the keys of the buckets that count at a UNIX time, the oldest first."""
-        present = self.bucket(now)
-        return [self._key(bucket) for bucket in range(present - CURRENT, present + 2)]
+        present, prefix = self.bucket(now), self._prefix
+        return [f"{prefix}{bucket}" for bucket in range(present - CURRENT, present + 2)]
 
     def current_key(self, now: float) -> str:
         """Returns the key of the bucket in which a request at a UNIX time is counted."""
-        return self._key(self.bucket(now))
+        return f"{self._prefix}{self.bucket(now)}"
 
     @property
     def lifetime(self) -> int:
@@ -63,8 +63,9 @@ class Window:
         free_from = (self.bucket(now) + 1 + last) * self.seconds / BUCKETS
         return max(1, math.ceil(free_from - now))
 
-    def _key(self, bucket: int) -> str:
-        return f"smsverify:{self.scope}:{self.subject}:{self.times}:{self.seconds}:{bucket}"
+    @property
+    def _prefix(self) -> str:
+        return f"smsverify:{self.scope}:{self.subject}:{self.times}:{self.seconds}:"
 
 
 class Counting:
@@ -82,28 +83,29 @@ class Counting:
 
         Raises ConnectionError when the cache keeps nothing.
         """
-        waits = self._count_by_script(cache)
-        return self._count_each(cache) if waits is None else waits
+        keys = [window.keys(self._now) for window in self._windows]
+        waits = self._count_by_script(cache, keys)
+        return self._count_each(cache, keys) if waits is None else waits
 
     def undo(self, cache: BaseCache) -> None:
         """Takes the request off the buckets that counted it."""
         give_back(cache, [key for _, key in self.counted])
         self.counted = []
 
-    def _count_by_script(self, cache: BaseCache) -> list[int] | None:
+    def _count_by_script(self, cache: BaseCache, keys: Sequence[Sequence[str]]) -> list[int] | None:
         """Counts in all windows in one trip; None where the cache runs no scripts."""
-        limits = [(window.keys(self._now), window.times, window.lifetime) for window in self._windows]
+        windows = zip(self._windows, keys, strict=True)
+        limits = [(buckets, window.times, window.lifetime) for window, buckets in windows]
         found = redis_script.count(cache, limits, CURRENT, self._beside)
         if found is None:
             return None
         counts, self.beside = found
-        waits = [window.wait(own, self._now) for window, own in zip(self._windows, counts, strict=True)]
-        if not any(waits):
-            self.counted = [(window.scope, window.current_key(self._now)) for window in self._windows]
-        return waits
+        if counts:
+            return [window.wait(own, self._now) for window, own in zip(self._windows, counts, strict=True)]
+        self.counted = [(window.scope, buckets[CURRENT]) for window, buckets in zip(self._windows, keys, strict=True)]
+        return [0] * len(self._windows)
 
-    def _count_each(self, cache: BaseCache) -> list[int]:
-        keys = [window.keys(self._now) for window in self._windows]
+    def _count_each(self, cache: BaseCache, keys: Sequence[Sequence[str]]) -> list[int]:
         waits = [1]
         try:
             own, found = self._increment_and_read(cache, keys)

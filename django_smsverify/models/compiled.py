@@ -176,9 +176,10 @@ def insert(row: models.Model) -> None:
 
 
 def upsert(row: models.Model, unique: str, *changed: str) -> bool:
-    """Stores a row, or its fields `changed` in the row that has the same unique field; the object gets no id.
+    """Stores a row, or its fields `changed` in the row that has the same unique field.
 
-    Always as one model's same statement. Returns False, and does nothing, where the database may have no upsert.
+    The object gets the row's id where the database returns it. Always as one model's same statement. Returns False, and
+    does nothing, where the database may have no upsert.
     """
     connection = connections[router.db_for_write(type(row))]
     if connection.vendor not in VENDORS:
@@ -191,9 +192,12 @@ def upsert(row: models.Model, unique: str, *changed: str) -> bool:
             "update_fields": [get_field(name) for name in changed],
             "unique_fields": [get_field(unique)] if has_target else [],
         }
-        sql = _upserts[key] = _insert_sql(row, connection, returning=False, **conflict)
+        sql = _upserts[key] = _insert_sql(row, connection, returning=True, **conflict)
     with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
         cursor.execute(sql, _values(row, connection))
+        if row._meta.auto_field is not None and connection.features.can_return_columns_from_insert:
+            row.pk = cursor.fetchall()[0][0]
+    row._state.adding, row._state.db = False, connection.alias
     return True
 
 

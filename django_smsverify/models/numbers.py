@@ -12,6 +12,7 @@ from django_smsverify.masked import Secret
 
 from .compiled import upsert
 from .querysets import PrimaryManager, RowQuerySet
+from .statements import find_known_number
 
 
 class KnownNumberQuerySet(RowQuerySet["KnownNumber"]):
@@ -20,6 +21,15 @@ class KnownNumberQuerySet(RowQuerySet["KnownNumber"]):
     def of(self, phone: str) -> KnownNumberQuerySet:
         """The row of a number, if it is known."""
         return self.filter(digest__in=KnownNumber.digests_of(phone))
+
+    def find(self, phone: str, since: datetime) -> KnownNumber | None:
+        """The row of a number that was verified after a moment."""
+        digests = KnownNumber.digests_of(phone)
+        if len(digests) > 1:
+            return self.of(phone).filter(verified_at__gt=since).first()
+        names = [field.attname for field in KnownNumber._meta.concrete_fields]
+        found = [KnownNumber.from_db(self.db, names, row) for row in find_known_number(digest=digests[0])]
+        return next((known for known in found if known.verified_at > since), None)
 
     def remember(self, phone: str, now: datetime) -> None:
         """Stores the moment of a number's last success, under the current key, in the caller's transaction.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import connections, models, router
+from django.db import models, router
 from django.db.models import F, Q
 from django.dispatch import Signal
 
@@ -16,7 +16,8 @@ from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.exceptions import VerificationNotFound
 from django_smsverify.transactions import retry_on_conflict
 
-from .statements import OF_ROOT, find_verification
+from .compiled import upsert
+from .statements import OF_PAST_VERIFICATION, OF_ROOT, find_history, find_verification
 
 if TYPE_CHECKING:
     from . import Message, Recipient, Template, Verification  # noqa: F401 - named in quotes below
@@ -47,7 +48,9 @@ class PrimaryManager(models.Manager[M]):
     """Reads from the database that is written to: a replica may not know of a guess or an SMS yet."""
 
     def get_queryset(self) -> models.QuerySet[M]:
-        return super().get_queryset().using(self.db)
+        rows: Any = super().get_queryset()
+        rows._db = self.db  # `using` would copy it
+        return rows  # type: ignore[no-any-return]
 
     @property
     def db(self) -> str:
@@ -138,14 +141,10 @@ class RecipientQuerySet(RowQuerySet["Recipient"]):
         It writes first: under load SQLite refuses to turn a read transaction into a write transaction.
         """
         recipient = self.model(phone=phone)
-        has_target = connections[self.db].features.supports_update_conflicts_with_target
-        self.bulk_create(
-            [recipient],
-            update_conflicts=True,
-            update_fields=["claimed_at"],
-            unique_fields=["phone"] if has_target else None,
-        )
-        # MySQL does not return the primary key.
+        if not upsert(recipient, "phone", "claimed_at"):
+            self.get_or_create(phone=phone)
+            self.filter(phone=phone).update(claimed_at=recipient.claimed_at)
+        # Not every database returns the primary key.
         return recipient if recipient.pk else self.get(phone=phone)
 
 
@@ -192,15 +191,13 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
     def history(self, phone: str, since: datetime) -> tuple[list[PastVerification], list[PastSMS]]:
         """The verifications of a number that were created since a moment, and the SMS with their codes that count for
         its limits, newest first, in one statement."""
-        sent = models.FilteredRelation("messages", condition=~Q(messages__status=MessageStatus.NOT_SENT))
-        own = self.filter(phone=phone, created_at__gt=since).order_by().annotate(sent=sent)
         verifications: dict[UUID, PastVerification] = {}
         sms: list[PastSMS] = []
-        for row in own.values_list(*PastVerification._fields, *(f"sent__{name}" for name in PastSMS._fields)):
-            past = PastVerification(*row[: len(PastVerification._fields)])
+        for row in find_history(phone=phone, since=since):
+            past = PastVerification(*row[: len(OF_PAST_VERIFICATION)])
             verifications[past.id] = past
-            if row[len(PastVerification._fields)] is not None:
-                sms.append(PastSMS(*row[len(PastVerification._fields) :]))
+            if row[len(OF_PAST_VERIFICATION)] is not None:
+                sms.append(PastSMS(*row[len(OF_PAST_VERIFICATION) :]))
         return list(verifications.values()), sorted(sms, key=lambda one: one.created_at, reverse=True)
 
 

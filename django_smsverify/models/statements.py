@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from django.db.models import FilteredRelation, Q
+
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 
 from .compiled import Select, Update
@@ -36,6 +38,26 @@ def _with_slug(rows: Any, slug: Any) -> Any:
     return rows.filter(slug=slug).order_by().values_list(*_columns(rows))
 
 
+def _known(rows: Any, digest: Any) -> Any:
+    return rows.filter(digest=digest).values_list(*_columns(rows))
+
+
+def _history(rows: Any, phone: Any, since: Any) -> Any:
+    sent = FilteredRelation("messages", condition=~Q(messages__status=MessageStatus.NOT_SENT))
+    columns = *OF_PAST_VERIFICATION, *(f"sent__{name}" for name in OF_PAST_SMS)
+    return rows.filter(phone=phone, created_at__gt=since).order_by().annotate(sent=sent).values_list(*columns)
+
+
+def _accepted(rows: Any, pk: Any, **fields: Any) -> Change:
+    status = MessageStatus.ACCEPTED
+    return rows.filter(pk=pk, status__in=status.below()), {"status": status, "error_message": "", **fields}
+
+
+def _unmatched(rows: Any, provider: Any, remote_id: Any, phone: Any) -> Any:
+    about = rows.filter(remote_id=remote_id, phone=phone, provider=provider, message__isnull=True)
+    return about.order_by().values_list("pk")
+
+
 def _settled(status: MessageStatus, rows: Any, pk: Any, cost: Any, now: Any) -> Change:
     raised = rows.filter(pk=pk, status__in=status.below())
     return raised, {"status": status, "cost": cost, "settled_at": now}
@@ -62,6 +84,21 @@ OF_ROOT = ("nonce", "key_id", "created_at", "expires_at", "verified_at")
 """What a verification reads from its root; the rest of what belongs to the code is the same in both."""
 GUESS = {"pk": "id", "attempts": "attempts", "now": "attempted_at"}
 
+OF_PAST_VERIFICATION = (
+    *("id", "root_id", "purpose", "context", "key_id", "created_at", "expires_at", "verified_at"),
+    *("attempts", "max_attempts", "attempted_at", "is_reserved", "by_stranger"),
+)
+OF_PAST_SMS = ("id", "created_at", "by_stranger")
+
+find_known_number = Select("KnownNumber", _known, digest="digest")
+find_history = Select("Verification", _history, phone="phone", since="created_at")
+"""A number's verifications since a moment, each beside each SMS that was sent for it, or may have been."""
+accept_message = Update(
+    "Message", _accepted, pk="id", remote_id="remote_id", cost="cost", sent_at="sent_at", poll_at="poll_at"
+)
+"""Stores that a vendor took a message, unless a later event is stored."""
+find_unmatched_reports = Select("DeliveryReport", _unmatched, provider="provider", remote_id="remote_id", phone="phone")
+"""The reports with a vendor's id and a number that have no message yet."""
 find_verification = Select("Verification", _found, pk="id")
 """All columns of a verification, and then OF_ROOT, which are NULL where it has no root."""
 count_guess = Update("Verification", _guessed, **GUESS)

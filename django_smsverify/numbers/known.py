@@ -36,7 +36,7 @@ class Requester:
 def requester_of(phone: str, *, device: str = "", trusted: bool = False) -> Requester:
     """Returns who asks; a device token that is bad, old, revoked or another number's counts as absent."""
     now = timezone.now()
-    known = KnownNumber.objects.of(phone).filter(verified_at__gt=now - KNOWN_FOR).first()
+    known = KnownNumber.objects.find(phone, now - KNOWN_FOR)
     is_owner = known is not None and is_device_of(device, phone, known, now - KNOWN_FOR)
     return Requester(is_known=known is not None, is_trusted=trusted or is_owner)
 

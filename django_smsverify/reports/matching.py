@@ -20,6 +20,7 @@ from django.utils import timezone
 from django_smsverify.enums import MessageStatus
 from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
+from django_smsverify.models.statements import find_unmatched_reports
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict
 
@@ -63,8 +64,8 @@ def log_unknown(provider: Provider, reports: Sequence[DeliveryReport]) -> None:
 
 def match_after_commit(messages: Sequence[Message]) -> None:
     """After the commit, matches reports that arrived before the vendor's answer."""
-    rows = Message.objects.all()
-    transaction.on_commit(lambda: match_messages(_maybe_reported(messages)), using=rows.db, robust=True)
+    using = Message.objects.db
+    transaction.on_commit(lambda: match_messages(_maybe_reported(messages)), using=using, robust=True)
 
 
 def match_messages(messages: Iterable[Message]) -> None:
@@ -137,9 +138,11 @@ def _match_lost_id(provider: Provider, report: DeliveryReport) -> Message | None
 
 
 def _maybe_reported(messages: Sequence[Message]) -> Sequence[Message]:
-    """Messages that may have unmatched reports; many are checked in one query."""
+    """Messages that may have unmatched reports, found in one query."""
     if len(messages) == 1:
-        return messages
+        (message,) = messages
+        names = {"remote_id": message.remote_id, "phone": message.phone, "provider": message.provider_id}
+        return messages if message.remote_id and find_unmatched_reports(**names) else []
     reports = DeliveryReport.objects.filter(message__isnull=True, provider=messages[0].provider_id)
     ids = {message.remote_id for message in messages} - {""}
     found = set(reports.filter(remote_id__in=ids).values_list("remote_id", "phone"))

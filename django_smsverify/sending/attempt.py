@@ -21,6 +21,7 @@ from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.masked import PerNumber
 from django_smsverify.messages import withdraw
 from django_smsverify.models import Message, Template, Verification
+from django_smsverify.models.compiled import insert
 from django_smsverify.transactions import retry_on_lost_connection, run_committed
 from django_smsverify.types import Acceptance
 
@@ -44,7 +45,7 @@ def queue(
     """
     now, price = timezone.now(), template.provider.price
     claim = {"status": MessageStatus.SENDING, "claimed_at": now, "price": price} if is_claimed else {}
-    message = Message.objects.create(
+    message = Message(
         id=pk or uuid4(),
         verification=verification,
         provider=template.provider,
@@ -57,6 +58,7 @@ def queue(
         created_at=now,
         **claim,
     )
+    insert(message)
     message.is_claimed = is_claimed
     return message
 

@@ -21,6 +21,7 @@ from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Template, Verification
+from django_smsverify.models.compiled import insert
 from django_smsverify.numbers import Requester, requester_of
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical, context_digest
@@ -205,7 +206,7 @@ def _create_rows(
 def _create_code(recipient: Recipient, request: CodeRequest, history: NumberHistory) -> Verification:
     settings, key_id = conf.of(request.purpose), codes.current_key_id()
     by_stranger = request.requester.is_stranger
-    return Verification.objects.create(
+    verification = Verification(
         recipient=recipient,
         phone=recipient.phone,
         purpose=request.purpose,
@@ -217,6 +218,8 @@ def _create_code(recipient: Recipient, request: CodeRequest, history: NumberHist
         max_attempts=history.allowed_guesses(request.purpose, by_stranger=by_stranger),
         by_stranger=by_stranger,
     )
+    insert(verification)
+    return verification
 
 
 def _create_resend(
