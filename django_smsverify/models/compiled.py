@@ -43,13 +43,23 @@ class Parameter(Expression):
         return self.output_field.get_db_prep_value(value, connection, prepared=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
     sql: str
     params: tuple[Any, ...] = ()
     """Values, and a Parameter for each that changes."""
     converted: tuple[tuple[int, Expression], ...] = ()
     """The columns of a result whose values Django converts."""
+
+    def converters(self, connection: BaseDatabaseWrapper) -> list[tuple[int, Expression, tuple[Any, ...]]]:
+        """The functions that convert these columns; they belong to one connection, and are kept with it."""
+        kept: dict[_Kept, list[Any]] = vars(connection).setdefault("_smsverify_converters", {})
+        if self not in kept:
+            kept[self] = [
+                (place, column, (*connection.ops.get_db_converters(column), *column.get_db_converters(connection)))
+                for place, column in self.converted
+            ]
+        return kept[self]
 
     def bound(self, values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> list[Any]:
         return [one.prepared(values, connection) if isinstance(one, Parameter) else one for one in self.params]
@@ -89,7 +99,7 @@ class _Statement:
 class Select(_Statement):
     """A query; `build` returns a QuerySet with `values_list`. A call returns its rows."""
 
-    def __call__(self, **values: Any) -> list[tuple[Any, ...]]:
+    def __call__(self, **values: Any) -> list[Any]:
         connection = connections[router.db_for_write(self.model)]
         if connection.vendor not in VENDORS:
             return list(self.by_orm(connection.alias, **values))
@@ -97,18 +107,41 @@ class Select(_Statement):
         with connection.cursor() as cursor:
             cursor.execute(kept.sql, kept.bound(values, connection))
             rows = cursor.fetchall()
-        # The converters belong to the connection of this thread.
-        converters = [
-            (place, column, (*connection.ops.get_db_converters(column), *column.get_db_converters(connection)))
-            for place, column in kept.converted
-        ]
-        return [_converted(row, converters, connection) for row in rows]
+        if not rows:
+            return []
+        converters = kept.converters(connection)
+        return [self._result(_converted(row, converters, connection), connection.alias) for row in rows]
+
+    def _result(self, row: tuple[Any, ...], using: str) -> Any:
+        return row
 
     def _compile(self, connection: BaseDatabaseWrapper) -> _Kept:
         compiler = self._built(connection.alias).query.get_compiler(using=connection.alias)
         sql, params = compiler.as_sql()
         columns = compiler.get_converters([column for column, *_ in compiler.select])
         return _Kept(sql, tuple(params), tuple((place, column) for place, (_, column) in columns.items()))
+
+
+class SelectObjects(Select):
+    """A query for whole rows; `build` returns a QuerySet, whose annotations the objects get. A call returns them.
+
+    Its SQL is shorter than that of `values_list`, which names each column twice; SQLite's cursor reads every character.
+    """
+
+    def _result(self, row: tuple[Any, ...], using: str) -> Any:
+        fields = self.model._meta.concrete_fields
+        found = self.model.from_db(using, self._names, row[: len(fields)])
+        for name, value in zip(self._annotations, row[len(fields) :], strict=True):
+            setattr(found, name, value)
+        return found
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [field.attname for field in self.model._meta.concrete_fields]
+
+    @cached_property
+    def _annotations(self) -> list[str]:
+        return list(self._built(router.db_for_write(self.model)).query.annotation_select)
 
 
 def _converted(row: Sequence[Any], converters: Sequence[Any], connection: BaseDatabaseWrapper) -> tuple[Any, ...]:

@@ -5,35 +5,31 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from django.db.models import F
+
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 
-from .compiled import Select, Update
+from .compiled import SelectObjects, Update
 
 Change = tuple[Any, dict[str, Any]]
 """The rows, and what is set in them."""
 
 
-def _columns(rows: Any) -> list[str]:
-    """All columns of the model, in the order that `from_db` needs."""
-    return [field.attname for field in rows.model._meta.concrete_fields]
-
-
-def _found(rows: Any, pk: Any) -> Any:
+def _with_pk(rows: Any, pk: Any) -> Any:
     # Without the order of the model: it is one row.
-    return rows.filter(pk=pk).order_by().values_list(*_columns(rows), *(f"root__{name}" for name in OF_ROOT))
+    return rows.filter(pk=pk).order_by().annotate(**{f"root_{name}": F(f"root__{name}") for name in OF_ROOT})
 
 
 def _named(rows: Any, provider: Any, remote_id: Any, phone: Any) -> Any:
-    found = rows.filter(provider=provider, remote_id=remote_id, phone=phone)
-    return found.order_by("-created_at").values_list(*_columns(rows))
+    return rows.filter(provider=provider, remote_id=remote_id, phone=phone).order_by("-created_at")
 
 
 def _identical(rows: Any, fingerprint: Any) -> Any:
-    return rows.filter(fingerprint=fingerprint).order_by().values_list(*_columns(rows))
+    return rows.filter(fingerprint=fingerprint).order_by()
 
 
 def _with_slug(rows: Any, slug: Any) -> Any:
-    return rows.filter(slug=slug).order_by().values_list(*_columns(rows))
+    return rows.filter(slug=slug).order_by()
 
 
 def _settled(status: MessageStatus, rows: Any, pk: Any, cost: Any, now: Any) -> Change:
@@ -62,8 +58,8 @@ OF_ROOT = ("nonce", "key_id", "created_at", "expires_at", "verified_at")
 """What a verification reads from its root; the rest of what belongs to the code is the same in both."""
 GUESS = {"pk": "id", "attempts": "attempts", "now": "attempted_at"}
 
-find_verification = Select("Verification", _found, pk="id")
-"""All columns of a verification, and then OF_ROOT, which are NULL where it has no root."""
+find_verification = SelectObjects("Verification", _with_pk, pk="id")
+"""A verification, with OF_ROOT as `root_nonce` and so on, which are None where it has no root."""
 count_guess = Update("Verification", _guessed, **GUESS)
 """Counts a guess, unless another was counted since the row was read."""
 count_guess_while_live = Update("Verification", _guessed_while_live, **GUESS)
@@ -72,11 +68,11 @@ verify_by_guess = Update("Verification", _verified_by_guess, **GUESS)
 """The same, of a right guess."""
 verify = Update("Verification", _verified, pk="id", now="verified_at")
 """Stores the success of a code, unless it has ended."""
-find_provider = Select("Provider", _with_slug, slug="slug")
+find_provider = SelectObjects("Provider", _with_slug, slug="slug")
 """A provider by its slug, which a MySQL collation compares without case."""
-find_messages = Select("Message", _named, provider="provider", remote_id="remote_id", phone="phone")
+find_messages = SelectObjects("Message", _named, provider="provider", remote_id="remote_id", phone="phone")
 """The messages with a vendor's id and a number, the newest first; a vendor may use an id again."""
-find_report = Select("DeliveryReport", _identical, fingerprint="fingerprint")
+find_report = SelectObjects("DeliveryReport", _identical, fingerprint="fingerprint")
 settle_message = {
     status: Update("Message", partial(_settled, status), pk="id", cost="cost", now="settled_at")
     for status in map(MessageStatus, DeliveryOutcome.values)
