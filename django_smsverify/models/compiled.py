@@ -50,6 +50,8 @@ class _Kept:
     """Values, and a Parameter for each that changes."""
     converted: tuple[tuple[int, Expression], ...] = ()
     """The columns of a result whose values Django converts."""
+    names: tuple[str, ...] = ()
+    """The attribute of each column."""
 
     def converters(self, connection: BaseDatabaseWrapper) -> list[tuple[int, Expression, tuple[Any, ...]]]:
         """The functions that convert these columns; they belong to one connection, and are kept with it."""
@@ -110,34 +112,31 @@ class Select(_Statement):
         if not rows:
             return []
         converters = kept.converters(connection)
-        return [self._result(_converted(row, converters, connection), connection.alias) for row in rows]
+        return [self._result(_converted(row, converters, connection), kept.names, connection.alias) for row in rows]
 
-    def _result(self, row: tuple[Any, ...], using: str) -> Any:
+    def _result(self, row: tuple[Any, ...], names: tuple[str, ...], using: str) -> Any:
         return row
 
     def _compile(self, connection: BaseDatabaseWrapper) -> _Kept:
         compiler = self._built(connection.alias).query.get_compiler(using=connection.alias)
         sql, params = compiler.as_sql()
         columns = compiler.get_converters([column for column, *_ in compiler.select])
-        return _Kept(sql, tuple(params), tuple((place, column) for place, (_, column) in columns.items()))
+        converted = tuple((place, column) for place, (_, column) in columns.items())
+        names = tuple(alias or column.target.attname for column, _, alias in compiler.select)
+        return _Kept(sql, tuple(params), converted, names)
 
 
 class SelectObjects(Select):
-    """A query for whole rows; `build` returns a QuerySet, whose annotations the objects get. A call returns them.
+    """A query for objects; `build` returns a QuerySet, perhaps with `only` and with annotations. A call returns them.
 
     Its SQL is shorter than that of `values_list`, which names each column twice; SQLite's cursor reads every character.
     """
 
-    def _result(self, row: tuple[Any, ...], using: str) -> Any:
-        fields = self.model._meta.concrete_fields
-        found = self.model.from_db(using, self._names, row[: len(fields)])
-        for name, value in zip(self._annotations, row[len(fields) :], strict=True):
+    def _result(self, row: tuple[Any, ...], names: tuple[str, ...], using: str) -> Any:
+        found = self.model.from_db(using, names, row[: len(names) - len(self._annotations)])
+        for name, value in zip(self._annotations, row[len(row) - len(self._annotations) :], strict=True):
             setattr(found, name, value)
         return found
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return [field.attname for field in self.model._meta.concrete_fields]
 
     @cached_property
     def _annotations(self) -> list[str]:
