@@ -33,19 +33,27 @@ def run_committed(model: type[models.Model], work: Callable[[], T]) -> T:
     using = router.db_for_write(model)
 
     def once() -> T:
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(transaction.atomic(using=using, durable=True))
-            except RuntimeError:
-                raise InsideTransaction(
-                    "send_code(), send_message(), verify_code(), poll(), check_balances() and what submits a text must "
-                    "not run inside a transaction: rolling it back would forget an SMS or a text that a vendor has, "
-                    "give back a guess, or lose what a vendor said. Call them before the atomic block, or, under "
-                    "ATOMIC_REQUESTS, from a view decorated with django.db.transaction.non_atomic_requests."
-                ) from None
+        if transaction.get_connection(using).in_atomic_block:
+            return _run_in_test_case(using, work)
+        with transaction.atomic(using=using):
             return work()
 
     return retry_on_conflict(once, using)
+
+
+def _run_in_test_case(using: str, work: Callable[[], T]) -> T:
+    """Runs `work` in a transaction inside that of a Django test case; raises InsideTransaction inside any other."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(transaction.atomic(using=using, durable=True))
+        except RuntimeError:
+            raise InsideTransaction(
+                "send_code(), send_message(), verify_code(), poll(), check_balances() and what submits a text must "
+                "not run inside a transaction: rolling it back would forget an SMS or a text that a vendor has, "
+                "give back a guess, or lose what a vendor said. Call them before the atomic block, or, under "
+                "ATOMIC_REQUESTS, from a view decorated with django.db.transaction.non_atomic_requests."
+            ) from None
+        return work()
 
 
 def require_autocommit(model: type[models.Model]) -> None:

@@ -27,9 +27,7 @@ class KnownNumberQuerySet(RowQuerySet["KnownNumber"]):
         digests = KnownNumber.digests_of(phone)
         if len(digests) > 1:
             return self.of(phone).filter(verified_at__gt=since).first()
-        names = [field.attname for field in KnownNumber._meta.concrete_fields]
-        found = [KnownNumber.from_db(self.db, names, row) for row in find_known_number(digest=digests[0])]
-        return next((known for known in found if known.verified_at > since), None)
+        return next((known for known in find_known_number(digest=digests[0]) if known.verified_at > since), None)
 
     def remember(self, phone: str, now: datetime) -> None:
         """Stores the moment of a number's last success, under the current key, in the caller's transaction.

@@ -165,19 +165,18 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
             rows = []
         if not rows:
             raise VerificationNotFound
-        return self._instance(*rows)
+        return self._with_relations(rows[0])
 
-    def _instance(self, row: tuple[Any, ...]) -> Verification:
+    def _with_relations(self, found: Any) -> Verification:
         """The verification that `find_verification` has read, with as much of its root and number as is needed."""
-        names = [field.attname for field in self.model._meta.concrete_fields]
-        found = self.model.from_db(self.db, names, row[: len(names)])
         if found.root_id is not None:
             alike = ("recipient_id", "phone", "purpose", "context", "code_length")
             known = {"id": found.root_id, **{name: getattr(found, name) for name in alike}}
-            found.root = _partly(self.model, self.db, known | dict(zip(OF_ROOT, row[len(names) :], strict=True)))
+            of_root = {name: getattr(found, f"root_{name}") for name in OF_ROOT}
+            found.root = _partly(self.model, self.db, known | of_root)
         number: Any = self.model._meta.get_field("recipient").related_model
         found.recipient = _partly(number, self.db, {"id": found.recipient_id, "phone": found.phone})
-        return found
+        return found  # type: ignore[no-any-return]
 
     def with_live_code(self, now: datetime) -> VerificationQuerySet:
         """Verifications that hold a code of their own, which would still verify."""

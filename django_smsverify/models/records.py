@@ -107,7 +107,7 @@ class Verification(models.Model):
     @property
     def holder(self) -> Verification:
         """The verification that holds the code: the root, or this one."""
-        return (self.root if self.root_id else None) or self
+        return self if self.root_id is None else self.root or self
 
     def derive_code(self) -> Secret:
         """Derives the code; raises LookupError when its key is no longer configured."""

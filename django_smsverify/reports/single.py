@@ -15,7 +15,7 @@ from django_smsverify.enums import MessageStatus
 from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.models.compiled import insert
-from django_smsverify.models.statements import find_messages, find_report, settle_message
+from django_smsverify.models.statements import find_messages, find_messages_in_brief, find_report, settle_message
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict
 
@@ -53,25 +53,20 @@ def _complete(provider: Provider, stored: DeliveryReport) -> bool:
 
 def _message_of(provider: Provider, report: DeliveryReport) -> Message | None:
     """The newest message with the vendor's id and the number of a report."""
-    using, names = router.db_for_write(Message), [field.attname for field in Message._meta.concrete_fields]
-    rows = find_messages(provider=provider.pk, remote_id=report.remote_id, phone=report.phone)
-    for row in rows:
-        message = Message.from_db(using, names, row)
+    # Only receivers of the signals see the message.
+    is_shown = delivery_reported.has_listeners(DeliveryReport) or message_settled.has_listeners(Message)
+    find = find_messages if is_shown else find_messages_in_brief
+    for message in find(provider=provider.pk, remote_id=report.remote_id, phone=report.phone):
         # In a MySQL collation the id "a1" equals "A1".
         if (message.remote_id, message.phone) == (report.remote_id, report.phone):
             message.provider = provider
-            return message
+            return message  # type: ignore[no-any-return]
     return None
 
 
 def _stored(report: DeliveryReport) -> DeliveryReport | None:
     """The row of an equal report."""
-    using, names = (
-        router.db_for_write(DeliveryReport),
-        [field.attname for field in DeliveryReport._meta.concrete_fields],
-    )
-    rows = find_report(fingerprint=report.fingerprint)
-    return DeliveryReport.from_db(using, names, rows[0]) if rows else None
+    return next(iter(find_report(fingerprint=report.fingerprint)), None)
 
 
 def _raises(report: DeliveryReport, message: Message) -> bool:

@@ -103,7 +103,8 @@ def _store_right(verification: Verification, request: KeyedRequest | None) -> in
     elif not count_guess(pk=verification.pk, attempts=seen, now=now) or not verify(pk=code.pk, now=now):
         return None
     KnownNumber.objects.remember(verification.phone, now)
-    RememberedRequest.objects.remember(request, verification, now)
+    if request is not None:
+        RememberedRequest.objects.remember(request, verification, now)
     code.verified_at = verification.verified_at = now
     verification.attempts, verification.attempted_at = seen + 1, now
     return left
