@@ -121,6 +121,33 @@ class TestDevice:
         with override_settings(SECRET_KEY="another"):
             assert requester_of(PHONE, device=device) == STRANGER
 
+    def test_rows_of_processes_that_do_not_know_each_others_keys_become_one(
+        self, device: str, clock: time_machine.Traveller
+    ) -> None:
+        """A deploy that rotates SECRET_KEY leaves processes with the old key alone until they end."""
+        both = {"SECRET_KEY": "another", "SECRET_KEY_FALLBACKS": [settings.SECRET_KEY]}
+        for rotated in (both, {}, both):
+            clock.shift(61)
+            with override_settings(**rotated):
+                verified = verify_code(send_code(PHONE, "login").pk, last_code())
+
+        assert verified.verified_at
+        with override_settings(**both):
+            assert KnownNumber.objects.get().verified_at == verified.verified_at
+            assert requester_of(PHONE, device=make_device_token(PHONE, verified.verified_at)) == OWNER
+
+    def test_a_revoked_token_stays_revoked_when_rows_become_one(
+        self, device: str, clock: time_machine.Traveller
+    ) -> None:
+        both = {"SECRET_KEY": "another", "SECRET_KEY_FALLBACKS": [settings.SECRET_KEY]}
+        with override_settings(SECRET_KEY="another"):
+            KnownNumber.objects.remember(PHONE, NOW - timedelta(days=9))
+        revoke_devices(PHONE)
+        with override_settings(**both):
+            verify_code(send_code(PHONE, "login").pk, last_code())
+            assert KnownNumber.objects.get().verified_at == NOW
+            assert requester_of(PHONE, device=device) == STRANGER
+
     def test_a_repeated_verify_has_the_same_token(
         self, site: Site, memory: MakeProvider, clock: time_machine.Traveller
     ) -> None:
