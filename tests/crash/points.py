@@ -15,6 +15,8 @@ FOLLOW_UP = "django_smsverify.reports.matching.match_messages"
 MATCH = "django_smsverify.reports.storing.match_reports"
 VERIFICATION = "django_smsverify.models.Verification.save"
 MESSAGE = "django_smsverify.models.Message.save"
+GUESS = "django_smsverify.verifying.guess._count_guess"
+VERIFIED = "django_smsverify.signals.phone_verified.send_robust"
 REPORT = "django_smsverify.models.DeliveryReport.save"
 
 
@@ -22,7 +24,8 @@ class Point(NamedTuple):
     """One row of the table below."""
 
     verb: str
-    """What the process does; `failover` is a send whose first vendor refuses."""
+    """What the process does; `failover` is a send whose first vendor refuses, `verify_joined` a right guess on the
+    second verification of a code."""
     where: str
     kill: Kill
     left: str
@@ -34,6 +37,8 @@ class Point(NamedTuple):
     sms_after_poll: int
     reports: int = 0
     """The number of reports that are stored after the kill."""
+    verified: bool = False
+    """Whether the code was verified before the kill."""
 
     @property
     def name(self) -> str:
@@ -84,6 +89,13 @@ TABLE = (
 
     Point("webhook", "after the report's row, before COMMIT", after(REPORT), "accepted", 1, "delivered", 1),
     Point("webhook", "after COMMIT, before the message has it", before(MATCH), "accepted", 1, "delivered", 1, 1),
+
+    Point("verify", "with the success stored, before COMMIT", after(GUESS), "accepted", 1, "delivered", 1),
+    Point("verify", "after COMMIT, before the signals", before(VERIFIED), "accepted", 1, "delivered", 1, verified=True),
+    Point("verify_joined", "with the success stored, before COMMIT", after(GUESS),
+          "accepted accepted", 2, "delivered delivered", 2),
+    Point("verify_joined", "after COMMIT, before the signals", before(VERIFIED),
+          "accepted accepted", 2, "delivered delivered", 2, verified=True),
 )
 # fmt: on
 POINTS = {point.name: point for point in TABLE}
