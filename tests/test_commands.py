@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.models import Message, Provider, Verification
+from django_smsverify.models import KnownNumber, Message, Provider, Verification
 from django_smsverify.types import OutgoingSMS
 
 from .conftest import PHONE, MakeProvider, last_code
@@ -196,3 +198,60 @@ class TestReencrypt:
         assert column(lost) == token
         with keys("new"):
             assert Provider.objects.get(pk=kept.pk).credentials == {"token": "kept"}
+
+
+OTHER = "+8613900139000"
+
+
+@pytest.fixture
+def known(db: None) -> None:
+    """Two numbers that were verified here."""
+    for phone in (PHONE, OTHER):
+        KnownNumber.objects.remember(phone, datetime.now(UTC))
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+
+
+@pytest.mark.usefixtures("known")
+class TestForget:
+    def test_each_number_has_a_line_that_says_what_was_forgotten(self) -> None:
+        output = run("smsverify_forget", "138-0013-8000", "+8613900139001", "１３８００１３８０００")
+
+        assert output.splitlines() == ["138****8000: forgotten, and its device tokens", "139****9001: was not known"]
+        assert KnownNumber.objects.get() == KnownNumber.objects.of(OTHER).get()
+
+    def test_numbers_are_read_from_standard_input(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        type_in(monkeypatch, "\ufeff138 0013 8000\r\n\r\n".encode())
+
+        output = run("smsverify_forget", OTHER, "-")
+
+        assert [line[:11] for line in output.splitlines()] == ["139****9000", "138****8000"]
+        assert not KnownNumber.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("written", "output"),
+        [
+            ("139001390011", "139****0011: This is not a phone number. Give the 11 digits of a mobile number"),
+            ("010-62781234", "010****1234: SMS cannot be sent to this number. Use a mobile number of a supported reg"),
+            ("", "****: This is not a phone number."),
+        ],
+    )
+    def test_nothing_is_forgotten_when_a_number_cannot_be_read(self, written: str, output: str) -> None:
+        with pytest.raises(CommandError) as caught:
+            run("smsverify_forget", PHONE, written)
+
+        assert str(caught.value).startswith(f"Number 2 of 2, {output}")
+        assert str(caught.value).endswith(" Nothing was forgotten.")
+        assert KnownNumber.objects.count() == 2
+
+    @pytest.mark.parametrize(
+        ("typed", "output"), [(b"\n \n", "has no number"), (b"\xc9\xcc138", "is not text in the encoding")]
+    )
+    def test_standard_input_without_numbers_is_explained(
+        self, typed: bytes, output: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        type_in(monkeypatch, typed)
+        with pytest.raises(CommandError, match=f"^Standard input {output}"):
+            run("smsverify_forget", "-")

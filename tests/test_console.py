@@ -133,6 +133,7 @@ def site(transactional_db: None, tmp_path: Path) -> list[tuple[list[str], str]]:
         (["smsverify_webhooks", "--site", "https://示例🎉.cn"], "done"),
         (["smsverify_poll"], "done"),
         (["smsverify_reencrypt"], "exit 1"),
+        (["smsverify_forget", "号码🎉"], "exit 1"),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +13,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.core import signing
+from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
@@ -117,6 +119,33 @@ class TestDevice:
             assert KnownNumber.objects.get().digest != before, "rewritten under the new key"
             assert requester_of(PHONE, device=device) == OWNER
         with override_settings(SECRET_KEY="another"):
+            assert requester_of(PHONE, device=device) == STRANGER
+
+    def test_rows_of_processes_that_do_not_know_each_others_keys_become_one(
+        self, device: str, clock: time_machine.Traveller
+    ) -> None:
+        """A deploy that rotates SECRET_KEY leaves processes with the old key alone until they end."""
+        both = {"SECRET_KEY": "another", "SECRET_KEY_FALLBACKS": [settings.SECRET_KEY]}
+        for rotated in (both, {}, both):
+            clock.shift(61)
+            with override_settings(**rotated):
+                verified = verify_code(send_code(PHONE, "login").pk, last_code())
+
+        assert verified.verified_at
+        with override_settings(**both):
+            assert KnownNumber.objects.get().verified_at == verified.verified_at
+            assert requester_of(PHONE, device=make_device_token(PHONE, verified.verified_at)) == OWNER
+
+    def test_a_revoked_token_stays_revoked_when_rows_become_one(
+        self, device: str, clock: time_machine.Traveller
+    ) -> None:
+        both = {"SECRET_KEY": "another", "SECRET_KEY_FALLBACKS": [settings.SECRET_KEY]}
+        with override_settings(SECRET_KEY="another"):
+            KnownNumber.objects.remember(PHONE, NOW - timedelta(days=9))
+        revoke_devices(PHONE)
+        with override_settings(**both):
+            verify_code(send_code(PHONE, "login").pk, last_code())
+            assert KnownNumber.objects.get().verified_at == NOW
             assert requester_of(PHONE, device=device) == STRANGER
 
     def test_a_repeated_verify_has_the_same_token(
@@ -263,6 +292,39 @@ class TestForgetting:
 
         assert requester_of(PHONE, device=device) == ANYONE
         assert spend(3, clock) == ["sent"] * 2 + ["phone"]
+
+    def test_the_command_gives_nobody_more_sms_or_guesses(self, device: str, clock: time_machine.Traveller) -> None:
+        limits = {"PHONE_LIMITS": ("10/d",), "GUESS_LIMIT": "15/d", "RESEND_INTERVAL": 1}
+        with override_settings(SMSVERIFY=limits):
+            allowed = []
+            for _time in range(10):
+                verification = send_code(PHONE, "login", device=device)
+                allowed.append(verification.max_attempts)
+                for _guess in range(verification.max_attempts):
+                    with pytest.raises(WrongCode):
+                        verify_code(verification.pk, wrong(last_code()))
+                clock.shift(1)
+            call_command("smsverify_forget", PHONE, stdout=io.StringIO())
+
+            assert allowed == [5] * 3 + [1] * 7
+            assert spend(1, clock) == ["phone"]
+            with override_settings(SMSVERIFY=limits | {"PHONE_LIMITS": ()}):
+                assert send_code(PHONE, "login").max_attempts == 1
+
+    def test_after_the_command_the_device_is_unknown_until_it_verifies_again(
+        self, device: str, site: Site, clock: time_machine.Traveller
+    ) -> None:
+        call_command("smsverify_forget", PHONE, stdout=io.StringIO())
+        asked = {"phone": PHONE, "purpose": "login"}
+        sent = site.post("send", {**asked, "device": device}).json()
+        assert refusal(site.post("send", {**asked, "device": device})) == (429, "throttled")
+
+        fresh = site.verify(sent["verification_id"], last_code()).json()["device"]
+
+        clock.shift(61)
+        site.send()
+        assert refusal(site.post("send", {**asked, "device": device})) == (429, "throttled")
+        assert site.post("send", {**asked, "device": fresh}).status_code == 202
 
     def test_tokens_from_before_a_number_was_forgotten_stay_invalid(
         self, device: str, clock: time_machine.Traveller

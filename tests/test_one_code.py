@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import time_machine
 from django.conf import settings
 from django.test import Client, override_settings
+from django.utils import timezone
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
@@ -23,15 +26,19 @@ from django_smsverify.exceptions import (
     VerificationNotFound,
     WrongCode,
 )
+from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.limits import lock
 from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.sending import dispatch, resend_code, send_code
 from django_smsverify.sending.worker import send_waiting
 from django_smsverify.signals import phone_verified
+from django_smsverify.types import OutgoingSMS
 from django_smsverify.verifying import redeem_proof, verify_code
 from django_smsverify.verifying.proofs import make_proof
 
 from .conftest import PHONE, MakeProvider, Site, code_in, last_code, refusal, wrong
+from .test_races import at_once
 from .test_storing_reports import values_sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -416,3 +423,95 @@ def test_a_refused_join_shows_the_wait(site: Site, memory: MakeProvider, clock: 
 
     assert refusal(answer) == (429, "throttled")
     assert answer.json()["retry_after"] == 50
+
+
+class SMSByThread:
+    """Asks for codes in threads, and keeps which code each page was sent, and when. Each SMS takes 0.2 seconds."""
+
+    def __init__(self, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._clock, self._lock, self._last = clock, threading.Lock(), threading.local()
+        self._transmit = MemoryGateway.transmit
+        monkeypatch.setattr(lock, "LOCK_WAIT", 60)  # a busy machine may need more than two seconds for 20 requests
+        monkeypatch.setattr(MemoryGateway, "transmit", lambda gateway, sms: self._keep(gateway, sms))
+        self.pages: dict[UUID, tuple[str, datetime]] = {}
+
+    def _keep(self, gateway: MemoryGateway, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        with self._lock:
+            outcomes = self._transmit(gateway, sms)
+            self._last.sent = last_code(), timezone.now()
+            self._clock.shift(0.2)
+        return outcomes
+
+    def ask(self) -> None:
+        page = send_code(PHONE, "login")
+        self.pages[page.pk] = self._last.sent
+
+
+@pytest.mark.parametrize(
+    ("before", "seconds"),
+    [
+        pytest.param([], 300, id="end of its life"),
+        pytest.param([270], 540, id="last minute, which is too short for an SMS"),
+        pytest.param([270, 539], 600, id="end of its longest life"),
+    ],
+)
+def test_joins_while_a_code_expires_get_an_sms_that_fits_their_page(
+    before: list[int],
+    seconds: int,
+    memory: MakeProvider,
+    clock: time_machine.Traveller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory()
+    asked = SMSByThread(clock, monkeypatch)
+    with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0, "PHONE_LIMITS": ()}):
+        for second in [0, *before]:
+            clock.move_to(NOW + timedelta(seconds=second))
+            asked.ask()
+        clock.move_to(NOW + timedelta(seconds=seconds - 2))
+
+        assert at_once(20, lambda index: asked.ask()) == {"done": 20}
+
+    assert len(MemoryGateway.outbox) == len(asked.pages) == 21 + len(before)
+    codes = {Verification.objects.find(pk).holder.pk for pk in asked.pages}
+    assert len(codes) == (1 if seconds == 300 else 2), "an SMS before its end extends it; else one new code begins"
+    for pk, (code, at) in asked.pages.items():
+        page = Verification.objects.find(pk)
+        assert page.holder.expires_at <= page.holder.created_at + timedelta(seconds=600)
+        assert page.holder.expires_at - at >= timedelta(seconds=56), "the clock went on for four seconds"
+        clock.move_to(min(NOW + timedelta(seconds=seconds + 2), page.holder.expires_at - timedelta(seconds=1)))
+        assert_fits(page, code)
+
+
+def test_joins_while_a_code_is_verified_get_an_sms_that_fits_their_page(
+    memory: MakeProvider, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory()
+    asked = SMSByThread(clock, monkeypatch)
+
+    def act(index: int) -> None:
+        if index == 10:
+            verify_code(first.pk, first.derive_code())
+        else:
+            asked.ask()
+
+    with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0, "PHONE_LIMITS": ()}):
+        first = send_code(PHONE, "login")
+        assert at_once(20, act) == {"done": 20}
+
+        asked.ask()
+
+    pages = [Verification.objects.find(pk) for pk in asked.pages]
+    assert len({page.holder.pk for page in pages} - {first.pk}) == 1, "one new code"
+    for page in pages:
+        if page.holder.pk == first.pk:
+            with pytest.raises(AlreadyUsed):
+                verify_code(page.pk, asked.pages[page.pk][0])
+        else:
+            assert_fits(page, asked.pages[page.pk][0])
+
+
+def assert_fits(page: Verification, code: str) -> None:
+    """A code verifies a page; then the code is live again, for the next page."""
+    assert verify_code(page.pk, code).pk == page.pk
+    Verification.objects.filter(pk=page.holder.pk).update(verified_at=None)

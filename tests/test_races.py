@@ -6,19 +6,30 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import F
 from django.test import override_settings
+from django.utils import timezone
 from sandbox.server import Sandbox
 
 from django_smsverify.exceptions import ProofRejected, SMSVerifyError
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.models import Message, Recipient, Verification
+from django_smsverify.idempotency import keyed_request
+from django_smsverify.models import KnownNumber, Message, Recipient, Verification
+from django_smsverify.numbers import forget, requester_of
+from django_smsverify.phones import E164
 from django_smsverify.sending import resend_code, send_code
+from django_smsverify.sending.repeats import send_once
+from django_smsverify.sending.request import CodeRequest
+from django_smsverify.sending.single import send_code_to
 from django_smsverify.verifying import redeem_proof, verify_code
+from django_smsverify.verifying.context import canonical
 from django_smsverify.verifying.proofs import make_proof
 
 from .conftest import PHONE, MakeProvider, last_code, wrong
@@ -187,3 +198,44 @@ def test_joins_while_a_code_is_verified_get_that_code_or_a_new_one(memory: MakeP
     assert {row.root_id for row in joined if row.root_id} <= {first.pk, *roots.values_list("pk", flat=True)}
     for row in Verification.objects.filter(root__in=roots):
         assert row.created_at >= verified[0].verified_at  # type: ignore[operator]
+
+
+def test_a_number_may_be_forgotten_while_it_is_verified(memory: MakeProvider) -> None:
+    memory()
+    phones = [f"+86138001380{index:02}" for index in range(10)]
+    pages = [send_code(phone, "login") for phone in phones]
+    for phone in phones[::2]:
+        KnownNumber.objects.remember(phone, timezone.now())
+
+    def act(index: int) -> None:
+        if index < 10:
+            verify_code(pages[index].pk, pages[index].derive_code())
+        else:
+            forget(phones[index % 10])
+
+    assert at_once(80, act) == {"done": 80}
+    for phone in phones:
+        KnownNumber.objects.remember(phone, timezone.now())
+        assert forget(phone)
+        assert not forget(phone)
+
+
+def test_a_key_whose_code_has_ended_is_fresh_for_one_of_many(memory: MakeProvider) -> None:
+    memory()
+    ids: list[UUID] = []
+    keyed = keyed_request("send", "press-one", PHONE)
+    request = CodeRequest(
+        phone=E164(PHONE), purpose="login", context=canonical(None), requester=requester_of(PHONE), ip=None, keyed=keyed
+    )
+
+    def press(index: int) -> None:
+        ids.append(send_once(keyed, lambda: send_code_to(request)).pk)
+
+    with override_settings(SMSVERIFY={"RESEND_INTERVAL": 1, "PHONE_LIMITS": ()}):
+        press(0)
+        Verification.objects.update(expires_at=timezone.now())
+        Message.objects.update(created_at=F("created_at") - timedelta(seconds=2))
+
+        assert at_once(40, press).keys() <= {"done", "in_progress"}
+
+    assert len(set(ids)) == len(MemoryGateway.outbox) == 2

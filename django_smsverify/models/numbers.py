@@ -41,8 +41,21 @@ class KnownNumberQuerySet(RowQuerySet["KnownNumber"]):
         # With one key there is no row under another. Only a new row gets `devices_from`.
         if len(key_ids) == 1 and upsert(new, "digest", "verified_at"):
             return
+        if len(key_ids) > 1:
+            self._merge(phone)
         if not self.of(phone).update(digest=new.digest, verified_at=now):
             self.bulk_create([new], ignore_conflicts=True)
+
+    def _merge(self, phone: str) -> None:
+        """Leaves one row of a number; while a key is rotated, processes that do not know the new one yet make another.
+
+        Of several moments from which device tokens are valid the last one counts, so that none is valid again.
+        """
+        rows = list(self.of(phone).select_for_update().order_by("pk"))
+        if len(rows) > 1:
+            revoked = [row.devices_from for row in rows if row.devices_from is not None]
+            self.filter(pk__in=[row.pk for row in rows[1:]]).delete()
+            self.filter(pk=rows[0].pk).update(devices_from=max(revoked, default=None))
 
 
 class KnownNumber(models.Model):

@@ -43,6 +43,12 @@ class RowQuerySet(models.QuerySet[M]):
     def get_or_create(self, defaults: Mapping[str, Any] | None = None, **values: Any) -> tuple[M, bool]:
         return retry_on_conflict(lambda: super(RowQuerySet, self).get_or_create(defaults, **values), self.db)
 
+    def delete(self) -> tuple[int, dict[str, int]]:
+        return retry_on_conflict(super().delete, self.db)
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
 
 class PrimaryManager(models.Manager[M]):
     """Reads from the database that is written to: a replica may not know of a guess or an SMS yet."""

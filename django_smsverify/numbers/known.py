@@ -46,9 +46,12 @@ def revoke_devices(phone: str) -> None:
     KnownNumber.objects.of(phone).update(devices_from=timezone.now())
 
 
-def forget(phone: str) -> None:
-    """Forgets that a number was verified here, and so its device tokens. What its limits count stays."""
-    KnownNumber.objects.of(phone).delete()
+def forget(phone: str) -> bool:
+    """Forgets that a number was verified here, and so its device tokens; returns whether it was known.
+
+    What its limits count stays.
+    """
+    return KnownNumber.objects.of(phone).delete()[0] > 0
 
 
 def forget_old() -> Iterator[str]:

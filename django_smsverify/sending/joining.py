@@ -12,6 +12,7 @@ from django_smsverify import codes
 from django_smsverify.conf import conf
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.models import Recipient, RememberedRequest, Verification
+from django_smsverify.models.compiled import insert
 from django_smsverify.models.querysets import PastVerification
 from django_smsverify.verifying.context import context_digest
 
@@ -77,7 +78,7 @@ def join_without_sms(request: CodeRequest) -> Verification | None:
 
 
 def _join(code: Verification, recipient: Recipient, now: datetime, **fields: Any) -> Verification:
-    return Verification.objects.create(
+    verification = Verification(
         root=code,
         recipient=recipient,
         phone=code.phone,
@@ -90,6 +91,8 @@ def _join(code: Verification, recipient: Recipient, now: datetime, **fields: Any
         expires_at=code.expires_at,
         **fields,
     )
+    insert(verification)
+    return verification
 
 
 def reserve_guesses(verification: Verification, history: NumberHistory) -> None:

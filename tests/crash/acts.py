@@ -12,12 +12,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client, override_settings
 from django.urls import reverse
+from django.utils import timezone
 from sandbox.catalogue import CREDENTIALS, PLAIN_TEXT
 
 from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError, SubmissionRefused
 from django_smsverify.models import (
     DeliveryReport,
+    KnownNumber,
     Message,
     Provider,
     Recipient,
@@ -25,11 +27,12 @@ from django_smsverify.models import (
     Template,
     Verification,
 )
+from django_smsverify.numbers.devices import make_device_token
 from django_smsverify.reports import single
 from django_smsverify.reviews import actions
 from django_smsverify.sending import resend_code, send_code
 from django_smsverify.sending.worker import send_waiting
-from django_smsverify.verifying import verify_code
+from django_smsverify.verifying import redeem_proof, verify_code
 from tests.conftest import CODE_TEXT, PLAIN_IDS, REMOTE_IDS, add_template
 
 from .deaths import before, until_answered
@@ -60,7 +63,7 @@ def drop() -> None:
 
 def set_up(base_urls: Mapping[str, str]) -> None:
     """A site with two providers and no messages."""
-    for model in (DeliveryReport, Message, Verification, Recipient, Template, Signature, Provider):
+    for model in (DeliveryReport, Message, Verification, Recipient, KnownNumber, Template, Signature, Provider):
         model._default_manager.all().delete()
     for priority, (vendor, purposes) in enumerate(PURPOSES.items()):
         provider = Provider.objects.create(
@@ -147,7 +150,16 @@ def poll() -> str:
     return output.getvalue()
 
 
-def verify(codes: Mapping[str, str]) -> dict[str, str]:
+def verify(phone: str) -> None:
+    """A right guess on the newest verification of a number."""
+    verification = Verification.objects.filter(phone=phone).latest("created_at")
+    verify_code(verification.pk, verification.derive_code())
+
+
+verify_joined = verify
+
+
+def verify_each(codes: Mapping[str, str]) -> dict[str, str]:
     """The result of verifying the code of each of these phones."""
     return {phone: _verified(phone, code) for phone, code in codes.items()}
 
@@ -155,9 +167,47 @@ def verify(codes: Mapping[str, str]) -> dict[str, str]:
 def _verified(phone: str, code: str) -> str:
     try:
         verify_code(Verification.objects.get(phone=phone, root=None).pk, code)
-    except (SMSVerifyError, Verification.DoesNotExist) as error:
+    except SMSVerifyError as error:
+        return error.code
+    except Verification.DoesNotExist as error:
         return repr(error)
     return "verified"
+
+
+def make_known(phone: str) -> str:
+    """Lets a number have been verified here; returns its device token."""
+    now = timezone.now()
+    KnownNumber.objects.remember(phone, now)
+    return make_device_token(phone, now)
+
+
+def post(path: str, body: Mapping[str, str], key: str) -> tuple[int, dict[str, Any]]:
+    """The status and the answer of a request of a front end, which it may repeat if it has a key."""
+    headers = {"Idempotency-Key": key} if key else {}
+    answer = Client().post(f"/sms/{path}/", body, "application/json", headers=headers)
+    return answer.status_code, answer.json()
+
+
+def pages(phone: str) -> list[str]:
+    """The verifications of a number, oldest first."""
+    return [
+        str(pk) for pk in Verification.objects.filter(phone=phone).order_by("created_at").values_list("pk", flat=True)
+    ]
+
+
+def guessed(phone: str) -> tuple[int, int, bool]:
+    """The guesses that were counted for a number, how many of its codes were verified, and whether it is known."""
+    rows = Verification.objects.filter(phone=phone)
+    attempts = sum(rows.values_list("attempts", flat=True))
+    return attempts, rows.filter(verified_at__isnull=False).count(), KnownNumber.objects.of(phone).exists()
+
+
+def redeem(proof: str) -> str:
+    """The number that was proved; the code of the refusal if the proof was used."""
+    try:
+        return redeem_proof(proof, "login")
+    except SMSVerifyError as error:
+        return error.code
 
 
 def rows() -> list[dict[str, Any]]:

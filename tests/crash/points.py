@@ -14,8 +14,11 @@ ANSWER = "urllib3.connection.HTTPConnection.getresponse"
 RECORD = "django_smsverify.sending.attempt.record_outcomes"
 FOLLOW_UP = "django_smsverify.reports.matching.match_messages"
 MATCH = "django_smsverify.reports.single.match_reports"
-VERIFICATION = "django_smsverify.models.Verification.save"
-MESSAGE = "django_smsverify.models.Message.save"
+VERIFICATION = "django_smsverify.sending.single.insert"
+JOINED = "django_smsverify.sending.joining.insert"
+MESSAGE = "django_smsverify.sending.attempt.insert"
+GUESS = "django_smsverify.verifying.guess._store_right"
+VERIFIED = "django_smsverify.signals.phone_verified.send_robust"
 REPORT = "django_smsverify.reports.single.insert"
 REPORTED = "django_smsverify.reports.single._send_signals"
 
@@ -25,7 +28,7 @@ class Point(NamedTuple):
 
     verb: str
     """What the process does; `failover` is a send whose first vendor refuses, `overtaken` a webhook whose message gets
-    its id after it was searched."""
+    its id after it was searched, `verify_joined` a right guess on the second verification of a code."""
     where: str
     kill: Kill
     left: str
@@ -37,6 +40,8 @@ class Point(NamedTuple):
     sms_after_poll: int
     reports: int = 0
     """The number of reports that are stored after the kill."""
+    verified: bool = False
+    """Whether the code was verified before the kill."""
 
     @property
     def name(self) -> str:
@@ -69,7 +74,7 @@ TABLE = (
           "accepted sending", 1, "delivered unknown", 1),
     Point("resend", "with the answer unread", unread(), "accepted sending", 2, "delivered unknown", 2),
 
-    Point("join", "between the verification's row and the message's", after(VERIFICATION),
+    Point("join", "between the verification's row and the message's", after(JOINED),
           "accepted", 1, "delivered", 1),
     Point("join", "after COMMIT, before the request", before(REQUEST), "accepted sending", 1, "delivered unknown", 1),
     Point("join", "with the answer unread", unread(), "accepted sending", 2, "delivered unknown", 2),
@@ -88,6 +93,13 @@ TABLE = (
 
     Point("overtaken", "after the report's row", after(REPORT), "accepted", 1, "delivered", 1, 1),
     Point("overtaken", "before the message has it", before(MATCH), "accepted", 1, "delivered", 1, 1),
+
+    Point("verify", "with the success stored, before COMMIT", after(GUESS), "accepted", 1, "delivered", 1),
+    Point("verify", "after COMMIT, before the signals", before(VERIFIED), "accepted", 1, "delivered", 1, verified=True),
+    Point("verify_joined", "with the success stored, before COMMIT", after(GUESS),
+          "accepted accepted", 2, "delivered delivered", 2),
+    Point("verify_joined", "after COMMIT, before the signals", before(VERIFIED),
+          "accepted accepted", 2, "delivered delivered", 2, verified=True),
 )
 # fmt: on
 POINTS = {point.name: point for point in TABLE}

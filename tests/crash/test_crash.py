@@ -18,7 +18,6 @@ from sandbox.server import Fault, Sandbox
 
 from tests.conftest import code_in
 
-from .databases import DATABASES, database
 from .points import POINTS, TABLE, Point
 from .site import Site
 
@@ -36,15 +35,6 @@ VERBS = ("send", "failover", "resend", "join", "worker", "webhook", "overtaken")
 pytestmark = pytest.mark.timeout(180 + 20 * RUNS)
 
 
-@pytest.fixture(scope="module", params=DATABASES)
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    now = datetime.now(UTC)
-    with Site(database(request.param, tmp_path_factory.mktemp("crash"))) as running:
-        running.do("create", at=now)
-        yield running
-        running.do("drop", at=now)
-
-
 @pytest.fixture
 def scene(site: Site) -> Iterator[Scene]:
     with Sandbox() as vendors:
@@ -52,12 +42,16 @@ def scene(site: Site) -> Iterator[Scene]:
 
 
 class Scene:
-    """A site, two vendors of which the first refuses, and the phones that request a code, each once."""
+    """A site, two vendors of which the first refuses, and the phones that request a code, each once.
+
+    `used` are the phones whose code was verified before the kill.
+    """
 
     def __init__(self, site: Site, vendors: Sandbox) -> None:
         self.site, self.vendors, self.now = site, vendors, datetime.now(UTC)
         self._phones = (f"+86138{number:04}0000" for number in count())  # each in its own number block
         self.requests: Counter[str] = Counter()
+        self.used: set[str] = set()
         vendors.misbehave("ihuyi", FROZEN_ACCOUNT)
         site.do("set_up", vendors.base_urls, at=self.now)
 
@@ -65,10 +59,12 @@ class Scene:
         """Phones in the state in which the verb comes next."""
         phones = [next(self._phones) for _ in range(number)]
         self.requests.update(phones)
-        if verb in {"resend", "join", "webhook", "overtaken"}:
+        if verb in {"resend", "join", "webhook", "overtaken", "verify", "verify_joined"}:
             self.site.do("send", phones, at=self.now + EARLIER)
-        if verb in {"resend", "join"}:
+        if verb in {"resend", "join", "verify_joined"}:
             self.requests.update(phones)
+        if verb == "verify_joined":
+            self.site.do("send", phones, at=self.now)
         if verb == "worker":
             for phone in phones:
                 kill_at = "enqueue: after COMMIT, before the queue has it"
@@ -118,8 +114,9 @@ class Scene:
     def _assert_all_verify(self) -> None:
         inbox = self.inbox()
         assert {phone: set(codes) for phone, codes in inbox.items() if len(set(codes)) > 1} == {}
-        outcomes = self.site.do("verify", {phone: codes[-1] for phone, codes in inbox.items()}, at=self.now + READ)
-        assert outcomes == dict.fromkeys(inbox, "verified")
+        newest = {phone: codes[-1] for phone, codes in inbox.items()}
+        outcomes = self.site.do("verify_each", newest, at=self.now + READ)
+        assert outcomes == {phone: "already_used" if phone in self.used else "verified" for phone in inbox}
 
     def _assert_none_lost(self, left: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
         with_rows = {row["phone"] for row in rows}
@@ -152,6 +149,7 @@ def kill_at(scene: Scene, point: Point, times: int) -> list[str]:
     reported = Counter(scene.site.do("reports", at=scene.now))
     assert {phone: reported[phone] for phone in phones} == dict.fromkeys(phones, point.reports)
     assert_got(scene, phones, point.sms)
+    scene.used.update(phones if point.verified else ())
     return phones
 
 

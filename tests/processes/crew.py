@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,14 +17,18 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 class WorkerPool:
-    """A pool of processes. A process runs functions of a module that it can import."""
+    """A pool of processes. A process runs functions of a module that it can import.
 
-    def __init__(self, site_settings: Settings) -> None:
+    With several settings, such as before and after a deploy, the processes get them in turn.
+    """
+
+    def __init__(self, *site_settings: Settings) -> None:
         self._start = SPAWN.Barrier(PROCESSES)  # kept here, or it would be deleted before a process has it
         pipes = [SPAWN.Pipe() for _ in range(PROCESSES)]
         self._pipes = [near for near, _ in pipes]
         self._processes = [
-            SPAWN.Process(target=work, args=(site_settings, far, self._start), daemon=True) for _, far in pipes
+            SPAWN.Process(target=work, args=(own, far, self._start), daemon=True)
+            for own, (_, far) in zip(cycle(site_settings), pipes, strict=False)
         ]
         for process, (_, far) in zip(self._processes, pipes, strict=True):
             process.start()
@@ -44,15 +49,18 @@ class WorkerPool:
 
     def run_at_once(self, act: Act, requests: Sequence[Sequence[Any]]) -> list[Outcome]:
         """Calls `act` with the arguments of each request, divided evenly; all threads start together."""
-        for index, pipe in enumerate(self._pipes):
-            pipe.send((act, deque(requests[index::PROCESSES])))
-        return [outcome for pipe in self._pipes for outcome in pipe.recv()]
+        return self._run(act, [deque(requests[index::PROCESSES]) for index in range(PROCESSES)])
 
-    def call(self, act: Act, *arguments: Any) -> Any:
+    def call(self, act: Act, *arguments: Any, process: int = 0) -> Any:
         """Returns the result of one call in one of the processes."""
-        (outcome,) = self.run_at_once(act, [arguments])
+        (outcome,) = self._run(act, [deque([arguments] if index == process else []) for index in range(PROCESSES)])
         assert outcome.code == "done", outcome.code
         return outcome.value
+
+    def _run(self, act: Act, requests: Sequence[deque[Sequence[Any]]]) -> list[Outcome]:
+        for pipe, own in zip(self._pipes, requests, strict=True):
+            pipe.send((act, own))
+        return [outcome for pipe in self._pipes for outcome in pipe.recv()]
 
 
 def count_codes(outcomes: Sequence[Outcome]) -> Counter[str]:

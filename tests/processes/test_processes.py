@@ -13,9 +13,7 @@ from uuid import UUID
 import pytest
 from sandbox.server import Sandbox
 
-from tests import services
 from tests.conftest import Site, code_in, refusal, wrong
-from tests.servers import require
 
 from .acts import (
     attempts_and_verified,
@@ -31,7 +29,7 @@ from .acts import (
     serve,
     verify,
 )
-from .crew import WorkerPool, count_codes, create_database, drop_database, in_own_process
+from .crew import WorkerPool, count_codes
 from .redis import Redis
 from .worker import PROCESSES, Settings
 
@@ -39,24 +37,11 @@ ROUNDS = int(os.environ.get("ROUNDS", "5"))
 MAX_ATTEMPTS = 5
 GUESSES = 15
 """Of a number in a day; without an SMS none is added."""
-SERVERS = ("PostgreSQL", "MariaDB")
-LEVELS = ("read committed", "repeatable read")
 VENDOR = "topthink"
 PHONES = (f"138{block:04}8000" for block in itertools.count())
 """Each in another number block, so that only the limits of a number are reached."""
 
 pytestmark = pytest.mark.timeout(120 + 5 * ROUNDS)
-
-
-@pytest.fixture(scope="module", params=itertools.product(("PostgreSQL", "MariaDB"), LEVELS), ids=" ".join)
-def site_settings(request: pytest.FixtureRequest, redis: Redis) -> Iterator[Settings]:
-    """The settings of a site on one database server with one isolation level; creates its database."""
-    name, level = request.param
-    database = {**services.database(require(name), level), "CONN_MAX_AGE": None}
-    site_settings = {"DATABASES": {"default": database}, "CACHES": {"default": services.cache(redis.url)}}
-    assert in_own_process(create_database, site_settings)
-    yield site_settings
-    assert in_own_process(drop_database, site_settings)
 
 
 @pytest.fixture(scope="module")
