@@ -223,6 +223,18 @@ def test_every_statement_is_that_of_the_orm(name: str) -> None:
     assert len(own) == 1
 
 
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="it always returns the id")
+def test_a_database_that_does_not_return_ids(memory: MakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = memory()
+    monkeypatch.setattr(connection.features, "can_return_columns_from_insert", False)
+    monkeypatch.setattr(compiled, "_inserts", {})
+    row = a_report(provider, "x")
+
+    insert(row)
+
+    assert row.pk == DeliveryReport.objects.get().pk
+
+
 def test_an_object_is_that_of_the_orm() -> None:
     root = create(attempts=2)
     joined = create(root=root, nonce="", key_id="", verified_at=NOON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, OperationalError, connection
 
+from django_smsverify import transactions
 from django_smsverify.enums import MessageStatus, ReportSource
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.models.compiled import insert
@@ -99,6 +101,27 @@ def test_a_report_that_cannot_be_stored_does_not_change_its_message(
             push(provider, report("42"))
 
     assert (state(), reported, settled) == (before, [], [])
+
+
+@pytest.mark.parametrize("table", ["smsverify_message", "smsverify_deliveryreport"])
+def test_a_conflict_of_transactions_is_retried_as_a_whole(
+    table: str, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "PAUSE", 0)
+    provider, failures = memory(), [OperationalError(1213, "Deadlock found")] * 2
+    message = accepted(provider)
+
+    def fail(execute: Any, sql: str, *args: Any) -> Any:
+        if failures and re.match(rf"(UPDATE|INSERT INTO) .{table}", sql):
+            raise failures.pop()
+        return execute(sql, *args)
+
+    with values_sent(message_settled, "message") as settled, connection.execute_wrapper(fail):
+        push(provider, report("42"))
+
+    assert (failures, settled) == ([], [message])
+    assert DeliveryReport.objects.get().message == message
+    assert Message.objects.get().status == "delivered"
 
 
 @pytest.mark.parametrize("status", [MessageStatus.DELIVERED, MessageStatus.UNDELIVERED])
@@ -247,3 +270,13 @@ def test_a_new_unknown_report_is_logged_once(memory: MakeProvider, log: LogRecor
 
     assert len([line for line in log.lines if "not known (yet): 42" in line]) == 1
     assert DeliveryReport.objects.get().source == ReportSource.PUSH
+
+
+@pytest.mark.django_db
+def test_a_site_may_test_its_webhook_in_a_transaction(memory: MakeProvider) -> None:
+    provider = memory()
+
+    for _ in range(2):
+        push(provider, report("42"))
+
+    assert DeliveryReport.objects.count() == 1
