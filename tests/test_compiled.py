@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,8 +17,9 @@ from django.test.utils import CaptureQueriesContext
 
 from django_smsverify import transactions
 from django_smsverify.enums import DeliveryOutcome
-from django_smsverify.models import DeliveryReport, Message, Provider, Recipient, Verification, compiled
-from django_smsverify.models.compiled import Select, Update, insert
+from django_smsverify.models import DeliveryReport, KnownNumber, Message, Provider, Recipient, Verification, compiled
+from django_smsverify.models import statements as kept_statements
+from django_smsverify.models.compiled import Select, Update, insert, upsert
 
 from .conftest import PHONE, MakeProvider
 
@@ -127,6 +129,15 @@ class TestBoth:
         assert (str(stored.price), stored.batch, row._state.adding) == ("0.0500", None, False)
         assert isinstance(stored.pk, UUID)
 
+    def test_a_row_is_stored_or_changed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for moment in (NOON, NOON + timedelta(hours=1)):
+            done = upsert(KnownNumber(digest="d", verified_at=moment, devices_from=moment), "digest", "verified_at")
+
+        assert done == ("sqlite" in compiled.VENDORS)
+        if done:
+            stored = KnownNumber.objects.get()
+            assert (stored.verified_at, stored.devices_from) == (NOON + timedelta(hours=1), NOON)
+
     def test_a_conflict_between_rows_is_raised_and_marks_the_transaction(self, memory: MakeProvider) -> None:
         provider = memory()
         insert(a_report(provider, "x"))
@@ -174,6 +185,77 @@ def a_report(provider: Provider, fingerprint: str) -> DeliveryReport:
         payload={"status": "成功", "count": 1},
         fingerprint=fingerprint,
     )
+
+
+SAMPLES: dict[str, Any] = {
+    "UUIDField": UUID(int=7),
+    "DateTimeField": NOON_IN_CHINA,
+    "CharField": "某",
+    "SlugField": "some",
+    "DecimalField": Decimal("0.0500"),
+    "PositiveSmallIntegerField": 3,
+    "ForeignKey": 7,
+}
+
+
+def of_module() -> dict[str, Select | Update]:
+    """Every statement that the package keeps."""
+    found: dict[str, Select | Update] = {}
+    for name, value in vars(kept_statements).items():
+        many = value.items() if isinstance(value, dict) else [("", value)]
+        found |= {f"{name} {key}": one for key, one in many if isinstance(one, (Select, Update))}
+    return found
+
+
+@pytest.mark.parametrize("name", of_module())
+def test_every_statement_is_that_of_the_orm(name: str) -> None:
+    statement = of_module()[name]
+    get_field = statement.model._meta.get_field
+    values = {key: SAMPLES[get_field(field).get_internal_type()] for key, field in statement.fields.items()}
+
+    def run_by_orm() -> Any:
+        built = statement.by_orm("default", **values)
+        return list(built) if isinstance(statement, Select) else built[0].update(**built[1])
+
+    own = statements(lambda: statement(**values))
+
+    assert own == statements(run_by_orm)
+    assert len(own) == 1
+
+
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="it always returns the id")
+def test_a_database_that_does_not_return_ids(memory: MakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = memory()
+    monkeypatch.setattr(connection.features, "can_return_columns_from_insert", False)
+    monkeypatch.setattr(compiled, "_inserts", {})
+    row = a_report(provider, "x")
+
+    insert(row)
+
+    assert row.pk == DeliveryReport.objects.get().pk
+
+
+def test_an_object_is_that_of_the_orm() -> None:
+    root = create(attempts=2)
+    joined = create(root=root, nonce="", key_id="", verified_at=NOON)
+    find = kept_statements.find_verification
+
+    for pk in (root.pk, joined.pk):
+        (own,), (theirs,) = find(pk=pk), find.by_orm("default", pk=pk)
+        assert {name: value for name, value in vars(own).items() if name != "_state"} == {
+            name: value for name, value in vars(theirs).items() if name != "_state"
+        }
+        assert (own._state.db, own._state.adding) == (theirs._state.db, theirs._state.adding)
+    assert own.root_nonce == root.nonce
+
+
+def test_an_object_may_have_fewer_fields(memory: MakeProvider) -> None:
+    provider = memory(balance="7.50")
+
+    (own,) = kept_statements.find_provider(slug="memory")
+
+    assert own.get_deferred_fields() == set(kept_statements.OF_SENDS)
+    assert (own, own.balance) == (provider, Decimal("7.50"))
 
 
 def test_sql_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ committed before its reports are searched, so that one of the two searches finds
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 
 from django.db import IntegrityError, router, transaction
@@ -74,20 +75,25 @@ def _raises(report: DeliveryReport, message: Message) -> bool:
 
 
 def _store(report: DeliveryReport) -> bool:
-    """Stores a new report and the status of its message, both or neither; returns whether the status was changed.
-
-    The message first: two reports that had both been added to it would each wait for its row, which the other holds.
-    """
-    message = report.message
-    if message is None or not _raises(report, message):
+    """Stores a new report and the status of its message, both or neither; returns whether the status was changed."""
+    if report.message is not None and _raises(report, report.message):
+        return _store_and_settle(report, report.message)
+    # One statement needs no transaction; inside another, such as a test case's, it needs a savepoint.
+    using = router.db_for_write(DeliveryReport)
+    is_inside = transaction.get_connection(using).in_atomic_block
+    with transaction.atomic(using=using) if is_inside else nullcontext():
         insert(report)
-        return False
+    return False
+
+
+def _store_and_settle(report: DeliveryReport, message: Message) -> bool:
     status, now = MessageStatus(report.outcome), timezone.now()
     cost = cost_of(message, status)
     with transaction.atomic(using=router.db_for_write(Message)):
+        # The message first: two reports that had both been added to it would each wait for its row.
         is_settled = settle_message[status](pk=message.pk, cost=cost, now=now) == 1
         insert(report)
-    if is_settled:
+    if is_settled:  # and committed: else it may be tried again
         message.status, message.cost, message.settled_at = status, cost, now
     return is_settled
 
@@ -98,7 +104,7 @@ def _search_again(provider: Provider, report: DeliveryReport) -> list[DeliveryRe
 
 
 def _send_signals(report: DeliveryReport, message: Message, *, is_settled: bool) -> None:
-    if not is_settled and _raises(report, message):  # another process has changed it meanwhile
+    if _raises(report, message):  # another process has changed it meanwhile
         refresh([message])
     delivery_reported.send_robust(DeliveryReport, report=report)
     if is_settled:
