@@ -56,7 +56,7 @@ class Visitors:
 
     def _sends(self, times: int) -> Iterator[Call]:
         for _ in range(times):
-            yield self._send(phone_of(next(self._numbers)), self.subject.accepted)
+            yield self._send(self._phone(), self.subject.accepted)
 
     def _verifications(self, times: int) -> Iterator[Call]:
         for _ in range(times):
@@ -72,22 +72,34 @@ class Visitors:
     def _refused_by_address(self, times: int) -> Iterator[Call]:
         address = address_of(next(self._numbers))
         for _ in range(MOST_SENDS):
-            call = replace(self._send(phone_of(next(self._numbers)), 429), address=address)
-            if self._make(call)[0] == 429:
+            if self._make(self._refusal(address=address))[0] == self.subject.refused:
                 break
         else:
             raise RuntimeError(f"no limit stopped {MOST_SENDS} sends from one address")
         for _ in range(times):
-            yield replace(self._send(phone_of(next(self._numbers)), 429), address=address)
+            yield self._refusal(address=address)
 
     def _refused_by_number(self, times: int) -> Iterator[Call]:
         phone, _ = self._sent()
+        for _ in range(MOST_SENDS):
+            if self._make(self._refusal(phone))[0] == self.subject.refused:
+                break
         for _ in range(times):
-            yield self._send(phone, 429)
+            yield self._refusal(phone)
+
+    def _refusal(self, phone: str = "", address: str = "") -> Call:
+        """A send that is refused, by a number or an address that has no more."""
+        call = self._send(phone or self._phone(), self.subject.refused)
+        return replace(call, address=address) if address else call
 
     def _sent(self) -> tuple[str, Any]:
-        phone = phone_of(next(self._numbers))
+        phone = self._phone()
         return phone, self.make(self._send(phone, self.subject.accepted))
+
+    def _phone(self) -> str:
+        phone = phone_of(next(self._numbers))
+        self.subject.enrol(phone)
+        return phone
 
     def _send(self, phone: str, status: int) -> Call:
         return self._from_new_address(self.subject.send(phone, status))

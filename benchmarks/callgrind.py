@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from .environments import ROOT
 
 TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
 
@@ -24,16 +25,17 @@ def missing() -> str:
 class Counted:
     """A Python process under callgrind, which counts only between a line that it prints and the next."""
 
-    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
         self._files = folder / "callgrind.out"
         valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={self._files}"]
         self._log = (folder / "log.txt").open("w+")
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter
-            [*valgrind, sys.executable, *arguments],
+        self._process = subprocess.Popen(  # noqa: S603
+            [*valgrind, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, "PYTHONHASHSEED": "0"},
+            cwd=ROOT,
             text=True,
         )
 

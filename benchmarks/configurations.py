@@ -15,6 +15,10 @@ class Configuration:
     database: str
     cache: str
 
+    @property
+    def first_word(self) -> str:
+        return self.name.partition(" ")[0].lower()
+
 
 REDIS = WHERE["Redis"]
 CONFIGURATIONS = (

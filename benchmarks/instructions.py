@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,13 +23,19 @@ from tempfile import TemporaryDirectory
 from .actions import ACTIONS
 from .callgrind import Counted, missing
 from .configurations import Configuration, reachable
-from .sites import Place
-from .subjects import SUBJECTS, subject
+from .environments import peers_python
+from .installing import run_task, site, task_command
+from .subjects import PEERS, SUBJECTS, subject
 from .vendor import running_vendor
 
 FLOOR = "floor"
-Counts = dict[str, dict[str, float]]
-"""Instructions of a call, by subject and action."""
+Measures = dict[str, float]
+"""Of a call: instructions, statements, and calls of the cache or trips to it."""
+Counts = dict[str, dict[str, Measures]]
+"""By subject and action."""
+OTHERS = 100_000
+"""Visitors from here on are others than those whose calls were counted before."""
+COLUMN = 26
 
 
 def arguments() -> Namespace:
@@ -45,51 +50,44 @@ def arguments() -> Namespace:
     return parser.parse_args()
 
 
-@contextmanager
-def site(name: str, configuration: Configuration, vendor: str) -> Iterator[Place]:
-    """A site with a database of its own."""
-    run = f"{os.getpid()}_{configuration.name.partition(' ')[0].lower()}"
-    place = Place(name, configuration.database, configuration.cache, vendor, run)
-    _run(place, "install")
-    try:
-        yield place
-    finally:
-        _run(place, "drop")
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What is counted."""
+
+    actions: Sequence[str] = ACTIONS
+    calls: int = 10
+    """Of each action."""
+    warm_up: int = 20
+    """Calls before: an interpreter adapts its code to the types that it sees."""
 
 
-def _run(place: Place, task: str, *more: str) -> None:
-    subprocess.run(_command(place, task, *more, python=sys.executable), check=True)  # noqa: S603 - this interpreter
-
-
-def _command(place: Place, task: str, *more: str, python: str = "") -> list[str]:
-    return [*filter(None, [python]), "-m", "benchmarks.measured", task, *place.arguments(), *more]
-
-
-def count(
-    name: str, configuration: Configuration, vendor: str, actions: Sequence[str], calls: int, folder: Path
-) -> dict[str, float]:
-    """The instructions of a call of each action that the subject has."""
-    own = [action for action in actions if action in subject(name).actions]
+def count(name: str, configuration: Configuration, sample: Sample, folder: Path) -> dict[str, Measures]:
+    """The measures of a call of each action that the subject has."""
+    own = [action for action in sample.actions if action in subject(name).actions]
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = [f"--action={action}" for action in own]
-    with site(name, configuration, vendor) as place:
-        command = _command(place, "measure", f"--calls={calls}", *chosen)
+    options = [f"--warm-up={sample.warm_up}", *(f"--action={action}" for action in own)]
+    with running_vendor() as vendor, site(name, configuration, vendor) as place:
+        command = task_command(place, "measure", f"--calls={sample.calls}", *options)
         with Counted(command, folder) as counted:
-            return {action: instructions / calls for action, instructions in counted.count(own)}
+            found = {action: {"instructions": total / sample.calls} for action, total in counted.count(own)}
+        for action, line in zip(own, run_task(place, "trips", f"--first={OTHERS}", *options).splitlines(), strict=True):
+            found[action] |= json.loads(line)
+    return found
 
 
 def count_all(
     names: Sequence[str],
     configurations: Sequence[Configuration],
-    actions: Sequence[str] = ACTIONS,
-    calls: int = 10,
+    sample: Sample,
     folder: Path | None = None,
 ) -> dict[str, Counts]:
-    """The instructions by configuration, subject and action."""
-    with TemporaryDirectory() as temporary, running_vendor() as vendor, ThreadPoolExecutor(os.cpu_count()) as threads:
+    """The measures by configuration, subject and action."""
+    if not PEERS.keys().isdisjoint(names):
+        peers_python()  # installed once, before the threads
+    with TemporaryDirectory() as temporary, ThreadPoolExecutor(os.cpu_count()) as threads:
         jobs = {
             (place.name, name): threads.submit(
-                count, name, place, vendor, actions, calls, (folder or Path(temporary)) / place.name / name
+                count, name, place, sample, (folder or Path(temporary)) / place.name / name
             )
             for place, name in product(configurations, names)
         }
@@ -99,18 +97,19 @@ def count_all(
     return found
 
 
-def table(counts: Mapping[str, Mapping[str, float]], actions: Sequence[str]) -> Iterator[str]:
-    """Thousand instructions, and how many times the floor's."""
-    yield f"{'thousand instructions':<24}" + "".join(f"{name:>20}" for name in counts)
+def table(counts: Counts, actions: Sequence[str]) -> Iterator[str]:
+    """Thousand instructions, how many times the floor's, statements, and calls of the cache or trips to it."""
+    yield f"{'k instructions':<20}" + "".join(f"{name:>{COLUMN}}" for name in counts)
     for action in actions:
-        yield f"{action:<24}" + "".join(_cell(own.get(action), counts[FLOOR].get(action)) for own in counts.values())
+        yield f"{action:<20}" + "".join(_cell(own.get(action), counts[FLOOR][action]) for own in counts.values())
 
 
-def _cell(instructions: float | None, floor: float | None) -> str:
-    if instructions is None:
-        return f"{'–':>20}"
-    ratio = f"{instructions / floor:7.2f} ×" if floor else ""
-    return f"{instructions / 1000:11,.0f}{ratio:>9}"
+def _cell(found: Measures | None, floor: Measures) -> str:
+    if found is None:
+        return f"{'–':>{COLUMN}}"
+    ratio = found["instructions"] / floor["instructions"]
+    trips = f"{found['statements']} + {found['cache']}"
+    return f"{found['instructions'] / 1000:,.0f} {ratio:6.2f} × {trips:>7}".rjust(COLUMN)
 
 
 def main(given: Namespace) -> int:
@@ -120,7 +119,7 @@ def main(given: Namespace) -> int:
     actions = [action for action in ACTIONS if not given.action or action in given.action]
     names = [name for name in SUBJECTS if not given.subject or name in {FLOOR, *given.subject}]
     configurations = chosen_configurations(given)
-    found = count_all(names, configurations, actions, given.calls, given.keep)
+    found = count_all(names, configurations, Sample(actions, given.calls), given.keep)
     for configuration, counts in found.items():
         print(f"\n{configuration}", *table(counts, actions), sep="\n")
     if given.json:
@@ -130,7 +129,7 @@ def main(given: Namespace) -> int:
 
 def chosen_configurations(given: Namespace) -> list[Configuration]:
     wanted = [name.lower() for name in given.configuration or ()]
-    return [one for one in reachable() if not wanted or one.name.partition(" ")[0].lower() in wanted]
+    return [one for one in reachable() if not wanted or one.first_word in wanted]
 
 
 def profile(given: Namespace) -> int:
@@ -139,7 +138,7 @@ def profile(given: Namespace) -> int:
         for name in given.subject or ["ours"]:
             print(f"\n{name}, {given.profile}, {configuration.name}", flush=True)
             with running_vendor() as vendor, site(name, configuration, vendor) as place:
-                _run(place, "profile", "--calls=1", f"--action={given.profile}")
+                print(run_task(place, "profile", f"--action={given.profile}"))
     return 0
 
 

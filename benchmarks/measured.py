@@ -7,6 +7,7 @@ the calls, and writes a line again, so that only the calls are counted.
 from __future__ import annotations
 
 import gc
+import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -17,16 +18,19 @@ from . import sites
 from .actions import Visitors
 from .profiling import Profile
 from .subjects import Call
+from .trips import trips
 
-WARM_UP = 20
-"""Calls of each action before it is measured: an interpreter adapts its code to the types that it sees."""
+Way = Callable[[Callable[[], None]], None]
+"""Has the calls made, and tells what is measured."""
 
 
 def arguments() -> Any:
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("task", choices=["install", "drop", "measure", "profile"])
+    parser.add_argument("task", choices=["install", "drop", *WAYS])
     parser.add_argument("--action", action="append", default=[], dest="actions")
-    parser.add_argument("--calls", type=int, default=10)
+    parser.add_argument("--calls", type=int, default=1)
+    parser.add_argument("--warm-up", type=int, default=20, help="calls before: an interpreter adapts to what it runs")
+    parser.add_argument("--first", type=int, default=0, help="the first visitor; later ones are new on the same site")
     for field in fields(sites.Place):
         parser.add_argument(f"--{field.name}", required=True)
     return parser.parse_args()
@@ -41,14 +45,14 @@ def main(given: Any) -> None:
         sites.drop()
     else:
         application = sites.Application()
-        visitors = Visitors(site, application.make, place.vendor)
+        visitors = Visitors(site, application.make, place.vendor, given.first)
         for action in given.actions:
-            for call in visitors.calls(action, WARM_UP):
+            for call in visitors.calls(action, given.warm_up):
                 visitors.make(call)
-            run(application, visitors.calls(action, given.calls), profiled if given.task == "profile" else told)
+            run(application, visitors.calls(action, given.calls), WAYS[given.task])
 
 
-def run(application: sites.Application, calls: list[Call], within: Callable[[Callable[[], None]], None]) -> None:
+def run(application: sites.Application, calls: list[Call], within: Way) -> None:
     """Makes the calls; each must have the status that it should."""
     environs, answers = [sites.environ(call) for call in calls], []
 
@@ -79,6 +83,12 @@ def profiled(make_all: Callable[[], None]) -> None:
         make_all()
     print(profile.report())
 
+
+def tripped(make_all: Callable[[], None]) -> None:
+    print(json.dumps(trips(make_all)))
+
+
+WAYS: dict[str, Way] = {"measure": told, "profile": profiled, "trips": tripped}
 
 if __name__ == "__main__":
     main(arguments())

@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-SUBJECTS = {"floor": "benchmarks.floor.subject", "ours": "benchmarks.ours.subject"}
-"""The module of each subject, which has a class `Site`."""
+PEERS = {
+    "django-phone-verify": "benchmarks.peers.phone_verify.subject",
+    "django-otp-twilio": "benchmarks.peers.otp_twilio.subject",
+    "drfpasswordless": "benchmarks.peers.passwordless.subject",
+    "django-allauth": "benchmarks.peers.allauth_phone.subject",
+}
+"""Other apps that send codes."""
+OWN = {"floor": "benchmarks.floor.subject", "ours": "benchmarks.ours.subject"}
+SUBJECTS = {**OWN, **PEERS}
+"""The module of each subject, which has a class `Site`; it can be imported without the app."""
 CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
 
 
@@ -35,6 +43,8 @@ class Subject(ABC):
     urls: str
     accepted = 202
     """The status of an accepted send."""
+    refused = 429
+    """The status of a send that a limit refuses."""
     actions: tuple[str, ...]
     """The actions of `benchmarks.actions` that the app has."""
 
@@ -44,6 +54,10 @@ class Subject(ABC):
 
     def install(self, vendor: str) -> None:
         """Adds the rows that a site needs, after `migrate`."""
+        return
+
+    def enrol(self, phone: str) -> None:
+        """Adds the user that must be there before a code is sent to a number."""
         return
 
     @abstractmethod

@@ -23,6 +23,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 from urllib.request import urlopen
 
+from .environments import ROOT
+
 NUMBER = re.compile(r"1[3-9]\d{9}", re.ASCII)
 TWILIO = "/2010-04-01/"
 
@@ -78,7 +80,7 @@ def last_sent(vendor: str, phone: str) -> dict[str, str]:
 def running_vendor(delay: float = 0) -> Iterator[str]:
     """Runs a vendor in another process and yields its URL."""
     command = [sys.executable, "-m", "benchmarks.vendor", "--delay", str(delay)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this module
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:  # noqa: S603 - this module
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             yield process.stdout.readline().strip()
