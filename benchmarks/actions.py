@@ -18,8 +18,8 @@ BY_ADDRESS = "refused by address"
 BY_NUMBER = "refused by number"
 ACTIONS = (SEND, VERIFY, REPORT, BY_ADDRESS, BY_NUMBER)
 
-MOST_SENDS = 300
-"""More than any limit of an address."""
+MOST_SENDS = 100
+"""More than any limit of an address or a number."""
 
 Make = Callable[[Call], tuple[int, bytes]]
 """Makes a call; returns the status and the body of the answer."""
@@ -36,6 +36,8 @@ class Visitors:
         self.vendor = vendor
         self._make = make
         self._numbers = count(first)
+        self._used_up = ""
+        """An address that has no more."""
         self._prepare: dict[str, Callable[[int], Iterator[Call]]] = {
             SEND: self._sends,
             VERIFY: self._verifications,
@@ -70,22 +72,23 @@ class Visitors:
             yield self.subject.report(phone, last_sent(self.vendor, phone)["id"])
 
     def _refused_by_address(self, times: int) -> Iterator[Call]:
-        address = address_of(next(self._numbers))
-        for _ in range(MOST_SENDS):
-            if self._make(self._refusal(address=address))[0] == self.subject.refused:
-                break
-        else:
-            raise RuntimeError(f"no limit stopped {MOST_SENDS} sends from one address")
+        if not self._used_up:
+            self._used_up = address_of(next(self._numbers))
+            self._send_until_refused(address=self._used_up)
         for _ in range(times):
-            yield self._refusal(address=address)
+            yield self._refusal(address=self._used_up)
 
     def _refused_by_number(self, times: int) -> Iterator[Call]:
         phone, _ = self._sent()
-        for _ in range(MOST_SENDS):
-            if self._make(self._refusal(phone))[0] == self.subject.refused:
-                break
+        self._send_until_refused(phone)
         for _ in range(times):
             yield self._refusal(phone)
+
+    def _send_until_refused(self, phone: str = "", address: str = "") -> None:
+        for _ in range(MOST_SENDS):
+            if self._make(self._refusal(phone, address))[0] == self.subject.refused:
+                return
+        raise RuntimeError(f"no limit stopped {MOST_SENDS} sends")
 
     def _refusal(self, phone: str = "", address: str = "") -> Call:
         """A send that is refused, by a number or an address that has no more."""

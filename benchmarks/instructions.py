@@ -59,19 +59,23 @@ class Sample:
     """Of each action."""
     warm_up: int = 20
     """Calls before: an interpreter adapts its code to the types that it sees."""
+    trips: bool = True
+    """Whether statements and calls of the cache are counted, too."""
 
 
 def count(name: str, configuration: Configuration, sample: Sample, folder: Path) -> dict[str, Measures]:
     """The measures of a call of each action that the subject has."""
     own = [action for action in sample.actions if action in subject(name).actions]
     folder.mkdir(parents=True, exist_ok=True)
-    options = [f"--warm-up={sample.warm_up}", *(f"--action={action}" for action in own)]
+    chosen = [f"--action={action}" for action in own]
     with running_vendor() as vendor, site(name, configuration, vendor) as place:
-        command = task_command(place, "measure", f"--calls={sample.calls}", *options)
+        command = task_command(place, "measure", f"--calls={sample.calls}", f"--warm-up={sample.warm_up}", *chosen)
         with Counted(command, folder) as counted:
             found = {action: {"instructions": total / sample.calls} for action, total in counted.count(own)}
-        for action, line in zip(own, run_task(place, "trips", f"--first={OTHERS}", *options).splitlines(), strict=True):
-            found[action] |= json.loads(line)
+        if sample.trips:
+            printed = run_task(place, "trips", "--warm-up=2", f"--first={OTHERS}", *chosen)
+            for action, line in zip(own, printed.splitlines(), strict=True):
+                found[action] |= json.loads(line)
     return found
 
 

@@ -1,9 +1,10 @@
 """A vendor that accepts every SMS: a process of its own, so that its work is not counted as the site's.
 
-    python -m benchmarks.vendor --delay 0.2
+    python -m benchmarks.vendor
 
 Prints its URL. It answers in the format of TopThink, or of Twilio below a path of Twilio's, each SMS with a new id. At
-`/sent/<last digits of a number>` it says what it was sent last for that number.
+`/sent/<last digits of a number>` it says what it was sent last for that number, and
+`/delay/<seconds>` makes it wait before each answer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import socket
 import subprocess
 import sys
 import time
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -32,8 +32,8 @@ TWILIO = "/2010-04-01/"
 class Vendor:
     """Answers each connection in a thread, request after request."""
 
-    def __init__(self, delay: float) -> None:
-        self._delay = delay
+    def __init__(self) -> None:
+        self._delay = 0.0
         self._ids = count(1)
         self._sent: dict[str, dict[str, str]] = {}
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -60,6 +60,9 @@ class Vendor:
     def _answer(self, path: str, body: str) -> tuple[str, dict[str, Any]]:
         if path.startswith("/sent/"):
             return "200 OK", self._sent.get(path[-11:], {})
+        if path.startswith("/delay/"):
+            self._delay = float(path.rpartition("/")[2])
+            return "200 OK", {}
         time.sleep(self._delay)
         content, new_id = unquote_plus(body), f"sms{next(self._ids):010}"
         if number := NUMBER.search(content):
@@ -76,10 +79,15 @@ def last_sent(vendor: str, phone: str) -> dict[str, str]:
     return found
 
 
+def set_delay(vendor: str, seconds: float) -> None:
+    """Makes a vendor wait before each answer."""
+    urlopen(f"{vendor}/delay/{seconds}").close()  # noqa: S310 - the vendor above
+
+
 @contextmanager
-def running_vendor(delay: float = 0) -> Iterator[str]:
+def running_vendor() -> Iterator[str]:
     """Runs a vendor in another process and yields its URL."""
-    command = [sys.executable, "-m", "benchmarks.vendor", "--delay", str(delay)]
+    command = [sys.executable, "-m", "benchmarks.vendor"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:  # noqa: S603 - this module
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
@@ -89,8 +97,6 @@ def running_vendor(delay: float = 0) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--delay", type=float, default=0, help="seconds before each answer")
-    vendor = Vendor(parser.parse_args().delay)
+    vendor = Vendor()
     print(vendor.url, flush=True)
     vendor.serve()
