@@ -11,7 +11,7 @@ RUN := $(VENV)/bin/python
 IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services coverage soak lint docs messages clean
+.PHONY: help demo test test-all test-services coverage soak bench lint docs messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -39,6 +39,9 @@ soak: $(VENV)/test $(VENV)/services ## kill, race and misbehave for an hour (RUN
 	ROUNDS=$(ROUNDS) REQUIRE_SERVICES=1 $(RUN) -m pytest tests/processes $(ARGS)
 	REQUESTS=$(REQUESTS) $(RUN) -m pytest tests/test_soak.py $(ARGS)
 
+bench: $(VENV)/test $(VENV)/services ## measure instructions and load, beside the floor and other apps (minutes)
+	$(RUN) -m benchmarks.suite $(ARGS)
+
 lint: $(VENV)/lint ## check style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -52,7 +55,7 @@ messages: $(VENV)/lint ## collect and compile the translations (needs GNU gettex
 	cd django_smsverify && ../$(RUN) -P -m django compilemessages --locale zh_Hans
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) .tox .coverage* .mypy_cache .pytest_cache .ruff_cache docs/_build example_project/var
+	rm -rf $(VENV) .venv-bench .tox .coverage* .mypy_cache .pytest_cache .ruff_cache docs/_build example_project/var
 
 $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'

@@ -19,6 +19,7 @@ from tests.servers import ASK, WHERE
 
 OWN_SERVICES = [
     *(f"tests/{name}" for name in ("crash", "demo", "http_servers", "processes", "queues")),
+    "tests/test_instructions.py",
     "tests/test_plans.py",
     "tests/test_rolling_windows.py",
 ]
