@@ -32,10 +32,17 @@ Change = tuple[MessageStatus, tuple[tuple[str, Any], ...], tuple[tuple[str, Any]
 status."""
 
 
+def mark_claimed(message: Message) -> None:
+    """Prepares a new message to be stored as claimed by this process, which can take it once by `claim`."""
+    message.status, message.claimed_at, message.is_claimed = MessageStatus.SENDING, message.created_at, True
+    # The cost may be known days later, when the provider has another price.
+    message.price = message.provider.price
+
+
 def claim(message: Message) -> bool:
     """Claims a queued message; returns whether this caller, and no other, may now send it to its vendor.
 
-    A message that was created as claimed can be taken once.
+    A message that was stored as claimed can be taken once.
     """
     if message.is_claimed:
         message.is_claimed = False

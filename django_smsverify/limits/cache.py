@@ -162,7 +162,7 @@ class _Call(Thread, Generic[R]):
 
 
 COUNT_ATTEMPTS = 5
-"""How often to try to count, because a counter may be flushed between `add` and `incr`."""
+"""How often to try, because the cache may be flushed between two calls, such as `add` and `incr`."""
 
 
 def digest(scope: Scope, subject: str) -> str:

@@ -19,7 +19,7 @@ from django_smsverify.exceptions import (
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.masked import PerNumber
-from django_smsverify.messages import withdraw
+from django_smsverify.messages import mark_claimed, withdraw
 from django_smsverify.models import Message, Template, Verification
 from django_smsverify.models.compiled import insert
 from django_smsverify.transactions import retry_on_lost_connection, run_committed
@@ -43,8 +43,6 @@ def queue(
 
     With `is_claimed` this process will send it at once, and no other may; else it is queued for whoever claims it.
     """
-    now, price = timezone.now(), template.provider.price
-    claim = {"status": MessageStatus.SENDING, "claimed_at": now, "price": price} if is_claimed else {}
     message = Message(
         id=pk or uuid4(),
         verification=verification,
@@ -55,11 +53,11 @@ def queue(
         attempt=attempt,
         by_stranger=by_stranger,
         segments=segments_of_code(template, verification),
-        created_at=now,
-        **claim,
+        created_at=timezone.now(),
     )
+    if is_claimed:
+        mark_claimed(message)
     insert(message)
-    message.is_claimed = is_claimed
     return message
 
 

@@ -18,7 +18,7 @@ from django.core.cache import BaseCache
 from django.db import models, transaction
 from django.db.models.signals import post_delete, post_save
 
-from django_smsverify.limits.cache import ask_or_refuse, call_cache
+from django_smsverify.limits.cache import COUNT_ATTEMPTS, ask_or_refuse, call_cache
 from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.models.querysets import rows_updated
 
@@ -78,8 +78,10 @@ def _key(purpose: str) -> tuple[str, str]:
 
 def _first_version(cache: BaseCache) -> None:
     """Stores a version where there is none, for the next request; raises ConnectionError when nothing is kept."""
-    if not cache.add(VERSION_KEY, _new_version(), None) and cache.get(VERSION_KEY) is None:
-        raise ConnectionError("the cache keeps nothing")
+    for _attempt in range(COUNT_ATTEMPTS):  # it may be flushed in between
+        if cache.add(VERSION_KEY, _new_version(), None) or cache.get(VERSION_KEY) is not None:
+            return
+    raise ConnectionError("the cache keeps nothing")
 
 
 def _new_version() -> int:

@@ -44,13 +44,12 @@ def test_joins_while_the_key_is_rotated_get_an_sms_that_fits_their_page(
         pool.call(create_provider, VENDOR, sandbox.base_urls[VENDOR], f"prepared-{is_prepared}".lower())
         for phone in islice(PHONES, ROUNDS):
             outcomes = count_codes(pool.run_at_once(send, [(phone,)] * SENDS))
-            assert outcomes["done"]
-            assert outcomes.keys() <= {"done", "throttled"}, "on a busy machine some wait too long for the lock"
+            assert outcomes == {"done": SENDS}
             by_sms = {sms.remote_id: code_in(sms.text) for sms in sandbox.inbox.of(phone)}
             pages = pool.call(pages_by_sms, phone)
             codes = {page: by_sms.pop(remote_id) for remote_id, page, _ in pages}
             holders = {holder for _, _, holder in pages}
-            assert (len(codes), by_sms) == (outcomes["done"], {})
+            assert (len(codes), by_sms) == (SENDS, {})
             assert len(holders) <= (1 if is_prepared else 2)
             for process in range(PROCESSES) if is_prepared else AFTER:
                 pool.call(verify_each, codes, process=process)
