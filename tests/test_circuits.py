@@ -24,6 +24,7 @@ from django_smsverify.exceptions import (
     GatewayUncertain,
     NoRoute,
     PhoneRejected,
+    Throttled,
 )
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
@@ -195,6 +196,21 @@ def test_a_trial_without_a_clear_result_is_followed_by_another(
     fail(GatewayRejected(reason=Reason.RATE), 2)
 
     assert FlakyGateway.calls == circuits.FAILURES + 2
+
+
+def test_a_refused_request_leaves_the_trial_to_another(
+    flaky: Provider, healthy: Provider, clock: time_machine.Traveller
+) -> None:
+    """Whoever keeps asking for a number that must wait cannot keep a provider out of use."""
+    send_code("+8613912345678", "login")
+    fail()
+    clock.shift(circuits.FIRST_PAUSE)
+    FlakyGateway.error = None
+
+    with pytest.raises(Throttled):
+        send_code("+8613912345678", "login")
+
+    assert send() == [("flaky", "accepted")]
 
 
 def test_the_pause_grows_with_each_failed_trial_up_to_a_limit(

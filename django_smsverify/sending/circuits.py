@@ -106,7 +106,12 @@ def note(provider: Provider, outcomes: Iterable[Outcome], *, is_spotless: bool =
     elif False in by_health:
         _fail(provider, str(by_health[False]))
     else:
-        _ask_cache(lambda cache: cache.delete(_key(provider.pk, "try")), False)
+        release_trial(provider.pk)
+
+
+def release_trial(provider: int) -> None:
+    """Lets another request try a provider whose pause is over, after one that told nothing or never began."""
+    _ask_cache(lambda cache: cache.delete(_key(provider, "try")), False)
 
 
 def close(provider: Provider) -> None:

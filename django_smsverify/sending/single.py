@@ -94,6 +94,7 @@ class RouteChoice:
         self.keys = [route_cache.VERSION_KEY, *circuits.keys_of(self._asked)]
         """What the trip must read."""
         self.found: Mapping[str, int] = {}
+        self._maybe_on_trial: int | None = None
 
     @property
     def spotless(self) -> frozenset[int]:
@@ -104,7 +105,15 @@ class RouteChoice:
         """Returns the route to try first; raises UnknownPurpose, NoRoute, ThrottleUnavailable."""
         version = self.found.get(route_cache.VERSION_KEY)
         templates = order(routing.kept_routes(self._purpose, version))
-        return circuits.choose(templates, self.spotless) or circuits.least_bad(templates)
+        template = circuits.choose(templates, self.spotless) or circuits.least_bad(templates)
+        if template.provider_id not in self.spotless:
+            self._maybe_on_trial = template.provider_id
+        return template
+
+    def withdraw(self) -> None:
+        """Lets another request try the chosen provider, because this one does not."""
+        if self._maybe_on_trial is not None:
+            circuits.release_trial(self._maybe_on_trial)
 
 
 @contextmanager
@@ -112,7 +121,11 @@ def _admission(phone: str, ip: str | None, requester: Requester, choice: RouteCh
     is_known, by_stranger = requester.is_known, requester.is_stranger
     with admission(phone, ip, is_known=is_known, by_stranger=by_stranger, beside=choice.keys) as charge:
         choice.found = charge.beside
-        yield charge
+        try:
+            yield charge
+        except BaseException:
+            choice.withdraw()
+            raise
 
 
 def _join(request: CodeRequest) -> Verification | None:
