@@ -15,7 +15,14 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_smsverify import codes
-from django_smsverify.exceptions import CodeExpired, ProofRejected, Throttled, VerificationNotFound, WrongCode
+from django_smsverify.exceptions import (
+    CodeExpired,
+    InsideTransaction,
+    ProofRejected,
+    Throttled,
+    VerificationNotFound,
+    WrongCode,
+)
 from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.sending import send_code
 from django_smsverify.signals import phone_verified
@@ -128,6 +135,19 @@ def test_a_receiver_that_fails_breaks_nothing(memory: MakeProvider) -> None:
         assert verify_code(send_code(PHONE, "login").pk, last_code()).verified_at
     finally:
         phone_verified.disconnect(fail)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("right", [True, False])
+def test_a_guess_that_could_be_rolled_back_is_refused(right: bool, memory: MakeProvider) -> None:
+    memory()
+    verification = send_code(PHONE, "login")
+    code = last_code()
+
+    with transaction.atomic(), pytest.raises(InsideTransaction, match="non_atomic_requests"):
+        verify_code(verification.pk, code if right else wrong(code))
+
+    assert Verification.objects.get().attempts == 0
 
 
 def test_an_unknown_verification_is_not_found(db: None) -> None:
