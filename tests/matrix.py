@@ -13,16 +13,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import TextIO
 
 from tests.servers import ASK, WHERE
 
-OWN_SERVICES = [
-    *(f"tests/{name}" for name in ("crash", "demo", "http_servers", "processes", "queues")),
+KILLS = ["tests/crash"]
+"""Much of their time is that of starting processes: they run beside the next ones."""
+SERVERS = [
+    *(f"tests/{name}" for name in ("demo", "http_servers", "processes", "queues")),
     "tests/test_instructions.py",
     "tests/test_plans.py",
     "tests/test_rolling_windows.py",
 ]
+OWN_SERVICES = [*KILLS, *SERVERS]
 """Tests that choose their databases, caches, brokers, web servers and browser themselves; they are run once."""
 WITHOUT_CONCURRENCY = [
     f"tests/test_{name}.py"
@@ -67,14 +73,18 @@ class Combination:
         return default_environment() | {f"TEST_{name}": value for name, value in values.items() if value}
 
 
+@dataclass(frozen=True)
 class OwnServices:
-    """The tests that choose their services themselves."""
+    """Tests that choose their services themselves."""
+
+    name: str
+    paths: list[str]
 
     def __str__(self) -> str:
-        return f"{'tests that choose their services':<40}"
+        return f"{self.name:<40}"
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "pytest", "-q", *OWN_SERVICES]
+        return [sys.executable, "-m", "pytest", "-q", *self.paths]
 
     def environment(self) -> dict[str, str]:
         return default_environment()
@@ -110,24 +120,35 @@ def unreachable() -> Iterator[str]:
             yield name
 
 
-def run(combination: Combination | OwnServices) -> tuple[int, str]:
-    """The exit status and a line for the summary; the output of the run is printed at once."""
-    print(f"\n== {combination}", flush=True)
+def run(combination: Combination | OwnServices, *, output: TextIO = sys.stdout) -> tuple[int, str]:
+    """The exit status and a line for the summary."""
+    print(f"\n== {combination}", file=output, flush=True)
     start, counts = time.monotonic(), "interrupted"
     with subprocess.Popen(
-        combination.command(), env=combination.environment(), text=True, stdout=subprocess.PIPE
+        combination.command(), env=combination.environment(), text=True, stdout=subprocess.PIPE, stderr=output
     ) as process:
         for line in process.stdout or ():
-            print(line, end="", flush=True)
+            print(line, end="", file=output, flush=True)
             if found := re.match(r"=* ?(\d+ .*) in [\d.]+s", line):
                 counts = found[1]
     return process.returncode, f"{combination} {time.monotonic() - start:5.0f} s  {counts}"
 
 
+def run_side_by_side(one: OwnServices, other: OwnServices) -> list[tuple[int, str]]:
+    """Runs both at the same time; prints the output of the first at once, and then that of the other."""
+    with ThreadPoolExecutor(1) as pool, TemporaryFile("w+") as output:
+        beside = pool.submit(run, other, output=output)
+        results = [run(one), beside.result()]
+        output.seek(0)
+        print(output.read(), flush=True)
+    return results
+
+
 def main() -> int:
     missing = list(unreachable())
-    chosen: list[Combination | OwnServices] = [one for one in COMBINATIONS if not one.needs() & set(missing)]
-    results = [*(run(one) for one in chosen), run(OwnServices())]
+    chosen = [one for one in COMBINATIONS if not one.needs() & set(missing)]
+    kills, servers = OwnServices("tests that kill processes", KILLS), OwnServices("tests with servers", SERVERS)
+    results = [*(run(one) for one in chosen), *run_side_by_side(servers, kills)]
     skipped = [f"{one}         skipped" for one in COMBINATIONS if one not in chosen]
     print("", *(line for _, line in results), *skipped, sep="\n")
     required = bool(missing) and os.environ.get("REQUIRE_SERVICES") == "1"
