@@ -44,6 +44,8 @@ def main(given: Any) -> None:
     elif given.task == "drop":
         sites.drop()
     else:
+        if given.task == "measure":
+            site.under_callgrind()
         application = sites.Application()
         visitors = Visitors(site, application.make, place.vendor, given.first)
         for action in given.actions:

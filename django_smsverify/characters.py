@@ -13,7 +13,7 @@ OTHER_INVISIBLE = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
 def plain(text: str) -> str:
     """Returns the text with full-width characters as ASCII, every dash as `-`, every space as one kind, and without
     invisible marks, such as a zero-width space or a change of direction."""
-    return "".join(map(_plain, unicodedata.normalize("NFKC", text)))
+    return text if text.isascii() else "".join(map(_plain, unicodedata.normalize("NFKC", text)))
 
 
 def _plain(character: str) -> str:

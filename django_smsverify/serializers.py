@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, cached_property
 from typing import Any, cast
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import empty
+from rest_framework.utils.serializer_helpers import BindingDict
 
 from . import codes
 from .conf import conf
@@ -74,6 +76,11 @@ class ContextField(serializers.Field[Any, Any, Any, Any]):
 class KnownFieldsOnly(serializers.Serializer[Any]):
     """Refuses unknown fields, so that a misspelled field is noticed at once."""
 
+    @cached_property
+    def fields(self) -> BindingDict:
+        """The fields, copied and bound once for all serializers of the class: they keep nothing of a request."""
+        return _fields_of(type(self))
+
     def run_validation(self, data: Any = empty) -> Any:
         """Reports an error of the whole body as `non_field_errors`; DRF would use the site's NON_FIELD_ERRORS_KEY."""
         if not isinstance(data, Mapping):
@@ -93,6 +100,15 @@ class KnownFieldsOnly(serializers.Serializer[Any]):
     def takes_more(self) -> bool:
         """Whether unknown fields are accepted."""
         return False
+
+
+@cache
+def _fields_of(kind: type[KnownFieldsOnly]) -> BindingDict:
+    without_data = kind()
+    fields = BindingDict(without_data)
+    for name, field in without_data.get_fields().items():
+        fields[name] = field
+    return fields
 
 
 class SendSerializer(KnownFieldsOnly):

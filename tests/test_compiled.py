@@ -17,9 +17,19 @@ from django.test.utils import CaptureQueriesContext
 
 from django_smsverify import transactions
 from django_smsverify.enums import DeliveryOutcome
-from django_smsverify.models import DeliveryReport, KnownNumber, Message, Provider, Recipient, Verification, compiled
+from django_smsverify.models import (
+    DeliveryReport,
+    KnownNumber,
+    Message,
+    Provider,
+    Recipient,
+    Verification,
+    compiled,
+    inserts,
+)
 from django_smsverify.models import statements as kept_statements
-from django_smsverify.models.compiled import Select, Update, insert, upsert
+from django_smsverify.models.compiled import Select, Update
+from django_smsverify.models.inserts import insert, upsert
 
 from .conftest import PHONE, MakeProvider
 
@@ -227,7 +237,7 @@ def test_every_statement_is_that_of_the_orm(name: str) -> None:
 def test_a_database_that_does_not_return_ids(memory: MakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = memory()
     monkeypatch.setattr(connection.features, "can_return_columns_from_insert", False)
-    monkeypatch.setattr(compiled, "_inserts", {})
+    monkeypatch.setattr(inserts, "_inserts", {})
     row = a_report(provider, "x")
 
     insert(row)

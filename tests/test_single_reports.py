@@ -13,7 +13,7 @@ from django.db import IntegrityError, OperationalError, connection
 from django_smsverify import transactions
 from django_smsverify.enums import MessageStatus, ReportSource
 from django_smsverify.models import DeliveryReport, Message, Provider
-from django_smsverify.models.compiled import insert
+from django_smsverify.models.inserts import insert
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports import single
 from django_smsverify.reports.single import store_report

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db import connections, models, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import sql as queries
-from django.db.models.constants import OnConflict
 from django.db.models.expressions import Expression
 from django.utils.functional import cached_property
 
@@ -184,76 +183,3 @@ class Update(_Statement):
         if not isinstance(value, Parameter):
             return value
         return Parameter(value.name, self.model._meta.get_field(name), value.plus, is_set=True)
-
-
-_inserts: dict[tuple[type[models.Model], str, str], str] = {}
-"""The SQL of each model's INSERT on each database."""
-_upserts: dict[tuple[type[models.Model], str, str], str] = {}
-
-
-def insert(row: models.Model) -> None:
-    """Stores a new row, as `save(force_insert=True)` does, but without Django's signals."""
-    meta, connection = row._meta, connections[router.db_for_write(type(row))]
-    if connection.vendor not in VENDORS:
-        return row.save(force_insert=True, using=connection.alias)
-    key = type(row), connection.alias, connection.vendor
-    if (sql := _inserts.get(key)) is None:
-        sql = _inserts[key] = _insert_sql(row, connection, returning=True)
-    with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
-        cursor.execute(sql, _values(row, connection))
-        if meta.auto_field is not None:
-            row.pk = _new_id(cursor, row, connection)
-    row._state.adding, row._state.db = False, connection.alias
-    return None
-
-
-def upsert(row: models.Model, unique: str, *changed: str) -> bool:
-    """Stores a row, or its fields `changed` in the row that has the same unique field.
-
-    The object gets the row's id where the database returns it. Always as one model's same statement. Returns False, and
-    does nothing, where the database may have no upsert.
-    """
-    connection = connections[router.db_for_write(type(row))]
-    if connection.vendor not in VENDORS:
-        return False
-    key = type(row), connection.alias, connection.vendor
-    if (sql := _upserts.get(key)) is None:
-        get_field, has_target = row._meta.get_field, connection.features.supports_update_conflicts_with_target
-        conflict = {
-            "on_conflict": OnConflict.UPDATE,
-            "update_fields": [get_field(name) for name in changed],
-            "unique_fields": [get_field(unique)] if has_target else [],
-        }
-        sql = _upserts[key] = _insert_sql(row, connection, returning=True, **conflict)
-    with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
-        cursor.execute(sql, _values(row, connection))
-        if row._meta.auto_field is not None and connection.features.can_return_columns_from_insert:
-            row.pk = cursor.fetchall()[0][0]
-    row._state.adding, row._state.db = False, connection.alias
-    return True
-
-
-def _insert_sql(row: models.Model, connection: BaseDatabaseWrapper, *, returning: bool, **conflict: Any) -> str:
-    query = queries.InsertQuery(type(row), **conflict)
-    query.insert_values(_fields(row), [row])
-    compiler = query.get_compiler(using=connection.alias)
-    if returning and connection.features.can_return_columns_from_insert:
-        compiler.returning_fields = row._meta.db_returning_fields
-    return str(compiler.as_sql()[0][0])
-
-
-def _fields(row: models.Model) -> list[Any]:
-    return [field for field in row._meta.local_concrete_fields if field is not row._meta.auto_field]
-
-
-def _values(row: models.Model, connection: BaseDatabaseWrapper) -> list[Any]:
-    given = ((field, field.pre_save(row, add=True)) for field in _fields(row))
-    return [
-        None if value is None and field.null else field.get_db_prep_save(value, connection) for field, value in given
-    ]
-
-
-def _new_id(cursor: Any, row: models.Model, connection: BaseDatabaseWrapper) -> Any:
-    if connection.features.can_return_columns_from_insert:
-        return cursor.fetchall()[0][0]
-    return connection.ops.last_insert_id(cursor, row._meta.db_table, str(row._meta.pk.column))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import codes
 from django_smsverify.masked import Secret
 
-from .compiled import upsert
+from .inserts import upsert
 from .querysets import PrimaryManager, RowQuerySet
 from .statements import find_known_number
 

@@ -16,7 +16,7 @@ from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.exceptions import VerificationNotFound
 from django_smsverify.transactions import retry_on_conflict
 
-from .compiled import upsert
+from .inserts import upsert
 from .statements import OF_PAST_VERIFICATION, OF_ROOT, find_history, find_verification
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_smsverify.enums import MessageStatus
 from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
-from django_smsverify.models.compiled import insert
+from django_smsverify.models.inserts import insert
 from django_smsverify.models.statements import find_messages, find_messages_in_brief, find_report, settle_message
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict

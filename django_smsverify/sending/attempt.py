@@ -21,7 +21,7 @@ from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.masked import PerNumber
 from django_smsverify.messages import mark_claimed, withdraw
 from django_smsverify.models import Message, Template, Verification
-from django_smsverify.models.compiled import insert
+from django_smsverify.models.inserts import insert
 from django_smsverify.transactions import retry_on_lost_connection, run_committed
 from django_smsverify.types import Acceptance
 

@@ -21,7 +21,7 @@ from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Template, Verification
-from django_smsverify.models.compiled import insert
+from django_smsverify.models.inserts import insert
 from django_smsverify.numbers import Requester, requester_of
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical, context_digest
