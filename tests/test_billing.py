@@ -319,8 +319,9 @@ def test_a_gateway_that_is_gone_counts_as_billing_submissions(memory: MakeProvid
 @pytest.mark.slow
 @pytest.mark.parametrize("gateway", ["topthink", "ihuyi"])
 def test_the_cost_does_not_depend_on_the_order_of_events(gateway: str, memory: MakeProvider) -> None:
-    provider = memory(price=PRICE)
+    memory(price=PRICE)
     Provider.objects.update(gateway=gateway)
+    provider = Provider.objects.get()
 
     for number in range(60):
         message, remote_id = queued(Provider.objects.get()), f"id{number}"

@@ -36,7 +36,7 @@ import os, signal, sys
 from django.conf import settings
 from tests import settings as suite
 
-task, database, kill_point = sys.argv[1:]
+task, database, kill_point, is_overtaken = sys.argv[1:]
 own = {name: getattr(suite, name) for name in dir(suite) if name.isupper()}
 own["DATABASES"] = {"default": {**suite.DATABASES["default"], "NAME": database}}
 settings.configure(**own)
@@ -51,7 +51,6 @@ from wsgiref.simple_server import WSGIRequestHandler
 from django_smsverify import signals
 from django_smsverify.models import Reply
 from django_smsverify.reports import matching, single
-from tests.test_webhook_crash import OVERTAKEN
 
 def kill_self(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -65,7 +64,7 @@ def insert_and_kill_self(row, insert=single.insert):
     kill_self()
 
 def arm():
-    if kill_point in OVERTAKEN:
+    if is_overtaken == "yes":
         single._message_of = lambda *args: None
     if kill_point == "before the transaction":
         single._store = kill_self
@@ -102,7 +101,9 @@ def serve():
 def runner(task: str, errors: Path, kill_point: str = "") -> Iterator[subprocess.Popen[str]]:
     """A process that shares only the database with others; it is killed at the end, or after TIMEOUT seconds."""
     env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    command = [sys.executable, "-W", "error", "-c", RUNNER, task, str(connection.settings_dict["NAME"]), kill_point]
+    is_overtaken = "yes" if kill_point in OVERTAKEN else "no"
+    arguments = task, str(connection.settings_dict["NAME"]), kill_point, is_overtaken
+    command = [sys.executable, "-W", "error", "-c", RUNNER, *arguments]
     with (
         errors.open("a") as log,
         subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=log) as process,
