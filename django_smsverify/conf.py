@@ -69,7 +69,7 @@ def _limit(value: object) -> Limit:
 def _limits(value: object) -> tuple[Limit, ...]:
     if not isinstance(value, (list, tuple)):
         raise ValueError('a list of rates such as ("5/h", "10/d"), or () for none')
-    return tuple(_limit(item) for item in value)
+    return tuple(dict.fromkeys(_limit(item) for item in value))
 
 
 def _client_ip_header(value: object) -> str:
@@ -176,7 +176,7 @@ class Key(Generic[T]):
     def __get__(self, instance: Settings, owner: type[Settings]) -> T:
         if self.per_purpose and self.name in (own := instance.overrides()):
             return self._checked(own[self.name])
-        source = written() if _written is None else _written
+        source = written()
         return self._checked(source[self.name]) if self.name in source else self._fallback
 
     def _checked(self, value: object) -> T:
@@ -241,10 +241,11 @@ _written: Mapping[str, Any] | None = None
 def written() -> Mapping[str, Any]:
     """Returns the site's own dict; empty if it is missing or not a dict (a check reports that)."""
     global _written
-    if _written is None:
+    found = _written
+    if found is None:
         value = getattr(settings, "SMSVERIFY", {})
-        _written = value if isinstance(value, Mapping) else {}
-    return _written
+        _written = found = value if isinstance(value, Mapping) else {}
+    return found
 
 
 def _forget_written(*, setting: str, **kwargs: Any) -> None:

@@ -48,18 +48,20 @@ def claim(message: Message) -> bool:
         message.is_claimed = False
         return True
     queued = Message.objects.filter(pk=message.pk, status=MessageStatus.QUEUED)
-    # The cost may be known days later, when the provider has another price.
-    price = message.price = message.provider.price
-    return queued.update(status=MessageStatus.SENDING, claimed_at=timezone.now(), price=price) == 1
+    price, now = message.provider.price, timezone.now()
+    if not queued.update(status=MessageStatus.SENDING, claimed_at=now, price=price):
+        return False
+    message.price, message.claimed_at = price, now
+    return True
 
 
 def claim_all(messages: Sequence[Message]) -> bool:
     """Claims all of these messages or none; returns whether this caller, and no other, may now send them."""
     queued = Message.objects.filter(pk__in=[message.pk for message in messages], status=MessageStatus.QUEUED)
-    price = messages[0].provider.price
+    price, now = messages[0].provider.price, timezone.now()
 
     def claim_or_undo() -> None:
-        if queued.update(status=MessageStatus.SENDING, claimed_at=timezone.now(), price=price) != len(messages):
+        if queued.update(status=MessageStatus.SENDING, claimed_at=now, price=price) != len(messages):
             raise _ClaimedByOthersError
 
     try:
@@ -67,7 +69,7 @@ def claim_all(messages: Sequence[Message]) -> bool:
     except _ClaimedByOthersError:
         return False
     for message in messages:
-        message.price = price
+        message.price, message.claimed_at = price, now
     return True
 
 

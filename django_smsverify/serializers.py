@@ -7,6 +7,8 @@ from functools import cache, cached_property
 from typing import Any, cast
 from uuid import UUID
 
+from django.core.validators import MaxLengthValidator
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -24,6 +26,16 @@ class TextField(serializers.CharField):
     """A JSON string; a JSON number is refused, because it has lost its leading zeros and its plus."""
 
     default_error_messages = {"invalid": _("Send this as JSON text, in quotes.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for validator in self.validators:
+            if isinstance(validator, MaxLengthValidator):
+                # DRF's own message stays in the language in which it was first shown.
+                validator.message = lazy(self._too_long, str)()
+
+    def _too_long(self) -> str:
+        return str(self.error_messages["max_length"]).format(max_length=self.max_length)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

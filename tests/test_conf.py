@@ -189,6 +189,11 @@ def test_a_purpose_can_disable_the_captcha() -> None:
     assert found == [None, closed]
 
 
+def test_a_limit_that_stands_twice_counts_once() -> None:
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("30/h", "200/d", "30/60m")}):
+        assert (Limit(30, 3600), Limit(200, 86400)) == conf.IP_LIMITS
+
+
 def test_a_key_without_overrides_is_not_read_from_a_purpose() -> None:
     with override_settings(SMSVERIFY={"PURPOSES": {"payment": {"RESEND_INTERVAL": 1}}}):
         found = conf.of("payment").RESEND_INTERVAL

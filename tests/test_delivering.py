@@ -22,6 +22,7 @@ from django_smsverify.exceptions import GatewayUnavailable, NoRoute, Throttled
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider, Template, Verification
+from django_smsverify.money import balances
 from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import FORGOTTEN
 from django_smsverify.sending import circuits, dispatch, resend_code, send_code, send_message, worker
@@ -95,6 +96,33 @@ class TestWithAQueue:
         queue.work()
         assert status_of(site, sent)["status"] == "accepted"
         assert site.verify(sent.json()["verification_id"], last_code()).status_code == 200
+
+    def test_a_worker_knows_when_its_call_began(
+        self, queue: Queue, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of balances in answers that come in another order, the one of the later call counts."""
+        memory()
+        send_code(PHONE, "login")
+        began: list[object] = []
+        monkeypatch.setattr(balances, "note_outcomes", lambda provider, outcomes, asked_at: began.append(asked_at))
+
+        queue.work()
+
+        assert began == [Message.objects.get().claimed_at]
+
+    def test_a_trial_is_made_by_the_worker(
+        self, queue: Queue, memory: MakeProvider, clock: time_machine.Traveller
+    ) -> None:
+        first, _second = memory(priority=1), memory(slug="second", priority=2)
+        for _ in range(circuits.FAILURES):
+            circuits.note(first, [GatewayUnavailable("refused")])
+        clock.shift(circuits.FIRST_PAUSE)
+
+        send_code(PHONE, "login")
+        queue.work()
+
+        assert Message.objects.get().provider == first
+        assert not circuits.open_circuits([first.pk])
 
     @pytest.mark.parametrize(
         ("fault", "code"), [(Fault.refuse("405"), "gateway_unavailable"), (Fault.refuse("406"), "phone_rejected")]

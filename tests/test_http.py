@@ -550,6 +550,15 @@ def test_an_unexpected_exception_is_a_status_500(client: Client, memory: MakePro
 # ------------------------------------------------------------------------------------------- language
 
 
+def test_errors_of_a_field_are_in_the_language_of_each_client(site: Site) -> None:
+    too_long = {"phone": PHONE, "purpose": "x" * 65}
+    errors = [site.post("send", too_long, Accept_Language=language).json()["errors"] for language in ("zh-CN", "en")]
+
+    assert "64" in errors[0]["purpose"][0]
+    assert not errors[0]["purpose"][0].isascii()
+    assert errors[1] == {"purpose": ["Ensure this field has no more than 64 characters."]}
+
+
 def test_messages_are_in_the_language_of_the_client(site: Site, memory: MakeProvider) -> None:
     memory()
     verification_id = site.send().json()["verification_id"]

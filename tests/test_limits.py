@@ -503,6 +503,20 @@ def test_open_guesses_are_counted_until_they_expire(memory: MakeProvider, clock:
         assert send_code(PHONE, "login").max_attempts == 5
 
 
+def test_a_late_guess_about_a_long_lived_code_counts(memory: MakeProvider, clock: time_machine.Traveller) -> None:
+    """Two days of a code, and one of its proof, in which a request with its key may be repeated."""
+    memory()
+    longest = {"GUESS_LIMIT": "7/d", "CODE_LIFETIME": 86400, "PROOF_LIFETIME": 86400}
+    with override_settings(SMSVERIFY=longest):
+        verification = send_code(PHONE, "login")
+        Verification.objects.filter(pk=verification.pk).update(
+            attempts=6, attempted_at=timezone.now() + timedelta(days=3), verified_at=timezone.now() + timedelta(days=2)
+        )
+        clock.shift(timedelta(days=3, hours=23))
+
+        assert send_code(PHONE, "login").max_attempts == 1
+
+
 def test_guesses_do_not_block_another_number(memory: MakeProvider) -> None:
     memory()
     with override_settings(SMSVERIFY={"GUESS_LIMIT": "5/d"}):

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 import time_machine
 from django.conf import settings
+from django.db import OperationalError
 from django.test import Client, override_settings
 from django.utils import timezone
 from sandbox.faults import Fault
@@ -29,7 +30,8 @@ from django_smsverify.exceptions import (
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Recipient, Verification
-from django_smsverify.sending import dispatch, resend_code, send_code
+from django_smsverify.models.inserts import insert
+from django_smsverify.sending import attempt, dispatch, resend_code, send_code
 from django_smsverify.sending.worker import send_waiting
 from django_smsverify.signals import phone_verified
 from django_smsverify.types import OutgoingSMS
@@ -333,6 +335,26 @@ class TestWithoutSMS:
 
             assert (resent.is_reserved, resent.attempts, resent.max_attempts) == (True, 1, 2)
             assert verify_code(page.pk, last_code()).verified_at
+
+    def test_a_resend_that_is_repeated_after_a_deadlock_adds_them_too(
+        self, memory: MakeProvider, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        memory()
+        send_code(PHONE, "login")
+        page = send_code(PHONE, "login", trusted=True)
+        clock.shift(60)
+        deadlocks = iter([OperationalError(1213, "Deadlock found")])
+
+        def insert_after_a_deadlock(row: Message) -> None:
+            if deadlock := next(deadlocks, None):
+                raise deadlock
+            insert(row)
+
+        monkeypatch.setattr(attempt, "insert", insert_after_a_deadlock)
+        resend_code(page.pk)
+
+        page.refresh_from_db()
+        assert page.is_reserved
 
 
 class TestFailedSMS:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +20,7 @@ from django_smsverify.exceptions import NoRoute, UnknownPurpose
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider, Signature, Template
 from django_smsverify.sending import route_cache, send_code
+from django_smsverify.types import OutgoingSMS
 
 from .conftest import MakeProvider
 
@@ -139,6 +141,38 @@ def test_without_a_shared_cache_a_change_counts_after_ten_seconds(
     monkeypatch.setattr(time, "monotonic", lambda: now + 11)
     with pytest.raises(NoRoute):
         send()
+
+
+def test_after_a_flush_of_the_database_the_routes_are_read_again(memory: MakeProvider) -> None:
+    """As between the tests of a site, whose next ones have other rows."""
+    memory()
+    send()
+    call_command("flush", verbosity=0, interactive=False)
+
+    with pytest.raises(UnknownPurpose):
+        send()
+
+
+def test_a_gateway_that_changes_what_it_is_given_changes_no_route(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory()
+    Template.objects.update(variables={"code": "yzm"})
+    Provider.objects.update(options={"own": "x"})
+    seen: list[object] = []
+    transmit = MemoryGateway.transmit
+
+    def take(gateway: MemoryGateway, sms: OutgoingSMS) -> Any:
+        seen.append((dict(sms.variables), dict(gateway.account.options)))
+        for given in (sms.variables, gateway.account.options, gateway.account.credentials):
+            given.clear()  # type: ignore[attr-defined]
+        return transmit(gateway, sms)
+
+    monkeypatch.setattr(MemoryGateway, "transmit", take)
+    send()
+    send()
+
+    assert seen == [({"code": "yzm"}, {"own": "x"})] * 2
 
 
 def test_a_flushed_cache_has_the_routes_read_again(memory: MakeProvider) -> None:

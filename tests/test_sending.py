@@ -32,7 +32,7 @@ from django_smsverify.exceptions import (
 from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.gateways.topthink import TopThinkGateway
-from django_smsverify.messages import claim
+from django_smsverify.messages import claim, record_one_acceptance
 from django_smsverify.models import Message, Provider, Template, Verification
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.sending.routing import routes, shuffled
@@ -420,6 +420,35 @@ def test_a_message_is_sent_to_the_vendor_once(memory: MakeProvider) -> None:
     assert send_to_vendor([message], {PHONE: {"code": "000000", "minutes": "5"}}) == []
 
     assert len(MemoryGateway.outbox) == 1
+
+
+def test_an_acceptance_does_not_lower_the_status_of_a_report_that_was_faster(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory()
+    transmit = MemoryGateway.transmit
+
+    def transmit_after_the_report(*args: Any) -> Any:
+        Message.objects.update(status=MessageStatus.DELIVERED)
+        return transmit(*args)
+
+    monkeypatch.setattr(MemoryGateway, "transmit", transmit_after_the_report)
+    message = send_code(PHONE, "login").messages.get()
+
+    assert message.status == "delivered"
+    assert message.sent_at is not None
+    assert message.remote_id
+
+
+def test_an_acceptance_without_an_id_keeps_the_id_that_a_report_has_given(memory: MakeProvider) -> None:
+    memory()
+    message = send_code(PHONE, "login").messages.get()
+    Message.objects.update(status=MessageStatus.UNKNOWN, remote_id="4711")
+
+    assert not record_one_acceptance(message, Acceptance())
+    record(message, Acceptance())
+
+    assert (message.status, message.remote_id) == ("accepted", "4711")
 
 
 def test_a_late_acceptance_does_not_lower_the_status(memory: MakeProvider) -> None:

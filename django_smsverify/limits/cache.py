@@ -192,7 +192,7 @@ def increment(cache: BaseCache, key: str, seconds: int) -> int:
     raise ConnectionError("the cache does not count")
 
 
-def ask_or_refuse(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], object]) -> R:
+def ask_or_refuse(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], object] | None = None) -> R:
     """Calls the cache; raises ThrottleUnavailable when it fails or does not answer in time, whatever its client raises.
 
     `undo` reverts a call that succeeds too late.

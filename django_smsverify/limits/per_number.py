@@ -16,8 +16,8 @@ from django_smsverify.exceptions import Throttled
 from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.models.querysets import MAX_CLOCK_SKEW, PastSMS, PastVerification
 
-LONGEST_LIFE = timedelta(days=2)
-"""Twice the longest CODE_LIFETIME: whatever still counts was asked for at most so long before its window."""
+LONGEST_LIFE = timedelta(days=3)
+"""Twice the longest CODE_LIFETIME and the longest PROOF_LIFETIME: guesses are counted for so long after the request."""
 
 
 def lock_number(recipient: Recipient) -> None:

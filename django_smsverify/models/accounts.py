@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from copy import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -190,8 +191,8 @@ class Provider(models.Model):
         found = gateway_class(self.gateway)
         account = Account(
             base_url=self.base_url or found.base_url,
-            credentials=self.credentials if with_keys else {},
-            options=self.options,
+            credentials=copy(self.credentials) if with_keys else {},
+            options=copy(self.options),
             timeout=conf.TIMEOUT,
             private_hosts=conf.ALLOW_PRIVATE_HOSTS,
             ca_bundle=conf.CA_BUNDLE,

@@ -13,7 +13,7 @@ from . import compiled
 
 _inserts: dict[tuple[type[models.Model], str, str], str] = {}
 """The SQL of each model's INSERT on each database."""
-_upserts: dict[tuple[type[models.Model], str, str], str] = {}
+_upserts: dict[tuple[object, ...], str] = {}
 
 
 def insert(row: models.Model) -> None:
@@ -23,7 +23,7 @@ def insert(row: models.Model) -> None:
         return row.save(force_insert=True, using=connection.alias)
     key = type(row), connection.alias, connection.vendor
     if (sql := _inserts.get(key)) is None:
-        sql = _inserts[key] = _insert_sql(row, connection, returning=True)
+        sql = _inserts[key] = _insert_sql(row, connection)
     with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
         cursor.execute(sql, _values(row, connection))
         if meta.auto_field is not None:
@@ -35,13 +35,13 @@ def insert(row: models.Model) -> None:
 def upsert(row: models.Model, unique: str, *changed: str) -> bool:
     """Stores a row, or its fields `changed` in the row that has the same unique field.
 
-    The object gets the row's id where the database returns it. Always as one model's same statement. Returns False, and
-    does nothing, where the database may have no upsert.
+    The object gets the row's id where the database returns it. Returns False, and does nothing, where the database may
+    have no upsert.
     """
     connection = connections[router.db_for_write(type(row))]
     if connection.vendor not in compiled.VENDORS:
         return False
-    key = type(row), connection.alias, connection.vendor
+    key = type(row), connection.alias, connection.vendor, unique, changed
     if (sql := _upserts.get(key)) is None:
         get_field, has_target = row._meta.get_field, connection.features.supports_update_conflicts_with_target
         conflict = {
@@ -49,7 +49,7 @@ def upsert(row: models.Model, unique: str, *changed: str) -> bool:
             "update_fields": [get_field(name) for name in changed],
             "unique_fields": [get_field(unique)] if has_target else [],
         }
-        sql = _upserts[key] = _insert_sql(row, connection, returning=True, **conflict)
+        sql = _upserts[key] = _insert_sql(row, connection, **conflict)
     with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
         cursor.execute(sql, _values(row, connection))
         if row._meta.auto_field is not None and connection.features.can_return_columns_from_insert:
@@ -58,11 +58,11 @@ def upsert(row: models.Model, unique: str, *changed: str) -> bool:
     return True
 
 
-def _insert_sql(row: models.Model, connection: BaseDatabaseWrapper, *, returning: bool, **conflict: Any) -> str:
+def _insert_sql(row: models.Model, connection: BaseDatabaseWrapper, **conflict: Any) -> str:
     query = queries.InsertQuery(type(row), **conflict)
     query.insert_values(_fields(row), [row])
     compiler = query.get_compiler(using=connection.alias)
-    if returning and connection.features.can_return_columns_from_insert:
+    if connection.features.can_return_columns_from_insert:
         compiler.returning_fields = row._meta.db_returning_fields
     return str(compiler.as_sql()[0][0])
 

@@ -70,18 +70,30 @@ def spotless(providers: Iterable[int], found: Container[str]) -> frozenset[int]:
     return frozenset(pk for pk in providers if not any(key in found for key in keys_of([pk])))
 
 
-def choose(templates: Sequence[Template], spotless: Container[int] = ()) -> Template | None:
+def choose(templates: Sequence[Template]) -> Template | None:
     """Returns the first template whose provider's circuit is closed or may now be tried by this caller; None without
-    one. Providers that are known as `spotless` are not asked about."""
+    one."""
+    return choose_or_try(templates)[0]
+
+
+def choose_or_try(
+    templates: Sequence[Template], spotless: Container[int] = (), *, is_sender: bool = True
+) -> tuple[Template | None, bool]:
+    """Does what `choose` does; also returns whether this is the trial of the provider, which must be made or released.
+
+    Providers that are known as `spotless` are not asked about. Who only queues a message leaves trials to its sender.
+    """
     if templates and templates[0].provider_id in spotless:
-        return templates[0]
+        return templates[0], False
     with time_limit():
         circuits = open_circuits({template.provider_id for template in templates})
         for template in templates:
             circuit = circuits.get(template.provider_id)
-            if circuit is None or (not circuit.is_resting and _may_try(template.provider_id)):
-                return template
-    return None
+            if circuit is None or (not circuit.is_resting and not is_sender):
+                return template, False
+            if not circuit.is_resting and _may_try(template.provider_id):
+                return template, True
+    return None, False
 
 
 def least_bad(templates: Sequence[Template]) -> Template:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import timedelta
 
 from django.utils import timezone
@@ -53,6 +54,6 @@ def outgoing(template: Template, values: Mapping[str, Mapping[str, str]]) -> Out
         signature=signature.text if signature else "",
         signature_id=signature.remote_id if signature else "",
         template_id=template.remote_id,
-        variables=template.variables,
+        variables=copy(template.variables),  # kept by this process: a gateway may change its own
         recipients=values,
     )

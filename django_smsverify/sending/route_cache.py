@@ -11,12 +11,11 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any, NamedTuple
 
 from django.core.cache import BaseCache
-from django.db import models, transaction
-from django.db.models.signals import post_delete, post_save
+from django.db import connections, models, transaction
+from django.db.models.signals import post_delete, post_migrate, post_save
 
 from django_smsverify.limits.cache import COUNT_ATTEMPTS, ask_or_refuse, call_cache
 from django_smsverify.models import Provider, Signature, Template
@@ -36,7 +35,8 @@ class _Kept(NamedTuple):
     templates: tuple[Template, ...]
 
 
-_kept: dict[tuple[str, str], _Kept] = {}
+_kept: dict[tuple[str, str, str], _Kept] = {}
+"""By database, schema and purpose."""
 
 
 def kept_providers(purpose: str) -> frozenset[int]:
@@ -56,7 +56,7 @@ def templates(purpose: str, version: int | None) -> tuple[Template, ...]:
     if kept is not None and kept.version == version and 0 <= now - kept.loaded_at < KEEP_SECONDS:
         return kept.templates
     if version is None:
-        ask_or_refuse(_first_version, lambda cache: None)
+        ask_or_refuse(_first_version)
     # The version was read before the rows: a change since then has set another one.
     loaded = load(purpose)
     is_any_empty = any(template.provider.is_empty for template in loaded)  # a top-up is noticed at once
@@ -72,8 +72,10 @@ def load(purpose: str) -> tuple[Template, ...]:
     return tuple(template for template in found if template.purpose == purpose and template.carries_code)
 
 
-def _key(purpose: str) -> tuple[str, str]:
-    return Template.objects.db, purpose
+def _key(purpose: str) -> tuple[str, str, str]:
+    using = Template.objects.db
+    # Where each tenant has a schema, as with django-tenants, all share one alias.
+    return using, str(getattr(connections[using], "schema_name", "")), purpose
 
 
 def _first_version(cache: BaseCache) -> None:
@@ -122,10 +124,14 @@ def _updated(sender: type[models.Model], using: str, values: Mapping[str, Any], 
         _set_new_version_after_commit(using)
 
 
+def _flushed(**kwargs: Any) -> None:
+    _kept.clear()
+
+
 def connect() -> None:
     """Connects what notices changes; called once, when the app is ready."""
+    post_migrate.connect(_flushed, dispatch_uid="smsverify-routes")  # also sent after `flush`, as between tests
     for model in (Provider, Signature, Template):
-        identity = partial("smsverify-routes-{}-{}".format, model.__name__)
-        post_save.connect(_saved, model, dispatch_uid=identity("saved"))
-        post_delete.connect(_deleted, model, dispatch_uid=identity("deleted"))
-        rows_updated.connect(_updated, model, dispatch_uid=identity("updated"))
+        post_save.connect(_saved, model, dispatch_uid="smsverify-routes")
+        post_delete.connect(_deleted, model, dispatch_uid="smsverify-routes")
+        rows_updated.connect(_updated, model, dispatch_uid="smsverify-routes")

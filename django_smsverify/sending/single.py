@@ -94,7 +94,7 @@ class RouteChoice:
         self.keys = [route_cache.VERSION_KEY, *circuits.keys_of(self._asked)]
         """What the trip must read."""
         self.found: Mapping[str, int] = {}
-        self._maybe_on_trial: int | None = None
+        self._on_trial: int | None = None
 
     @property
     def spotless(self) -> frozenset[int]:
@@ -105,15 +105,17 @@ class RouteChoice:
         """Returns the route to try first; raises UnknownPurpose, NoRoute, ThrottleUnavailable."""
         version = self.found.get(route_cache.VERSION_KEY)
         templates = order(routing.kept_routes(self._purpose, version))
-        template = circuits.choose(templates, self.spotless) or circuits.least_bad(templates)
-        if template.provider_id not in self.spotless:
-            self._maybe_on_trial = template.provider_id
+        is_sender = conf.DISPATCH == "inline"
+        template, is_trial = circuits.choose_or_try(templates, self.spotless, is_sender=is_sender)
+        if template is None:
+            return circuits.least_bad(templates)
+        self._on_trial = template.provider_id if is_trial else None
         return template
 
     def withdraw(self) -> None:
-        """Lets another request try the chosen provider, because this one does not."""
-        if self._maybe_on_trial is not None:
-            circuits.release_trial(self._maybe_on_trial)
+        """Lets another request make the trial of the chosen provider, because this one does not."""
+        if self._on_trial is not None:
+            circuits.release_trial(self._on_trial)
 
 
 @contextmanager
@@ -164,7 +166,9 @@ def resend_to(
     with time_limit():
         with _admission(verification.phone, ip, requester, choice) as charge:
             template = choice.template(order=partial(_uncertain_providers_last, verification))
-            create = partial(_create_resend, verification, requester, template, keyed)
+            # Not asked in the transaction, which may be repeated: what it has changed here is not undone.
+            needs_guesses = not verification.is_reserved
+            create = partial(_create_resend, verification, requester, template, keyed, needs_guesses)
             first = _in_turn(verification.phone, requester, create)
         _dispatch_or_raise(verification, first, charge, choice)
     return verification
@@ -240,6 +244,7 @@ def _create_resend(
     requester: Requester,
     template: Template,
     keyed: KeyedRequest | None,
+    needs_guesses: bool,
     recipient: Recipient,
     history: NumberHistory,
 ) -> Message:
@@ -247,7 +252,7 @@ def _create_resend(
         # The locked read returns the current row, not the one that this transaction saw first.
         code = Verification.objects.select_for_update().get(pk=verification.holder.pk)
         raise AlreadyUsed if code.verified_at else CodeExpired
-    if not verification.is_reserved:
+    if needs_guesses:
         reserve_guesses(verification, history)
     RememberedRequest.objects.remember(keyed, verification, history.now)
     return _queue(template, verification, by_stranger=requester.is_stranger)
