@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_smsverify.exceptions import CodeExpired, GatewayUnavailable, ProofRejected, Throttled
 from django_smsverify.models import Message, Verification
-from django_smsverify.models.querysets import MAX_CLOCK_SKEW
+from django_smsverify.models.history import MAX_CLOCK_SKEW
 from django_smsverify.sending import circuits, resend_code, send_code
 from django_smsverify.verifying import redeem_proof, verify_code
 from django_smsverify.verifying.proofs import make_proof

@@ -14,7 +14,7 @@ from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
 from django_smsverify.exceptions import Throttled
 from django_smsverify.models import Message, Recipient, Verification
-from django_smsverify.models.querysets import MAX_CLOCK_SKEW, PastSMS, PastVerification
+from django_smsverify.models.history import MAX_CLOCK_SKEW, PastSMS, PastVerification
 
 LONGEST_LIFE = timedelta(days=3)
 """Twice the longest CODE_LIFETIME and the longest PROOF_LIFETIME: guesses are counted for so long after the request."""
@@ -110,11 +110,6 @@ def resend_wait(verification: Verification, now: datetime) -> int:
         return _wait([verification.last_sent_at], pause, now)
     own = Message.objects.carrying(verification.holder)
     return _wait(own.charged_since(now - timedelta(seconds=pause.seconds)), pause, now)
-
-
-def guesses_left(phone: str, now: datetime, *, by_stranger: bool) -> int:
-    """Returns how many guesses a number has left; see NumberHistory."""
-    return NumberHistory.read(phone, now).guesses_left(by_stranger=by_stranger)
 
 
 def _half(limit: Limit) -> Limit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -16,16 +16,14 @@ from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.exceptions import VerificationNotFound
 from django_smsverify.transactions import retry_on_conflict
 
+from .history import MAX_CLOCK_SKEW, PastSMS, PastVerification
 from .inserts import upsert
-from .statements import OF_PAST_VERIFICATION, OF_ROOT, find_history, find_verification
+from .statements import OF_ROOT, find_history, find_verification
 
 if TYPE_CHECKING:
     from . import Message, Recipient, Template, Verification  # noqa: F401 - named in quotes below
 
 M = TypeVar("M", bound=models.Model)
-MAX_CLOCK_SKEW = timedelta(seconds=60)
-"""The largest difference between the clocks of a site's servers. A row further in the future was written before the
-clock was set back."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 """The first and the longest pause between two queries to a vendor about one row; each pause doubles."""
 
@@ -103,41 +101,6 @@ class TemplateQuerySet(PolledQuerySet["Template"]):
         ).select_related("provider", "signature")
 
 
-class PastVerification(NamedTuple):
-    """What a number's limits and its live code need of a verification."""
-
-    id: UUID
-    root_id: UUID | None
-    purpose: str
-    context: str
-    key_id: str
-    created_at: datetime
-    expires_at: datetime
-    verified_at: datetime | None
-    attempts: int
-    max_attempts: int
-    attempted_at: datetime | None
-    is_reserved: bool
-    by_stranger: bool
-
-    @property
-    def code_id(self) -> UUID:
-        """The verification that holds the code."""
-        return self.root_id or self.id
-
-    def is_live(self, now: datetime) -> bool:
-        """Whether the code that it holds would still verify; the same condition as `with_live_code`."""
-        return self.verified_at is None and self.created_at <= now + MAX_CLOCK_SKEW and self.expires_at > now
-
-
-class PastSMS(NamedTuple):
-    """What a number's limits need of an SMS."""
-
-    id: UUID
-    created_at: datetime
-    by_stranger: bool
-
-
 class RecipientQuerySet(RowQuerySet["Recipient"]):
     """Numbers, each of which has one row that serializes what is done about it."""
 
@@ -199,10 +162,10 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
         verifications: dict[UUID, PastVerification] = {}
         sms: list[PastSMS] = []
         for row in find_history(phone=phone, since=since):
-            past = PastVerification(*row[: len(OF_PAST_VERIFICATION)])
+            past = PastVerification(*row[: len(PastVerification._fields)])
             verifications[past.id] = past
-            if row[len(OF_PAST_VERIFICATION)] is not None:
-                sms.append(PastSMS(*row[len(OF_PAST_VERIFICATION) :]))
+            if row[len(PastVerification._fields)] is not None:
+                sms.append(PastSMS(*row[len(PastVerification._fields) :]))
         return list(verifications.values()), sorted(sms, key=lambda one: one.created_at, reverse=True)
 
 

@@ -17,8 +17,8 @@ from django_smsverify.masked import Secret
 
 from .accounts import Provider
 from .fields import EncryptedDictField, PhoneField, VendorCharField, VendorTextField
+from .history import MAX_CLOCK_SKEW
 from .querysets import (
-    MAX_CLOCK_SKEW,
     MessageQuerySet,
     PrimaryManager,
     RecipientQuerySet,

@@ -10,6 +10,7 @@ from django.db.models import F, FilteredRelation, Q
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 
 from .compiled import Select, SelectObjects, Update
+from .history import PastSMS, PastVerification
 
 Change = tuple[Any, dict[str, Any]]
 """The rows, and what is set in them."""
@@ -42,7 +43,7 @@ def _known(rows: Any, digest: Any) -> Any:
 
 def _history(rows: Any, phone: Any, since: Any) -> Any:
     sent = FilteredRelation("messages", condition=~Q(messages__status=MessageStatus.NOT_SENT))
-    columns = *OF_PAST_VERIFICATION, *(f"sent__{name}" for name in OF_PAST_SMS)
+    columns = *PastVerification._fields, *(f"sent__{name}" for name in PastSMS._fields)
     return rows.filter(phone=phone, created_at__gt=since).order_by().annotate(sent=sent).values_list(*columns)
 
 
@@ -81,14 +82,8 @@ def _verified(rows: Any, pk: Any, now: Any) -> Change:
 OF_ROOT = ("nonce", "key_id", "created_at", "expires_at", "verified_at")
 """What a verification reads from its root; the rest of what belongs to the code is the same in both."""
 OF_SENDS = ("is_active", "priority", "weight", "balance", "balance_checked_at", "balance_alarm", "balance_alert")
-"""What a provider's webhook needs not know; each column costs SQLite and MySQL's drivers."""
+"""What a provider's webhook does not need; each column costs SQLite and MySQL's drivers."""
 GUESS = {"pk": "id", "attempts": "attempts", "now": "attempted_at"}
-
-OF_PAST_VERIFICATION = (
-    *("id", "root_id", "purpose", "context", "key_id", "created_at", "expires_at", "verified_at"),
-    *("attempts", "max_attempts", "attempted_at", "is_reserved", "by_stranger"),
-)
-OF_PAST_SMS = ("id", "created_at", "by_stranger")
 
 find_known_number = SelectObjects("KnownNumber", _known, digest="digest")
 find_history = Select("Verification", _history, phone="phone", since="created_at")

@@ -61,11 +61,11 @@ def queue(
     return message
 
 
-def send_queued(verification: Verification, message: Message, spotless: Container[int] = ()) -> Message:
+def send_queued(verification: Verification, message: Message, without_failures: Container[int] = ()) -> Message:
     """Sends a queued code to one provider after another until an SMS was sent or may have been sent.
 
-    `spotless` are the providers that are known to have no failure lately. Returns the last attempt; its status is
-    `not_sent` when no provider took it. A message that another process has claimed is left to that process.
+    `without_failures` are the providers that are known to have no failure lately. Returns the last attempt; its status
+    is `not_sent` when no provider took it. A message that another process has claimed is left to that process.
     """
     last, upcoming = message, message  # type: Message, Message | None
     while upcoming is not None:
@@ -76,7 +76,7 @@ def send_queued(verification: Verification, message: Message, spotless: Containe
         outcome = sent[0][1]
         # The id is chosen here: when a connection is lost, the row is known by it.
         upcoming = retry_on_lost_connection(Message, partial(_next_attempt, verification, last, outcome, uuid4()))
-        note_health(last, [outcome], is_spotless=last.provider_id in spotless)
+        note_health(last, [outcome], has_no_failures=last.provider_id in without_failures)
     return last
 
 

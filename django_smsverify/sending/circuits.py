@@ -18,7 +18,7 @@ from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable, Gat
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.limits.cache import call_cache, increment, time_limit
 from django_smsverify.models import Provider, Template
-from django_smsverify.models.querysets import MAX_CLOCK_SKEW
+from django_smsverify.models.history import MAX_CLOCK_SKEW
 from django_smsverify.signals import circuit_changed
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def keys_of(providers: Iterable[int]) -> list[str]:
     return [_key(pk, what) for pk in providers for what in ("open", "failures")]
 
 
-def spotless(providers: Iterable[int], found: Container[str]) -> frozenset[int]:
+def without_failures(providers: Iterable[int], found: Container[str]) -> frozenset[int]:
     """Returns the providers without a failure lately: none of their keys was found."""
     return frozenset(pk for pk in providers if not any(key in found for key in keys_of([pk])))
 
@@ -77,13 +77,14 @@ def choose(templates: Sequence[Template]) -> Template | None:
 
 
 def choose_or_try(
-    templates: Sequence[Template], spotless: Container[int] = (), *, is_sender: bool = True
+    templates: Sequence[Template], without_failures: Container[int] = (), *, is_sender: bool = True
 ) -> tuple[Template | None, bool]:
     """Does what `choose` does; also returns whether this is the trial of the provider, which must be made or released.
 
-    Providers that are known as `spotless` are not asked about. Who only queues a message leaves trials to its sender.
+    Providers that are known to be `without_failures` are not asked about. A caller that only queues a message leaves
+    trials to its sender.
     """
-    if templates and templates[0].provider_id in spotless:
+    if templates and templates[0].provider_id in without_failures:
         return templates[0], False
     with time_limit():
         circuits = open_circuits({template.provider_id for template in templates})
@@ -109,11 +110,14 @@ def least_bad(templates: Sequence[Template]) -> Template:
     return min(templates, key=badness)
 
 
-def note(provider: Provider, outcomes: Iterable[Outcome], *, is_spotless: bool = False) -> None:
-    """Updates the circuit of a provider from the outcomes of one call; a success of a spotless one changes nothing."""
+def note(provider: Provider, outcomes: Iterable[Outcome], *, has_no_failures: bool = False) -> None:
+    """Updates the circuit of a provider from the outcomes of one call.
+
+    A success changes nothing where the provider is known to have no failures lately.
+    """
     by_health = {is_healthy(outcome): outcome for outcome in outcomes}
     if True in by_health:
-        if not is_spotless:
+        if not has_no_failures:
             close(provider)
     elif False in by_health:
         _fail(provider, str(by_health[False]))

@@ -17,14 +17,14 @@ MESSAGES_A_TASK = 100
 """Messages in one task."""
 
 
-def dispatch_code(verification: Verification, message: Message, spotless: Container[int]) -> Message:
+def dispatch_code(verification: Verification, message: Message, without_failures: Container[int]) -> Message:
     """Sends a code inline, or enqueues it for a worker.
 
-    `spotless` are the providers that are known to have no failure lately. Returns the last attempt so far; its status
-    is `not_sent` when no provider took it or the queue could not be reached.
+    `without_failures` are the providers that are known to have no failure lately. Returns the last attempt so far; its
+    status is `not_sent` when no provider took it or the queue could not be reached.
     """
     if conf.DISPATCH == "inline":
-        return send_queued(verification, message, spotless)
+        return send_queued(verification, message, without_failures)
     _enqueue_or_cancel([message])
     return message
 

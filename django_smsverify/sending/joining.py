@@ -12,8 +12,8 @@ from django_smsverify import codes
 from django_smsverify.conf import conf
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.models import Recipient, RememberedRequest, Verification
+from django_smsverify.models.history import PastVerification
 from django_smsverify.models.inserts import insert
-from django_smsverify.models.querysets import PastVerification
 from django_smsverify.verifying.context import context_digest
 
 from .content import least_life

@@ -97,16 +97,16 @@ class RouteChoice:
         self._on_trial: int | None = None
 
     @property
-    def spotless(self) -> frozenset[int]:
+    def without_failures(self) -> frozenset[int]:
         """The providers that are known to have no failure lately."""
-        return circuits.spotless(self._asked, self.found)
+        return circuits.without_failures(self._asked, self.found)
 
     def template(self, order: Callable[[list[Template]], list[Template]] = lambda templates: templates) -> Template:
         """Returns the route to try first; raises UnknownPurpose, NoRoute, ThrottleUnavailable."""
         version = self.found.get(route_cache.VERSION_KEY)
         templates = order(routing.kept_routes(self._purpose, version))
         is_sender = conf.DISPATCH == "inline"
-        template, is_trial = circuits.choose_or_try(templates, self.spotless, is_sender=is_sender)
+        template, is_trial = circuits.choose_or_try(templates, self.without_failures, is_sender=is_sender)
         if template is None:
             return circuits.least_bad(templates)
         self._on_trial = template.provider_id if is_trial else None
@@ -177,7 +177,7 @@ def resend_to(
 def _dispatch_or_raise(verification: Verification, message: Message, charge: Charge, choice: RouteChoice) -> None:
     """Dispatches a code; raises PhoneRejected when the number is the cause of a refusal, NoRoute when no provider took
     it."""
-    last = dispatch_code(verification, message, choice.spotless)
+    last = dispatch_code(verification, message, choice.without_failures)
     if last.status != MessageStatus.NOT_SENT:
         verification.last_sent_at = last.created_at
         return

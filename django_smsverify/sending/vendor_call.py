@@ -93,7 +93,7 @@ def record_outcomes(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
     match_after_commit([message for message, _ in outcomes])
 
 
-def note_health(message: Message, outcomes: Sequence[Outcome], *, is_spotless: bool = False) -> None:
+def note_health(message: Message, outcomes: Sequence[Outcome], *, has_no_failures: bool = False) -> None:
     """Updates the provider's circuit and balance from the outcomes of one call; `message` is one of its messages."""
-    circuits.note(message.provider, outcomes, is_spotless=is_spotless)
+    circuits.note(message.provider, outcomes, has_no_failures=has_no_failures)
     balances.note_outcomes(message.provider, outcomes, message.claimed_at or timezone.now())

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_smsverify import codes
 from django_smsverify.exceptions import AlreadyUsed, ContextMismatch, TooManyAttempts, WrongCode
 from django_smsverify.idempotency import KeyedRequest
-from django_smsverify.limits.per_number import guesses_left, lock_number
+from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.masked import Secret
 from django_smsverify.models import KnownNumber, RememberedRequest, Verification
 from django_smsverify.models.statements import count_guess, count_guess_while_live, verify, verify_by_guess
@@ -118,7 +118,7 @@ def _left_after_this(verification: Verification, now: datetime) -> int:
 def _require_guess(verification: Verification, now: datetime) -> int:
     """How many guesses the number has left after this one; the number's row is locked until the guess is counted."""
     lock_number(verification.recipient)
-    left = guesses_left(verification.phone, now, by_stranger=verification.by_stranger)
+    left = NumberHistory.read(verification.phone, now).guesses_left(by_stranger=verification.by_stranger)
     if left <= 0:
         raise TooManyAttempts
     return left - 1

@@ -15,7 +15,7 @@ from django_smsverify.conf import conf
 from django_smsverify.exceptions import ProofRejected
 from django_smsverify.masked import Secret
 from django_smsverify.models import Verification
-from django_smsverify.models.querysets import MAX_CLOCK_SKEW
+from django_smsverify.models.history import MAX_CLOCK_SKEW
 from django_smsverify.numbers.devices import make_device_token
 
 from .context import canonical, has_context
