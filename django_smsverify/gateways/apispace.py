@@ -75,13 +75,15 @@ class APISpaceGateway(Gateway):
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         groups = [",".join([self.mobile(phone), *ordered_values(sms, phone)]) for phone in sms.recipients]
         text = texts.translate(sms.content, lambda name: "{$var}")
-        body = {
-            "msg": texts.signed(sms.signature, text),
-            "params": ";".join(groups),
-            "sendtime": "",
-            "extend": "",
-            "uid": "",
-        }
+        return self.request(texts.signed(sms.signature, text), ";".join(groups))
+
+    def build_question(self) -> requests.Request:
+        """A send without text and number: the vendor has no query that can be asked without losing reports."""
+        return self.request("", "")
+
+    def request(self, text: str, params: str) -> requests.Request:
+        """A request that sends a text with groups of a number and its values."""
+        body = {"msg": text, "params": params, "sendtime": "", "extend": "", "uid": ""}
         return requests.Request("POST", self.url("/sms-code/verifycode"), json=body, headers=self.authorization())
 
     def authorization(self) -> dict[str, str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import TypeVar
-
-import requests
+from typing import TYPE_CHECKING, TypeVar
 
 from django_smsverify.enums import Reason, Submission
 from django_smsverify.exceptions import (
@@ -33,11 +32,13 @@ from django_smsverify.types import (
     OutgoingSMS,
     Push,
     ReviewEvent,
+    SentSMS,
 )
 
 from .dialect import CAPABILITIES, SUBMISSIONS, Dialect
 from .dialect import PACE as PACE
 from .dialect import PROXY as PROXY
+from .dialect import PUBLIC_URL as PUBLIC_URL
 from .dialect import Outcome as Outcome
 from .parsing import SHAPE_ERRORS, UNREADABLE, amount, amount_if_any, as_text, excerpt, ordered_values
 from .redaction import (
@@ -51,11 +52,19 @@ from .redaction import (
     scrub,
     storable,
 )
-from .transport import HTTPTransport, Transport
+
+if TYPE_CHECKING:
+    import requests
+
+    from .transport import Transport
 
 T = TypeVar("T")
 logger = logging.getLogger("django_smsverify")
 
+NOBODY = "+8610000000000"
+"""A number that nobody can have: mobile numbers of the mainland begin with 13 to 19, and no area code with 100."""
+NO_ID = "0" * 32
+"""An id of ours that no message has."""
 HTTP_REASONS = {401: Reason.ACCOUNT, 402: Reason.ACCOUNT, 403: Reason.ACCOUNT, 429: Reason.RATE}
 
 
@@ -99,7 +108,7 @@ class Gateway(Dialect):
 
     def __init__(self, account: Account, transport: Transport | None = None) -> None:
         self.account = account
-        self.transport = transport or HTTPTransport()
+        self.transport = transport or _http_transport()
 
     def send(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
         """Sends one text to the numbers of `sms` and returns an outcome for each number; raises nothing."""
@@ -161,16 +170,18 @@ class Gateway(Dialect):
             failure = InvalidCallback("; ".join(news.problems))
         raise failure
 
-    def ask_status(self, remote_id: str, phone: str) -> DeliveryEvent | None:
+    def ask_status(self, sent: SentSMS) -> DeliveryEvent | None:
         """Asks for the delivery status of a message; None while it is under way. Raises a GatewayError."""
 
         def parse(answer: Answer) -> DeliveryEvent | None:
-            event = self.parse_status(answer, remote_id, phone)
-            if event is not None and (event.remote_id, event.phone) != (remote_id, phone):
+            event = self.parse_status(answer, sent)
+            if event is None:
+                return None
+            if (event.remote_id, event.phone) != (sent.remote_id or event.remote_id, sent.phone):
                 raise GatewayUncertain("the answer is about another message")
-            return event and clean_delivery(event, self._keys())
+            return clean_delivery(replace(event, own_id=sent.own_id), self._keys())
 
-        return self.exchange(partial(self.build_status, remote_id, phone), parse)
+        return self.exchange(partial(self.build_status, sent), parse)
 
     def pull_reports(self) -> Answer:
         """Fetches the next delivery reports; raises a GatewayError.
@@ -217,9 +228,34 @@ class Gateway(Dialect):
             lambda answer: self.parse_delete(answer, submission, remote_id),
         )
 
-    def ask_balance(self) -> Decimal:
-        """Asks for the balance of the account, in `balance_unit`; raises a GatewayError."""
-        return self.exchange(self.build_balance, lambda answer: amount(self.parse_balance(answer)))
+    def ask_balance(self) -> Decimal | None:
+        """Asks for the balance of the account, in `balance_unit`; None if it has none. Raises a GatewayError."""
+
+        def parse(answer: Answer) -> Decimal | None:
+            left = self.parse_balance(answer)
+            return None if left is None else amount(left)
+
+        return self.exchange(self.build_balance, parse)
+
+    @property
+    def has_question(self) -> bool:
+        """Whether `ask_question` can ask anything."""
+        return any((self.answers_question, self.answers_balance, self.answers_status, self.answers_review))
+
+    def ask_question(self) -> None:
+        """Asks the vendor something that neither sends nor costs anything; raises a GatewayError.
+
+        This is the class's own question, or the balance, or the state of a message or a text that does not exist:
+        then a refusal is the usual answer.
+        """
+        if self.answers_question:
+            self.exchange(self.build_question, self.parse_question)
+        elif self.answers_balance:
+            self.ask_balance()
+        elif self.answers_status:
+            self.ask_status(SentSMS(remote_id="0", phone=NOBODY, own_id=NO_ID, sent_at=datetime.now(UTC)))
+        else:
+            self.ask_review(min(self.answers_review), "0")
 
     def exchange(self, build: Callable[[], requests.Request], parse: Callable[[Answer], T]) -> T:
         """Builds a request, sends it and parses the answer; raises a GatewayError whose text is safe to log."""
@@ -296,9 +332,20 @@ class Gateway(Dialect):
         if answer.status >= 500:
             raise GatewayUncertain(excerpt(answer), error_code=str(answer.status))
         if answer.status >= 300:
-            reason = HTTP_REASONS.get(answer.status, Reason.OTHER)
-            raise GatewayRejected(excerpt(answer), reason=reason, error_code=str(answer.status))
+            raise self._refusal_by_status(answer)
         return answer
+
+    def _refusal_by_status(self, answer: Answer) -> GatewayError:
+        """The error for an answer with HTTP status 3xx or 4xx: the vendor's own, where its dialect can read it."""
+        reason, own = HTTP_REASONS.get(answer.status, Reason.OTHER), None
+        if answer.status >= 400:
+            with suppress(GatewayError):
+                own = self._guarded(partial(self.parse_refusal, answer), "cannot read a refusal", GatewayUncertain)
+        if own is None:
+            return GatewayRejected(excerpt(answer), reason=reason, error_code=str(answer.status))
+        if isinstance(own, GatewayRejected) and own.reason == Reason.OTHER:
+            own.reason = reason
+        return own
 
     def _redacted(self, outcome: Outcome, sms: OutgoingSMS) -> Outcome:
         """The outcome without numbers, values and keys in its texts: vendors often repeat these in their answers."""
@@ -321,3 +368,10 @@ class Gateway(Dialect):
         yield from self.account.credentials.values()
         for phone, values in sms.recipients.items():
             yield from (phone, phone.removeprefix("+86"), *values.values())
+
+
+def _http_transport() -> Transport:
+    # Imported here: it needs requests, and a process that calls no vendor need not load that.
+    from .transport import HTTPTransport
+
+    return HTTPTransport()

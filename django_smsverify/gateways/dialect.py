@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
-import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.enums import Billing, Reason, Submission
-from django_smsverify.exceptions import GatewayError, GatewayRejected, InvalidCallback
+from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain, InvalidCallback
 from django_smsverify.linting import TextRules
 from django_smsverify.masked import Secret
 from django_smsverify.types import (
@@ -25,11 +25,13 @@ from django_smsverify.types import (
     OutgoingSMS,
     Push,
     ReviewEvent,
+    SentSMS,
 )
 
 from .parsing import as_text
 
 if TYPE_CHECKING:
+    import requests
     from django_stubs_ext import StrOrPromise
 
 Outcome = Acceptance | GatewayError
@@ -45,15 +47,26 @@ PACE = Option(
     label=_("Calls per second"),
     is_number=True,
     initial="10",
-    help_text=_("When many numbers are sent to at once. No vendor documents its limit: ask yours before you raise it."),
+    help_text=_("When many numbers are sent to at once. Ask the vendor before you raise it."),
+)
+PUBLIC_URL = Option(
+    name="public_url",
+    label=_("Public address of this site"),
+    is_address=True,
+    help_text=_(
+        "Such as https://www.example.com: by which the vendor calls the webhook. Blank: as each call says, and no SMS "
+        "tells the vendor where to report."
+    ),
 )
 
-
+NOTHING = OutgoingSMS(content="", recipients={})
+"""An SMS to nobody."""
 CAPABILITIES = {
     "pushes": ("parse_push",),
     "answers_status": ("build_status", "parse_status"),
     "hands_out_reports": ("build_reports", "parse_reports"),
     "answers_balance": ("build_balance", "parse_balance"),
+    "answers_question": ("build_question",),
 }
 """What a vendor can do, by the methods that implement it."""
 SUBMISSIONS = {
@@ -79,7 +92,15 @@ class Dialect:
     options: ClassVar[tuple[Option, ...]] = ()
     """The vendor's own options; PROXY and PACE are added where `build_one` or `build_send` is overridden."""
     reasons: ClassVar[Mapping[str, Reason]] = {}
-    """Maps the vendor's error codes, as text, to our reasons; a code that is not here is OTHER."""
+    """Maps the vendor's error codes, as text, to our reasons; a code that is not here is OTHER.
+
+    A key that ends in `*` stands for all codes that begin so; a longer key goes before a shorter one.
+    """
+    uncertain: ClassVar[Collection[str]] = ()
+    """The error codes, written as in `reasons`, with which the SMS may have been sent all the same.
+
+    A longer key goes before a shorter one, also where one of them is in `reasons`.
+    """
     billing: ClassVar[Billing] = Billing.SUBMITTED
     """Which messages the vendor charges for; if it is not documented, the most expensive rule."""
     mainland_only: ClassVar[bool] = False
@@ -94,12 +115,18 @@ class Dialect:
     """Whether the vendor calls our webhook. This and the other `bool`s of CAPABILITIES follow from the methods."""
     acknowledgement: ClassVar[str] = "success"
     """The response body that the vendor expects after a push was accepted."""
+    acknowledgement_type: ClassVar[str] = "text/plain; charset=utf-8"
+    """The content type of the acknowledgement."""
     answers_status: ClassVar[bool] = False
     """Whether the vendor has a query for the status of one message."""
+    finds_own_ids: ClassVar[bool] = False
+    """Whether that query also finds a message by our own id."""
     hands_out_reports: ClassVar[bool] = False
     """Whether delivery reports can be fetched, each once."""
     answers_balance: ClassVar[bool] = False
     """Whether the vendor has a query for the balance."""
+    answers_question: ClassVar[bool] = False
+    """Whether the class has a harmless question of its own; without one `ask_question` takes another query."""
     answers_review: ClassVar[frozenset[Submission]] = frozenset()
     """The kinds of submission whose review state can be queried."""
     submits: ClassVar[frozenset[Submission]] = frozenset()
@@ -109,7 +136,7 @@ class Dialect:
     deletes: ClassVar[frozenset[Submission]] = frozenset()
     """The kinds that can be deleted at the vendor."""
     balance_unit: ClassVar[StrOrPromise] = _("SMS credits")
-    """The unit of a balance, as the admin shows it; no supported vendor is known to return money."""
+    """The unit of a balance, as the admin shows it."""
     text_rules: ClassVar[TextRules] = TextRules()
     """The vendor's rules for signatures, contents and values; they are checked before the vendor is called."""
 
@@ -149,21 +176,35 @@ class Dialect:
         """
         return dict.fromkeys(sms.recipients, self.parse_one(answer))
 
-    def refusal(self, code: object, message: object) -> GatewayRejected:
-        """The error for a refusal by the vendor, with the reason that `reasons` has for its code."""
+    def refusal(self, code: object, message: object) -> GatewayRejected | GatewayUncertain:
+        """The error for a code of the vendor: uncertain, or a refusal with the reason that `reasons` has for it."""
         known = as_text(code)
-        reason = self.reasons.get(known, Reason.OTHER)
-        return GatewayRejected(as_text(message), reason=reason, error_code=known)
+        key = _key_of((*self.uncertain, *self.reasons), known) or known
+        if key in self.uncertain:
+            return GatewayUncertain(as_text(message), error_code=known)
+        return GatewayRejected(as_text(message), reason=self.reasons.get(key, Reason.OTHER), error_code=known)
+
+    def parse_refusal(self, answer: Answer) -> GatewayError | None:
+        """Returns the error that an answer with HTTP status 4xx names, made by `refusal`.
+
+        If there is none, or it cannot be read, the status decides.
+        """
+        return None
 
     def parse_push(self, push: Push) -> News:
-        """Parses one call of our webhook; raises InvalidCallback when nothing in it can be read."""
+        """Parses one call of our webhook; raises InvalidCallback when nothing in it can be read, and ForgedCallback
+        when it is not signed as the vendor signs."""
         raise InvalidCallback("this vendor is not known to push anything")
 
-    def build_status(self, remote_id: str, phone: str) -> requests.Request:
+    def acknowledge(self, push: Push) -> tuple[str, str]:
+        """Returns the body and the content type of our response to a push that was stored."""
+        return self.acknowledgement, self.acknowledgement_type
+
+    def build_status(self, sent: SentSMS) -> requests.Request:
         """Builds the query for the status of one message."""
         raise NotImplementedError
 
-    def parse_status(self, answer: Answer, remote_id: str, phone: str) -> DeliveryEvent | None:
+    def parse_status(self, answer: Answer, sent: SentSMS) -> DeliveryEvent | None:
         """None while the message is under way; raises GatewayRejected when the vendor does not know the message."""
         raise NotImplementedError
 
@@ -211,9 +252,26 @@ class Dialect:
         """Builds the query for the balance."""
         raise NotImplementedError
 
-    def parse_balance(self, answer: Answer) -> Decimal:
-        """Returns the balance, parsed by `parsing.amount`; raises GatewayRejected when the vendor refuses."""
+    def parse_balance(self, answer: Answer) -> Decimal | None:
+        """Returns the balance, parsed by `parsing.amount`; None for an account that has none, as it pays afterwards.
+
+        Raises GatewayRejected when the vendor refuses.
+        """
         raise NotImplementedError
+
+    def build_question(self) -> requests.Request:
+        """Builds a request that shows whether the vendor takes the keys, and can neither send nor cost anything.
+
+        Such as a send without a number, where the vendor has no query.
+        """
+        raise NotImplementedError
+
+    def parse_question(self, answer: Answer) -> None:
+        """Returns if the answer proves that the keys are right, also if the vendor refuses the rest of the question.
+
+        By default it is read like the answer to a send. Raises a GatewayError for any other answer.
+        """
+        self.parse_send(answer, NOTHING)
 
     # ------------------------------------------------------------------ helpers for building a request
 
@@ -222,6 +280,12 @@ class Dialect:
     def url(self, path: str) -> str:
         """The URL of a path below the account's base URL."""
         return self.account.base_url.rstrip("/") + path
+
+    @staticmethod
+    def host(url: str) -> str:
+        """The header Host of a request to this URL, for a vendor that signs it."""
+        parts = urlsplit(url)
+        return parts.netloc.lower().removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
 
     def option(self, name: str) -> str:
         """The value that the operator entered for an option, or the option's default."""
@@ -234,3 +298,10 @@ class Dialect:
         if not phone.startswith("+86"):
             raise GatewayRejected("this vendor serves mainland numbers (+86) only", error_code="not-mainland")
         return Secret(phone.removeprefix("+86"))
+
+
+def _key_of(keys: Collection[str], code: str) -> str | None:
+    """The key that stands for a code: the code itself, or the longest one that ends in `*` and fits."""
+    if code in keys:
+        return code
+    return max((key for key in keys if key.endswith("*") and code.startswith(key[:-1])), key=len, default=None)

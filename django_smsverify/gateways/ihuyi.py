@@ -86,7 +86,8 @@ class IhuyiGateway(Gateway):
         **dict.fromkeys(("4051", "4052", "4053"), Reason.ACCOUNT),
         **dict.fromkeys(("404", "407", "4070", "4071", "4072", "40722", "4073", "4074", "4075"), Reason.CONTENT),
         **dict.fromkeys(("4030", "406"), Reason.RECIPIENT),
-        **dict.fromkeys(("408", "4080", "4082", "4085"), Reason.RATE),
+        **dict.fromkeys(("4080", "4082", "4085"), Reason.FREQUENCY),
+        "408": Reason.RATE,
         **dict.fromkeys(("0", "403"), Reason.OTHER),
     }
     # The vendor's guide of 2018: charged when submitted, refunded when the submission fails.

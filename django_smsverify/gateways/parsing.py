@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
-from xml.etree import ElementTree
 
 from django_smsverify import texts
 from django_smsverify.exceptions import GatewayUncertain, InvalidCallback
 from django_smsverify.masked import Secret
 from django_smsverify.types import Answer, Event, JSONObject, News, OutgoingSMS, Push, possible_texts
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """The zone of a vendor's times: no vendor names one, all vendors are in China, and China has one zone."""
@@ -207,6 +209,8 @@ def _is_flat_xml(text: str) -> bool:
 
 def _xml(text: str) -> ElementTree.Element | None:
     """Parses text as XML without a document type, which could make it grow; None for anything else."""
+    from xml.etree import ElementTree
+
     if "<!DOCTYPE" in text:
         return None
     try:
@@ -221,6 +225,11 @@ def _local_name(element: ElementTree.Element) -> str:
 
 def _json(text: str) -> Any:
     return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+
+
+def compact_json(value: object) -> str:
+    """JSON without spaces and with Chinese as it is, as vendors' samples have it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def full_text(sms: OutgoingSMS, phone: str) -> Secret:

@@ -57,6 +57,20 @@ class QixuntongGateway(Gateway):
             "content": texts.signed(sms.signature, text),
             "mobile": ",".join(self.mobile(phone) for phone in sms.recipients),
         }
+        return self.request(query)
+
+    def build_question(self) -> requests.Request:
+        """A send without text and number: there is no query."""
+        return self.request({})
+
+    def parse_question(self, answer: Answer) -> None:
+        """Tencent's gateway checks the keys, and refuses with HTTP 401 or 403 before the vendor sees the request."""
+        error = self.refusal(required_code(json_object(answer)["status"]), "")
+        if isinstance(error, GatewayRejected) and error.reason == Reason.ACCOUNT:
+            raise error
+
+    def request(self, query: Mapping[str, str]) -> requests.Request:
+        """A signed request."""
         headers = {"Content-Type": "application/x-www-form-urlencoded", **self.authorization()}
         return requests.Request("POST", self.account.base_url, params=query, headers=headers)
 

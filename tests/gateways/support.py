@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from threading import Event, Semaphore, Thread
@@ -14,17 +15,21 @@ from types import TracebackType
 from typing import Any, Self
 
 from requests import PreparedRequest
-from sandbox.catalogue import CREDENTIALS
+from sandbox.catalogue import CREDENTIALS, OPTIONS
 
 from django_smsverify.exceptions import GatewayError, GatewayRejected
+from django_smsverify.gateways.aliyun import AliyunGateway
+from django_smsverify.gateways.aliyun.identity import AliyunPnvsGateway
 from django_smsverify.gateways.apispace import APISpaceGateway
 from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.gateways.ihuyi import IhuyiGateway
 from django_smsverify.gateways.qixuntong import QixuntongGateway
+from django_smsverify.gateways.tencent import TencentGateway
 from django_smsverify.gateways.topthink import TopThinkGateway
+from django_smsverify.gateways.twilio import TwilioGateway
 from django_smsverify.gateways.veesing import VeeSingGateway
 from django_smsverify.testing import FakeTransport
-from django_smsverify.types import Acceptance, Account, Answer, News, OutgoingSMS, PrivateHosts, Push
+from django_smsverify.types import Acceptance, Account, Answer, News, OutgoingSMS, PrivateHosts, Push, SentSMS
 from tests.conftest import CODE_TEXT, PHONE, REMOTE_IDS
 
 CODE = "471102"
@@ -34,6 +39,10 @@ GATEWAYS: dict[str, type[Gateway]] = {
     "apispace": APISpaceGateway,
     "ihuyi": IhuyiGateway,
     "qixuntong": QixuntongGateway,
+    "aliyun": AliyunGateway,
+    "aliyun_pnvs": AliyunPnvsGateway,
+    "tencent": TencentGateway,
+    "twilio": TwilioGateway,
 }
 ACCEPTED = {
     "topthink": '{"code":0,"message":"发送成功","data":{"id":"6055df2f45e10"}}',
@@ -45,6 +54,13 @@ ACCEPTED = {
     "qixuntong": (
         '{"status":"0","balance":-153278040,"list":[{"mid":"5BCFD88382720003","mobile":"13800138000","result":0}]}'
     ),
+    "aliyun": '{"Code":"OK","Message":"OK","BizId":"9006197469364984^0","RequestId":"F655A8D5"}',
+    "aliyun_pnvs": '{"Code":"OK","Message":"成功","Success":true,"Model":{"BizId":"112231421412414124^4"}}',
+    "tencent": (
+        '{"Response":{"SendStatusSet":[{"SerialNo":"5000:1045710669157053657849499619","PhoneNumber":"+8613800138000",'
+        '"Fee":1,"SessionContext":"","Code":"Ok","Message":"send success","IsoCode":"CN"}],"RequestId":"a0aabda6"}}'
+    ),
+    "twilio": '{"sid":"SM11111111111111111111111111111111","status":"queued","error_code":null}',
 }
 HONG_KONG = "+85261234567"
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -54,6 +70,11 @@ def sms(content: str, *phones: str, **values: str) -> OutgoingSMS:
     """A text with the same values for all its numbers."""
     recipients = dict.fromkeys(phones or (PHONE,), values)
     return OutgoingSMS(content=content, signature="示例站", signature_id="78", template_id="234", recipients=recipients)
+
+
+def sent(remote_id: str, phone: str = PHONE, **fields: Any) -> SentSMS:
+    """A message that was sent a minute after midnight, in China."""
+    return SentSMS(remote_id=remote_id, phone=phone, sent_at=datetime(2026, 11, 20, 16, 1, tzinfo=UTC), **fields)
 
 
 def submitted(vendor: str, phone: str = PHONE, code: str = CODE) -> OutgoingSMS:
@@ -76,7 +97,7 @@ def at(
     account = Account(
         base_url=base_url,
         credentials={**CREDENTIALS[vendor], **(credentials or {})},
-        options=options or {},
+        options={**OPTIONS.get(vendor, {}), **(options or {})},
         timeout=timeout,
         private_hosts=private_hosts,
         ca_bundle=ca_bundle,
@@ -90,7 +111,8 @@ def offline(
     """The gateway with these answers instead of a network, and its requests; each secret begins with SECRET."""
     kind, transport = GATEWAYS[vendor], FakeTransport(*answers)
     credentials = {credential.name: f"SECRET-{credential.name}" for credential in kind.credentials}
-    account = Account(base_url=kind.base_url, credentials=credentials, options=options)
+    known = {**OPTIONS.get(vendor, {}), **options}
+    account = Account(base_url=kind.base_url, credentials=credentials, options=known)
     return kind(account, transport), transport.requests
 
 
@@ -258,7 +280,9 @@ class _Handler(BaseHTTPRequestHandler):
         vendor.received.append(
             ReceivedRequest(port=self.client_address[1], line=self.requestline, headers=headers, body=body)
         )
-        self.send_response(vendor.status)
+        self.send_response_only(vendor.status)
+        if "Date" not in dict(vendor.headers):
+            self.send_header("Date", self.date_time_string())
         for name, value in vendor.headers:
             self.send_header(name, value)
         self.end_headers()

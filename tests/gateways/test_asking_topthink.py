@@ -15,7 +15,7 @@ from tests.folding import folded
 
 from .calls import china
 from .storable import assert_text
-from .support import body_of, offline
+from .support import body_of, offline, sent
 
 ID, PHONE = "6055075678d9", "+8613509898765"
 URL = "https://api.topthink.com/sms"
@@ -100,7 +100,7 @@ def message(**fields: Any) -> bytes:
 
 
 def status(answer: bytes | Answer | GatewayError) -> DeliveryEvent | None:
-    return offline("topthink", answer)[0].ask_status(ID, PHONE)
+    return offline("topthink", answer)[0].ask_status(sent(ID, PHONE))
 
 
 def review(submission: Submission, answer: bytes | Answer | GatewayError) -> ReviewEvent:
@@ -119,7 +119,7 @@ def test_a_status_query_uses_the_configured_method_and_auth(
 ) -> None:
     gateway, requests = offline("topthink", message(), **options)
 
-    assert gateway.ask_status(ID, PHONE) == DELIVERED
+    assert gateway.ask_status(sent(ID, PHONE)) == DELIVERED
 
     (request,) = requests
     assert_asked(request, "query_status", method, query.format(ID), body.format(ID), authorization)
@@ -158,7 +158,7 @@ def test_a_review_query_uses_the_configured_method_and_auth(
 def test_an_id_is_escaped_in_the_url() -> None:
     gateway, requests = offline("topthink", b"", http_method="GET")
     with pytest.raises(GatewayUncertain):
-        gateway.ask_status("a&id=b c/../", PHONE)
+        gateway.ask_status(sent("a&id=b c/../", PHONE))
 
     assert requests[0].url == f"{URL}/query_status?id=a%26id%3Db+c%2F..%2F"
 

@@ -14,7 +14,7 @@ from django_smsverify.exceptions import InvalidCallback
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.gateways.parsing import form_row, json_object, json_rows, parse_rows
 from django_smsverify.testing import GatewayContract
-from django_smsverify.types import Answer, DeliveryEvent, News, Push, ReviewEvent
+from django_smsverify.types import Answer, DeliveryEvent, News, Push, ReviewEvent, SentSMS
 from tests.acme_sms import AcmeGateway
 
 from .support import FORM
@@ -36,10 +36,10 @@ class PushingGateway(AcmeGateway):
     def parse_push(self, push: Push) -> News:
         return parse_rows([form_row(push)], event)
 
-    def build_status(self, remote_id: str, phone: str) -> requests.Request:
-        return requests.Request("GET", self.url(f"/messages/{remote_id}"))
+    def build_status(self, sent: SentSMS) -> requests.Request:
+        return requests.Request("GET", self.url(f"/messages/{sent.remote_id}"))
 
-    def parse_status(self, answer: Answer, remote_id: str, phone: str) -> DeliveryEvent | None:
+    def parse_status(self, answer: Answer, sent: SentSMS) -> DeliveryEvent | None:
         return None
 
     def build_reports(self) -> requests.Request:
@@ -180,7 +180,7 @@ def test_a_declared_query_without_a_request_is_found(declared: dict[str, Any]) -
 def test_each_declared_query_has_a_request() -> None:
     questions = contract(PushingGateway).questions()
 
-    paths = ("signature/234", "template/234", "messages/42", "reports", "balance")
+    paths = ("signature/234", "template/234", *("messages/42",) * 3, "reports", "balance")
     assert [question.url for question in questions] == [f"https://sms.acme.example/v1/{path}" for path in paths]
 
 

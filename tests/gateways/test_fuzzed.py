@@ -17,7 +17,7 @@ from django_smsverify.types import Answer, DeliveryEvent, News, Push, ReviewEven
 from .calls import CALLS
 from .fuzzing import PHONE, mutated, with_phone
 from .storable import assert_storable, assert_text, shown
-from .support import FORM, JSON, offline
+from .support import FORM, JSON, offline, sent
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ REPORTS = json.dumps(
 
 
 def status(gateway: Gateway) -> News:
-    event = gateway.ask_status("6055075678d9", f"+86{PHONE}")
+    event = gateway.ask_status(sent("6055075678d9", f"+86{PHONE}"))
     return News(events=(event,) if event else ())
 
 

@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from django_smsverify.exceptions import GatewayError, GatewayUnavailable
+from django_smsverify.gateways.hosts import is_public
 from django_smsverify.gateways.transport import HTTPTransport
-from django_smsverify.gateways.transport.hosts import is_public
 from django_smsverify.types import Acceptance, Account, PrivateHosts
 from tests.conftest import PHONE
 from tests.folding import folded

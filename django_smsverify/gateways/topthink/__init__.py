@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import requests
 from django.utils.translation import gettext_lazy as _
 
@@ -13,6 +11,7 @@ from django_smsverify.exceptions import InvalidCallback
 from django_smsverify.gateways.parsing import (
     as_text,
     china_time,
+    compact_json,
     e164,
     json_rows,
     lookup,
@@ -22,7 +21,17 @@ from django_smsverify.gateways.parsing import (
 )
 from django_smsverify.linting import TextRules
 from django_smsverify.linting.topics import CARRIERS, LISTED
-from django_smsverify.types import Acceptance, Answer, DeliveryEvent, Event, JSONObject, News, OutgoingSMS, Push
+from django_smsverify.types import (
+    Acceptance,
+    Answer,
+    DeliveryEvent,
+    Event,
+    JSONObject,
+    News,
+    OutgoingSMS,
+    Push,
+    SentSMS,
+)
 
 from .submissions import TopThinkSubmissions, review_event
 
@@ -58,7 +67,7 @@ class TopThinkGateway(TopThinkSubmissions):
         }
         # The vendor refuses "params" for a template without variables.
         if texts.placeholders(sms.content):
-            fields["params"] = json.dumps(named_values(sms, phone), ensure_ascii=False, separators=(",", ":"))
+            fields["params"] = compact_json(named_values(sms, phone))
         return self.request("/sms/send", fields)
 
     def parse_one(self, answer: Answer) -> Acceptance:
@@ -70,10 +79,10 @@ class TopThinkGateway(TopThinkSubmissions):
             raise InvalidCallback("the header X-ThinkPHP-Event is not sms")
         return parse_rows(json_rows(push), _event)
 
-    def build_status(self, remote_id: str, phone: str) -> requests.Request:
-        return self.request("/sms/query_status", {"id": remote_id})
+    def build_status(self, sent: SentSMS) -> requests.Request:
+        return self.request("/sms/query_status", {"id": sent.remote_id})
 
-    def parse_status(self, answer: Answer, remote_id: str, phone: str) -> DeliveryEvent | None:
+    def parse_status(self, answer: Answer, sent: SentSMS) -> DeliveryEvent | None:
         return _delivery(self.data(answer))
 
 

@@ -6,7 +6,7 @@ import http.cookiejar
 import logging
 import os
 import ssl
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from django_smsverify.exceptions import GatewayError, GatewayUncertain, describe
+from django_smsverify.gateways.recording import record
 from django_smsverify.types import Account, Answer
 
 from .connections import Adapter
@@ -67,9 +68,14 @@ class HTTPTransport:
         timeout: tuple[float, float],
     ) -> Answer:
         prepared = session.prepare_request(request)
+        recorded = record(prepared)  # before its query is removed
         exchange.board(prepared, proxied=bool(session.proxies))
         with session.send(prepared, stream=True, timeout=timeout, allow_redirects=False) as response:
-            return _read(response)
+            if recorded is None:
+                return _read(response)
+            recorded.note_headers(response.headers)
+            recorded.answer = _read(response)
+            return recorded.answer
 
 
 def _read(response: requests.Response) -> Answer:
@@ -97,8 +103,32 @@ def _host(url: str) -> str:
         return ""
 
 
+class _PreparedRequest(requests.PreparedRequest):
+    def prepare_cookies(self, cookies: Any) -> None:
+        if cookies:
+            super().prepare_cookies(cookies)
+
+
 class _Session(requests.Session):
     """Ignores redirects: requests would read and decompress the whole answer to find the next URL."""
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Writes a request as requests does, without looking for cookies of the session, which has none."""
+        headers = {**self.headers, **request.headers}
+        prepared = _PreparedRequest()
+        prepared.prepare(
+            method=request.method,
+            url=request.url,
+            headers={name: value for name, value in headers.items() if value is not None},
+            files=request.files,
+            data=request.data,
+            json=request.json,
+            params=request.params,
+            auth=request.auth,
+            cookies=request.cookies,
+            hooks=request.hooks,
+        )
+        return prepared
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None

@@ -14,8 +14,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError
 
+from django_smsverify.gateways.hosts import Objection
+
 from .exchange import current_exchange
-from .hosts import Objection
 from .resolving import Addresses, addresses_of
 
 MAX_IDLE = 5.0
@@ -76,9 +77,9 @@ class ObservedConnection(HTTPConnection):
         current_exchange().watch(self.sock)
 
     def _encode_request(self, request: str) -> bytes:
-        # Only here the query is added, see Exchange.board. http.client.putrequest passes the request line.
+        # Only here what Exchange.board hides is written. http.client.putrequest passes the request line.
         method, target, version = request.split(" ")
-        line = f"{method} {current_exchange().with_query(target)} {version}"
+        line = f"{method} {current_exchange().real_target(target)} {version}"
         if not (line.isascii() and line.isprintable() and line.count(" ") == 2):
             current_exchange().refuse("the query cannot be written in a request line")
         return line.encode("ascii")

@@ -13,47 +13,57 @@ from urllib.parse import urlsplit
 import requests
 
 from django_smsverify.exceptions import GatewayError, GatewayUnavailable, GatewayUncertain
+from django_smsverify.gateways.hosts import may_connect, objection
 from django_smsverify.types import Account
 
-from .hosts import may_connect, objection
+from .deadlines import deadlines
+
+HIDDEN = "/***"
+"""Stands for a path that holds a key."""
+SHORT = 3
+"""Characters of a key that may stand in a path by chance."""
 
 
 class Exchange:
     """The state of one request: whether sending began, and when it must end.
 
     urllib3 limits only the time between two bytes, so a vendor that sends slowly could block us for ever. At the
-    deadline a timer shuts the socket down.
+    deadline another thread shuts the socket down.
     """
 
     def __init__(self, account: Account) -> None:
-        """Starts the timer; raises GatewayUnavailable when no thread can be started."""
+        """Begins to watch the time; raises GatewayUnavailable when no thread can be started for that."""
         self.total = account.timeout[2]
         self.left = False
         self.why = ""
         """Why the call failed before anything was sent, if more is known than the name of an error."""
         self._private_hosts = account.private_hosts
         self._scheme = ""
-        self._query = ""
+        self._target = ""
+        """Path and query as the vendor gets them, if something of them is hidden from everything else."""
+        self._keys = [secret for secret in account.credentials.values() if len(secret) > SHORT]
         self._expired = False
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._deadline = monotonic() + self.total
-        self._timer = threading.Timer(self.total, self._shut_down)
-        self._timer.daemon = True
         try:
-            self._timer.start()
+            deadlines.add(self, self._deadline, self._shut_down)
         except RuntimeError:
             raise GatewayUnavailable("no thread could be started that watches the time") from None
         self._token = _current.set(self)
 
     def board(self, prepared: requests.PreparedRequest, *, proxied: bool) -> None:
-        """Removes the query from the request; raises PermissionError when the request may not go to its host.
+        """Removes the query from the request, and a path that holds a key; raises PermissionError when the request may
+        not go to its host.
 
         A query may hold a key, a number and a code. Without it, logs and errors of requests and urllib3, and
         monitoring tools that patch them or http.client, cannot store these.
         """
-        prepared.url, _, self._query = (prepared.url or "").partition("#")[0].partition("?")
-        parts = urlsplit(prepared.url)
+        parts = urlsplit((prepared.url or "").partition("#")[0])
+        is_secret = any(key in parts.path for key in self._keys)
+        if is_secret or parts.query:
+            self._target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        prepared.url = f"{parts.scheme}://{parts.netloc}{HIDDEN if is_secret else parts.path}"
         self._scheme = parts.scheme.lower()
         why = objection(self._scheme, parts.hostname or "", private_hosts=self._private_hosts, proxied=proxied)
         if why is not None:
@@ -68,10 +78,10 @@ class Exchange:
         self.why = why
         raise PermissionError(why)
 
-    def with_query(self, target: str) -> str:
-        """The target of the request line with its query, which is returned once only."""
-        query, self._query = self._query, ""
-        return f"{target}?{query}" if query else target
+    def real_target(self, target: str) -> str:
+        """The target of the request line with what `board` has hidden, which is returned once only."""
+        hidden, self._target = self._target, ""
+        return hidden or target
 
     def time_left(self) -> float:
         """Seconds until the deadline; raises TimeoutError after it."""
@@ -83,20 +93,21 @@ class Exchange:
     def watch(self, connected: socket.socket) -> None:
         """Makes the deadline shut down this socket; raises TimeoutError when the deadline is past."""
         with self._lock:
-            self._socket = connected
+            # Through a proxy that itself uses https, urllib3 has a TLS state here that is no socket, and holds one.
+            self._socket = getattr(connected, "socket", connected)
             if self._expired:
                 self._raise_timeout()
 
     def mark_sent(self, connected: socket.socket) -> None:
         """Called when the connection is open and before the first byte of the request is written."""
-        if self._query:
+        if self._target:
             self.refuse("this version of Python writes requests in a way that is not known here")
         self.watch(connected)
         self.left = True
 
     def close(self) -> None:
-        """Stops the timer and ends the exchange."""
-        self._timer.cancel()
+        """Ends the exchange and its deadline."""
+        deadlines.remove(self)
         with self._lock:
             self._socket = None
         _current.reset(self._token)
