@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.contrib.auth.models import User
@@ -29,6 +29,8 @@ class Account:
     content: str = catalogue.CODE_TEXT
     addresses: tuple[str, ...] = ()
     """Options that contain a host of the vendor, in addition to the base URL."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """More options without which the account cannot send."""
 
 
 ACCOUNTS = (
@@ -59,6 +61,31 @@ ACCOUNTS = (
         template_id=catalogue.IHUYI_CODE.id,
     ),
     Account(slug="qixuntong", name="Qixuntong", native_name="企讯通", price=Decimal("0.0380")),
+    Account(
+        slug="aliyun",
+        name="Aliyun",
+        native_name="阿里云",
+        price=Decimal("0.0450"),
+        template_id=catalogue.ALIYUN_CODE.id,
+        signature_id=catalogue.ALIYUN_SIGN.id,
+    ),
+    Account(
+        slug="aliyun_pnvs",
+        name="Aliyun",
+        native_name="短信认证",
+        price=Decimal("0.0450"),
+        template_id=catalogue.PNVS_CODE.id,
+        signature_id=catalogue.SIGNATURE,
+    ),
+    Account(
+        slug="tencent",
+        name="Tencent Cloud",
+        native_name="腾讯云",
+        price=Decimal("0.0450"),
+        template_id=catalogue.TENCENT_CODE.id,
+        signature_id=catalogue.TENCENT_SIGN.id,
+    ),
+    Account(slug="twilio", name="Twilio", native_name="", price=Decimal("0.2100")),
 )
 
 
@@ -84,11 +111,11 @@ def seed(base_urls: Mapping[str, str]) -> None:
 
 def _provider(account: Account, base_url: str) -> Provider:
     connection = {"credentials": dict(catalogue.CREDENTIALS[account.slug]), "base_url": base_url}
-    first = {"name": f"{account.name} {account.native_name}", "gateway": account.slug, "price": account.price}
+    first = {"name": f"{account.name} {account.native_name}".rstrip(), "gateway": account.slug, "price": account.price}
     provider, _ = Provider.objects.update_or_create(
         slug=account.slug, defaults=connection, create_defaults={**first, **connection}
     )
-    provider.options |= dict.fromkeys(account.addresses, base_url)
+    provider.options |= {**catalogue.OPTIONS.get(account.slug, {}), **dict.fromkeys(account.addresses, base_url)}
     provider.save(update_fields=["options"])
     return provider
 

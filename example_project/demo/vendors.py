@@ -1,4 +1,4 @@
-"""The five vendors that run with the site, and the mood (working or a fault) that a visitor sets for each."""
+"""The vendors that run with the site, and the mood (working or a fault) that a visitor sets for each."""
 
 from __future__ import annotations
 
@@ -27,12 +27,16 @@ REFUSALS = {
     "apispace": "124",
     "ihuyi": "4051",
     "qixuntong": "10",
+    "aliyun": "isv.AMOUNT_NOT_ENOUGH",
+    "aliyun_pnvs": "isv.SMS_TEMPLATE_ILLEGAL",
+    "tencent": "FailedOperation.InsufficientBalanceInSmsPackage",
+    "twilio": "21606",
 }
 moods = dict.fromkeys(REFUSALS, Mood.WORKS)
 
-PUSHING = ("topthink", "veesing", "ihuyi")
-"""The vendors that push reports; APISpace must be polled, and Qixuntong has no reports."""
-FORWARDING_REPLIES = ("veesing", "ihuyi")
+PUSHING = ("topthink", "veesing", "ihuyi", "aliyun", "tencent", "twilio")
+"""The vendors that push reports; APISpace must be polled, and the others have no reports."""
+FORWARDING_REPLIES = ("veesing", "ihuyi", "aliyun", "tencent", "twilio")
 DELAY = 1.5
 
 

@@ -1,1 +1,1 @@
-"""Five Chinese SMS vendors as strict HTTP endpoints on the local machine."""
+"""SMS vendors as strict HTTP endpoints on the local machine."""

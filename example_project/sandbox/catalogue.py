@@ -37,7 +37,16 @@ CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
     "apispace": {"token": "SANDBOX-TOKEN-c05d8e7a4b19f362"},
     "ihuyi": {"account": "SANDBOX-APIID-C31", "api_key": "SANDBOX-APIKEY-5e8d20b6a7f49c13"},
     "qixuntong": {"secret_id": "SANDBOX-SECRETID-8a41f7", "secret_key": "SANDBOX-SECRETKEY-d26c90be"},
+    "aliyun": {"access_key_id": "SANDBOX-LTAI-4b92e0", "access_key_secret": "SANDBOX-ALIYUN-61c7d3f8ae05"},
+    "aliyun_pnvs": {"access_key_id": "SANDBOX-LTAI-90d3c1", "access_key_secret": "SANDBOX-PNVS-f2a86b17de94"},
+    "tencent": {"secret_id": "SANDBOX-AKID-40b7c1e9", "secret_key": "SANDBOX-CAMKEY-f2093ad86b51"},
+    "twilio": {"account_sid": "AC5a1d0b0e00000000000000000000c0de", "auth_token": "SANDBOX-TWILIO-3d70a9e41cb8"},
 }
+OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "tencent": {"sdk_app_id": "1400006666"},
+    "twilio": {"from": "+15017122661"},
+}
+"""The options without which a vendor cannot be used."""
 
 SUBMITTED_AT: Final = datetime(2024, 5, 20, 2, 0, tzinfo=UTC)
 
@@ -88,3 +97,31 @@ QIXUNTONG_CODE: Final = Template("", CODE_TEXT)
 QIXUNTONG_NOTICE: Final = Template("", NOTICE_TEXT)
 QIXUNTONG_PLAIN: Final = Template("", PLAIN_TEXT)
 QIXUNTONG_TEMPLATES: Final = (QIXUNTONG_CODE, QIXUNTONG_NOTICE, QIXUNTONG_PLAIN)
+
+ALIYUN_SIGN: Final = Sign(SIGNATURE, SIGNATURE)
+ALIYUN_UNAPPROVED_SIGN: Final = Sign("待审站", "待审站", approved=False)
+ALIYUN_SIGNS: Final = (ALIYUN_SIGN, ALIYUN_UNAPPROVED_SIGN)
+ALIYUN_CODE: Final = Template("SMS_234", "您的验证码是${code}，${minutes}分钟内有效。", name="验证码")
+ALIYUN_NOTICE: Final = Template("SMS_236", "${name}，您的订单已发货，请注意查收。", name="发货通知")
+ALIYUN_PLAIN: Final = Template("SMS_237", PLAIN_TEXT, name="维护通知")
+ALIYUN_UNAPPROVED: Final = Template("SMS_238", "动态码${code}，请勿转发。", approved=False, name="动态码")
+ALIYUN_TEMPLATES: Final = (ALIYUN_CODE, ALIYUN_NOTICE, ALIYUN_PLAIN, ALIYUN_UNAPPROVED)
+
+PNVS_SIGNS: Final = (Sign(SIGNATURE, SIGNATURE),)
+PNVS_CODE: Final = Template("100001", "您的验证码是${code}，${minutes}分钟内有效。")
+PNVS_TEMPLATES: Final = (PNVS_CODE,)
+
+TENCENT_SIGN: Final = Sign("78", SIGNATURE)
+TENCENT_UNAPPROVED_SIGN: Final = Sign("79", "待审站", approved=False)
+TENCENT_SIGNS: Final = (TENCENT_SIGN, TENCENT_UNAPPROVED_SIGN)
+TENCENT_CODE: Final = Template("3001", "您的验证码是{1}，{2}分钟内有效。", name="验证码")
+TENCENT_NOTICE: Final = Template("3002", "{1}，您的订单已发货，请注意查收。", name="发货通知")
+TENCENT_PLAIN: Final = Template("3003", PLAIN_TEXT, name="维护通知")
+TENCENT_UNAPPROVED: Final = Template("3004", "验证码{1}，请勿转发。", approved=False, name="动态码")
+# A value of a verification code (验证码) has at most six digits; that of a notice may have more.
+TENCENT_LONG: Final = Template("3005", "您的动态密码是{1}，{2}分钟内有效。", name="动态密码")
+TENCENT_TEMPLATES: Final = (TENCENT_CODE, TENCENT_NOTICE, TENCENT_PLAIN, TENCENT_UNAPPROVED, TENCENT_LONG)
+TENCENT_PACKAGE: Final = 1_000_000
+
+TWILIO_SERVICE: Final = "MG5a1d0b0e00000000000000000000c0de"
+TWILIO_CREDITS: Final = 1_000_000

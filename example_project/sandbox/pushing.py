@@ -32,6 +32,8 @@ class Push:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     expected_answer: str = ""
+    headers_at: Callable[[str], Mapping[str, str]] = lambda url: {}
+    """More headers, by the URL that is called: a vendor may sign it."""
 
     @classmethod
     def form(
@@ -41,9 +43,11 @@ class Push:
         return cls(vendor, kind, urlencode(fields).encode(), headers, expected_answer)
 
     @classmethod
-    def json(cls, vendor: str, kind: Kind, value: object, headers: Mapping[str, str]) -> Self:
+    def json(
+        cls, vendor: str, kind: Kind, value: object, headers: Mapping[str, str], expected_answer: str = ""
+    ) -> Self:
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-        return cls(vendor, kind, body, {"Content-Type": "application/json", **headers})
+        return cls(vendor, kind, body, {"Content-Type": "application/json", **headers}, expected_answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ def _post(url: str, push: Push) -> tuple[int | None, str]:
     try:
         with requests.Session() as session:
             session.trust_env = False
-            response = session.post(url, push.body, headers=push.headers, timeout=_TIMEOUT, allow_redirects=False)
+            headers = {**push.headers, **push.headers_at(url)}
+            response = session.post(url, push.body, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
             return response.status_code, response.content.decode(errors="replace")[:_LONGEST_ANSWER]
     except (requests.RequestException, ValueError):
         return None, ""

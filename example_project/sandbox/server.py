@@ -23,7 +23,7 @@ __all__ = ["SMS", "Exchange", "Fault", "Inbox", "Pushed", "Sandbox", "Travel"]
 
 
 class Sandbox(Quirks):
-    """Five vendors behind one local port; the quirks are plain attributes."""
+    """The vendors behind one local port; the quirks are plain attributes."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__()

@@ -54,6 +54,11 @@ class DeliveryStates:
         with self._lock:
             return self._states.get(remote_id)
 
+    def of(self, phone: str) -> list[DeliveryState]:
+        """The states of the SMS to a number, oldest first."""
+        with self._lock:
+            return [state for state in self._states.values() if state.sms.phone == phone]
+
     def clear(self) -> None:
         with self._lock:
             self._states.clear()

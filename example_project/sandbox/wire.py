@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -86,6 +87,7 @@ class Reply:
         body = b"" if self.status in _BODILESS else self.body.ljust(pad_to)
         lines = [
             f"HTTP/1.1 {self.status} {_phrase(self.status)}",
+            f"Date: {formatdate(usegmt=True)}",
             f"Content-Type: {self.content_type}",
             f"Content-Length: {len(body)}",
             *(f"{name}: {value}" for name, value in self.headers),

@@ -63,13 +63,17 @@ class Vendor(ABC):
         return self.refuse(request, str(result))
 
     def has_path(self, path: str) -> bool:
-        return any(self._absolute(route) == path for _, route in self.routes())
+        return any(self._absolute(route) == self.route_of(path) for _, route in self.routes())
+
+    def route_of(self, path: str) -> str:
+        """The absolute route of a path, for a vendor with ids in its paths."""
+        return path
 
     def answer(self, request: Request) -> Reply:
         operations = {
             method: operation
             for (method, path), operation in self.routes().items()
-            if self._absolute(path) == request.path
+            if self._absolute(path) == self.route_of(request.path)
         }
         if not operations:
             return Reply.page(404)

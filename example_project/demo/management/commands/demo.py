@@ -29,7 +29,7 @@ The demo is ready: {url}
 
 
 class Command(BaseCommand):
-    help = "Prepares the database, starts five SMS vendors on this machine and serves the demo."
+    help = "Prepares the database, starts nine SMS vendors on this machine and serves the demo."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
