@@ -39,6 +39,8 @@ class ShowsBalance(admin.ModelAdmin):
     @admin.display(description=_("balance"), ordering="balance")
     def left(self, row: Provider) -> str:
         """The balance and its time, marked when it is low."""
+        if row.balance is None and row.balance_checked_at is not None:
+            return gettext("none: the account pays afterwards")
         if row.balance is None:
             return gettext("not known yet") if answers_balance(row) else gettext("this vendor has no query for it")
         shown = f"{balances.plain(row.balance)} {balances.unit_of(row)}"

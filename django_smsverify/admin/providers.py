@@ -33,6 +33,7 @@ from .deleting import KeptByRecords
 from .destinations import destination_of, log_and_mail_change, may_change_destination
 from .lookups import SearchesWhatIsStored, filtered_by
 from .masking import masked
+from .testing import TestsProvider
 
 CREDENTIAL, OPTION = "credential_", "option_"
 
@@ -63,6 +64,7 @@ class ProviderForm(forms.ModelForm):
             "slug",
             "gateway",
             "base_url",
+            "regions",
             "is_active",
             "priority",
             "weight",
@@ -142,8 +144,8 @@ def _option_field(option: Option, value: str | None) -> forms.Field:
 
 
 @admin.register(Provider)
-class ProviderAdmin(ShowsBalance, SearchesWhatIsStored, KeptByRecords):
-    kept_by = ("messages", "reports", "replies")
+class ProviderAdmin(TestsProvider, ShowsBalance, SearchesWhatIsStored, KeptByRecords):
+    kept_by = ("messages", "reports", "replies", "daily_sums")
     list_display = ("name", "gateway", "is_active", "priority", "weight", "circuit", "price", "left")
     list_filter = ("gateway", "is_active")
     search_fields = ("name", "slug")
@@ -183,7 +185,7 @@ class ProviderAdmin(ShowsBalance, SearchesWhatIsStored, KeptByRecords):
             (None, {"fields": ["name", "slug", "gateway", "is_active"]}),
             (_("Credentials"), {"fields": ["base_url", *(CREDENTIAL + c.name for c in kind.credentials)]}),
             (_("Options"), {"fields": [OPTION + o.name for o in kind.options]}),
-            (_("Routing and money"), {"fields": ["priority", "weight", "price", "balance_alert"]}),
+            (_("Routing and money"), {"fields": ["priority", "weight", "regions", "price", "balance_alert"]}),
         ]
         if obj is not None:
             sections[0][1]["fields"] += ["circuit", "unreadable"]

@@ -76,6 +76,7 @@ class RecordAdmin(ReadOnly, admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
     search_fields = ("remote_id__exact",)
+    phone_field = "phone"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         words = gettext("the newest %d at most: filters lead to older ones") % FirstPages.most
@@ -89,7 +90,7 @@ class RecordAdmin(ReadOnly, admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         with suppress(SMSVerifyError):
-            found = queryset.filter(phone=phones.parse(search_term))
+            found = queryset.filter(**{self.phone_field: phones.parse(search_term)})
             if found.exists():  # else it may be a vendor's id that looks like a number
                 return found, False
         with suppress(ValueError, ValidationError):
@@ -168,7 +169,8 @@ class VerificationAdmin(RecordAdmin):
     )
     list_filter = (("purpose", PurposeFilter), ("verified_at", admin.EmptyFieldListFilter), "created_at")
     list_select_related = ("root",)
-    search_fields = ("phone__exact",)
+    phone_field = "recipient__phone"  # which has an index
+    search_fields = (f"{phone_field}__exact",)
     inlines = (MessageInline,)
     fields = (
         "id",

@@ -13,9 +13,7 @@ from django.db.models import Q
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import Template
 from django_smsverify.phones import mask
-from django_smsverify.sending import number_list
-from django_smsverify.sending.bulk import send_bulk
-from django_smsverify.sending.bulk_run import BulkResult
+from django_smsverify.sending import BulkResult, number_list, send_bulk
 from django_smsverify.sending.number_list import (
     Estimate,
     NumberList,
@@ -46,12 +44,7 @@ def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
         return
     if not (options["batch"] or options["again"]):
         _refuse_repetition(expected)
-    try:
-        with stoppable() as stopped, progress_bar("number") as progress:
-            result = send_bulk(template, found.recipients, batch=batch, stopped=stopped, progress=progress)
-    except (ValueError, SMSVerifyError, ImproperlyConfigured) as error:
-        raise CommandError(str(error)) from None
-    _report(out, result, batch)
+    _report(out, _send(template, found.recipients, batch), expected.numbers)
 
 
 def _template(named: str) -> Template:
@@ -107,20 +100,28 @@ def _refuse_repetition(expected: Estimate) -> None:
     )
 
 
-def _report(out: OutputWrapper, result: BulkResult, batch: str) -> None:
+def _send(template: Template, numbers: Recipients, batch: str) -> BulkResult:
+    total, pairs = len(numbers), iter(numbers.items())  # unlike the items, the repr of their iterator shows none
+    try:
+        with stoppable() as stopped, progress_bar("number") as show:
+            return send_bulk(template, pairs, name=batch, stopped=stopped, progress=lambda done, _: show(done, total))
+    except (ValueError, SMSVerifyError, ImproperlyConfigured) as error:
+        raise CommandError(str(error)) from None
+
+
+def _report(out: OutputWrapper, result: BulkResult, total: int) -> None:
     for message in result.troubles:
         words = " ".join(filter(None, (message.error_code, message.error_message)))
         out.write(f"{mask(message.phone)}: {message.status} {words}".rstrip())
-    counts = ", ".join(f"{status} {count}" for status, count in sorted(result.counts.items()))
-    out.write(counts or "nothing to send")
-    left = result.total - len(result.messages)
+    counts = result.counts
+    out.write(", ".join(f"{status} {count}" for status, count in sorted(counts.items())) or "nothing to send")
     if result.why_over:
         raise CommandError(
-            f"Ended early: {result.why_over}. {left} numbers were not processed; what is queued is sent by "
-            f"smsverify_poll. Go on with the same command and --batch {batch}"
+            f"Ended early: {result.why_over}. {total - result.reached} numbers were not processed; what is queued is "
+            f"sent by smsverify_poll. Go on with the same command and --batch {result.name}"
         )
-    if result.troubles:
+    if troubles := len(result.troubles):
         raise CommandError(
-            f"{len(result.troubles)} of {result.total} numbers may not have received it. Those that were not sent "
-            f"can be tried again with --unsent-of {batch}; an unknown one may arrive yet."
+            f"{troubles} of {counts.total()} numbers may not have received it. Those that were not sent can be tried "
+            f"again with --unsent-of {result.name}; an unknown one may arrive yet."
         )

@@ -10,8 +10,8 @@ from django.core.management.base import CommandError
 from django.utils import translation
 
 from django_smsverify.enums import BalanceState
+from django_smsverify.management.naming import providers_named
 from django_smsverify.management.terminal import TerminalCommand, progress_bar, stoppable
-from django_smsverify.models import Provider
 from django_smsverify.money.balances import BalanceCheck, check_and_mail, local, plain, unit_of
 
 
@@ -26,7 +26,7 @@ class Command(TerminalCommand):
         parser.add_argument("--json", action="store_true", help="print a list of objects")
 
     def handle(self, *args: Any, slugs: list[str], **options: Any) -> None:
-        providers = named(slugs)
+        providers = providers_named(slugs) or None
         with stoppable() as stopped, progress_bar("provider") as progress:
             checks = check_and_mail(providers, stopped=stopped, progress=progress)
         with translation.override("en"):
@@ -38,14 +38,6 @@ class Command(TerminalCommand):
         failed = [check.provider.slug for check in checks if check.state == BalanceState.ERROR]
         if failed:
             raise CommandError(f"No balance was told by: {', '.join(failed)}")
-
-
-def named(slugs: list[str]) -> list[Provider] | None:
-    """The providers with these slugs, in this order; None, for all active ones, without a slug. Raises CommandError."""
-    known = {provider.slug: provider for provider in Provider.objects.all()}
-    if unknown := [slug for slug in slugs if slug not in known]:
-        raise CommandError(f"There is no provider {', '.join(unknown)}; there are: {', '.join(known) or 'none'}.")
-    return [known[slug] for slug in slugs] or None
 
 
 def row_of(check: BalanceCheck) -> dict[str, str | None]:

@@ -13,8 +13,9 @@ from django.core.management.base import CommandError, no_translations
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.linting import Finding, Level, lint_content, lint_signature, marked
 from django_smsverify.linting.findings import printable
+from django_smsverify.management.naming import providers_named
 from django_smsverify.management.terminal import TerminalCommand
-from django_smsverify.models import Provider, Signature, Template
+from django_smsverify.models import Signature, Template
 from django_smsverify.models.gateway_classes import gateway_class
 
 ROWS = {"signature": Signature, "template": Template}
@@ -81,9 +82,7 @@ def drafts(*, text: str | None, signature: str | None, gateway: str, **options: 
 
 def stored(names: list[str], slug: str | None) -> Iterator[Judged]:
     """Checks these rows, or all, of one provider or all; raises CommandError for unknown ones."""
-    if slug and not Provider.objects.filter(slug=slug).exists():
-        known = ", ".join(Provider.objects.values_list("slug", flat=True))
-        raise CommandError(f"There is no provider {slug}; there are: {known or 'none'}.")
+    providers_named([slug] if slug else [])
     wanted = {kind: ids_of(kind, names) for kind in ROWS}
     unread = [name for name in names if name not in {f"{kind}:{pk}" for kind in ROWS for pk in wanted[kind]}]
     if unread:

@@ -9,13 +9,14 @@ import requests
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils import timezone
 
 from django_smsverify.conf import conf
 from django_smsverify.enums import ReportSource
 from django_smsverify.exceptions import GatewayError
 from django_smsverify.gateways.transport import HTTPTransport
+from django_smsverify.management.naming import providers_named
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import DeliveryReport, Provider
 from django_smsverify.models.accounts import LOOPBACK
@@ -59,13 +60,9 @@ class Command(TerminalCommand):
             raise CommandError(f"No push gets through to: {', '.join(failed)}")
 
     def _providers(self, slugs: list[str]) -> list[Provider]:
-        known = {provider.slug: provider for provider in Provider.objects.all()}
-        unknown = [slug for slug in slugs if slug not in known]
-        if unknown:
-            raise CommandError(f"There is no provider {', '.join(unknown)}; there are: {', '.join(known) or 'none'}.")
-        return [
-            provider for provider in known.values() if provider.slug in slugs or (not slugs and is_pushed(provider))
-        ]
+        named = {provider.pk for provider in providers_named(slugs)}
+        every = Provider.objects.all()
+        return [one for one in every if one.pk in named or (not slugs and is_pushed(one))]
 
 
 def is_pushed(provider: Provider) -> bool:
@@ -102,7 +99,7 @@ def change_secret(provider: Provider, *, rotate: bool, retire: bool) -> None:
 def path_of(provider: Provider) -> str:
     """The path of the webhook, with its secret; raises CommandError when the URLs are not included."""
     try:
-        return reverse("smsverify:webhook", args=[provider.slug, provider.webhook_secret])
+        return provider.webhook_path
     except NoReverseMatch:
         raise CommandError('Include the URLs: path("sms/", include("django_smsverify.urls"))') from None
 
