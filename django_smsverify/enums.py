@@ -14,6 +14,7 @@ class Reason(TextChoices):
     ACCOUNT = "account", _("account: key, balance, address or contract")
     CONTENT = "content", _("content: template, signature or text")
     RECIPIENT = "recipient", _("recipient: the number cannot be served")
+    FREQUENCY = "frequency", _("frequency: the vendor sends no more to this number for now")
     RATE = "rate", _("rate: the vendor asks for a slower pace")
     OTHER = "other", _("other: the vendor gave no known reason")
 
@@ -101,7 +102,7 @@ class BalanceState(StrEnum):
     EMPTY = "empty"
     """Nothing is left."""
     UNASKABLE = "cannot be asked"
-    """The vendor's gateway cannot ask for it."""
+    """The vendor's gateway cannot ask for it, or the account has none, as it pays afterwards."""
     ERROR = "error"
     """The vendor did not return it this time, or the provider is misconfigured."""
 

@@ -11,6 +11,7 @@ SMSVerifyError
 ├── Throttled(scope, retry_after) · ThrottleUnavailable
 ├── VerificationNotFound
 ├── InvalidCallback           (SuspiciousOperation) a vendor's call cannot be read
+│   └── ForgedCallback        it is not signed as the vendor signs
 ├── TooEarly                  a vendor's call is about a submission that is still in progress
 ├── SubmissionRefused         a step in a review that the vendor forbids, or that is not possible now
 ├── CodeRejected
@@ -192,6 +193,13 @@ class InvalidCallback(SMSVerifyError, SuspiciousOperation):
 
     code = "invalid_callback"
     sentence = _("This call cannot be read.")
+
+
+class ForgedCallback(InvalidCallback):
+    """A webhook call that is not signed as its vendor signs; nothing of it was stored."""
+
+    code = "forged_callback"
+    sentence = _("This call is not signed by the vendor.")
 
 
 class TooEarly(SMSVerifyError):

@@ -8,8 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db import connections, transaction
 from django.utils import timezone
 
 from . import phones
@@ -17,6 +16,8 @@ from .enums import MessageStatus
 from .exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Outcome
 from .models import Message
+from .models.expressions import ValueOfRow
+from .models.late_changes import late_moments
 from .models.querysets import FIRST_PAUSE
 from .models.statements import accept_message
 from .signals import message_settled
@@ -28,8 +29,8 @@ logger = logging.getLogger("django_smsverify")
 Named = tuple[Message, str]
 """A message with the id that its vendor gave it."""
 Change = tuple[MessageStatus, tuple[tuple[str, Any], ...], tuple[tuple[str, Any], ...]]
-"""The status that rows are raised to, the fields stored whatever their status, and the fields stored with the
-status."""
+"""The status that rows are raised to, the fields stored whatever their status, and the fields stored if it is
+raised."""
 
 
 def mark_claimed(message: Message) -> None:
@@ -47,7 +48,7 @@ def claim(message: Message) -> bool:
     if message.is_claimed:
         message.is_claimed = False
         return True
-    queued = Message.objects.filter(pk=message.pk, status=MessageStatus.QUEUED)
+    queued = Message.objects.of(message).filter(status=MessageStatus.QUEUED)
     price, now = message.provider.price, timezone.now()
     if not queued.update(status=MessageStatus.SENDING, claimed_at=now, price=price):
         return False
@@ -57,7 +58,7 @@ def claim(message: Message) -> bool:
 
 def claim_all(messages: Sequence[Message]) -> bool:
     """Claims all of these messages or none; returns whether this caller, and no other, may now send them."""
-    queued = Message.objects.filter(pk__in=[message.pk for message in messages], status=MessageStatus.QUEUED)
+    queued = Message.objects.of(*messages).filter(status=MessageStatus.QUEUED)
     price, now = messages[0].provider.price, timezone.now()
 
     def claim_or_undo() -> None:
@@ -78,12 +79,22 @@ class _ClaimedByOthersError(Exception):
 
 
 def withdraw(message: Message, why: str) -> bool:
-    """Withdraws a queued message, so that it is never sent; returns whether this caller, and no other, did it."""
-    rows, now = Message.objects.filter(pk=message.pk), timezone.now()
+    """Withdraws a message that is queued, or that this process has claimed and not sent; it is never sent.
+
+    Returns whether this caller, and no other, did it.
+    """
+    rows, now = Message.objects.of(message), timezone.now()
+    if message.is_claimed:
+        # By the time, as another process may have claimed it after the COMMIT of our claim was lost.
+        withdrawable = rows.filter(status=MessageStatus.SENDING, claimed_at=message.claimed_at)
+    else:
+        withdrawable = rows.filter(status=MessageStatus.QUEUED)
     changes = {"status": MessageStatus.NOT_SENT, "error_message": why, "values": {}, "settled_at": now}
-    withdrawn = rows.filter(status=MessageStatus.QUEUED).update(**changes)
+    withdrawn = withdrawable.update(**changes)
     message.refresh_from_db(using=rows.db)
-    if withdrawn:
+    if not withdrawn:
+        message.is_claimed = False  # the time is now that of the other's claim
+    else:
         logger.warning("SMS to %s by %s is withdrawn: %s", phones.mask(message.phone), message.provider.slug, why)
         transaction.on_commit(lambda: message_settled.send_robust(Message, message=message), using=rows.db, robust=True)
     return bool(withdrawn)
@@ -92,16 +103,18 @@ def withdraw(message: Message, why: str) -> bool:
 def record_one_acceptance(message: Message, acceptance: Acceptance) -> bool:
     """Stores the acceptance of a code in its row and object, in one statement; returns whether it could.
 
-    `record_all` must do it where the vendor gave no id, or where its delivery report has arrived first.
+    `record_all` must do it where the vendor gave no id, where its delivery report has arrived first, or where the
+    message is so old that its day may be summed.
     """
     now, status = timezone.now(), MessageStatus.ACCEPTED
     fields = {
-        "remote_id": acceptance.remote_id,
+        "remote_id": _as_stored(acceptance.remote_id),
         "cost": cost_of(message, status),
         "sent_at": now,
         "poll_at": now + FIRST_PAUSE,
     }
-    if not acceptance.remote_id or not accept_message(pk=message.pk, **fields):
+    is_late = late_moments([message.created_at])
+    if is_late or not acceptance.remote_id or not accept_message(pk=message.pk, **fields):
         return False
     message.status, message.error_message = status, ""
     for name, value in fields.items():
@@ -115,15 +128,12 @@ def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
 
     The vendor's ids and the times are stored whatever the status: a delivery report may have arrived first.
     """
-    rows, now, refused = Message.objects, timezone.now(), []
-    for (status, timestamps, fields), identical in _group_identical(outcomes, now):
-        own = rows.filter(pk__in=[message.pk for message, _ in identical])
-        own.update(values={}, **_remote_ids(identical), **dict(timestamps))
-        raised = own.filter(status__in=status.below()).update(status=status, **dict(fields))
-        refused += [message for message, _ in identical] if raised and status == MessageStatus.NOT_SENT else []
-    messages = [message for message, _ in outcomes]
-    refresh(messages)
-    for message in messages:
+    refused: list[Message] = []
+    for (status, timestamps, fields), identical in _group_identical(outcomes, timezone.now()):
+        whatever_status, if_raised = dict(timestamps), {"status": status, **dict(fields)}
+        if _record_identical(identical, whatever_status, if_raised) and status == MessageStatus.NOT_SENT:
+            refused += [message for message, _ in identical if message.status == status]
+    for message, _ in outcomes:
         message.values = {}
         _log(message)
 
@@ -131,29 +141,52 @@ def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
         for message in refused:
             message_settled.send_robust(Message, message=message)
 
-    transaction.on_commit(send_signals, using=rows.db, robust=True)
+    transaction.on_commit(send_signals, using=Message.objects.db, robust=True)
 
 
 def _group_identical(outcomes: Sequence[tuple[Message, Outcome]], now: datetime) -> list[tuple[Change, list[Named]]]:
-    """The messages by what is stored for them; a refused one alone, to know whether its own row was changed."""
-    identical: dict[Any, list[Named]] = {}
+    """The messages by what is stored for them."""
+    identical: dict[Change, list[Named]] = {}
     for message, outcome in outcomes:
         status, fields = _status_and_errors(outcome, now)
         # Cost and status are stored in one statement, so that neither is stored alone.
         fields["cost"] = cost_of(message, status)
         change = status, tuple(_timestamps(outcome, now).items()), tuple(fields.items())
-        alone = message.pk if status == MessageStatus.NOT_SENT else None
-        identical.setdefault((change, alone), []).append((message, outcome.remote_id))
-    return [(change, messages) for (change, _), messages in identical.items()]
+        identical.setdefault(change, []).append((message, _as_stored(outcome.remote_id)))
+    return list(identical.items())
 
 
-def _remote_ids(alike: list[Named]) -> dict[str, Any]:
+def _record_identical(identical: Sequence[Named], whatever_status: dict[str, Any], if_raised: dict[str, Any]) -> bool:
+    """Stores the same outcome of several messages, in one statement where none has a later event; returns whether the
+    status of any was raised."""
+    messages = [message for message, _ in identical]
+    rows = Message.objects.of(*messages)
+    changes = {"values": {}, **_remote_ids(identical), **whatever_status}
+    raised = rows.filter(status__in=if_raised["status"].below()).update(**changes, **if_raised)
+    if raised < len(messages):
+        rows.update(**changes)
+    if raised < len(messages) or not all(remote_id for _, remote_id in identical):
+        # A report may have stored a later status, or an id where the vendor's answer has none.
+        refresh(messages)
+        return bool(raised)
+    for message, remote_id in identical:
+        for name, value in {"remote_id": remote_id, **whatever_status, **if_raised}.items():
+            setattr(message, name, value)
+    return True
+
+
+def _remote_ids(identical: Sequence[Named]) -> dict[str, Any]:
     """The vendor's id of each message, if it gave one; for all messages in one statement."""
-    if len({remote_id for _, remote_id in alike}) == 1:
-        return {"remote_id": alike[0][1]} if alike[0][1] else {}
-    column = Message._meta.get_field("remote_id")
-    given = [When(pk=message.pk, then=Value(remote_id, column)) for message, remote_id in alike if remote_id]
-    return {"remote_id": Case(*given, default=F("remote_id"))}
+    given = {message.pk: remote_id for message, remote_id in identical if remote_id}
+    if len(given) == len(identical) and len(set(given.values())) == 1:
+        return {"remote_id": next(iter(given.values()))}
+    return {"remote_id": ValueOfRow(Message, "remote_id", given)} if given else {}
+
+
+def _as_stored(remote_id: str) -> str:
+    """A vendor's id as the database stores it, which may replace an emoji: only so it equals that of a report."""
+    stored: str = Message._meta.get_field("remote_id").get_db_prep_value(remote_id, connections[Message.objects.db])
+    return stored
 
 
 def _log(message: Message) -> None:

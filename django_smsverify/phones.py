@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 
-import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
-
 from .characters import plain
 from .conf import conf
 from .exceptions import InvalidPhone, PhoneNotSupported
@@ -16,7 +13,16 @@ SEPARATORS = re.compile(r"[ ().-]")
 CHINESE_MOBILE = re.compile(r"(?:\+86|0086|86)?0?(1[3-9][0-9]{9})")
 """For a number without separators. Carriers use new blocks before phonenumbers' metadata has them, so the vendor
 decides which numbers exist."""
-MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+
+BETWEEN = r"[\s().,+/_·\-‐-―－．，（）\u200b-\u200f\u2060\ufeff]"
+"""Characters between the digits of a number, as people write it or address books copy it."""
+BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+NUMBER = re.compile(
+    # IP addresses and dates are kept: they are not phone numbers, and help to find a problem.
+    rf"(?P<kept>(?<![\d.]){BYTE}(?:\.{BYTE}){{3}}(?!\.?\d)|(?<!\d)20[0-9]{{2}}-[01][0-9]-[0-3][0-9](?!\d))"
+    rf"|\d(?:{BETWEEN}{{0,3}}\d){{6,}}"
+)
+"""What may be a phone number, in any notation."""
 
 
 class E164(str):
@@ -41,15 +47,7 @@ def parse(written: str) -> E164:
     text = plain(written).strip()
     if not WRITTEN.fullmatch(text):
         raise InvalidPhone
-    if (mobile := _chinese_mobile(text)) is not None:
-        return mobile
-    number = _read(text)
-    if not phonenumbers.is_valid_number(number):
-        raise InvalidPhone
-    region = phonenumbers.region_code_for_number(number)
-    if region not in conf.REGIONS or phonenumbers.number_type(number) not in MOBILE:
-        raise PhoneNotSupported
-    return E164(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return _chinese_mobile(text) or _by_metadata(text)
 
 
 def _chinese_mobile(text: str) -> E164 | None:
@@ -66,11 +64,24 @@ def _chinese_mobile(text: str) -> E164 | None:
     return E164(f"+86{match[1]}")
 
 
-def _read(text: str) -> PhoneNumber:
+def _by_metadata(text: str) -> E164:
+    # Imported here: a site whose visitors have Chinese numbers may never need it.
+    import phonenumbers
+    from phonenumbers import PhoneNumberFormat, PhoneNumberType
+
     try:
-        return phonenumbers.parse(text, conf.REGIONS[0])
-    except NumberParseException:
+        number = phonenumbers.parse(text, conf.REGIONS[0])
+    except phonenumbers.NumberParseException:
         raise InvalidPhone from None
+    if not phonenumbers.is_valid_number(number):
+        raise InvalidPhone
+    mobile = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    if (
+        phonenumbers.region_code_for_number(number) not in conf.REGIONS
+        or phonenumbers.number_type(number) not in mobile
+    ):
+        raise PhoneNotSupported
+    return E164(phonenumbers.format_number(number, PhoneNumberFormat.E164))
 
 
 def national(phone: str) -> str:
@@ -83,6 +94,15 @@ def national(phone: str) -> str:
     return phone.removeprefix("+86")
 
 
+def region(phone: str) -> str:
+    """Returns the region of a number in E.164, such as `CN` or `HK`; empty if it has none."""
+    if phone.startswith("+86"):
+        return "CN"
+    import phonenumbers
+
+    return phonenumbers.region_code_for_number(phonenumbers.parse(phone)) or ""
+
+
 def mask(phone: str) -> str:
     """Returns `+8613800138000` as `138****8000`; other countries keep their `+` and the last four digits."""
     if phone.startswith("+86"):
@@ -93,3 +113,15 @@ def mask(phone: str) -> str:
 def block(phone: str) -> str:
     """Returns the number block (号段): the number without its last four digits, seven digits in China."""
     return phone[:-4]
+
+
+def masked(words: str) -> str:
+    """The text with the middle digits of each phone number hidden."""
+    return NUMBER.sub(_mask_match, words)
+
+
+def _mask_match(number: re.Match[str]) -> str:
+    if number["kept"]:
+        return number[0]
+    digits = re.sub(r"\D", "", number[0])
+    return f"{digits[-11:-8]}****{digits[-4:]}"

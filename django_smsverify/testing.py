@@ -12,16 +12,25 @@ Set `pushed` only if the vendor calls our webhook.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import requests
 
 from .enums import Reason, Submission
-from .exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain, InvalidCallback
+from .exceptions import (
+    ForgedCallback,
+    GatewayError,
+    GatewayRejected,
+    GatewayUnavailable,
+    GatewayUncertain,
+    InvalidCallback,
+)
 from .gateways.base import Gateway, Outcome
 from .linting import Level, lint_content, lint_signature, value_problem
-from .types import Acceptance, Account, Answer, Draft, OutgoingSMS, Push
+from .types import Acceptance, Account, Answer, Draft, OutgoingSMS, Push, SentSMS
 
 JUNK = (b"", b" ", b"\xff\xfe", b"<html>", b"[]", b"{}", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"of=no&use=1")
 """Bodies that no vendor sends to a webhook."""
@@ -52,10 +61,18 @@ class GatewayContract:
     gateway_class: ClassVar[type[Gateway]]
     accepted: ClassVar[bytes]
     """The vendor's answer when it accepts the SMS to `phone`."""
-    refused: ClassVar[bytes]
+    refused: ClassVar[bytes | Answer]
     """The vendor's answer when it refuses it."""
+    refusals: ClassVar[Mapping[Reason, bytes | Answer]] = {}
+    """More refusals, by the reason that each must have; an Answer for those with an HTTP status of their own."""
+    uncertain: ClassVar[tuple[bytes | Answer, ...]] = ()
+    """The vendor's answers with which the SMS may have been sent."""
     pushed: ClassVar[tuple[Push, ...]] = ()
     """Calls of our webhook by the vendor; each must contain an event."""
+    forged: ClassVar[tuple[Push, ...]] = ()
+    """Calls that are not signed as the vendor signs them, if it does."""
+    own_id: ClassVar[str] = "0198f3c55e7a7f3e9d1c6b2a40d8e715"
+    sent_at: ClassVar[datetime] = datetime(2026, 11, 21, tzinfo=UTC)
     options: ClassVar[dict[str, str]] = {}
     content: ClassVar[str] = "您的验证码是{code}，5分钟内有效。"
     phone: ClassVar[str] = "+8613800138000"
@@ -74,6 +91,7 @@ class GatewayContract:
             signature="示例站",
             signature_id="78",
             template_id="234",
+            own_id=self.own_id,
             recipients={self.phone: self.values},
         )
 
@@ -95,19 +113,25 @@ class GatewayContract:
         """Returns one request of each kind that the gateway supports."""
         gateway = self.gateway(FakeTransport())
         asked = [gateway.build_review(submission, "234") for submission in sorted(gateway.answers_review)]
-        drafts = {
-            submission: Draft(submission=submission, text="示例站", name="名称", remark="网站登录")
-            for submission in Submission
-        }
+        signature = Draft(submission=Submission.SIGNATURE, text="示例站", remark="网站登录")
+        template = Draft(
+            submission=Submission.TEMPLATE, text=self.content, name="名称", remark="网站登录", signature="示例站"
+        )
+        drafts = {draft.submission: draft for draft in (signature, template)}
         asked += [gateway.build_submit(drafts[submission]) for submission in sorted(gateway.submits)]
         asked += [gateway.build_resubmit(replace(drafts[f], remote_id="234")) for f in sorted(gateway.resubmits)]
         asked += [gateway.build_delete(submission, "234") for submission in sorted(gateway.deletes)]
         if gateway.answers_status:
-            asked.append(gateway.build_status("42", self.phone))
+            sent = SentSMS(remote_id="42", phone=self.phone, own_id=self.own_id, sent_at=self.sent_at)
+            asked += [gateway.build_status(replace(sent, asked=times)) for times in range(3)]
+            if gateway.finds_own_ids:
+                asked.append(gateway.build_status(replace(sent, remote_id="")))
         if gateway.hands_out_reports:
             asked.append(gateway.build_reports())
         if gateway.answers_balance:
             asked.append(gateway.build_balance())
+        if gateway.answers_question:
+            asked.append(gateway.build_question())
         return asked
 
     def refuses(self, push: Push) -> bool:
@@ -141,6 +165,16 @@ class GatewayContract:
         outcome = self.send(self.refused)
         assert isinstance(outcome, GatewayRejected), outcome
         assert outcome.reason in Reason
+
+    def test_each_refusal_has_its_reason(self) -> None:
+        for reason, answer in self.refusals.items():
+            outcome = self.send(answer)
+            assert isinstance(outcome, GatewayRejected), outcome
+            assert outcome.reason == reason, outcome.error_code
+
+    def test_an_answer_that_leaves_it_open_is_uncertain(self) -> None:
+        for answer in self.uncertain:
+            assert isinstance(self.send(answer), GatewayUncertain), answer
 
     def test_one_request_for_one_sms(self) -> None:
         transport = FakeTransport(self.accepted)
@@ -178,6 +212,21 @@ class GatewayContract:
         assert bool(self.pushed) == self.gateway_class.pushes, "a gateway that pushes, and no other, has calls to show"
         for push in self.pushed:
             assert self.gateway(FakeTransport()).read_push(push).events, push.body
+
+    def test_each_push_is_acknowledged(self) -> None:
+        for push in self.pushed:
+            words, content_type = self.gateway(FakeTransport()).acknowledge(push)
+            assert isinstance(words, str)
+            assert content_type.isprintable(), content_type
+            assert "/" in content_type
+
+    def test_a_forged_push_is_refused(self) -> None:
+        for push in self.forged:
+            try:
+                self.gateway(FakeTransport()).read_push(push)
+            except ForgedCallback:
+                continue
+            raise AssertionError(f"a forged push was read: {push.body!r}")
 
     def test_a_push_without_an_event_is_refused(self) -> None:
         for content_type in ("", "application/json", "application/x-www-form-urlencoded; charset=gbk"):

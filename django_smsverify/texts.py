@@ -13,6 +13,16 @@ JOINED_SEGMENT = 67
 
 A segment is 140 octets of UCS-2 (3GPP TS 23.038, 23.040), so a character here is a unit of UTF-16.
 """
+GSM7_WHOLE_SEGMENT = 160
+GSM7_JOINED_SEGMENT = 153
+"""The same for a text in the GSM 7-bit alphabet, where the vendor uses that."""
+GSM7_EXTENSION = frozenset("\f^{}\\[~]|€")
+"""Characters of two units: they are written after an escape."""
+GSM7 = GSM7_EXTENSION | frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+"""The GSM 7-bit default alphabet and its extension (3GPP TS 23.038)."""
 
 
 def placeholders(content: str) -> tuple[str, ...]:
@@ -50,13 +60,23 @@ def signed(signature: str, text: str) -> str:
     return f"【{signature}】{text}" if signature else text
 
 
-def segments(text: str) -> int:
+def segments(text: str, *, gsm7: bool = False) -> int:
     """Returns how many SMS the carriers bill for a whole text, including the signature and its brackets.
 
     The vendors' documents count every character as one, and mention letters, symbols, spaces and Han. Characters beyond
-    U+FFFF, such as emoji and rare Han, are transmitted as two units and counted as two: the upper bound.
+    U+FFFF, such as emoji and rare Han, are transmitted as two units and counted as two: the upper bound. With `gsm7`, a
+    text whose characters are all in the GSM 7-bit alphabet is sent in it.
     """
-    length = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    if length <= WHOLE_SEGMENT:
-        return min(length, 1)
-    return -(-length // JOINED_SEGMENT)
+    if gsm7 and in_gsm7(text):
+        length = len(text) + sum(map(text.count, GSM7_EXTENSION))
+        return _parts(length, GSM7_WHOLE_SEGMENT, GSM7_JOINED_SEGMENT)
+    return _parts(len(text.encode("utf-16-le", "surrogatepass")) // 2, WHOLE_SEGMENT, JOINED_SEGMENT)
+
+
+def in_gsm7(text: str) -> bool:
+    """Whether all characters are in the GSM 7-bit alphabet."""
+    return GSM7.issuperset(text)
+
+
+def _parts(length: int, whole: int, joined: int) -> int:
+    return min(length, 1) if length <= whole else -(-length // joined)

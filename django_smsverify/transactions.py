@@ -22,6 +22,9 @@ CLASHES = {"40001", "40P01", 1213, 1020}
 ATTEMPTS, PAUSE = 50, 0.005
 """How often a change is tried, and the seconds by which the longest pause grows with each attempt."""
 
+PAUSES_BEFORE_CONNECTING = (0, 0.5, 1, 2, 4, 4)
+"""Seconds before each new attempt to do something with another connection."""
+
 
 def run_committed(model: type[models.Model], work: Callable[[], T]) -> T:
     """Runs `work` in its own transaction on the database of `model` and returns its result.
@@ -80,22 +83,25 @@ def retry_on_conflict(work: Callable[[], T], using: str) -> T:
 
 
 def retry_on_lost_connection(model: type[models.Model], work: Callable[[], T]) -> T:
-    """Runs `work`, once more on a new connection when the connection was lost, and returns its result.
+    """Runs `work`, again on a new connection when the connection was lost, and returns its result.
 
-    Connections are often lost while a vendor answers, and the answer cannot be requested again. `work` must be safe to
-    run twice: a commit may have succeeded before the connection was lost. Inside a transaction it runs once.
+    Connections are often lost while a vendor answers, and the answer cannot be requested again. So it is tried for some
+    seconds, as the server may restart or have no connection left. `work` must be safe to run twice: a commit may have
+    succeeded before the connection was lost. Inside a transaction it runs once.
     """
     connection = transaction.get_connection(router.db_for_write(model))
-    before = connection.connection
-    try:
-        return work()
-    except (OperationalError, InterfaceError) as error:
-        if connection.in_atomic_block or not _is_lost(connection, before):
-            raise
-        # Without the error's message, which may contain the host.
-        name = type(error).__name__
-        logger.warning("The database connection was lost (%s): what happened is stored by a new one.", name)
-        connection.close()
+    for pause in PAUSES_BEFORE_CONNECTING:
+        before = connection.connection
+        try:
+            return work()
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or not _is_lost(connection, before):
+                raise
+            # Without the error's message, which may contain the host.
+            name = type(error).__name__
+            logger.warning("The database connection was lost (%s): what happened is stored by a new one.", name)
+            connection.close()
+        time.sleep(pause)
     return work()
 
 

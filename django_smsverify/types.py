@@ -66,6 +66,8 @@ class Account:
     loopback, written literally, over http and without a proxy. A proxy may be at any address."""
     ca_bundle: str | None = None
     """Path of a PEM file with more certificate authorities, in addition to the usual ones."""
+    webhook_url: str = field(default="", repr=False)
+    """Where the vendor may push; empty unless the gateway has the option PUBLIC_URL and the operator entered it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ class OutgoingSMS:
     template_id: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Our placeholder's name to the vendor's, where they differ."""
+    own_id: str = ""
+    """Our id of the only message of this call, 32 letters and digits; empty when the call has several."""
     recipients: Mapping[str, Mapping[str, str]] = field(repr=False)
     """E.164 number to the values of the placeholders."""
 
@@ -139,6 +143,24 @@ class Push:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes = field(repr=False)
+    url: str = field(default="", repr=False)
+    """The URL as the vendor called it, with its query; empty for a gateway without the option PUBLIC_URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentSMS:
+    """A message about which the vendor is asked."""
+
+    remote_id: str = ""
+    """The vendor's id; empty if it was lost with the vendor's answer, and only where `finds_own_ids`."""
+    phone: str = field(repr=False)
+    """E.164."""
+    own_id: str = ""
+    """The `own_id` that it was sent with."""
+    sent_at: datetime
+    """When the vendor was called, with a time zone."""
+    asked: int = 0
+    """How often the vendor was asked about it before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +170,8 @@ class DeliveryEvent:
     remote_id: str
     phone: str = field(repr=False)
     """E.164."""
+    own_id: str = ""
+    """The `own_id` that the message was sent with, if the vendor returns it: it finds one whose `remote_id` is lost."""
     outcome: DeliveryOutcome
     code: str = ""
     """The vendor's own code for the outcome."""
@@ -189,6 +213,10 @@ class Draft:
     remark: str = ""
     remote_id: str = ""
     """Empty before the first submission."""
+    signature: str = ""
+    """The text of a template's signature, if it has one."""
+    our_names: Mapping[str, str] = field(default_factory=dict)
+    """The vendor's name of a placeholder to ours, where they differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,16 +6,18 @@ import logging
 import secrets
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
 from .enums import ReportSource
-from .exceptions import InvalidCallback, Throttled, TooEarly, describe
-from .gateways.base import Gateway
+from .exceptions import ForgedCallback, Throttled, TooEarly, describe
+from .gateways.base import PUBLIC_URL, Gateway
 from .http.client_address import client_ip
 from .http.request_body import BodyError, BodyTooLarge, LengthRequired, read_body
 from .limits.flood import check_flood
+from .masked import Secret
 from .models import Provider
 from .models.statements import find_provider
 from .reports.storing import store_events
@@ -32,10 +34,11 @@ TEST = b"smsverify=test"
 @login_not_required
 def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     """Receives every kind of push of one provider; acknowledges it after everything is committed."""
+    target = Secret(request.get_full_path())
     request.path = request.path.replace(secret, "***")  # the request's repr shows the path
     bug = ""
     try:
-        response = _answer(request, slug, secret)
+        response = _answer(request, target, slug, secret)
     except Throttled as error:
         response = _throttled(error)
     except TooEarly as error:
@@ -43,7 +46,10 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     except (LengthRequired, BodyTooLarge) as error:
         logger.warning("A call of the webhook of %s was refused: %s", slug, error)
         response = _text(411 if isinstance(error, LengthRequired) else 413, str(error))
-    except (InvalidCallback, BodyError) as error:
+    except ForgedCallback as error:
+        logger.warning("A call of the webhook of %s is refused: %s", slug, error)
+        response = _text(403, str(error))
+    except (SuspiciousOperation, BodyError) as error:  # that it cannot be read, or a host that is not allowed
         logger.warning("A call of the webhook of %s cannot be read: %s", slug, error)
         response = _text(400, f"This call cannot be read: {error}")
     except Exception as error:
@@ -56,7 +62,8 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     return _unlogged(response)
 
 
-def _answer(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
+def _answer(request: HttpRequest, target: Secret, slug: str, secret: str) -> HttpResponse:
+    """The response to a call; `target` is its path and query."""
     provider = _provider(slug, secret)
     if provider is None:
         # Calls with the right secret are not limited: some vendors push only once.
@@ -68,27 +75,39 @@ def _answer(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
         return _text(200, "This webhook works. The vendor calls it by POST.")
     if request.method != "POST":
         return _text(405, "A webhook is called by POST.", Allow="GET, HEAD, POST")
-    push, gateway = _push(request), _reading_gateway(provider)
-    if push.body != TEST:
-        store_events(provider, gateway.read_push(push), ReportSource.PUSH)
-    return _text(200, gateway.acknowledgement)
+    gateway = _reading_gateway(provider)
+    push = _push(request, _called_url(request, target, provider, gateway))
+    if push.body == TEST:
+        return _text(200, gateway.acknowledgement, **{"Content-Type": gateway.acknowledgement_type})
+    store_events(provider, gateway.read_push(push), ReportSource.PUSH)
+    words, content_type = gateway.acknowledge(push)
+    return _text(200, words, **{"Content-Type": content_type})
 
 
-def _push(request: HttpRequest) -> Push:
+def _push(request: HttpRequest, url: Secret) -> Push:
     return Push(
         content_type=request.headers.get("Content-Type", ""),
         headers={name.lower(): value for name, value in request.headers.items()},
         body=read_body(request, MAX_PUSH_BODY),
+        url=url,
     )
 
 
+def _called_url(request: HttpRequest, target: Secret, provider: Provider, gateway: Gateway) -> Secret:
+    """The URL as the vendor called it, for a vendor that signs it; behind a proxy only the operator knows its host."""
+    if PUBLIC_URL not in gateway.options:
+        return Secret("")
+    public = provider.options.get(PUBLIC_URL.name) or f"{request.scheme}://{request.get_host()}"
+    return Secret(public.rstrip("/") + target)
+
+
 def _reading_gateway(provider: Provider) -> Gateway:
-    """The gateway that reads the push; it needs the keys only to mask them in what is stored."""
+    """The gateway that reads the push; it needs the keys to mask them in what is stored, or to check a signature."""
     if not provider.has_keys:
         logger.error(
             "The credentials of %s cannot be decrypted: what it pushes is stored all the same, with whatever may be a "
-            'key masked. Add the old key to SMSVERIFY["ENCRYPTION_KEYS"] (or to SECRET_KEY_FALLBACKS), or enter the '
-            "credentials again in the admin.",
+            'key masked, unless it must be signed. Add the old key to SMSVERIFY["ENCRYPTION_KEYS"] (or to '
+            "SECRET_KEY_FALLBACKS), or enter the credentials again in the admin.",
             provider.slug,
         )
     return provider.gateway_client(with_keys=provider.has_keys)
@@ -108,10 +127,8 @@ _UNGUESSABLE = secrets.token_urlsafe(32)
 
 
 def _text(status: int, words: str, **headers: str) -> HttpResponse:
-    content_type = "text/plain; charset=utf-8"
-    return HttpResponse(
-        words, status=status, content_type=content_type, headers={"Cache-Control": "no-store", **headers}
-    )
+    standard = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+    return HttpResponse(words, status=status, headers=standard | headers)
 
 
 def _throttled(error: Throttled) -> HttpResponse:

@@ -1,23 +1,24 @@
 """The cache that all processes share, with a limit on how long a request waits for it.
 
 The site decides how long a client waits for an unresponsive server: some clients wait forever, others swallow the error
-so that the next call waits again. So each call runs in its own thread, which is abandoned when the time is up. Local
-memory, files and a database are called directly: they have their own timeouts, and a database connection belongs to its
-thread.
+so that the next call waits again. So each call runs in another thread, for which nobody waits when the time is up.
+Local memory, files and a database are called directly: they have their own timeouts, and a database connection belongs
+to its thread.
 """
 
 from __future__ import annotations
 
 import hmac
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock, Thread
-from typing import Generic, TypeVar
+from threading import Lock
+from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.core.cache import BaseCache, caches
@@ -30,6 +31,8 @@ from django.utils.crypto import salted_hmac
 
 from django_smsverify.enums import Scope
 from django_smsverify.exceptions import ThrottleUnavailable
+
+from .threads import cache_threads
 
 R = TypeVar("R")
 logger = logging.getLogger("django_smsverify")
@@ -49,7 +52,9 @@ class TimeLeft:
 
 
 _time_left: ContextVar[TimeLeft] = ContextVar("smsverify_cache_time_left")
-_hung: set[Thread] = set()
+_hung: set[_Call[Any]] = set()
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_hung.clear)
 
 
 def cache_alias() -> str:
@@ -97,37 +102,43 @@ def _is_answered(call: _Call[R]) -> bool:
         raise TimeoutError("the cache has used up the time of this request")
     _require_room()
     started = time.monotonic()
-    call.start()
-    in_time = call.wait(left.seconds)
+    cache_threads.run(call.run)
+    in_time = call.is_answered(left.seconds)
     left.seconds -= time.monotonic() - started
     return in_time
 
 
 def _require_room() -> None:
-    """Raises TimeoutError when too many calls hang. After a fork, calls of the parent process do not count."""
+    """Raises TimeoutError when too many calls hang."""
     if len(_hung) >= MAX_HUNG_CALLS:
-        _hung.difference_update([call for call in tuple(_hung) if not call.is_alive()])
+        _hung.difference_update([call for call in tuple(_hung) if call.wait(0)])
     if len(_hung) >= MAX_HUNG_CALLS:
         raise TimeoutError(f"{MAX_HUNG_CALLS} calls of the cache hang")
 
 
-class _Call(Thread, Generic[R]):
-    """A cache call in its own thread; the caller can stop waiting for it."""
+class _Call(Generic[R]):
+    """A cache call in another thread; the caller can stop waiting for it."""
 
     def __init__(
         self, cache: BaseCache, work: Callable[[BaseCache], R], undo: Callable[[BaseCache], object] | None
     ) -> None:
-        super().__init__(name="smsverify-cache", daemon=True)
         self._cache, self._work, self._undo = cache, work, undo
         # A tracing library or a KEY_FUNCTION needs the caller's context variables.
         self._context = copy_context()
-        self._settled = Lock()
+        self._settled, self._under_way = Lock(), Lock()
+        self._under_way.acquire()
         self._error: BaseException | None = None
 
     def wait(self, seconds: float) -> bool:
+        """Whether it ended in time."""
+        if not self._under_way.acquire(timeout=seconds):
+            return False
+        self._under_way.release()
+        return True
+
+    def is_answered(self, seconds: float) -> bool:
         """Whether it ended in time; if not, its result is discarded."""
-        self.join(seconds)
-        return not (self.is_alive() and self._settle())
+        return self.wait(seconds) or not self._settle()
 
     def result(self) -> R:
         """What `work` returned; raises what it raised."""
@@ -139,7 +150,9 @@ class _Call(Thread, Generic[R]):
         try:
             self._context.run(self._run_and_settle)
         finally:
-            connections.close_all()  # a cache's client or its key function may have opened one in this thread
+            with suppress(Exception):
+                connections.close_all()  # a cache's client or its key function may have opened one in this thread
+            self._under_way.release()
 
     def _run_and_settle(self) -> None:
         try:

@@ -13,19 +13,20 @@ from django.utils import timezone
 from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
 from django_smsverify.exceptions import Throttled
-from django_smsverify.models import Message, Recipient, Verification
+from django_smsverify.models import Message, Verification
 from django_smsverify.models.history import MAX_CLOCK_SKEW, PastSMS, PastVerification
+from django_smsverify.models.statements import lock_recipient
 
 LONGEST_LIFE = timedelta(days=3)
 """Twice the longest CODE_LIFETIME and the longest PROOF_LIFETIME: guesses are counted for so long after the request."""
 
 
-def lock_number(recipient: Recipient) -> None:
+def lock_number(phone: str) -> None:
     """Locks the number's row for the rest of the transaction.
 
     It writes first: under load SQLite refuses to turn a read transaction into a write transaction.
     """
-    Recipient.objects.filter(pk=recipient.pk).update(claimed_at=timezone.now())
+    lock_recipient(phone=phone, now=timezone.now())
 
 
 @dataclass(frozen=True, slots=True)

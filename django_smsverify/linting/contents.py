@@ -134,9 +134,10 @@ def _length(draft: Draft) -> Iterator[Finding]:
                 message = _("Older accounts may send %(limit)d characters; these are at least %(length)d.")
             yield at(None, level, "length", message % {"limit": limit, "length": length})
             break
-    count = texts.segments(whole)
+    count = texts.segments(whole, gsm7=rules.counts_gsm7)
     if count > 1:
-        facts = {"count": count, "length": len(whole), "whole": texts.WHOLE_SEGMENT}
+        holds = texts.GSM7_WHOLE_SEGMENT if rules.counts_gsm7 and texts.in_gsm7(whole) else texts.WHOLE_SEGMENT
+        facts = {"count": count, "length": len(whole), "whole": holds}
         message = _("Billed as %(count)d SMS or more: at least %(length)d characters; one SMS holds %(whole)d.") % facts
         yield at(None, Level.HINT, "segments", message)
 

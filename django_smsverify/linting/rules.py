@@ -37,6 +37,8 @@ class TextRules:
     """The number of characters that every account may send."""
     counts_signature: bool = False
     """Whether these limits include the sender name with its brackets."""
+    counts_gsm7: bool = False
+    """Whether a text in the GSM 7-bit alphabet is sent and billed in its longer segments."""
     variable_name: str = ""
     """A regular expression that the vendor's variable names must match."""
     variable_names_are: StrOrPromise = ""

@@ -1,17 +1,21 @@
-"""The models: providers, signatures, templates, verifications, messages and what vendors reported."""
+"""The models: providers, signatures, templates, verifications, messages, what vendors reported, and sums of it."""
 
 from __future__ import annotations
 
 from .accounts import Provider
+from .late_changes import LateChange
 from .numbers import KnownNumber
 from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
 from .requests import RememberedRequest
+from .sums import DailySum, SummedDay
 from .texts import PURPOSE, Signature, Template
 
 __all__ = [
     "PURPOSE",
+    "DailySum",
     "DeliveryReport",
     "KnownNumber",
+    "LateChange",
     "Message",
     "Provider",
     "Recipient",
@@ -19,6 +23,7 @@ __all__ = [
     "Reply",
     "ReportBatch",
     "Signature",
+    "SummedDay",
     "Template",
     "Verification",
 ]

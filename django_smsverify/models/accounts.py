@@ -12,24 +12,26 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from urllib3.exceptions import LocationParseError
-from urllib3.util import parse_url
 
+from django_smsverify import phones
 from django_smsverify.conf import conf
 from django_smsverify.enums import Alarm, Billing
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
-from django_smsverify.gateways.base import PROXY, Gateway
-from django_smsverify.gateways.transport.hosts import Objection, objection
+from django_smsverify.gateways.base import PROXY, PUBLIC_URL, Gateway
+from django_smsverify.gateways.hosts import Objection, objection
+from django_smsverify.linting import TextRules
 from django_smsverify.types import Account
 
-from .fields import CheckedCharField, EncryptedDictField
+from .fields import CheckedCharField, EncryptedDictField, RegionsField
 from .gateway_classes import gateway_class, gateway_class_or_missing
 from .querysets import PrimaryManager, RowQuerySet
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+    from urllib3.util import Url
 
 BELIEVED = timedelta(hours=1)
 """How long a provider is skipped because its balance is empty."""
@@ -48,11 +50,20 @@ def new_webhook_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def _has_only_path(url: str) -> bool:
-    """Whether a URL has only scheme, host and path, according to the parser that opens the connection."""
+def _parsed(url: str) -> Url | None:
+    """The parts of a URL according to the parser that opens the connection."""
+    import urllib3  # here, because only forms need it in a process that calls no vendor
+
     try:
-        parsed = parse_url(url)
-    except LocationParseError:
+        return urllib3.util.parse_url(url)
+    except urllib3.exceptions.LocationParseError:
+        return None
+
+
+def _has_only_path(url: str) -> bool:
+    """Whether a URL has only scheme, host and path."""
+    parsed = _parsed(url)
+    if parsed is None:
         return False
     surplus = parsed.auth or parsed.query or parsed.fragment or "?" in url or "#" in url
     return url.isascii() and url.isprintable() and not set(url) & set(" \\@") and bool(parsed.host) and not surplus
@@ -60,7 +71,7 @@ def _has_only_path(url: str) -> bool:
 
 def _address_problem(url: str) -> StrOrPromise | None:
     """Why credentials may not be sent to this address, as far as is known before its name is resolved."""
-    parsed = parse_url(url) if _has_only_path(url) else None
+    parsed = _parsed(url) if _has_only_path(url) else None
     scheme, host = (parsed.scheme or "", parsed.host or "") if parsed else ("", "")
     if scheme != "https" and (scheme != "http" or host not in LOOPBACK):
         return WORDS[Objection.INSECURE]
@@ -78,6 +89,12 @@ class Provider(models.Model):
     options = models.JSONField(_("options"), default=dict, blank=True)
     base_url = models.CharField(
         _("base URL"), max_length=255, blank=True, help_text=_("Blank: the vendor's own. https only.")
+    )
+    regions = RegionsField(
+        _("regions"),
+        default=list,
+        blank=True,
+        help_text=_("To which it sends codes, such as CN, HK. Blank: all that its gateway can."),
     )
     is_active = models.BooleanField(_("active"), default=True)
     priority = models.PositiveSmallIntegerField(
@@ -110,10 +127,20 @@ class Provider(models.Model):
         verbose_name = _("provider")
         verbose_name_plural = _("providers")
         ordering = ["priority", "name"]
-        permissions = [("change_destination", "Can change where SMS go: base URL, proxy and gateway")]
+        permissions = [
+            ("change_destination", "Can change where SMS go: base URL, proxy and gateway"),
+            ("test_provider", "Can ask a vendor whether a provider works"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def serves(self, phone: str) -> bool:
+        """Whether a code for this number, in E.164, may be sent by it."""
+        region = phones.region(phone)
+        if self.regions and region not in self.regions:
+            return False
+        return region == "CN" or not gateway_class_or_missing(self.gateway).mainland_only
 
     @property
     def is_low(self) -> bool:
@@ -196,13 +223,28 @@ class Provider(models.Model):
             timeout=conf.TIMEOUT,
             private_hosts=conf.ALLOW_PRIVATE_HOSTS,
             ca_bundle=conf.CA_BUNDLE,
+            webhook_url=self._public_webhook_url(found),
         )
         return found(account)
+
+    @property
+    def webhook_path(self) -> str:
+        """The path of the webhook, with its secret; raises NoReverseMatch when the site does not include the URLs."""
+        return reverse("smsverify:webhook", args=[self.slug, self.webhook_secret])
+
+    def _public_webhook_url(self, gateway: type[Gateway]) -> str:
+        public = self.options.get(PUBLIC_URL.name, "") if PUBLIC_URL in gateway.options else ""
+        return public.rstrip("/") + self.webhook_path if public else ""
 
     @property
     def billing(self) -> Billing:
         """Which messages are charged; the most expensive rule if the gateway is missing."""
         return gateway_class_or_missing(self.gateway).billing
+
+    @property
+    def text_rules(self) -> TextRules:
+        """The vendor's rules for texts; the default rules if the gateway is missing."""
+        return gateway_class_or_missing(self.gateway).rules_for(self.options)
 
     def rotate_webhook_secret(self) -> None:
         """Creates a new webhook secret; the previous one stays valid until it is retired.

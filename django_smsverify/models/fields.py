@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connections, models, router
@@ -17,7 +17,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from django_smsverify.conf import conf
+from django_smsverify.conf import conf, is_region
 from django_smsverify.exceptions import UndecryptableValue
 from django_smsverify.masked import secrets_of
 from django_smsverify.phones import E164
@@ -41,6 +41,9 @@ def _cipher() -> MultiFernet:
 @sensitive_variables()
 def _cipher_of(*secrets: str | bytes) -> MultiFernet:
     """The cipher of these secrets; kept in memory, where the settings keep the secrets themselves."""
+    # Imported here and below: it takes 8 MB, and a process that sends nothing needs none of it.
+    from cryptography.fernet import Fernet, MultiFernet
+
     digests = [salted_hmac("django_smsverify.fields", "key", secret=s, algorithm="sha256").digest() for s in secrets]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
 
@@ -56,6 +59,8 @@ def decrypt(token: Ciphertext) -> dict[str, str]:
     """Decrypts with any of the keys; each value is a Secret. Raises UndecryptableValue when no key fits."""
     if not token:
         return {}
+    from cryptography.fernet import InvalidToken
+
     try:
         found = secrets_of(json.loads(_cipher().decrypt(token.encode())))
     except InvalidToken:
@@ -89,6 +94,8 @@ class _Decrypting(DeferredAttribute):
 
 
 if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
     _Column = models.TextField[dict[str, str], dict[str, str]]
 else:
     _Column = models.TextField
@@ -134,6 +141,38 @@ class PhoneField(models.CharField):
 
     def from_db_value(self, value: str, expression: object, connection: object) -> E164:
         return E164(value)
+
+
+class RegionsField(models.JSONField):
+    """A list of regions by their two letters, which a form shows as `CN, HK`."""
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        super().validate(value, model_instance)
+        regions = value if isinstance(value, list) else [(value,)]
+        if unknown := [str(region) for region in regions if not (isinstance(region, str) and is_region(region))]:
+            raise ValidationError(_("No region: %s. Write two letters for each, such as CN, HK.") % ", ".join(unknown))
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": _RegionsFormField, **kwargs})
+
+
+class _RegionsFormField(forms.JSONField):
+    widget = forms.TextInput
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    bound_data = forms.Field.bound_data
+
+    def to_python(self, value: Any) -> Any:
+        written = str(value or "").translate(_SEPARATORS).upper()
+        return list(dict.fromkeys(written.split()))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.to_python(data) != initial)
+
+
+_SEPARATORS = str.maketrans(",;，、；", "     ")
 
 
 class _Validated:

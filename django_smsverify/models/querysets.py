@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import models, router
-from django.db.models import F, Q
+from django.db import models, router, transaction
+from django.db.models import Max, Min, Q
 from django.dispatch import Signal
+from django.utils import timezone
 
 from django_smsverify.enums import MessageStatus, ReviewStatus
 from django_smsverify.exceptions import VerificationNotFound
@@ -18,6 +19,7 @@ from django_smsverify.transactions import retry_on_conflict
 
 from .history import MAX_CLOCK_SKEW, PastSMS, PastVerification
 from .inserts import upsert
+from .late_changes import LATE_AFTER, SUMMED, late_moments, mark_late
 from .statements import OF_ROOT, find_history, find_verification
 
 if TYPE_CHECKING:
@@ -74,9 +76,16 @@ class PolledQuerySet(RowQuerySet[M]):
         return self.exclude(remote_id="")
 
     def take_turn(self, row: Any, now: datetime) -> bool:
-        """Reserves the next query about a row; whether this caller got it. Each turn doubles the next pause."""
+        """Reserves the next query about a row, in the row and the object; whether this caller got it.
+
+        Each turn doubles the next pause.
+        """
         turn = self.filter(pk=row.pk, polls=row.polls)
-        return turn.update(polls=row.polls + 1, poll_at=now + _pause(row.polls)) == 1
+        changes = {"polls": row.polls + 1, "poll_at": now + _pause(row.polls)}
+        if not turn.update(**changes):
+            return False
+        row.polls, row.poll_at = changes["polls"], changes["poll_at"]
+        return True
 
     def take_turns(self, now: datetime) -> None:
         """Counts one query for each of these rows, when one call asks about all of them."""
@@ -137,14 +146,12 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
         return self._with_relations(rows[0])
 
     def _with_relations(self, found: Any) -> Verification:
-        """The verification that `find_verification` has read, with as much of its root and number as is needed."""
+        """The verification that `find_verification` has read, with as much of its root as is needed."""
         if found.root_id is not None:
             alike = ("recipient_id", "phone", "purpose", "context", "code_length")
             known = {"id": found.root_id, **{name: getattr(found, name) for name in alike}}
             of_root = {name: getattr(found, f"root_{name}") for name in OF_ROOT}
             found.root = _partly(self.model, self.db, known | of_root)
-        number: Any = self.model._meta.get_field("recipient").related_model
-        found.recipient = _partly(number, self.db, {"id": found.recipient_id, "phone": found.phone})
         return found  # type: ignore[no-any-return]
 
     def with_live_code(self, now: datetime) -> VerificationQuerySet:
@@ -170,11 +177,60 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
 
 
 class MessageQuerySet(PolledQuerySet["Message"]):
-    """Messages, with queries for reports and for limits."""
+    """Messages, with queries for reports and for limits; `update` also marks days that may be summed already."""
+
+    _created: Sequence[datetime] | None = None
+    """When each of these messages was created, where that is known."""
+
+    def of(self, *messages: Message) -> MessageQuerySet:
+        """The rows of these messages; `update` need not ask when they were created."""
+        ids = [message.pk for message in messages]
+        rows = self.filter(pk=ids[0]) if len(ids) == 1 else self.filter(pk__in=ids)
+        rows._created = [message.created_at for message in messages]
+        return rows
+
+    def _clone(self) -> Self:
+        clone = super()._clone()  # type: ignore[misc]
+        clone._created = self._created
+        return clone  # type: ignore[no-any-return]
+
+    def update(self, **values: Any) -> int:
+        """As Django's; together with a mark where the sums of a day depend on it.
+
+        The new value of `created_at` must be a moment and no expression.
+        """
+        if SUMMED.isdisjoint(values):
+            return super().update(**values)
+        rows, created = (self, self._created) if self._created is not None else self._of_known_days()
+        moved_to = values.get("created_at")
+        moments = late_moments([*created, moved_to] if isinstance(moved_to, datetime) else created)
+
+        def update_and_mark() -> int:
+            with transaction.atomic(using=self.db):
+                if changed := super(MessageQuerySet, rows).update(**values):
+                    mark_late(moments, self.db)
+                return changed
+
+        return retry_on_conflict(update_and_mark, self.db) if moments else super(MessageQuerySet, rows).update(**values)
+
+    def _of_known_days(self) -> tuple[MessageQuerySet, list[datetime]]:
+        """These rows, and when the first and the last of the older ones were created.
+
+        Leaves out an older row that is one of them only since then.
+        """
+        cut = timezone.now() - LATE_AFTER
+        ends = self.filter(created_at__lt=cut).order_by().aggregate(first=Min("created_at"), last=Max("created_at"))
+        created = [moment for moment in ends.values() if moment is not None]
+        known = Q(created_at__gte=cut) | Q(created_at__range=created) if created else Q(created_at__gte=cut)
+        return self.filter(known), created
 
     def silent(self) -> MessageQuerySet:
         """Messages for which a vendor may still send a report."""
         return self.filter(settled_at__isnull=True, status__in=(MessageStatus.UNKNOWN, MessageStatus.ACCEPTED))
+
+    def known_to_vendor(self) -> MessageQuerySet:
+        """Messages with an id at the vendor or, from a call of their own, with ours."""
+        return self.exclude(remote_id="", batch__isnull=False)
 
     def carrying(self, code: Verification) -> MessageQuerySet:
         """The SMS with a code, whichever verification they were sent for; `code` is the verification that holds it."""
@@ -187,4 +243,5 @@ class MessageQuerySet(PolledQuerySet["Message"]):
 
     def move_back(self, phone: str, by: timedelta, now: datetime) -> None:
         """Moves dates in the future back by `by`, after the clock was set back; their order stays."""
-        self.filter(phone=phone, created_at__gt=now).update(created_at=F("created_at") - by)
+        for message in self.filter(phone=phone, created_at__gt=now).only("created_at"):
+            self.of(message).update(created_at=message.created_at - by)

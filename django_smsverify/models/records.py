@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import uuid
 from datetime import datetime
 
 from django.db import models
@@ -18,6 +17,7 @@ from django_smsverify.masked import Secret
 from .accounts import Provider
 from .fields import EncryptedDictField, PhoneField, VendorCharField, VendorTextField
 from .history import MAX_CLOCK_SKEW
+from .identifiers import new_id
 from .querysets import (
     MessageQuerySet,
     PrimaryManager,
@@ -52,7 +52,7 @@ class Verification(models.Model):
     the same code. The first one, the root, holds nonce, key, end of life and success; the others read them there.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     root = models.ForeignKey(
         "self",
         models.CASCADE,
@@ -62,7 +62,9 @@ class Verification(models.Model):
         verbose_name=_("holder of the code"),
         help_text=_("Another verification, whose code is valid for this one too."),
     )
-    recipient = models.ForeignKey(Recipient, models.CASCADE, related_name="verifications", verbose_name=_("recipient"))
+    recipient = models.ForeignKey(
+        Recipient, models.CASCADE, related_name="verifications", verbose_name=_("recipient"), db_index=False
+    )
     phone = PhoneField(_("phone"))
     purpose = models.CharField(_("purpose"), max_length=64)
     context = models.CharField(max_length=64, blank=True, editable=False)
@@ -96,7 +98,7 @@ class Verification(models.Model):
         verbose_name_plural = _("verifications")
         ordering = ["-created_at"]
         indexes = [
-            models.Index(fields=["phone", "created_at"]),
+            models.Index(fields=["recipient", "created_at"]),
             models.Index(fields=["purpose", "created_at"]),
             models.Index(fields=["created_at"]),
         ]
@@ -150,7 +152,7 @@ class Verification(models.Model):
 class Message(Polled):
     """One attempt to send one SMS through one provider."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     verification = models.ForeignKey(
         Verification,
         models.PROTECT,  # without it, the message would not count for the number's limits
@@ -194,7 +196,7 @@ class Message(Polled):
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
 
     is_claimed: bool = False
-    """Whether this process created the row as claimed by itself, and has not sent it yet; no column."""
+    """Whether this process stored the row as claimed by itself, and has not sent it yet; no column."""
 
     objects = PrimaryManager.from_queryset(MessageQuerySet)()
 
@@ -216,6 +218,11 @@ class Message(Polled):
 
     def __str__(self) -> str:
         return f"{phones.mask(self.phone)} · {self.purpose} · {self.get_status_display()}"
+
+    @property
+    def own_id(self) -> str:
+        """What a vendor that takes our ids knows it by."""
+        return self.pk.hex
 
 
 class DeliveryReport(models.Model):
@@ -242,7 +249,10 @@ class DeliveryReport(models.Model):
     received_at = models.DateTimeField(_("received at"), default=timezone.now)
     source = models.CharField(_("source"), max_length=8, choices=ReportSource.choices)
     payload = models.JSONField(_("payload"), default=dict)
-    fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+    fingerprint = models.UUIDField(editable=False)
+
+    own_id: str = ""
+    """Our id of the message, where the vendor returned it just now; no column."""
 
     objects = PrimaryManager.from_queryset(RowQuerySet)()
 
@@ -251,13 +261,14 @@ class DeliveryReport(models.Model):
         verbose_name_plural = _("delivery reports")
         ordering = ["-received_at"]
         indexes = [
-            models.Index(fields=["phone", "received_at"]),
             models.Index(fields=["remote_id", "phone"]),
             models.Index(fields=["message", "received_at"]),
             models.Index(fields=["provider", "received_at"]),
             models.Index(fields=["outcome", "received_at"]),
             models.Index(fields=["received_at"]),
         ]
+        # The number first: one index also finds the reports on a number.
+        constraints = [models.UniqueConstraint(fields=["phone", "fingerprint"], name="smsverify_report_once")]
 
     def __str__(self) -> str:
         return f"{phones.mask(self.phone)} · {self.get_outcome_display()}"
@@ -278,7 +289,7 @@ class Reply(models.Model):
     occurred_at = models.DateTimeField(_("occurred at"), null=True, blank=True)
     received_at = models.DateTimeField(_("received at"), default=timezone.now)
     payload = models.JSONField(_("payload"), default=dict)
-    fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+    fingerprint = models.UUIDField(unique=True, editable=False)
 
     objects = PrimaryManager.from_queryset(RowQuerySet)()
 

@@ -12,7 +12,7 @@ from django_smsverify.enums import DeliveryOutcome, MessageStatus
 from .compiled import Select, SelectObjects, Update
 from .history import PastSMS, PastVerification
 
-Change = tuple[Any, dict[str, Any]]
+RowsAndValues = tuple[Any, dict[str, Any]]
 """The rows, and what is set in them."""
 
 
@@ -21,16 +21,18 @@ def _with_pk(rows: Any, pk: Any) -> Any:
     return rows.filter(pk=pk).order_by().annotate(**{f"root_{name}": F(f"root__{name}") for name in OF_ROOT})
 
 
-def _named(rows: Any, provider: Any, remote_id: Any, phone: Any) -> Any:
-    return rows.filter(provider=provider, remote_id=remote_id, phone=phone).order_by("-created_at")
+# Not by the provider: a database whose statistics are old takes a provider that was added since for one without rows,
+# and would read all of its rows to find one.
+def _named(rows: Any, remote_id: Any, phone: Any) -> Any:
+    return rows.filter(remote_id=remote_id, phone=phone).order_by()
 
 
 def _named_in_brief(rows: Any, **values: Any) -> Any:
-    return _named(rows, **values).only("remote_id", "phone", "status", "price", "segments")
+    return _named(rows, **values).only("provider", "remote_id", "phone", "status", "price", "segments", "created_at")
 
 
-def _identical(rows: Any, fingerprint: Any) -> Any:
-    return rows.filter(fingerprint=fingerprint).order_by()
+def _identical(rows: Any, phone: Any, fingerprint: Any) -> Any:
+    return rows.filter(phone=phone, fingerprint=fingerprint).order_by()
 
 
 def _with_slug(rows: Any, slug: Any) -> Any:
@@ -44,38 +46,51 @@ def _known(rows: Any, digest: Any) -> Any:
 def _history(rows: Any, phone: Any, since: Any) -> Any:
     sent = FilteredRelation("messages", condition=~Q(messages__status=MessageStatus.NOT_SENT))
     columns = *PastVerification._fields, *(f"sent__{name}" for name in PastSMS._fields)
-    return rows.filter(phone=phone, created_at__gt=since).order_by().annotate(sent=sent).values_list(*columns)
+    return (
+        rows.filter(recipient__phone=phone, created_at__gt=since).order_by().annotate(sent=sent).values_list(*columns)
+    )
 
 
-def _accepted(rows: Any, pk: Any, **fields: Any) -> Change:
+def _accepted(rows: Any, pk: Any, **fields: Any) -> RowsAndValues:
     status = MessageStatus.ACCEPTED
     return rows.filter(pk=pk, status__in=status.below()), {"status": status, "error_message": "", **fields}
 
 
-def _unmatched(rows: Any, provider: Any, remote_id: Any, phone: Any) -> Any:
-    about = rows.filter(remote_id=remote_id, phone=phone, provider=provider, message__isnull=True)
-    return about.order_by().values_list("pk")
+def _locked(rows: Any, phone: Any, now: Any) -> RowsAndValues:
+    return rows.filter(phone=phone), {"claimed_at": now}
 
 
-def _settled(status: MessageStatus, rows: Any, pk: Any, cost: Any, now: Any) -> Change:
+def _queued_code(rows: Any, pk: Any) -> Any:
+    return rows.filter(pk=pk, status=MessageStatus.QUEUED, verification__isnull=False).order_by()
+
+
+def _claimed(rows: Any, pk: Any, **fields: Any) -> RowsAndValues:
+    return rows.filter(pk=pk, status=MessageStatus.QUEUED), {"status": MessageStatus.SENDING, **fields}
+
+
+def _unmatched(rows: Any, **values: Any) -> Any:
+    return _named(rows, **values).filter(message__isnull=True).values_list("provider_id")
+
+
+def _settled(status: MessageStatus, rows: Any, pk: Any, cost: Any, now: Any) -> RowsAndValues:
     raised = rows.filter(pk=pk, status__in=status.below())
     return raised, {"status": status, "cost": cost, "settled_at": now}
 
 
-def _guessed(rows: Any, pk: Any, attempts: Any, now: Any) -> Change:
+def _guessed(rows: Any, pk: Any, attempts: Any, now: Any) -> RowsAndValues:
     return rows.filter(pk=pk, attempts=attempts), {"attempts": attempts + 1, "attempted_at": now}
 
 
-def _guessed_while_live(rows: Any, pk: Any, attempts: Any, now: Any) -> Change:
+def _guessed_while_live(rows: Any, pk: Any, attempts: Any, now: Any) -> RowsAndValues:
     return _guessed(rows.with_live_code(now), pk, attempts, now)
 
 
-def _verified_by_guess(rows: Any, pk: Any, attempts: Any, now: Any) -> Change:
+def _verified_by_guess(rows: Any, pk: Any, attempts: Any, now: Any) -> RowsAndValues:
     seen, changes = _guessed_while_live(rows, pk, attempts, now)
     return seen, {**changes, "verified_at": now}
 
 
-def _verified(rows: Any, pk: Any, now: Any) -> Change:
+def _verified(rows: Any, pk: Any, now: Any) -> RowsAndValues:
     return rows.filter(pk=pk).with_live_code(now), {"verified_at": now}
 
 
@@ -92,8 +107,9 @@ accept_message = Update(
     "Message", _accepted, pk="id", remote_id="remote_id", cost="cost", sent_at="sent_at", poll_at="poll_at"
 )
 """Stores that a vendor took a message, unless a later event is stored."""
-find_unmatched_reports = Select("DeliveryReport", _unmatched, provider="provider", remote_id="remote_id", phone="phone")
-"""The reports with a vendor's id and a number that have no message yet."""
+NAMED = {"remote_id": "remote_id", "phone": "phone"}
+find_unmatched_reports = Select("DeliveryReport", _unmatched, **NAMED)
+"""The providers of the reports with a vendor's id and a number that have no message yet."""
 find_verification = SelectObjects("Verification", _with_pk, pk="id")
 """A verification, with OF_ROOT as `root_nonce` and so on, which are None where it has no root."""
 count_guess = Update("Verification", _guessed, **GUESS)
@@ -106,14 +122,20 @@ verify = Update("Verification", _verified, pk="id", now="verified_at")
 """Stores the success of a code, unless it has ended."""
 find_provider = SelectObjects("Provider", _with_slug, slug="slug")
 """A provider by its slug, which a MySQL collation compares without case."""
-NAMED = {"provider": "provider", "remote_id": "remote_id", "phone": "phone"}
 find_messages = SelectObjects("Message", _named, **NAMED)
-"""The messages with a vendor's id and a number, the newest first; a vendor may use an id again."""
+"""The messages of all providers with a vendor's id and a number; a vendor may use an id again."""
 find_messages_in_brief = SelectObjects("Message", _named_in_brief, **NAMED)
 """The same, with no more fields than a report needs."""
-find_report = SelectObjects("DeliveryReport", _identical, fingerprint="fingerprint")
+find_report = SelectObjects("DeliveryReport", _identical, phone="phone", fingerprint="fingerprint")
 settle_message = {
     status: Update("Message", partial(_settled, status), pk="id", cost="cost", now="settled_at")
     for status in map(MessageStatus, DeliveryOutcome.values)
 }
 """Raises a message to the status that a report has; it also stores the cost, so that neither is stored alone."""
+lock_recipient = Update("Recipient", _locked, phone="phone", now="claimed_at")
+"""Locks a number's row for the rest of the transaction."""
+find_queued_code = SelectObjects("Message", _queued_code, pk="id")
+"""A message with a code, while it is queued."""
+OF_ROUTE = ("provider_id", "template_id", "segments", "price", "created_at", "claimed_at")
+claim_message = Update("Message", _claimed, pk="id", **{name: name for name in OF_ROUTE})
+"""Claims a queued message, and stores the route that it takes."""

@@ -11,11 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
 from django_smsverify.enums import ReviewStatus
-from django_smsverify.linting import Finding, TextRules, lint_content, lint_signature
+from django_smsverify.linting import Finding, lint_content, lint_signature
 
 from .accounts import Provider
 from .fields import CheckedCharField, CheckedTextField, VendorCharField, VendorTextField
-from .gateway_classes import gateway_class_or_missing
 from .querysets import PolledQuerySet, PrimaryManager, TemplateQuerySet
 
 SEND_VALUES = ("code", "minutes")
@@ -27,11 +26,6 @@ purpose_validator = RegexValidator(
     rf"\A{PURPOSE.pattern}\Z",
     _("A purpose is lower-case letters, digits and single hyphens or underscores, such as reset-password."),
 )
-
-
-def _rules_of(provider: Provider) -> TextRules:
-    """The rules of the provider's vendor; the default rules if its gateway is missing."""
-    return gateway_class_or_missing(provider.gateway).rules_for(provider.options)
 
 
 class Polled(models.Model):
@@ -71,7 +65,7 @@ class Signature(Polled):
 
     def lint(self) -> list[Finding]:
         """What the provider's vendor would refuse in the name, the most severe first."""
-        return lint_signature(self.text, _rules_of(self.provider))
+        return lint_signature(self.text, self.provider.text_rules)
 
 
 class Template(Polled):
@@ -136,7 +130,7 @@ class Template(Polled):
     def lint(self) -> list[Finding]:
         """What the provider's vendor would refuse in the content with its signature, the most severe first."""
         signature = self.signature.text if self.signature is not None else ""
-        return lint_content(self.content, _rules_of(self.provider), signature=signature, variables=self._names)
+        return lint_content(self.content, self.provider.text_rules, signature=signature, variables=self._names)
 
     @property
     def _names(self) -> dict[str, str]:

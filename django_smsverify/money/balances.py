@@ -59,14 +59,22 @@ def note_balance(provider: Provider, amount: Decimal, asked_at: datetime) -> boo
 
     Sends `balance_low` when it fell below the alert.
     """
-    rows = Provider.objects.filter(pk=provider.pk)
+    noted = _store(provider, amount, asked_at)
+    if noted:
+        watch(provider)
+    return noted
+
+
+def _store(provider: Provider, amount: Decimal, asked_at: datetime) -> bool:
+    """Stores a balance in the row and the object, unless a newer one is stored."""
+    rows, now = Provider.objects.filter(pk=provider.pk), timezone.now()
     unknown = Q(balance__isnull=True) | Q(balance_checked_at__isnull=True)
     later = Q(balance_checked_at__lt=asked_at)
     lower = Q(balance__gt=amount, balance_checked_at__lte=asked_at + LONGEST_CALL)
-    noted = rows.filter(unknown | later | lower).update(balance=amount, balance_checked_at=timezone.now())
-    if noted:
-        watch(provider)
-    return bool(noted)
+    if not rows.filter(unknown | later | lower).update(balance=amount, balance_checked_at=now):
+        return False
+    provider.balance, provider.balance_checked_at = amount, now
+    return True
 
 
 def note_outcomes(provider: Provider, outcomes: Iterable[Outcome], asked_at: datetime) -> None:
@@ -85,21 +93,22 @@ def note_outcomes(provider: Provider, outcomes: Iterable[Outcome], asked_at: dat
 
 
 def watch(provider: Provider) -> None:
-    """Raises the alarm when the balance falls below its alert, or ends it; reloads the balance of `provider`.
+    """Raises the alarm when the balance falls below its alert, or ends it; reloads the balance of `provider`."""
+    provider.refresh_from_db(using=Provider.objects.db, fields=FIELDS)
+    if provider.is_low != bool(provider.balance_alarm):
+        _raise_or_end_alarm(provider)
 
-    Conditional updates on the stored balance make sure that of concurrent calls only one raises the alarm.
-    """
+
+def _raise_or_end_alarm(provider: Provider) -> None:
+    """Conditional updates on the stored balance make sure that of concurrent calls only one raises the alarm."""
     rows = Provider.objects.filter(pk=provider.pk)
-    provider.refresh_from_db(using=rows.db, fields=FIELDS)
-    if provider.is_low and not provider.balance_alarm:
-        if rows.filter(LOW, balance_alarm="").update(balance_alarm=Alarm.RAISED):
-            provider.balance_alarm = Alarm.RAISED
-            logger.warning("The balance of %s is low: %s, alert below %s.", *_log_values(provider))
-            transaction.on_commit(
-                lambda: balance_low.send_robust(Provider, provider=provider), using=rows.db, robust=True
-            )
-    elif provider.balance_alarm and not provider.is_low and rows.filter(NOT_LOW).update(balance_alarm=""):
-        provider.balance_alarm = ""
+    if provider.balance_alarm and not provider.is_low:
+        if rows.filter(NOT_LOW).update(balance_alarm=""):
+            provider.balance_alarm = ""
+    elif rows.filter(LOW, balance_alarm="").update(balance_alarm=Alarm.RAISED):
+        provider.balance_alarm = Alarm.RAISED
+        logger.warning("The balance of %s is low: %s, alert below %s.", *_log_values(provider))
+        transaction.on_commit(lambda: balance_low.send_robust(Provider, provider=provider), using=rows.db, robust=True)
 
 
 def forget_balance(provider: Provider) -> None:
@@ -108,17 +117,25 @@ def forget_balance(provider: Provider) -> None:
 
 
 def ask_balance(provider: Provider) -> None:
-    """Queries the vendor for the balance and stores it; raises a GatewayError or ImproperlyConfigured."""
+    """Queries the vendor for the balance and stores it; raises a GatewayError or ImproperlyConfigured.
+
+    `provider` must have been read just now. Of an account that has none, it stores only when it was asked.
+    """
     gateway, asked_at = provider.gateway_client(), timezone.now()
-    note_balance(provider, gateway.ask_balance(), asked_at)
+    amount = gateway.ask_balance()
+    if amount is None:
+        untold = {"balance": None, "balance_checked_at": timezone.now(), "balance_alarm": ""}
+        Provider.objects.filter(pk=provider.pk).update(**untold)
+    elif _store(provider, amount, asked_at):
+        _raise_or_end_alarm(provider)
 
 
 def is_due(provider: Provider, gateway: Gateway) -> bool:
-    """Whether the poll is to query the balance: after PAUSE, and always when the balance is empty or unknown."""
+    """Whether the poll is to query the balance: after PAUSE, and always when it is empty or was never told."""
     if not provider.is_active or not gateway.answers_balance:
         return False
     checked_at, balance = provider.balance_checked_at, provider.balance
-    if checked_at is None or balance is None or balance <= 0:
+    if checked_at is None or (balance is not None and balance <= 0):
         return True
     return checked_at <= timezone.now() - PAUSE
 
@@ -173,6 +190,8 @@ def _check(provider: Provider) -> BalanceCheck:
     except ImproperlyConfigured as error:
         return BalanceCheck(provider=provider, state=BalanceState.ERROR, error=str(error))
     watch(provider)
+    if provider.balance is None:
+        return BalanceCheck(provider=provider, state=BalanceState.UNASKABLE)
     if provider.is_empty:
         return BalanceCheck(provider=provider, state=BalanceState.EMPTY)
     return BalanceCheck(provider=provider, state=BalanceState.LOW if provider.is_low else BalanceState.OK)

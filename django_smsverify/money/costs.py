@@ -5,28 +5,33 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import groupby
 from typing import Any
 
-from django.conf import settings
-from django.db import router
-from django.db.models import Count, Sum
 from django.utils import timezone
 
-from django_smsverify.enums import MessageStatus
-from django_smsverify.models import Message, Provider
+from django_smsverify.enums import Billing, MessageStatus
+from django_smsverify.models import Provider
+from django_smsverify.statistics.counting import Sums
+from django_smsverify.statistics.days import date_of
+from django_smsverify.statistics.questions import count_days
 
 BY = ("provider", "purpose", "day")
 COLUMNS = {"provider": ("provider", "name"), "purpose": ("purpose",), "day": ("day",)}
 """The columns of each grouping; provider has the slug too, because two providers may have one name."""
 FIGURES = ("messages", "segments", "cost", "provisional", "unknown", "unpriced")
+Figures = tuple[int, int, Decimal, Decimal, int, int]
+NOTHING = Decimal("0.0000")
+CHARGED = frozenset(status for status in MessageStatus if status.is_taken)
+OPEN = frozenset({MessageStatus.SENDING, MessageStatus.UNKNOWN})
+"""They may have been accepted, and charged."""
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 LONGEST = timedelta(days=3660)
-"""The longest period; by day, each day is one database query."""
+"""The longest period; by day, each day that is not summed is one database query."""
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -67,17 +72,16 @@ def costs(start: date, end: date, by: Sequence[str] = ("provider",)) -> list[Cos
     Raises ValueError for any other `by`, and for a period that ends before it starts or is out of range.
     """
     _require_valid(start, end, by)
-    # Add money and group days in Python: SQLite adds floats, and MySQL may have no time zones.
-    groups = [(first, group) for first, last in _periods(start, end, by) for group in _groups(first, last, by)]
+    counted = count_days(start, end, by_purpose="purpose" in by, by_day="day" in by)
     providers = {provider.pk: provider for provider in Provider.objects.only("slug", "name", "gateway")}
-    lines: list[CostRow] = []
-    for day, group in groups:
-        provider = providers[group.pop("provider")]
-        own = {"purpose": group.pop("purpose", None), "day": day if "day" in by else None}
-        if "provider" in by:
-            own |= {"provider": provider.slug, "name": provider.name}
-        lines.append(replace(_line(provider, **group), **own))
-    return _merged([line for line in lines if line.messages or line.unknown], by)
+    billing = {pk: providers[pk].billing for pk in {kind.provider for kind in counted}}
+    found: dict[tuple[Any, ...], list[Figures]] = defaultdict(list)
+    for kind, sums in counted.items():
+        if kind.status in CHARGED or kind.status in OPEN:
+            key = kind.provider if "provider" in by else None, kind.purpose, kind.day
+            found[key].append(_figures(kind.status, sums, billing[kind.provider]))
+    rows = [_row(key, figures, providers) for key, figures in found.items()]
+    return sorted(rows, key=lambda row: tuple(getattr(row, word) for word in by))
 
 
 def total(rows: Iterable[CostRow]) -> CostRow:
@@ -93,8 +97,7 @@ def in_fen(amount: Decimal) -> Decimal:
 
 def today() -> date:
     """The current day in TIME_ZONE."""
-    now = timezone.now()
-    return timezone.localtime(now, timezone.get_default_timezone()).date() if settings.USE_TZ else now.date()
+    return date_of(timezone.now())
 
 
 def columns(by: Iterable[str]) -> list[str]:
@@ -144,50 +147,16 @@ def _require_valid(start: date, end: date, by: Iterable[str]) -> None:
         )
 
 
-def _periods(start: date, end: date, by: Sequence[str]) -> Iterator[tuple[date, date]]:
-    if "day" not in by:
-        yield start, end
-        return
-    for number in range((end - start).days + 1):
-        day = start + timedelta(days=number)
-        yield day, day
+def _figures(status: str, sums: Sums, billing: Billing) -> Figures:
+    """What the messages of one kind add to their row, in the order of FIGURES."""
+    if status in OPEN:
+        return 0, 0, NOTHING, NOTHING, sums.messages, 0
+    provisional = sums.cost if billing.may_still_waive(MessageStatus(status)) else NOTHING
+    return sums.messages, sums.segments, sums.cost, provisional, 0, sums.unpriced
 
 
-def _midnight(day: date) -> datetime:
-    """The start of a day; where clocks are put forward at midnight, the time of that change."""
-    moment = datetime.combine(day, time.min)
-    return timezone.make_aware(moment, timezone.get_default_timezone()) if settings.USE_TZ else moment
-
-
-def _groups(first: date, last: date, by: Sequence[str]) -> list[dict[str, Any]]:
-    """Counts messages with the same provider, status, cost and, if needed, purpose."""
-    since, until = _midnight(first), _midnight(last + timedelta(days=1))
-    names = ["provider", "status", "cost", *(["purpose"] if "purpose" in by else [])]
-    # A replica will do for sums of days.
-    rows = Message.objects.using(router.db_for_read(Message))
-    messages = rows.filter(created_at__gte=since, created_at__lt=until).order_by()
-    return list(messages.values(*names).annotate(count=Count("pk"), parts=Sum("segments")))
-
-
-def _line(provider: Provider, *, status: str, cost: Decimal | None, count: int, parts: int) -> CostRow:
-    known = MessageStatus(status)
-    if not known.is_taken:
-        return CostRow(unknown=count if known in (MessageStatus.SENDING, MessageStatus.UNKNOWN) else 0)
-    whole = (cost or Decimal("0.0000")) * count
-    return CostRow(
-        messages=count,
-        segments=int(parts),  # MySQL returns the sum of integers as a Decimal
-        cost=whole,
-        provisional=whole if provider.billing.may_still_waive(known) else Decimal("0.0000"),
-        unpriced=count if cost is None else 0,
-    )
-
-
-def _merged(lines: list[CostRow], by: Sequence[str]) -> list[CostRow]:
-    """Merges lines into one row for each value of `by`."""
-
-    def key(line: CostRow) -> tuple[Any, ...]:
-        return tuple(getattr(line, word) for word in by)
-
-    groups = (list(group) for _, group in groupby(sorted(lines, key=key), key))
-    return [replace(group[0], **total(group).figures()) for group in groups]
+def _row(key: tuple[Any, ...], figures: list[Figures], providers: Mapping[int, Provider]) -> CostRow:
+    pk, purpose, day = key
+    name: dict[str, Any] = {"provider": providers[pk].slug, "name": providers[pk].name} if pk is not None else {}
+    sums: dict[str, Any] = dict(zip(FIGURES, map(sum, zip(*figures, strict=True)), strict=True))
+    return CostRow(purpose=purpose, day=day, **name, **sums)

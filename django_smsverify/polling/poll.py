@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice, zip_longest
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +17,7 @@ from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.money import balances
 from django_smsverify.numbers.known import forget_old
 from django_smsverify.reviews.verdicts import due_reviews
+from django_smsverify.statistics.sums import sum_days
 from django_smsverify.transactions import require_autocommit
 
 from .questions import BalanceQuestion, Question, ReportsQuestion, ReviewQuestion, StatusQuestion, StoredBatch
@@ -36,7 +37,8 @@ def poll(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Counter[str]:
-    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages and mails low balances.
+    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages, mails low balances and
+    sums days that are over.
 
     Returns how often each result occurred.
 
@@ -48,12 +50,15 @@ def poll(
     require_autocommit(Message)
     tally: Counter[str] = Counter()
     _recover(send_forgotten(limit), tally, stopped)  # first, because codes expire soon
-    _ask_all(deque(islice(_questions(limit), limit)), limit, tally, stopped, progress)
+    providers = list(Provider.objects.all())  # only now: sending may take long, and meanwhile an account may be changed
+    _ask_all(deque(islice(_questions(limit, providers), limit)), limit, tally, stopped, progress)
+    silent = settle_silent(limit, providers)
     _recover(
-        chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit), balances.mail_alarms(), forget_old()),
-        tally,
-        stopped,
+        chain(give_up_stuck(limit), match_orphans(limit), silent, balances.mail_alarms(), forget_old()), tally, stopped
     )
+    days = sum_days()
+    while not stopped() and next(days, None):
+        pass
     return tally
 
 
@@ -100,34 +105,40 @@ def _ask(question: Question) -> str:
     return "failed"
 
 
-def _questions(limit: int) -> Iterator[Question]:
+def _questions(limit: int, providers: Sequence[Provider]) -> Iterator[Question]:
     """The due questions, of each vendor in turn, so that none waits for the backlog of another."""
     by_provider: list[Iterator[Question]] = []
-    for provider in Provider.objects.all():
+    batches = list(ReportBatch.objects.filter(problems=""))
+    for provider in providers:
+        stored = [batch for batch in batches if batch.provider_id == provider.pk]
         try:
             gateway = provider.gateway_client()
         except ImproperlyConfigured as error:
             logger.error("%s cannot be asked for anything: %s", provider.slug, error)
-            by_provider += [_stored_batches(provider)] if isinstance(error, UndecryptableValue) else []
+            by_provider += [_stored_batches(provider, stored)] if isinstance(error, UndecryptableValue) else []
             continue
-        by_provider.append(islice(_questions_of(provider, gateway, limit), limit))
+        by_provider.append(islice(_questions_of(provider, gateway, stored, limit), limit))
     return filter(None, chain.from_iterable(zip_longest(*by_provider)))
 
 
-def _questions_of(provider: Provider, gateway: Gateway, limit: int) -> Iterator[Question]:
+def _questions_of(
+    provider: Provider, gateway: Gateway, stored: Sequence[ReportBatch], limit: int
+) -> Iterator[Question]:
     if balances.is_due(provider, gateway):
         yield BalanceQuestion(provider, gateway)
     due = Message.objects.silent().filter(provider=provider).due(timezone.now())
     if gateway.hands_out_reports and due.exists():
         yield ReportsQuestion(provider, gateway, due)
-    yield from _stored_batches(provider)
+    yield from _stored_batches(provider, stored)
     for text in due_reviews(provider, gateway):
         yield ReviewQuestion(provider, gateway, text)
-    for message in due.named()[:limit] if gateway.answers_status else ():
+    known = due.known_to_vendor() if gateway.finds_own_ids else due.named()
+    for message in known[:limit] if gateway.answers_status else ():
         yield StatusQuestion(provider, gateway, message)
 
 
-def _stored_batches(provider: Provider) -> Iterator[Question]:
+def _stored_batches(provider: Provider, batches: Iterable[ReportBatch]) -> Iterator[Question]:
     """Batches that were fetched but not read yet: they need no credentials, only a gateway that reads them."""
-    for batch in ReportBatch.objects.filter(provider=provider, problems="").select_related("provider"):
+    for batch in batches:
+        batch.provider = provider
         yield StoredBatch(provider, batch)

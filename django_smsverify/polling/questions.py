@@ -15,9 +15,9 @@ from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.models.querysets import MessageQuerySet
 from django_smsverify.money import balances
 from django_smsverify.reports.storing import store_events
-from django_smsverify.reviews.verdicts import Text, ask_review, take_review_turn
+from django_smsverify.reviews.verdicts import Text, ask_review_as_read, take_review_turn
 from django_smsverify.transactions import retry_on_lost_connection
-from django_smsverify.types import Answer, News
+from django_smsverify.types import Answer, News, SentSMS
 
 MAX_EMPTY_BATCHES = 3
 """Batches without a new event after which no more are fetched in a run."""
@@ -55,11 +55,21 @@ class StatusQuestion(Question):
     def ask(self) -> str:
         if not Message.objects.silent().take_turn(self.message, timezone.now()):
             return "no longer due"
-        event = self.gateway.ask_status(self.message.remote_id, self.message.phone)
+        event = self.gateway.ask_status(self._sent())
         if event is None:
             return "under way"
-        store_events(self.provider, News(events=(event,)), ReportSource.POLL)
+        store_events(self.provider, News(events=(event,)), ReportSource.POLL, about=self.message)
         return "reported"
+
+    def _sent(self) -> SentSMS:
+        message, moment = self.message, self.message.claimed_at or self.message.created_at
+        return SentSMS(
+            remote_id=message.remote_id,
+            phone=message.phone,
+            own_id=message.own_id,
+            sent_at=timezone.make_aware(moment) if timezone.is_naive(moment) else moment,
+            asked=message.polls,
+        )
 
 
 @dataclass
@@ -70,7 +80,7 @@ class ReviewQuestion(Question):
     def ask(self) -> str:
         if not take_review_turn(self.text):
             return "no longer due"
-        ask_review(self.gateway, self.text)
+        ask_review_as_read(self.gateway, self.text)
         return "reviewed"
 
 

@@ -5,8 +5,9 @@ Each function is a generator: it does one step when the next result word is requ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Exists, OuterRef, Q
@@ -15,6 +16,7 @@ from django.utils import timezone
 from django_smsverify.enums import MessageStatus
 from django_smsverify.messages import settle_as_it_is
 from django_smsverify.models import DeliveryReport, Message, Provider
+from django_smsverify.models.querysets import MessageQuerySet
 from django_smsverify.reports.matching import REPORTS_EXPIRE_AFTER, match_reports
 from django_smsverify.sending import circuits
 from django_smsverify.sending.worker import send_waiting
@@ -34,26 +36,36 @@ TEXTS_AT_ONCE = 20
 def send_forgotten(limit: int) -> Iterator[str]:
     """Sends queued messages whose process or worker died before claiming them, or has a long queue; codes first."""
     queued = Message.objects.filter(status=MessageStatus.QUEUED, created_at__lt=timezone.now() - FORGOTTEN)
-    notices = queued.filter(verification=None).exclude(provider__in=_unavailable_providers())
-    for kind, at_once in ((queued.exclude(verification=None), 1), (notices, TEXTS_AT_ONCE)):
-        ids = list(kind.order_by("created_at").values_list("pk", flat=True)[:limit])
-        for start in range(0, len(ids), at_once):
-            for _ in range(send_waiting(ids[start : start + at_once])):
-                yield "taken up"
+    codes = queued.exclude(verification=None).order_by("created_at").values_list("pk", flat=True)[:limit]
+    yield from _send(list(codes), 1)
+    yield from _send(_notices(queued, limit), TEXTS_AT_ONCE)
 
 
-def _unavailable_providers() -> list[int]:
-    """The providers whose circuits are open: a code may use another provider, a notice waits for its own."""
-    every = Provider.objects.values_list("pk", flat=True)
-    return [pk for pk, circuit in circuits.open_circuits(every).items() if circuit.is_resting]
+def _send(ids: Sequence[UUID], at_once: int) -> Iterator[str]:
+    for start in range(0, len(ids), at_once):
+        for _ in range(send_waiting(ids[start : start + at_once])):
+            yield "taken up"
+
+
+def _notices(queued: MessageQuerySet, limit: int) -> list[UUID]:
+    """The oldest notices whose provider's circuit is not open: a code may use another provider, a notice waits."""
+    notices = queued.filter(verification=None).order_by("created_at").values_list("pk", "provider")
+    resting: set[int] = set()
+    while True:
+        found = list(notices.exclude(provider__in=resting)[:limit])
+        circuits_of_found = circuits.open_circuits({provider for _, provider in found})
+        new = {pk for pk, circuit in circuits_of_found.items() if circuit.is_resting}
+        if not new:
+            return [pk for pk, _ in found]
+        resting |= new
 
 
 def give_up_stuck(limit: int) -> Iterator[str]:
     """Marks messages whose process died while sending as unknown: they may have been sent, and are not sent again."""
     rows = Message.objects.filter(status=MessageStatus.SENDING)
     why = "the process that handed it over ended before the vendor's answer was stored"
-    for pk in list(rows.filter(claimed_at__lt=timezone.now() - STUCK_AFTER).values_list("pk", flat=True)[:limit]):
-        rows.filter(pk=pk).update(status=MessageStatus.UNKNOWN, values={}, error_message=why)
+    for message in list(rows.filter(claimed_at__lt=timezone.now() - STUCK_AFTER).only("created_at")[:limit]):
+        rows.of(message).update(status=MessageStatus.UNKNOWN, values={}, error_message=why)
         yield "stuck"
 
 
@@ -72,23 +84,20 @@ def match_orphans(limit: int) -> Iterator[str]:
         yield from ["matched"] * (len(own) - unclear) + ["unclear"] * unclear
 
 
-def settle_silent(limit: int) -> Iterator[str]:
+def settle_silent(limit: int, providers: Iterable[Provider]) -> Iterator[str]:
     """Settles old messages with their current status.
 
     Leaves out those of a vendor that can be asked but was not asked often enough, as after an outage of either side.
     """
     old = Message.objects.silent().filter(created_at__lt=timezone.now() - REPORTS_EXPIRE_AFTER)
     # In the order of the index: with the newest first, the database would search all settled messages.
-    due = old.exclude(~Q(remote_id=""), provider__in=_askable(), polls__lt=QUESTIONS_BEFORE_SETTLING).order_by(
+    askable = [provider for provider in providers if _can_be_asked(provider)]
+    due = old.exclude(~Q(remote_id=""), provider__in=askable, polls__lt=QUESTIONS_BEFORE_SETTLING).order_by(
         "settled_at", "poll_at"
     )
     for message in due[:limit]:
         settle_as_it_is(message)
         yield "unknown for good" if message.status == MessageStatus.UNKNOWN else "settled"
-
-
-def _askable() -> list[Provider]:
-    return [provider for provider in Provider.objects.all() if _can_be_asked(provider)]
 
 
 def _can_be_asked(provider: Provider) -> bool:

@@ -37,6 +37,7 @@ MOST_NAMED = 10
 
 logger = logging.getLogger("django_smsverify")
 T = TypeVar("T")
+Row = TypeVar("Row", Message, DeliveryReport)
 Key = tuple[str, str]
 """The vendor's id and the number; one id may stand for a batch."""
 
@@ -75,8 +76,8 @@ def match_messages(messages: Iterable[Message]) -> None:
     """
     for some in chunks(message for message in messages if message.remote_id):
         by_key = {_key(message): message for message in some}
-        orphans = DeliveryReport.objects.filter(message__isnull=True, provider=some[0].provider_id)
-        found = sorted(orphans.filter(_among(by_key)), key=lambda report: report.received_at)
+        orphans = _of_provider(some[0].provider_id, DeliveryReport.objects.filter(_among(by_key), message__isnull=True))
+        found = sorted(orphans, key=lambda report: report.received_at)
         # In a MySQL collation the id "a1" equals "A1".
         reports = [report for report in found if _key(report) in by_key]
         settled = _settle(by_key, reports)
@@ -107,26 +108,34 @@ def _among(keys: Collection[Key]) -> Q:
 def _newest(provider: Provider, reports: Sequence[DeliveryReport]) -> dict[Key, Message]:
     """The messages with the ids of these reports; if a vendor used an id again, the newest one."""
     keys = {_key(report) for report in reports}
-    found = Message.objects.filter(_among(keys), provider=provider).order_by("created_at")
+    found = _of_provider(provider.pk, Message.objects.filter(_among(keys)).order_by("created_at"))
     return {_key(message): message for message in found if _key(message) in keys}
+
+
+def _of_provider(pk: int, rows: Iterable[Row]) -> list[Row]:
+    """The rows of one provider; the database is not asked for these, see `statements.find_messages`."""
+    return [row for row in rows if row.provider_id == pk]
 
 
 def _maybe_lost_id(provider: Provider, reports: Sequence[DeliveryReport]) -> Sequence[DeliveryReport]:
     """Reports that may belong to a message whose id was lost; many are checked in one query."""
     if len(reports) <= 1:
         return reports
-    without_id = Message.objects.filter(provider=provider, remote_id="", status__in=UNDER_WAY)
-    phones = set(without_id.filter(phone__in={report.phone for report in reports}).values_list("phone", flat=True))
+    without_id = Message.objects.filter(remote_id="", status__in=UNDER_WAY)
+    found = without_id.filter(phone__in={report.phone for report in reports}).values_list("provider_id", "phone")
+    phones = {phone for owner, phone in found if owner == provider.pk}
     return [report for report in reports if report.phone in phones]
 
 
 def _match_lost_id(provider: Provider, report: DeliveryReport) -> Message | None:
     """The message that lost its id with the vendor's answer, if only one fits; the id is stored."""
     by_then = (report.occurred_at or report.received_at) + CLOCKS_DIFFER
-    about = Message.objects.filter(provider=provider, phone=report.phone)
+    about = Message.objects.filter(phone=report.phone)
     without_id = about.filter(remote_id="", created_at__range=(by_then - REPORTS_EXPIRE_AFTER, by_then))
     # A message under way will soon get its own id, which may be this one.
-    candidates = without_id.filter(status__in=UNDER_WAY)[:2]
+    candidates = _of_provider(provider.pk, without_id.filter(status__in=UNDER_WAY))
+    if report.own_id:
+        candidates = [message for message in candidates if message.own_id == report.own_id]
     unknown = [message for message in candidates if message.status == MessageStatus.UNKNOWN]
     if len(candidates) != 1 or not unknown:
         return None
@@ -141,12 +150,13 @@ def _maybe_reported(messages: Sequence[Message]) -> Sequence[Message]:
     """Messages that may have unmatched reports, found in one query."""
     if len(messages) == 1:
         (message,) = messages
-        names = {"remote_id": message.remote_id, "phone": message.phone, "provider": message.provider_id}
-        return messages if message.remote_id and find_unmatched_reports(**names) else []
-    reports = DeliveryReport.objects.filter(message__isnull=True, provider=messages[0].provider_id)
+        names = {"remote_id": message.remote_id, "phone": message.phone}
+        is_reported = message.remote_id and (message.provider_id,) in find_unmatched_reports(**names)
+        return messages if is_reported else []
+    reports = DeliveryReport.objects.filter(message__isnull=True)
     ids = {message.remote_id for message in messages} - {""}
-    found = set(reports.filter(remote_id__in=ids).values_list("remote_id", "phone"))
-    return [message for message in messages if (message.remote_id, message.phone) in found]
+    found = set(reports.filter(remote_id__in=ids).values_list("provider_id", "remote_id", "phone"))
+    return [message for message in messages if (message.provider_id, *_key(message)) in found]
 
 
 def _settle(by_key: Mapping[Key, Message], reports: Sequence[DeliveryReport]) -> list[Message]:
@@ -183,8 +193,11 @@ def _status_update(status: MessageStatus, cost: Decimal | None, now: datetime) -
     alone."""
 
     def change(messages: Sequence[Message]) -> int:
-        rows = Message.objects.filter(pk__in=[message.pk for message in messages])
-        return rows.filter(status__in=status.below()).update(status=status, cost=cost, settled_at=now)
+        return (
+            Message.objects.of(*messages)
+            .filter(status__in=status.below())
+            .update(status=status, cost=cost, settled_at=now)
+        )
 
     return change
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -33,9 +34,10 @@ def report_fields(provider: Provider, event: DeliveryEvent, source: ReportSource
     }
 
 
-def fingerprint_of(kind: str, provider: Provider, *words: str) -> str:
-    """Returns the same hash for the same event, whichever way it arrives."""
-    return hashlib.sha256(json.dumps([kind, provider.pk, *map(str, words)]).encode()).hexdigest()
+def fingerprint_of(kind: str, provider: Provider, *words: str) -> UUID:
+    """Returns the same 122 bits for the same event, whichever way it arrives."""
+    digest = hashlib.sha256(json.dumps([kind, provider.pk, *map(str, words)]).encode()).digest()
+    return UUID(bytes=digest[:16], version=5)  # MariaDB accepts no other bits at the places of version and variant
 
 
 def storable_time(moment: datetime | None) -> datetime | None:

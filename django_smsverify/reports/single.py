@@ -16,6 +16,7 @@ from django_smsverify.enums import MessageStatus
 from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.models.inserts import insert
+from django_smsverify.models.late_changes import late_moments, mark_late
 from django_smsverify.models.statements import find_messages, find_messages_in_brief, find_report, settle_message
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict
@@ -23,12 +24,13 @@ from django_smsverify.transactions import retry_on_conflict
 from .matching import log_unknown, match_reports
 
 
-def store_report(provider: Provider, report: DeliveryReport) -> bool:
+def store_report(provider: Provider, report: DeliveryReport, about: Message | None = None) -> bool:
     """Stores a report, once, and raises its message; returns whether it is new.
 
-    A repeated report is matched if that was interrupted before.
+    `about` is the message that the vendor was asked about, read just now. A repeated report is matched if that was
+    interrupted before.
     """
-    message = report.message = _message_of(provider, report)
+    message = report.message = _message_of(provider, report, about)
     # A message that has this status already has probably got it by this report.
     if message is not None and not _raises(report, message) and (stored := _stored(report)):
         return _complete(provider, stored)
@@ -52,22 +54,30 @@ def _complete(provider: Provider, stored: DeliveryReport) -> bool:
     return False
 
 
-def _message_of(provider: Provider, report: DeliveryReport) -> Message | None:
-    """The newest message with the vendor's id and the number of a report."""
+def _message_of(provider: Provider, report: DeliveryReport, about: Message | None) -> Message | None:
+    """The message that the vendor was asked about, or the newest one with its id and the number of a report."""
+    if about is not None and _is_about(report, about):
+        about.provider = provider
+        return about
     # Only receivers of the signals see the message.
     is_shown = delivery_reported.has_listeners(DeliveryReport) or message_settled.has_listeners(Message)
     find = find_messages if is_shown else find_messages_in_brief
-    for message in find(provider=provider.pk, remote_id=report.remote_id, phone=report.phone):
-        # In a MySQL collation the id "a1" equals "A1".
-        if (message.remote_id, message.phone) == (report.remote_id, report.phone):
-            message.provider = provider
-            return message  # type: ignore[no-any-return]
-    return None
+    found = find(remote_id=report.remote_id, phone=report.phone)
+    own = [one for one in found if one.provider_id == provider.pk and _is_about(report, one)]
+    message = max(own, key=lambda one: one.created_at, default=None)
+    if message is not None:
+        message.provider = provider
+    return message
+
+
+def _is_about(report: DeliveryReport, message: Message) -> bool:
+    """Whether it names the message; in a MySQL collation the id "a1" equals "A1"."""
+    return (message.remote_id, message.phone) == (report.remote_id, report.phone)
 
 
 def _stored(report: DeliveryReport) -> DeliveryReport | None:
     """The row of an equal report."""
-    return next(iter(find_report(fingerprint=report.fingerprint)), None)
+    return next(iter(find_report(phone=report.phone, fingerprint=report.fingerprint)), None)
 
 
 def _raises(report: DeliveryReport, message: Message) -> bool:
@@ -88,10 +98,12 @@ def _store(report: DeliveryReport) -> bool:
 
 def _store_and_settle(report: DeliveryReport, message: Message) -> bool:
     status, now = MessageStatus(report.outcome), timezone.now()
-    cost = cost_of(message, status)
-    with transaction.atomic(using=router.db_for_write(Message)):
+    cost, using = cost_of(message, status), router.db_for_write(Message)
+    with transaction.atomic(using=using):
         # The message first: two reports that had both been added to it would each wait for its row.
         is_settled = settle_message[status](pk=message.pk, cost=cost, now=now) == 1
+        if is_settled and (late := late_moments([message.created_at])):
+            mark_late(late, using)
         insert(report)
     if is_settled:  # and committed: else it may be tried again
         message.status, message.cost, message.settled_at = status, cost, now

@@ -6,8 +6,10 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from django_smsverify import phones
 from django_smsverify.enums import MessageStatus, ReportSource
@@ -24,20 +26,25 @@ from .single import store_report
 
 logger = logging.getLogger("django_smsverify")
 
+SEARCHED = 100
+"""Messages to a number among which a reply's is searched; not by the provider, see `statements.find_messages`."""
 BULK_ATTEMPTS = 3
 """How often to try a bulk insert while other processes store some of the same reports; then one by one."""
 
 
-def store_events(provider: Provider, news: News, source: ReportSource) -> int:
+def store_events(provider: Provider, news: News, source: ReportSource, about: Message | None = None) -> int:
     """Stores a vendor's events and returns how many reports and replies were new.
 
-    When it returns, everything is committed. After an interruption it can be repeated as a whole.
+    `about` is the message that the vendor was asked about, if any. When it returns, everything is committed. After an
+    interruption it can be repeated as a whole.
     """
     if not provider.has_keys:  # unreadable keys cannot be searched for in the payload
         news = replace(news, events=tuple(map(hide_tokens, news.events)))
     reported = [event for event in news.events if isinstance(event, DeliveryEvent)]
     if len(reported) == 1:
-        new = int(store_report(provider, DeliveryReport(**report_fields(provider, reported[0], source))))
+        report = DeliveryReport(**report_fields(provider, reported[0], source))
+        report.own_id = reported[0].own_id
+        new = int(store_report(provider, report, about))
     else:
         new = _store_and_match_reports(provider, reported, source)
     verdicts = {}
@@ -56,26 +63,31 @@ def store_events(provider: Provider, news: News, source: ReportSource) -> int:
 
 def _store_and_match_reports(provider: Provider, events: Iterable[DeliveryEvent], source: ReportSource) -> int:
     """Stores all reports first, so that none is lost, and then matches them with their messages."""
-    fields: dict[str, dict[str, Any]] = {}
+    fields: dict[UUID, dict[str, Any]] = {}
+    own_ids: dict[UUID, str] = {}
     for event in events:
         own = report_fields(provider, event, source)
         fields.setdefault(own["fingerprint"], own)
+        own_ids[own["fingerprint"]] = event.own_id
     stored: list[DeliveryReport] = []
-    new: set[str] = set()
+    new: set[UUID] = set()
     for some in chunks(fields):
         rows, fresh = _store_reports({fingerprint: fields[fingerprint] for fingerprint in some})
         stored += rows
         new |= fresh
+    for report in stored:
+        report.own_id = own_ids[report.fingerprint]
     unknown = match_reports(provider, [report for report in stored if report.message_id is None])
     log_unknown(provider, [report for report in unknown if report.fingerprint in new])
     return len(new)
 
 
-def _store_reports(fields: Mapping[str, dict[str, Any]]) -> tuple[list[DeliveryReport], set[str]]:
+def _store_reports(fields: Mapping[UUID, dict[str, Any]]) -> tuple[list[DeliveryReport], set[UUID]]:
     """The rows with these fingerprints, in order, and the fingerprints that are new."""
     rows = DeliveryReport.objects.all()
+    equal = Q(*(Q(**_identity(own)) for own in fields.values()), _connector=Q.OR)
     for _attempt in range(BULK_ATTEMPTS if len(fields) > 1 else 0):
-        known = {report.fingerprint: report for report in rows.filter(fingerprint__in=fields)}
+        known = {report.fingerprint: report for report in rows.filter(equal)}
         fresh = {name: DeliveryReport(**own) for name, own in fields.items() if name not in known}
         try:
             # Sorted, so that two processes with the same reports do not deadlock.
@@ -83,8 +95,12 @@ def _store_reports(fields: Mapping[str, dict[str, Any]]) -> tuple[list[DeliveryR
         except IntegrityError:  # another process is storing some of them
             continue
         return [known.get(name) or fresh[name] for name in fields], set(fresh)
-    stored = [rows.get_or_create(fingerprint=name, defaults=own) for name, own in fields.items()]
+    stored = [rows.get_or_create(**_identity(own), defaults=own) for own in fields.values()]
     return [report for report, _ in stored], {report.fingerprint for report, is_new in stored if is_new}
+
+
+def _identity(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: fields[name] for name in ("phone", "fingerprint")}
 
 
 def _insert(reports: Sequence[DeliveryReport]) -> None:
@@ -120,10 +136,10 @@ def _store_reply(provider: Provider, event: ReplyEvent) -> bool:
 
 def _answered_message(provider: Provider, event: ReplyEvent) -> Message | None:
     """The message that the vendor names; else the last one that this provider sent to the phone before the reply."""
-    sent = Message.objects.filter(provider=provider, phone=event.phone).order_by("-created_at")
-    named = sent.filter(remote_id=event.remote_id).first() if event.remote_id else None
-    if named is not None:
-        return named
+    sent = Message.objects.filter(phone=event.phone).order_by("-created_at")
+    named = sent.filter(remote_id=event.remote_id) if event.remote_id else sent.none()
     got = sent.exclude(status__in=(MessageStatus.QUEUED, MessageStatus.NOT_SENT))
     by_then = storable_time(event.occurred_at and event.occurred_at + CLOCKS_DIFFER)
-    return (got.filter(created_at__lt=by_then).first() if by_then else None) or got.first()
+    before = got.filter(created_at__lt=by_then) if by_then else got.none()
+    newest = (one for rows in (named, before, got) for one in rows[:SEARCHED] if one.provider_id == provider.pk)
+    return next(newest, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Q
@@ -48,8 +49,13 @@ def store_review_result(provider: Provider, event: ReviewEvent) -> None:
 
 def ask_review(gateway: Gateway, text: Text) -> ReviewEvent:
     """Queries the state of a review, stores it and returns it; raises a GatewayError."""
-    # A text that is submitted again during the call must not get this answer.
     text.refresh_from_db(using=rows_of(text).db, fields=["status", "poll_at", "remote_id"])
+    return ask_review_as_read(gateway, text)
+
+
+def ask_review_as_read(gateway: Gateway, text: Text) -> ReviewEvent:
+    """Does the same with a text that was read just now: one that is submitted again during the call does not get this
+    answer."""
     event = gateway.ask_review(submission_of(text), text.remote_id)
     _apply(text, event)
     return event
@@ -75,18 +81,26 @@ def due_reviews(provider: Provider, gateway: Gateway) -> Iterator[Text]:
 
 
 def take_review_turn(text: Text) -> bool:
-    """Reserves the next query about a text; whether this caller got it."""
-    return bool(_rows(submission_of(text)).take_turn(text, timezone.now()))
+    """Reserves the next query about a text; whether this caller got it, and the text is as it was read."""
+    as_read = _rows(submission_of(text)).filter(status=text.status, remote_id=text.remote_id)
+    return bool(as_read.take_turn(text, timezone.now()))
 
 
 def draft_of(text: Text) -> Draft:
     """A row as it is submitted, with the vendor's names of the placeholders."""
-    return Draft(
+    draft = Draft(
         submission=submission_of(text),
         text=text.vendors_content,
-        name=text.name if isinstance(text, Template) else "",
         remark=text.remark,
         remote_id=text.remote_id,
+    )
+    if isinstance(text, Signature):
+        return draft
+    return replace(
+        draft,
+        name=text.name,
+        signature=text.signature.text if text.signature else "",
+        our_names={theirs: ours for ours, theirs in text.variables.items()},
     )
 
 

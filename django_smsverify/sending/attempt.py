@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from functools import partial
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -13,6 +13,7 @@ from django_smsverify.exceptions import (
     GatewayRejected,
     GatewayUnavailable,
     NoRoute,
+    PhoneNotSupported,
     Throttled,
     UnknownPurpose,
 )
@@ -21,6 +22,7 @@ from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.masked import PerNumber
 from django_smsverify.messages import mark_claimed, withdraw
 from django_smsverify.models import Message, Template, Verification
+from django_smsverify.models.identifiers import new_id
 from django_smsverify.models.inserts import insert
 from django_smsverify.transactions import retry_on_lost_connection, run_committed
 from django_smsverify.types import Acceptance
@@ -44,7 +46,7 @@ def queue(
     With `is_claimed` this process will send it at once, and no other may; else it is queued for whoever claims it.
     """
     message = Message(
-        id=pk or uuid4(),
+        id=pk or new_id(),
         verification=verification,
         provider=template.provider,
         template=template,
@@ -61,11 +63,14 @@ def queue(
     return message
 
 
-def send_queued(verification: Verification, message: Message, without_failures: Container[int] = ()) -> Message:
+def send_queued(
+    verification: Verification, message: Message, without_failures: Container[int] = (), *, fails_over: bool = True
+) -> Message:
     """Sends a queued code to one provider after another until an SMS was sent or may have been sent.
 
-    `without_failures` are the providers that are known to have no failure lately. Returns the last attempt; its status
-    is `not_sent` when no provider took it. A message that another process has claimed is left to that process.
+    `without_failures` are the providers that are known to have no failure lately. Unless `fails_over`, only the
+    message's own provider is tried. Returns the last attempt; its status is `not_sent` when no provider took it. A
+    message that another process has claimed is left to that process.
     """
     last, upcoming = message, message  # type: Message, Message | None
     while upcoming is not None:
@@ -75,15 +80,19 @@ def send_queued(verification: Verification, message: Message, without_failures: 
             break
         outcome = sent[0][1]
         # The id is chosen here: when a connection is lost, the row is known by it.
-        upcoming = retry_on_lost_connection(Message, partial(_next_attempt, verification, last, outcome, uuid4()))
+        upcoming = retry_on_lost_connection(
+            Message, partial(_next_attempt, verification, last, outcome, new_id(), fails_over=fails_over)
+        )
         note_health(last, [outcome], has_no_failures=last.provider_id in without_failures)
     return last
 
 
-def _next_attempt(verification: Verification, message: Message, outcome: Outcome, pk: UUID) -> Message | None:
+def _next_attempt(
+    verification: Verification, message: Message, outcome: Outcome, pk: UUID, *, fails_over: bool
+) -> Message | None:
     if isinstance(outcome, Acceptance) and record_acceptance(message, outcome):
         return None
-    template = _next_route(verification, message) if _may_try_another(outcome) else None
+    template = _next_route(verification, message) if fails_over and _may_try_another(outcome) else None
     return run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, template, pk))
 
 
@@ -103,8 +112,8 @@ def untried(verification: Verification, message: Message) -> list[Template]:
     attempts = Message.objects.filter(verification=verification).order_by("-created_at")
     tried = set(attempts.values_list("provider_id", flat=True)[: message.attempt])
     try:
-        return routing.routes(verification.purpose, but=tried)
-    except (NoRoute, UnknownPurpose):  # no other route, or an operator has disabled it meanwhile
+        return routing.routes(verification.purpose, verification.phone, but=tried)
+    except (NoRoute, PhoneNotSupported, UnknownPurpose):  # no other route, or an operator has disabled it meanwhile
         return []
 
 
@@ -115,7 +124,7 @@ def _record_and_queue_next(
 
     Both are stored together, so that no other request finds the number free in between.
     """
-    lock_number(verification.recipient)
+    lock_number(verification.phone)
     record_outcomes([(message, outcome)])
     if message.status != MessageStatus.NOT_SENT:
         return None
@@ -169,14 +178,13 @@ def _end_if_unsent(verification: Verification) -> None:
 def cancel(message: Message, why: str) -> bool:
     """Withdraws a message that is still queued, and ends its code if that was never sent; returns whether it was
     withdrawn."""
-    verification = message.verification
 
     def withdraw_and_expire() -> bool:
-        if verification is not None:
-            lock_number(verification.recipient)
+        if message.verification_id is None:
+            return withdraw(message, why)
+        lock_number(message.phone)
         withdrawn = withdraw(message, why)
-        if verification is not None:
-            _end_if_unsent(verification)
+        _end_if_unsent(Verification.objects.find(message.verification_id))
         return withdrawn
 
     return run_committed(Message, withdraw_and_expire)

@@ -47,10 +47,10 @@ def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
     yield from (list(batch.values()) for batch in open_batches.values() if batch)
 
 
-def calls_for_one(template: Template) -> bool:
-    """Whether each number probably needs its own call."""
+def numbers_per_call(template: Template) -> int:
+    """How many numbers one call can probably have."""
     most, same_text = _batch_limits(template.provider)
-    return most == 1 or (same_text and bool(texts.placeholders(template.content)))
+    return 1 if same_text and texts.placeholders(template.content) else most
 
 
 def _batch_limits(provider: Provider) -> tuple[int, bool]:

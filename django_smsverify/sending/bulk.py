@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Sized
 from itertools import islice
 
-from django_smsverify import phones, texts
+from django_smsverify import texts
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus
-from django_smsverify.masked import PerNumber, secrets_of
+from django_smsverify.masked import PerNumber
 from django_smsverify.messages import refresh
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.models.gateway_classes import gateway_class
-from django_smsverify.transactions import require_autocommit, run_committed
+from django_smsverify.transactions import require_autocommit
 
 from . import circuits
-from .bulk_run import CHUNK, BulkResult, Progress, Run
-from .content import segments
+from .bulk_input import Recipients, check_all, masked_pairs, read_chunks, split
+from .bulk_result import BulkResult
+from .bulk_rows import CHUNK, Values, get_or_create_messages
+from .bulk_run import Run
 from .dispatch import enqueue_many
 
 LONGEST_NAME = 64
 
-Values = Mapping[str, Mapping[str, str]]
 Stopped = Callable[[], bool]
 
 
 def send_message(
     template: Template,
-    recipients: Values,
+    recipients: Recipients,
     *,
     batch: str | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], object] | None = None,
     stopped: Stopped | None = None,
 ) -> list[Message]:
     """Sends an approved template without a code to many numbers, in batches where the vendor takes them.
@@ -51,81 +51,96 @@ def send_message(
     Then nothing was sent.
     """
     recipients = PerNumber(recipients)  # its repr shows no numbers from here on
-    return send_bulk(template, recipients, batch=batch, progress=progress, stopped=stopped).messages
+    return _send_all(template, recipients, batch, progress, stopped)
 
 
 def send_bulk(
     template: Template,
-    recipients: Values,
+    recipients: Iterable[tuple[str, Values]],
     *,
-    batch: str | None = None,
-    progress: Progress | None = None,
+    name: str,
+    progress: Callable[[int, int | None], object] | None = None,
     stopped: Stopped | None = None,
 ) -> BulkResult:
-    """Like `send_message`, but returns a BulkResult, which also has the reason for an early end."""
-    gateway_class(template.provider.gateway)  # raises InvalidGateway
-    values = _checked_values(template, recipients)
-    require_autocommit(Message)
-    _check_name(batch, template, stopped)
-    run = Run(template, BulkResult(len(values)), progress or (lambda done, total: None))
+    """Does what `send_message` does for a batch with a name, in memory that does not grow with how many numbers it has.
+
+    `recipients` yields pairs of a number and its values, and may be a generator that reads a file or a table. At most
+    1000 pairs are read at once, in this thread, while calls are under way. A number that is given twice gets one
+    message. The result counts the messages of the batch in the database, and iterates those that failed.
+
+    The same call continues after a crash or an early end, which `why_over` of the result explains. `progress` is called
+    with how many numbers are done, and the total, which is None where `recipients` has no length. `stopped` is called
+    before pairs are read.
+
+    A template, provider or name that `send_message` refuses is refused before a pair is read. A bad number, or one with
+    missing or surplus values, raises the same error as there when it is read, with its position and the masked number:
+    then the chunks before it were sent, and nothing of its own.
+    """
+    total = len(recipients) if isinstance(recipients, Sized) else None
+    recipients = masked_pairs(recipients)  # its repr shows no numbers from here on
+    run = _begin(template, name, stopped, lambda done: progress and progress(done, total))
+    run.send(read_chunks(template, recipients, run.chunk_size), stopped)
+    return BulkResult(name, run.reached, run.why_over)
+
+
+def _send_all(
+    template: Template,
+    recipients: Recipients,
+    batch: str | None,
+    progress: Callable[[int, int], object] | None,
+    stopped: Stopped | None,
+) -> list[Message]:
+    run = _begin(template, batch, stopped, lambda done: progress and progress(done, len(recipients)))
+    values, messages = check_all(template, recipients), list[Message]()
+    # Without a name it cannot be continued: the rows of all numbers are created first.
+    run.send(split(values, max(len(values), 1) if batch is None else run.chunk_size), stopped, messages.extend)
+    _refresh_unfinished(messages)
+    return messages
+
+
+def _begin(template: Template, batch: str | None, stopped: Stopped | None, progress: Callable[[int], object]) -> Run:
+    """Raises what `send_message` raises before it looks at the numbers."""
+    _check_template(template)
+    _check_batch(batch, template, stopped)
+    run = Run(template, batch, progress)
     if batch is not None:
         run.end(_why_not_now(template.provider))
-    rest, is_stopped = iter(values.items()), False
-    with run.hands() as submit:
-        while not run.result.why_over and (chunk := PerNumber(islice(rest, run.chunk(batch)))):
-            if is_stopped := stopped is not None and stopped():
-                break
-            run.go_through(_get_or_create_messages(template, chunk, batch), submit, batch)
-    if is_stopped:
-        # Only after the threads have sent their batches: they skip those of an ended run.
-        run.end("it was stopped")
-    _refresh_unfinished(run.result.messages)
-    return run.result
+    return run
 
 
-def queue_up(template: Template, recipients: Values, batch: str) -> None:
+def queue_up(template: Template, recipients: Recipients, batch: str) -> None:
     """Creates the messages of a batch and enqueues them for the workers; without workers the poll sends them.
 
     Raises what `send_message` raises.
     """
-    gateway_class(template.provider.gateway)
-    values = _checked_values(template, recipients)
-    require_autocommit(Message)
-    _check_name(batch, template, None)
-    rest = iter(values.items())
-    while chunk := PerNumber(islice(rest, CHUNK)):
-        messages = _get_or_create_messages(template, chunk, batch)
+    _check_template(template)
+    _check_batch(batch, template, None)
+    for chunk in split(check_all(template, recipients), CHUNK):
+        messages = get_or_create_messages(template, chunk.values, batch)
         if conf.DISPATCH != "inline":
             enqueue_many([message for message in messages if message.status == MessageStatus.QUEUED], keep=True)
 
 
-def _checked_values(template: Template, recipients: Values) -> Values:
-    names = set(texts.placeholders(template.content))
-    if "code" in names:
+def _check_template(template: Template) -> None:
+    gateway_class(template.provider.gateway)  # raises InvalidGateway
+    if "code" in texts.placeholders(template.content):
         raise ValueError(f"The template {template} has {{code}}: it is for send_code(), not for send_message().")
     if not Template.objects.routable().filter(pk=template.pk).exists():
         raise ValueError(f"The template {template} is not approved and active, or its signature or provider is not.")
-    values = PerNumber[Mapping[str, str]]()
-    for written, own in recipients.items():
-        phone = phones.parse(written)
-        if phone in values:
-            raise ValueError(f"The number {phones.mask(phone)} is given twice.")
-        if own.keys() != names or not all(map(texts.is_text, own.values())):
-            raise ValueError(f"Give {phones.mask(phone)} a text for each of: {', '.join(sorted(names)) or 'nothing'}.")
-        values[phone] = secrets_of(own)
-    return values
 
 
-def _check_name(batch: str | None, template: Template, stopped: Stopped | None) -> None:
+def _check_batch(batch: str | None, template: Template, stopped: Stopped | None) -> None:
+    require_autocommit(Message)
     if batch is None:
         if stopped is not None:
             raise ValueError("Give the batch a name with batch=…: without it nobody could go on where it stopped.")
         return
     if not 0 < len(batch) <= LONGEST_NAME:
         raise ValueError(f"The name of a batch has 1 to {LONGEST_NAME} characters, not {len(batch)}.")
-    others = Message.objects.filter(batch=batch).exclude(template=template.pk)
-    if other := others.select_related("template").first():
-        raise ValueError(f"The batch {batch} is of the template {other.template}: give this batch another name.")
+    # All messages of a batch have one template; by the unique index, one row is read.
+    found = Message.objects.filter(batch=batch).order_by("phone").select_related("template").first()
+    if found is not None and found.template != template:
+        raise ValueError(f"The batch {batch} is of the template {found.template}: give this batch another name.")
 
 
 def _why_not_now(provider: Provider) -> str:
@@ -134,44 +149,6 @@ def _why_not_now(provider: Provider) -> str:
     if circuit is None or not circuit.is_resting:
         return ""
     return f"the circuit of {provider} is open, close it in the admin or try again in a while: {circuit.why}"
-
-
-def _get_or_create_messages(template: Template, values: Values, batch: str | None) -> list[Message]:
-    """One message per number, created if it does not exist yet; the caller must send the queued ones."""
-    known = _existing_messages(template, batch, values)
-    fresh = [
-        Message(
-            provider=template.provider,
-            template=template,
-            phone=phone,
-            purpose=template.purpose,
-            batch=batch,
-            values=dict(own),
-            segments=segments(template, own),
-        )
-        for phone, own in values.items()
-        if phone not in known
-    ]
-    rows = Message.objects.all()
-    create = partial(rows.bulk_create, fresh, batch_size=CHUNK, ignore_conflicts=batch is not None)
-    if fresh:
-        run_committed(Message, create)
-    # Another process may have created rows of the same batch first: use the stored rows.
-    if batch is None:
-        return fresh
-    known = _existing_messages(template, batch, values)
-    return [known[phone] for phone in values if phone in known]
-
-
-def _existing_messages(template: Template, batch: str | None, values: Values) -> PerNumber[Message]:
-    if batch is None:
-        return PerNumber()
-    rows = Message.objects.filter(batch=batch, phone__in=values)
-    found = PerNumber((message.phone, message) for message in rows)
-    for message in found.values():
-        if message.template_id == template.pk and message.provider_id == template.provider_id:
-            message.template, message.provider = template, template.provider
-    return found
 
 
 def _refresh_unfinished(messages: list[Message]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 
 from django.db import transaction
@@ -19,102 +17,107 @@ from django_smsverify.models import Message, Template
 from django_smsverify.models.gateway_classes import gateway_class
 
 from . import circuits
-from .batching import batches, calls_for_one, send_batch
+from .batching import batches, numbers_per_call, send_batch
+from .bulk_input import Chunk
+from .bulk_rows import CHUNK, get_or_create_messages
 from .dispatch import enqueue_many
 from .pacing import Pace, WorkerPool
 from .worker import is_void
 
-CHUNK = 1000
-"""Numbers whose rows are created at once; a stopped run sends at most these before it ends."""
 CHUNK_OF_CALLS = 50
-"""The same, when each number needs its own call."""
+"""Numbers whose rows are created at once, when each number needs its own call."""
 THREADS = 8
+"""Calls at the same time."""
 CALLS_WITHOUT_THREADS = 20
-"""Up to this many calls are made one after another, without threads."""
+"""Up to this many calls with one number are made one after another, without threads."""
 
-Progress = Callable[[int, int], None]
-
-
-@dataclass(slots=True)
-class BulkResult:
-    """The result of a run."""
-
-    total: int
-    """How many numbers were given."""
-    messages: list[Message] = field(default_factory=list, repr=False)
-    """The messages of the numbers that were reached, in order."""
-    why_over: str = ""
-    """Why the run ended early; empty when it did not."""
-
-    @property
-    def counts(self) -> Counter[str]:
-        """How many messages have each status."""
-        return Counter(message.status for message in self.messages)
-
-    @property
-    def troubles(self) -> list[Message]:
-        """Messages that were not sent or not delivered, or whose result is unknown."""
-        doubtful = (MessageStatus.UNKNOWN, MessageStatus.NOT_SENT, MessageStatus.UNDELIVERED)
-        return [message for message in self.messages if message.status in doubtful]
+Submit = Callable[[list[Message]], object]
 
 
 class Run:
     """One run over many numbers; it ends early when the provider fails repeatedly or refuses the account."""
 
-    def __init__(self, template: Template, result: BulkResult, progress: Progress) -> None:
-        self.result = result
-        self._provider, self._progress = template.provider, progress
-        self._calls_for_one = calls_for_one(template)
+    def __init__(self, template: Template, batch: str | None, progress: Callable[[int], object]) -> None:
+        """`progress` is called with how many numbers are done."""
+        self.reached = 0
+        """How many numbers have a message."""
+        self.why_over = ""
+        """Why the run ended early; empty when it did not."""
+        self._template, self._provider, self._batch = template, template.provider, batch
+        self._progress = progress
+        self._per_call = numbers_per_call(template)
         self._pace = Pace(int(template.provider.options.get(PACE.name) or PACE.initial))
         self._done = self._failures = 0
+        self._is_working = False
         self._started = timezone.now()
-        self._lock = Lock()
+        self._lock, self._alone = Lock(), Lock()
 
-    def chunk(self, batch: str | None) -> int:
-        """How many numbers get their rows at once: all without a batch name, as such a run cannot be continued."""
-        if batch is None:
-            return self.result.total
-        return CHUNK_OF_CALLS if self._calls_for_one else CHUNK
+    @property
+    def chunk_size(self) -> int:
+        """How many numbers get their rows at once; a stopped run sends these before it ends."""
+        return CHUNK_OF_CALLS if self._per_call == 1 else CHUNK
+
+    def send(
+        self,
+        chunks: Iterator[Chunk],
+        stopped: Callable[[], bool] | None = None,
+        keep: Callable[[list[Message]], object] = lambda messages: None,
+    ) -> None:
+        """Sends to the numbers of each chunk, until `stopped()`; `keep` is called with the messages of a chunk.
+
+        Rows of the next chunk are created while calls are under way. An error of `chunks` is raised when the chunks
+        before it have been sent.
+        """
+        is_stopped, submit = False, None
+        with ExitStack() as stack:
+            while not self.why_over and not (is_stopped := bool(stopped and stopped())):
+                if (chunk := next(chunks, None)) is None:
+                    break
+                submit = submit or stack.enter_context(self._threads(chunk.given))
+                messages = get_or_create_messages(self._template, chunk.values, self._batch)
+                self.reached += chunk.given
+                keep(messages)
+                self._go_through(messages, chunk.given, submit)
+        if is_stopped:
+            # Only after the threads have sent their batches: they skip those of an ended run.
+            self.end("it was stopped")
+
+    def end(self, why: str) -> None:
+        """Ends the run with this reason; messages that are still queued are left to the next run or the poll."""
+        self.why_over = self.why_over or why
 
     @contextmanager
-    def hands(self) -> Iterator[Callable[[list[Message]], object]]:
-        """Yields the function that sends a batch: in this thread, or in several when each number needs its own call."""
+    def _threads(self, count: int) -> Iterator[Submit]:
+        """Yields the function that sends a batch: in several threads, or in this one.
+
+        `count` is the size of the first chunk, which holds all numbers when they are few.
+        """
+        few = max(CALLS_WITHOUT_THREADS, min(self._per_call, CHUNK - 1))
         local = gateway_class(self._provider.gateway).local
         # Inside a transaction, as in tests, other threads cannot see the rows.
         rows_are_visible = not transaction.get_connection(Message.objects.db).in_atomic_block
-        if (
-            self._calls_for_one
-            and self.result.total > CALLS_WITHOUT_THREADS
-            and rows_are_visible
-            and not local
-            and conf.DISPATCH == "inline"
-        ):
+        if count > few and rows_are_visible and not local and conf.DISPATCH == "inline":
             with WorkerPool(THREADS, self._send_at_pace) as pool:
                 yield pool.submit
         else:
             yield self._send
 
-    def go_through(self, messages: list[Message], submit: Callable[[list[Message]], object], batch: str | None) -> None:
+    def _go_through(self, messages: list[Message], count: int, submit: Submit) -> None:
         """Sends the messages of a chunk that are still queued, or enqueues them for workers."""
-        self.result.messages += messages
         queued = [
             message for message in messages if message.status == MessageStatus.QUEUED and self._can_be_sent(message)
         ]
-        self._advance(len(messages) - len(queued))
+        self._advance(count - len(queued))
         if conf.DISPATCH != "inline":
-            if not enqueue_many(queued, keep=batch is not None):
+            if not enqueue_many(queued, keep=self._batch is not None):
                 self.end("the task queue could not be reached")
             self._advance(len(queued))
             return
         for some in batches(queued):
-            if self.result.why_over:
+            if self.why_over:
                 break
             submit(some)
             self._advance(len(some))
-
-    def end(self, why: str) -> None:
-        """Ends the run with this reason; messages that are still queued are left to the next run or the poll."""
-        self.result.why_over = self.result.why_over or why
 
     def _can_be_sent(self, message: Message) -> bool:
         """Whether it can be sent; the row of an earlier run may be too old or unusable by now."""
@@ -122,15 +125,23 @@ class Run:
 
     def _advance(self, count: int) -> None:
         self._done += count
-        self._progress(self._done, self.result.total)
+        self._progress(self._done)
 
     def _send_at_pace(self, batch: list[Message]) -> None:
-        if not self.result.why_over:
+        """Sends beside other threads, or alone before the first success and after a failure: of a provider that does
+        not work, no more calls are lost than those that are under way."""
+        with self._alone:
+            if not self._is_working:
+                return self._wait_and_send(batch)
+        return self._wait_and_send(batch)
+
+    def _wait_and_send(self, batch: list[Message]) -> None:
+        if not self.why_over:
             self._pace.wait()
             self._send(batch)
 
     def _send(self, batch: list[Message]) -> None:
-        if not self.result.why_over:
+        if not self.why_over:
             self._stop_if_failing(send_batch(batch))
 
     def _stop_if_failing(self, outcomes: list[Outcome]) -> None:
@@ -141,10 +152,10 @@ class Run:
             self._pace.halve()
         with self._lock:
             if True in healths:
-                self._failures = 0
-            elif Reason.ACCOUNT in reasons:
-                self.end(f"{self._provider} refuses the account: {reasons[Reason.ACCOUNT]}")
+                self._failures, self._is_working = 0, True
             elif False in healths:
-                self._failures += 1
-                if self._failures >= circuits.FAILURES:
+                self._failures, self._is_working = self._failures + 1, False
+                if Reason.ACCOUNT in reasons:
+                    self.end(f"{self._provider} refuses the account: {reasons[Reason.ACCOUNT]}")
+                elif self._failures >= circuits.FAILURES:
                     self.end(f"{self._provider} failed {self._failures} times in a row, at last with: {healths[False]}")

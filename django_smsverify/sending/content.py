@@ -36,7 +36,8 @@ def segments_of_code(template: Template, verification: Verification) -> int:
 def segments(template: Template, values: Mapping[str, str]) -> int:
     """How many SMS the carriers bill for a template with these values."""
     signature = template.signature.text if template.signature else ""
-    return texts.segments(texts.signed(signature, texts.render(template.content, values)))
+    text = texts.signed(signature, texts.render(template.content, values))
+    return texts.segments(text, gsm7=template.provider.text_rules.counts_gsm7)
 
 
 def code_values(verification: Verification, code: Secret) -> dict[str, str]:
@@ -46,7 +47,7 @@ def code_values(verification: Verification, code: Secret) -> dict[str, str]:
     return {"code": code, "minutes": str(max(1, int(left + SECONDS_ON_THE_WAY) // 60))}
 
 
-def outgoing(template: Template, values: Mapping[str, Mapping[str, str]]) -> OutgoingSMS:
+def outgoing(template: Template, values: Mapping[str, Mapping[str, str]], own_id: str = "") -> OutgoingSMS:
     """Builds what a gateway sends; `values` maps each number to its placeholder values."""
     signature = template.signature
     return OutgoingSMS(
@@ -55,5 +56,6 @@ def outgoing(template: Template, values: Mapping[str, Mapping[str, str]]) -> Out
         signature_id=signature.remote_id if signature else "",
         template_id=template.remote_id,
         variables=copy(template.variables),  # kept by this process: a gateway may change its own
+        own_id=own_id,
         recipients=values,
     )

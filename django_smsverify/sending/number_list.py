@@ -112,7 +112,7 @@ def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate
         segments=billed,
         cost=None if price is None else price * billed,
         first=[
-            f"{phones.mask(phone)}: {texts.signed(signature, texts.render(template.content, values))}"
+            Secret(f"{phones.mask(phone)}: {texts.signed(signature, texts.render(template.content, values))}")
             for phone, values in islice(recipients.items(), 1)
         ],
         known=Message.objects.filter(batch=batch).count(),

@@ -45,13 +45,14 @@ class Pace:
 class WorkerPool(Generic[T]):
     """Threads that run one job after another, each with its own database connections.
 
-    When a job fails, the remaining jobs are skipped and the error is raised to the user of the pool.
+    When a job fails, the remaining jobs are skipped and the error is raised to the user of the pool. An executor of
+    concurrent.futures would not tell its threads that they end, when they close their connections.
     """
 
     def __init__(self, size: int, work: Callable[[T], object]) -> None:
         self._work = work
-        # No longer than the pool: jobs that are queued here can no longer be stopped.
-        self._jobs: Queue[T | None] = Queue(size)
+        # One job waits at most: what is queued here can no longer be stopped, and its caller holds it in memory.
+        self._jobs: Queue[T | None] = Queue(1)
         self._threads = [Thread(target=self._run, daemon=True) for _ in range(size)]
         self._failure: BaseException | None = None
 

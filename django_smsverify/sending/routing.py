@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection, Iterable
 from itertools import groupby
 
-from django_smsverify.exceptions import NoRoute, UnknownPurpose
+from django_smsverify.exceptions import NoRoute, PhoneNotSupported, UnknownPurpose
 from django_smsverify.models import PURPOSE, Template
 
 from . import route_cache
@@ -14,28 +14,31 @@ from . import route_cache
 _random = random.SystemRandom()
 
 
-def routes(purpose: str, *, but: Collection[int] = ()) -> list[Template]:
+def routes(purpose: str, phone: str, *, but: Collection[int] = ()) -> list[Template]:
     """Returns approved, active templates with a code: by priority of the provider, then in random order by weight.
 
-    Leaves out the providers whose primary keys are in `but`, and those with an empty balance while there are others.
-    Raises UnknownPurpose when no template with a code has the purpose, NoRoute when none can be used now.
+    Leaves out the providers that do not serve the number's region, those whose primary keys are in `but`, and those
+    with an empty balance while there are others. Raises UnknownPurpose when no template with a code has the purpose,
+    NoRoute when none can be used now, PhoneNotSupported when those that can serve other regions only.
     """
     if not PURPOSE.fullmatch(purpose):
         raise UnknownPurpose
-    return _in_order(purpose, [route for route in route_cache.load(purpose) if route.provider_id not in but])
+    return _in_order(purpose, phone, [route for route in route_cache.load(purpose) if route.provider_id not in but])
 
 
-def kept_routes(purpose: str, version: int | None) -> list[Template]:
+def kept_routes(purpose: str, phone: str, version: int | None) -> list[Template]:
     """Does what `routes` does, with what this process keeps of the version of all routes that was just read."""
-    return _in_order(purpose, route_cache.templates(purpose, version))
+    return _in_order(purpose, phone, route_cache.templates(purpose, version))
 
 
-def _in_order(purpose: str, templates: Iterable[Template]) -> list[Template]:
-    usable = funded(templates)
+def _in_order(purpose: str, phone: str, templates: Collection[Template]) -> list[Template]:
+    usable = funded(template for template in templates if template.provider.serves(phone))
     if usable:
         usable.sort(key=lambda template: template.provider.priority)
         by_priority = groupby(usable, key=lambda template: template.provider.priority)
         return [template for _, equals in by_priority for template in shuffled(equals)]
+    if templates:
+        raise PhoneNotSupported
     named = Template.objects.filter(purpose=purpose)
     if any(template.purpose == purpose and template.carries_code for template in named):
         raise NoRoute

@@ -69,12 +69,12 @@ def send_code_to(request: CodeRequest) -> Verification:
     """Does what `send_code` does."""
     if not PURPOSE.fullmatch(request.purpose):
         raise UnknownPurpose
-    choice = RouteChoice(request.purpose)
+    choice = RouteChoice(request.purpose, request.phone)
     with time_limit():
         try:
             with _admission(request.phone, request.ip, request.requester, choice) as charge:
-                create = partial(_create_rows, request, choice.template())
-                verification, first = _in_turn(request.phone, request.requester, create)
+                create = partial(create_rows, request, choice.template())
+                verification, first = in_turn(request.phone, request.requester, create)
         except Throttled as error:
             is_of_number = error.scope in (Scope.RESEND, Scope.PHONE)
             joined = _join(request) if is_of_number and request.requester.is_trusted else None
@@ -88,8 +88,8 @@ def send_code_to(request: CodeRequest) -> Verification:
 class RouteChoice:
     """What one request learns of routes and circuits, by its one trip to the cache."""
 
-    def __init__(self, purpose: str) -> None:
-        self._purpose = purpose
+    def __init__(self, purpose: str, phone: str) -> None:
+        self._purpose, self._phone = purpose, phone
         self._asked = route_cache.kept_providers(purpose)
         self.keys = [route_cache.VERSION_KEY, *circuits.keys_of(self._asked)]
         """What the trip must read."""
@@ -102,9 +102,9 @@ class RouteChoice:
         return circuits.without_failures(self._asked, self.found)
 
     def template(self, order: Callable[[list[Template]], list[Template]] = lambda templates: templates) -> Template:
-        """Returns the route to try first; raises UnknownPurpose, NoRoute, ThrottleUnavailable."""
+        """Returns the route to try first; raises UnknownPurpose, NoRoute, PhoneNotSupported, ThrottleUnavailable."""
         version = self.found.get(route_cache.VERSION_KEY)
-        templates = order(routing.kept_routes(self._purpose, version))
+        templates = order(routing.kept_routes(self._purpose, self._phone, version))
         is_sender = conf.DISPATCH == "inline"
         template, is_trial = circuits.choose_or_try(templates, self.without_failures, is_sender=is_sender)
         if template is None:
@@ -162,14 +162,14 @@ def resend_to(
 ) -> Verification:
     """Does what `resend_code` does, and remembers the request."""
     verification.require_live(timezone.now())
-    choice = RouteChoice(verification.purpose)
+    choice = RouteChoice(verification.purpose, verification.phone)
     with time_limit():
         with _admission(verification.phone, ip, requester, choice) as charge:
             template = choice.template(order=partial(_uncertain_providers_last, verification))
             # Not asked in the transaction, which may be repeated: what it has changed here is not undone.
             needs_guesses = not verification.is_reserved
             create = partial(_create_resend, verification, requester, template, keyed, needs_guesses)
-            first = _in_turn(verification.phone, requester, create)
+            first = in_turn(verification.phone, requester, create)
         _dispatch_or_raise(verification, first, charge, choice)
     return verification
 
@@ -187,7 +187,7 @@ def _dispatch_or_raise(verification: Verification, message: Message, charge: Cha
     raise NoRoute
 
 
-def _in_turn(phone: str, requester: Requester, create: Callable[[Recipient, NumberHistory], T]) -> T:
+def in_turn(phone: str, requester: Requester, create: Callable[[Recipient, NumberHistory], T]) -> T:
     """Calls `create` in its own transaction, with the number locked and its limits checked; raises Throttled."""
 
     def work() -> T | Throttled:
@@ -207,9 +207,10 @@ def _in_turn(phone: str, requester: Requester, create: Callable[[Recipient, Numb
     return result
 
 
-def _create_rows(
+def create_rows(
     request: CodeRequest, template: Template, recipient: Recipient, history: NumberHistory
 ) -> tuple[Verification, Message]:
+    """Creates the verification of a request, and its first message, by this template."""
     by_stranger = request.requester.is_stranger
     code = live_code(request, history)
     if code is not None and extend(code, history.now):

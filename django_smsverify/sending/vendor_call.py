@@ -22,6 +22,7 @@ from django_smsverify.reports.matching import match_after_commit
 from django_smsverify.types import Acceptance
 
 from . import circuits
+from .connection import release_connection
 from .content import outgoing
 
 logger = logging.getLogger("django_smsverify")
@@ -38,7 +39,8 @@ def send_to_vendor(
     if not claimed:
         return []
     template = next(iter(claimed.values())).template
-    outcomes = _outcomes(template, PerNumber((phone, values[phone]) for phone in claimed))
+    own_id = next(iter(claimed.values())).own_id if len(claimed) == 1 else ""
+    outcomes = _outcomes(template, PerNumber((phone, values[phone]) for phone in claimed), own_id)
     return [(message, outcomes[phone]) for phone, message in claimed.items()]
 
 
@@ -49,12 +51,15 @@ def _claimed(messages: Sequence[Message]) -> Sequence[Message]:
     return [message for message in messages if claim(message)]
 
 
-def _outcomes(template: Template, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Outcome]:
+def _outcomes(template: Template, values: Mapping[str, Mapping[str, str]], own_id: str) -> Mapping[str, Outcome]:
     try:
         gateway = _gateway(template.provider)
     except GatewayRejected as refusal:
         return PerNumber(dict.fromkeys(values, refusal))
-    return gateway.send(outgoing(template, values))
+    sms = outgoing(template, values, own_id)
+    if not gateway.local:
+        release_connection()
+    return gateway.send(sms)
 
 
 def _gateway(provider: Provider) -> Gateway:

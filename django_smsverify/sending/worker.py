@@ -4,31 +4,48 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 from django.utils import timezone
 
 from django_smsverify.enums import MessageStatus, Reason
-from django_smsverify.exceptions import CodeRejected, Throttled, UndecryptableValue, describe
+from django_smsverify.exceptions import (
+    CodeRejected,
+    NoRoute,
+    PhoneNotSupported,
+    Throttled,
+    UndecryptableValue,
+    UnknownPurpose,
+    describe,
+)
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
-from django_smsverify.messages import withdraw
+from django_smsverify.messages import mark_claimed, withdraw
 from django_smsverify.models import Message, Template, Verification
+from django_smsverify.models.late_changes import late_moments, mark_late
+from django_smsverify.models.statements import OF_ROUTE, claim_message, find_queued_code
 from django_smsverify.numbers import requester_of
 from django_smsverify.transactions import run_committed
 
-from . import circuits, routing
-from .attempt import cancel, release_guesses, send_queued, untried
+from . import circuits, route_cache, routing
+from .attempt import cancel, release_guesses, send_queued
 from .batching import batches, send_batch
+from .connection import in_worker
 from .content import least_life, segments_of_code
 
 logger = logging.getLogger("django_smsverify")
 
 NOTICES_EXPIRE_AFTER = timedelta(hours=24)
 """A notice that was queued for longer is out of date and is not sent."""
+
+
+def run_task(ids: Sequence[str]) -> int:
+    """Does what `send_waiting` does, for a task: no connection to the database is held while a vendor is waited for."""
+    with in_worker():
+        return send_waiting(ids)
 
 
 def send_waiting(ids: Iterable[UUID | str]) -> int:
@@ -38,11 +55,9 @@ def send_waiting(ids: Iterable[UUID | str]) -> int:
     A message whose sending fails with a bug is withdrawn and does not stop the others. A notice whose provider's
     circuit is open stays queued, for the poll.
     """
-    queued = Message.objects.filter(pk__in=list(ids), status=MessageStatus.QUEUED).order_by("created_at")
-    related = ("provider", "template__provider", "template__signature", "verification__recipient", "verification__root")
-    messages = list(queued.select_related(*related))
-    notices = [message for message in messages if message.verification is None and not is_void(message)]
-    codes = [[message] for message in messages if message.verification is not None]
+    messages = _queued(list(ids))
+    notices = [message for message in messages if message.verification_id is None and not is_void(message)]
+    codes = [[message] for message in messages if message.verification_id is not None]
     left = 0
     for batch in [*codes, *batches(notices)]:
         try:
@@ -55,6 +70,14 @@ def send_waiting(ids: Iterable[UUID | str]) -> int:
         for message in batch:
             cancel(message, f"its delivery failed with {name}: see the log")
     return len(messages) - left
+
+
+def _queued(ids: Sequence[UUID | str]) -> Sequence[Message]:
+    """Those that are still queued. What a code needs besides is read when its number is locked, or kept."""
+    if len(ids) == 1 and (codes := find_queued_code(pk=ids[0])):
+        return codes
+    queued = Message.objects.filter(pk__in=ids, status=MessageStatus.QUEUED).order_by("created_at")
+    return list(queued.select_related("provider", "template__provider", "template__signature"))
 
 
 def is_void(message: Message) -> bool:
@@ -81,59 +104,81 @@ def _is_usable(message: Message) -> bool:
 
 def _send_or_skip(batch: Sequence[Message]) -> bool:
     """False when the provider's circuit is open; only a code can be sent through another provider."""
-    message, verification = batch[0], batch[0].verification
-    if verification is None:
+    message, queued_at = batch[0], batch[0].created_at
+    if message.verification_id is None:
         if circuits.choose([message.template]) is None:
             return False
         send_batch(batch)
-        return True
-    # A number that is known only since then was counted for its block: that is not given back, which allows less.
-    is_known = requester_of(message.phone).is_known
-    charge = Charge.of(message.phone, message.created_at, is_known=is_known)
-    if _send_code(verification, message):
-        # No request waits for the result, so the shared limits are given back here.
-        charge.refund(*SHARED)
+    elif _send_code(message):
+        _refund_shared(message.phone, queued_at)
     return True
 
 
-def _send_code(verification: Verification, message: Message) -> bool:
+def _refund_shared(phone: str, queued_at: datetime) -> None:
+    """Gives the shared limits back: no request waits for the result that could do it."""
+    # A number that is known only since then was counted for its block: that is not given back, which allows less.
+    Charge.of(phone, queued_at, is_known=requester_of(phone).is_known).refund(*SHARED)
+
+
+def _send_code(message: Message) -> bool:
     """Sends a code through the best route now, if it is still worth an SMS; returns whether no provider took it."""
-    own = [message.template] if _is_usable(message) else []
-    templates = routing.funded([*own, *untried(verification, message)])
+    templates, without_failures = _usable_routes(message)
     if not templates:
         return cancel(message, "while it was queued all templates for it became unusable")
-    template = circuits.choose(templates) or templates[0]
-    withdrawn = run_committed(Message, partial(_withdraw_or_reroute, verification, message, template))
-    if withdrawn is not None:
-        return withdrawn
-    last = send_queued(verification, message)
+    template = circuits.choose_or_try(templates, without_failures)[0] or templates[0]
+    claim = partial(_claim_or_withdraw, message, template, message.created_at)
+    verification, is_withdrawn = run_committed(Message, claim)
+    if verification is None:
+        return is_withdrawn
+    last = send_queued(verification, message, without_failures)
     return last.status == MessageStatus.NOT_SENT and last.error_reason != Reason.RECIPIENT
 
 
-def _withdraw_or_reroute(verification: Verification, message: Message, template: Template) -> bool | None:
-    """None when a code is to be sent now, else whether it was withdrawn here. A withdrawn code stays valid: it can be
-    resent."""
-    lock_number(verification.recipient)
-    verification.reload()
+def _usable_routes(message: Message) -> tuple[list[Template], frozenset[int]]:
+    """The routes for a queued code, its own first; and the providers that are known to have no failure lately."""
+    providers = route_cache.kept_providers(message.purpose)
+    found = circuits.read([route_cache.VERSION_KEY, *circuits.keys_of(providers)])
+    version = found.get(route_cache.VERSION_KEY)
+    try:
+        if version is None:  # the cache has failed, or is not shared
+            return _own_first(message, routing.routes(message.purpose, message.phone)), frozenset()
+        templates = routing.kept_routes(message.purpose, message.phone, version)
+        return _own_first(message, templates), circuits.without_failures(providers, found)
+    except (NoRoute, PhoneNotSupported, UnknownPurpose):
+        return [], frozenset()
+
+
+def _own_first(message: Message, templates: Sequence[Template]) -> list[Template]:
+    """Its own template, and those of other providers, none of which was tried: a queued code is a first attempt."""
+    own = [one for one in templates if one.pk == message.template_id and one.provider_id == message.provider_id]
+    return [*own, *(one for one in templates if one.provider_id != message.provider_id)]
+
+
+def _claim_or_withdraw(message: Message, template: Template, queued_at: datetime) -> tuple[Verification | None, bool]:
+    """The verification of a code that this process is to send now, if it is; and whether the code was withdrawn here.
+
+    A withdrawn code stays valid: it can be resent.
+    """
+    message.is_claimed, message.created_at = False, queued_at  # they may be of a transaction that was rolled back
+    lock_number(message.phone)
+    verification = message.verification = Verification.objects.find(message.verification_id)
     if why := _why_not_worth_sending(verification, message):
-        withdrawn = withdraw(message, why)
+        is_withdrawn = withdraw(message, why)
         release_guesses(verification)
-        return withdrawn
-    return None if _store_route(verification, message, template) else False
+        return None, is_withdrawn
+    return (verification if _claim(verification, message, template) else None), False
 
 
-def _store_route(verification: Verification, message: Message, template: Template) -> bool:
-    """Stores the route of a queued code; the number's limits count it as an SMS sent now."""
-    changes = {
-        "created_at": timezone.now(),
-        "provider": template.provider,
-        "template": template,
-        "segments": segments_of_code(template, verification),
-    }
-    queued = Message.objects.filter(pk=message.pk, status=MessageStatus.QUEUED)
-    for name, value in changes.items():
-        setattr(message, name, value)
-    return queued.update(**changes) == 1
+def _claim(verification: Verification, message: Message, template: Template) -> bool:
+    """Claims a queued code and stores its route; the number's limits count it as an SMS sent now."""
+    late = late_moments([message.created_at])
+    message.created_at, message.provider, message.template = timezone.now(), template.provider, template
+    message.segments = segments_of_code(template, verification)
+    mark_claimed(message)
+    message.is_claimed = claim_message(pk=message.pk, **{name: getattr(message, name) for name in OF_ROUTE}) == 1
+    if message.is_claimed and late:
+        mark_late(late, Message.objects.db)
+    return message.is_claimed
 
 
 def _why_not_worth_sending(verification: Verification, message: Message) -> str:

@@ -117,7 +117,7 @@ def _left_after_this(verification: Verification, now: datetime) -> int:
 
 def _require_guess(verification: Verification, now: datetime) -> int:
     """How many guesses the number has left after this one; the number's row is locked until the guess is counted."""
-    lock_number(verification.recipient)
+    lock_number(verification.phone)
     left = NumberHistory.read(verification.phone, now).guesses_left(by_stranger=verification.by_stranger)
     if left <= 0:
         raise TooManyAttempts

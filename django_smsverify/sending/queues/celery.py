@@ -20,7 +20,7 @@ REDIS_TIMEOUTS = {"socket_connect_timeout": 2, "socket_timeout": 2}
 @shared_task(name="smsverify.deliver", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def deliver(ids: list[str]) -> int:
     """Sends those of these messages that are still queued; returns how many were handled."""
-    return worker.send_waiting(ids)
+    return worker.run_task(ids)
 
 
 def publish(ids: list[str]) -> None:

@@ -17,4 +17,4 @@ else:
 @task()
 def deliver(ids: list[str]) -> int:
     """Sends those of these messages that are still queued; returns how many were handled."""
-    return worker.send_waiting(ids)
+    return worker.run_task(ids)
