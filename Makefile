@@ -11,12 +11,12 @@ RUN := $(VENV)/bin/python
 IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services coverage soak bench lint docs messages clean
+.PHONY: help demo test test-all test-services coverage soak bench lint docs package messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-demo: $(VENV)/ready ## run the demo site with five sandbox vendors (HOST=127.0.0.1 PORT=8000)
+demo: $(VENV)/ready ## run the demo site with nine sandbox vendors (HOST=127.0.0.1 PORT=8000)
 	@$(RUN) example_project/manage.py demo --host $(HOST) --port $(PORT)
 
 test: $(VENV)/test ## run the tests but for the slow ones
@@ -50,12 +50,19 @@ lint: $(VENV)/lint ## check style and types
 docs: $(VENV)/docs ## build the documentation into docs/_build/html
 	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build/html
 
+package: $(VENV)/package ## build what is released into dist/, check it, and try it in an environment of its own
+	rm -rf dist
+	$(RUN) -m build --quiet
+	$(RUN) -m twine check --strict dist/*
+	$(RUN) tests/try_package.py dist/*.whl
+	$(RUN) tests/try_package.py dist/*.tar.gz
+
 messages: $(VENV)/lint ## collect and compile the translations (needs GNU gettext)
 	cd django_smsverify && ../$(RUN) -P -m django makemessages --locale zh_Hans --no-location
 	cd django_smsverify && ../$(RUN) -P -m django compilemessages --locale zh_Hans
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) .venv-bench .tox .coverage* .mypy_cache .pytest_cache .ruff_cache docs/_build example_project/var
+	rm -rf $(VENV) .venv-bench .tox .coverage* .mypy_cache .pytest_cache .ruff_cache dist docs/_build example_project/var
 
 $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
@@ -64,6 +71,6 @@ $(VENV)/ready: pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/test $(VENV)/services $(VENV)/lint $(VENV)/docs: $(VENV)/%: $(VENV)/ready
+$(VENV)/test $(VENV)/services $(VENV)/lint $(VENV)/docs $(VENV)/package: $(VENV)/%: $(VENV)/ready
 	$(RUN) -m pip install --quiet --disable-pip-version-check --group $*
 	@touch $@

@@ -11,7 +11,6 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 from . import sites
@@ -31,13 +30,12 @@ def arguments() -> Any:
     parser.add_argument("--calls", type=int, default=1)
     parser.add_argument("--warm-up", type=int, default=20, help="calls before: an interpreter adapts to what it runs")
     parser.add_argument("--first", type=int, default=0, help="the first visitor; later ones are new on the same site")
-    for field in fields(sites.Place):
-        parser.add_argument(f"--{field.name}", required=True)
+    sites.Place.add_arguments(parser)
     return parser.parse_args()
 
 
 def main(given: Any) -> None:
-    place = sites.Place(**{field.name: getattr(given, field.name) for field in fields(sites.Place)})
+    place = sites.Place.of(given)
     site = sites.configure(place)
     if given.task == "install":
         sites.install(site, place.vendor)

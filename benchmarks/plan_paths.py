@@ -25,9 +25,9 @@ from django_smsverify.models import Message, Provider, Recipient, Template, Veri
 from django_smsverify.money.costs import today
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports.storing import store_events
-from django_smsverify.sending import resend_code, send_code, send_message
+from django_smsverify.sending import BulkResult, resend_code, send_code, send_message
 from django_smsverify.sending.number_list import estimate
-from django_smsverify.types import Answer, DeliveryEvent, News
+from django_smsverify.types import Answer, DeliveryEvent, News, SentSMS
 from django_smsverify.verifying import redeem_proof, verify_code
 from django_smsverify.verifying.proofs import make_proof
 
@@ -43,8 +43,8 @@ class AskedGateway(MemoryGateway):
 
     answers_status = True
 
-    def ask_status(self, remote_id: str, phone: str) -> DeliveryEvent | None:
-        return DeliveryEvent(remote_id=remote_id, phone=phone, outcome=DeliveryOutcome.DELIVERED)
+    def ask_status(self, sent: SentSMS) -> DeliveryEvent | None:
+        return DeliveryEvent(remote_id=sent.remote_id, phone=sent.phone, outcome=DeliveryOutcome.DELIVERED)
 
 
 class FetchedGateway(MemoryGateway):
@@ -126,6 +126,9 @@ def bulk_paths() -> Iterator[tuple[str, Path]]:
     client.force_login(User.objects.get_or_create(username="operator", is_staff=True, is_superuser=True)[0])
     yield "many numbers", lambda: send_message(notice, numbers, batch=BULK_SEND)
     yield "many numbers, again", lambda: send_message(notice, numbers, batch=BULK_SEND)
+    result = BulkResult(BULK_SEND, len(numbers), "")
+    yield "many numbers, counts", lambda: result.counts
+    yield "many numbers, troubles", lambda: [*result.troubles]
     yield "many numbers, estimate", lambda: estimate(notice, numbers, "another")
     url = reverse("admin:smsverify_message_changelist")
     yield "message list of a bulk send", partial(get, client, url, batch=BULK_SEND)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
@@ -28,12 +29,14 @@ AGO = {
     "mysql": "UTC_TIMESTAMP(6) - INTERVAL ({}) SECOND",
     "sqlite": "strftime('%Y-%m-%d %H:%M:%f', julianday('now') - ({}) / 86400.0)",
 }
-UUID = {
-    "postgresql": "CAST(md5({}) AS uuid)",
-    # MariaDB checks version and variant.
-    "mysql": "CAST(INSERT(INSERT(md5({}), 13, 1, '4'), 17, 1, '8') AS uuid)",
-    "sqlite": "md5({})",
+UUID = {"postgresql": "CAST({} AS uuid)", "mysql": "CAST({} AS uuid)", "sqlite": "{}"}
+BIG_INTEGER = {"postgresql": "bigint", "mysql": "signed", "sqlite": "integer"}
+HEX = {
+    "postgresql": "lpad(to_hex({}), 12, '0')",
+    "mysql": "LPAD(LOWER(HEX({})), 12, '0')",
+    "sqlite": "printf('%012x', {})",
 }
+"""Twelve hexadecimal digits of a whole number."""
 BULK = {
     # The generated rows satisfy the constraints; checking 25 million of them would take longer than all the rest.
     "postgresql": ("SET session_replication_role = replica", "SET maintenance_work_mem = '1GB'"),
@@ -73,10 +76,13 @@ REASON = (
 
 @dataclass(frozen=True)
 class Filling:
-    """Fills an empty database with `rows` messages and their related rows."""
+    """Fills an empty database with `rows` messages and their related rows, or with some of these tables."""
 
     connection: BaseDatabaseWrapper
     rows: int
+    newest: int = field(default_factory=lambda: int(time.time() * 1000))
+    """When the newest row was made, in milliseconds since 1970."""
+    only: tuple[type[models.Model], ...] = BIG
 
     def run(self, report: Callable[[str], None]) -> None:
         accounts()
@@ -84,8 +90,9 @@ class Filling:
             for statement in BULK[self.connection.vendor]:
                 cursor.execute(statement)
         for model, columns, where in self.tables():
-            report(model._meta.db_table)
-            self._fill(model, columns, where)
+            if model in self.only:
+                report(model._meta.db_table)
+                self._fill(model, columns, where)
         self.connection.close()  # which ends the settings of BULK
         with self.connection.cursor() as cursor:
             for model in BIG:
@@ -129,7 +136,19 @@ class Filling:
         return AGO[self.connection.vendor].format(seconds)
 
     def uuid(self, text: str) -> str:
-        return UUID[self.connection.vendor].format(text)
+        """A hash of the text, as a fingerprint is one."""
+        return self._uuid(f"substr(md5({text}), 1, 12)", 5, text)
+
+    def id(self, text: str) -> str:
+        """An id as `models.identifiers` makes them: the row's time, then a part of a hash instead of chance."""
+        vendor = self.connection.vendor
+        moment = f"CAST({self.newest} - old * 1000 AS {BIG_INTEGER[vendor]})"
+        return self._uuid(HEX[vendor].format(moment), 7, text)
+
+    def _uuid(self, first: str, version: int, text: str) -> str:
+        """MariaDB checks version and variant."""
+        digits = f"{first} || '{version}' || substr(md5({text}), 14, 3) || '8' || substr(md5({text}), 18, 15)"
+        return UUID[self.connection.vendor].format(digits)
 
     def tables(self) -> list[tuple[type[models.Model], dict[str, str], str]]:
         """Each big table with its columns as expressions over FACTS, in the order of their foreign keys."""
@@ -152,7 +171,7 @@ class Filling:
         guessed, right = "CASE WHEN n % 10 < 8 THEN {} END", "CASE WHEN n % 10 < 7 THEN {} END"
         moment = self.ago("old - 20")
         return {
-            "id": self.uuid("'v' || n"),
+            "id": self.id("'v' || n"),
             "recipient_id": "person",
             "phone": "phone",
             "purpose": "purpose",
@@ -176,8 +195,8 @@ class Filling:
         refused = "CASE WHEN status = 'not_sent' THEN {} ELSE '' END"
         waits = "CASE WHEN settled = 0 AND remote_id <> '' THEN {} END"
         return {
-            "id": self.uuid("'m' || n"),
-            "verification_id": self.uuid("'v' || n"),
+            "id": self.id("'m' || n"),
+            "verification_id": self.id("'v' || n"),
             "provider_id": "provider",
             "template_id": str(template),
             "phone": "phone",
@@ -203,7 +222,7 @@ class Filling:
     def _report(self) -> dict[str, str]:
         # One in a hundred is for an unknown message; twenty have no message because of a crash.
         unknown, kept = "n % 100 = 50", f"n % {self._rare} = 9"
-        own = self.uuid("'m' || n")
+        own = self.id("'m' || n")
         source = "CASE WHEN provider = {pushing} THEN 'push' ELSE 'poll' END"
         known = dict(Provider.objects.values_list("slug", "pk"))
         return {
@@ -218,18 +237,18 @@ class Filling:
             "received_at": self.ago("old - 4"),
             "payload": "'{}'",
             "source": source.format(**known),
-            "fingerprint": "md5('f' || n) || md5('g' || n)",
+            "fingerprint": self.uuid("'f' || n"),
         }
 
     def _reply(self) -> dict[str, str]:
         return {
             "provider_id": "provider",
-            "message_id": self.uuid("'m' || n"),
+            "message_id": self.id("'m' || n"),
             "remote_id": "remote_id",
             "phone": "phone",
             "content": "'TD' || n",
             "payload": "'{}'",
-            "fingerprint": "md5('f' || n)",
+            "fingerprint": self.uuid("'f' || n"),
             "occurred_at": self.ago("old - 60"),
             "received_at": self.ago("old - 61"),
         }

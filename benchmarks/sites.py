@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from io import BytesIO
-from typing import Any
+from typing import Any, Self
 
 import django
 from django.conf import settings
@@ -42,6 +43,16 @@ class Place:
 
     def arguments(self) -> list[str]:
         return [f"--{name}={value}" for name, value in asdict(self).items()]
+
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        for field in fields(cls):
+            parser.add_argument(f"--{field.name}", required=True)
+
+    @classmethod
+    def of(cls, given: Namespace) -> Self:
+        """The place that these arguments name."""
+        return cls(**{field.name: getattr(given, field.name) for field in fields(cls)})
 
 
 def configure(place: Place) -> Subject:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.vendor
 
-Prints its URL. It answers in the format of TopThink, or of Twilio below a path of Twilio's, each SMS with a new id. At
-`/sent/<last digits of a number>` it says what it was sent last for that number, and
-`/delay/<seconds>` makes it wait before each answer.
+Prints its URL. It answers in the format of TopThink, or of Twilio, APISpace or Qixuntong at a path of theirs, each call
+with a new id. At `/sent/<last digits of a number>` it says what it was sent last for that number, and
+`/delay/<seconds>` makes it wait before each answer; `/waiting` says how many calls have none yet.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 from urllib.request import urlopen
 
 from .environments import ROOT
 
 NUMBER = re.compile(r"1[3-9]\d{9}", re.ASCII)
-TWILIO = "/2010-04-01/"
+TWILIO, APISPACE, QIXUNTONG = "/2010-04-01/", "/sms-code/verifycode", "/qxt_yzm_sms/"
 
 
 class Vendor:
@@ -36,6 +36,9 @@ class Vendor:
         self._delay = 0.0
         self._ids = count(1)
         self._sent: dict[str, dict[str, str]] = {}
+        self._numbers: dict[str, str] = {}
+        """By id."""
+        self._waiting, self._lock = 0, Lock()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
@@ -63,13 +66,40 @@ class Vendor:
         if path.startswith("/delay/"):
             self._delay = float(path.rpartition("/")[2])
             return "200 OK", {}
-        time.sleep(self._delay)
-        content, new_id = unquote_plus(body), f"sms{next(self._ids):010}"
+        if path.startswith("/waiting"):
+            return "200 OK", {"calls": self._waiting}
+        self._wait()
+        new_id = f"sms{next(self._ids):010}"
+        if path == "/sms/query_status":
+            asked = unquote_plus(body).removeprefix("id=")
+            report = {"id": asked, "phone": self._numbers.get(asked, ""), "status": 1, "message": "DELIVRD"}
+            return "200 OK", {"code": 0, "message": "", "data": report}
+        if path == APISPACE:
+            return "200 OK", {"code": "0", "msgId": new_id}
+        if path.startswith(QIXUNTONG):
+            given = enumerate(parse_qs(urlsplit(path).query)["mobile"][0].split(","))
+            items = [{"mobile": phone, "mid": f"{new_id}-{place}", "result": "0"} for place, phone in given]
+            return "200 OK", {"status": "0", "list": items}
+        content = unquote_plus(body)
         if number := NUMBER.search(content):
             self._sent[number[0]] = {"id": new_id, "body": content}
+            self._numbers[new_id] = number[0]
         if TWILIO in path:
             return "201 Created", {"sid": new_id, "status": "queued"}
         return "200 OK", {"code": 0, "message": "", "data": {"id": new_id}}
+
+    def _wait(self) -> None:
+        with self._lock:
+            self._waiting += 1
+        time.sleep(self._delay)
+        with self._lock:
+            self._waiting -= 1
+
+
+def waiting(vendor: str) -> int:
+    """How many calls a vendor has not answered."""
+    with urlopen(f"{vendor}/waiting") as response:  # noqa: S310 - the vendor above
+        return int(json.load(response)["calls"])
 
 
 def last_sent(vendor: str, phone: str) -> dict[str, str]:

@@ -38,6 +38,8 @@ WITHOUT_CONCURRENCY = [
     )
 ]
 """Tests without concurrent transactions; they are not run again for another isolation level alone."""
+OF_NO_DATABASE = [f"tests/test_{name}.py" for name in ("check_command", "check_output", "admin_check")]
+"""Tests of what an operator is told of a vendor; no database changes that."""
 CACHE_TESTS = [
     f"tests/test_{name}.py" for name in ("services", "limits", "floods", "races", "http", "journey", "leaks")
 ]
@@ -63,7 +65,7 @@ class Combination:
 
     def command(self) -> list[str]:
         # Tests that use Redis do not run in parallel: each test empties the same database.
-        ignored = [*OWN_SERVICES, *(WITHOUT_CONCURRENCY if self in REPEATED else [])]
+        ignored = [*OWN_SERVICES, *OF_NO_DATABASE, *(WITHOUT_CONCURRENCY if self in REPEATED else [])]
         in_parallel = ["-n", "auto", *(f"--ignore={path}" for path in ignored)]
         return [sys.executable, "-m", "pytest", "-q", *(CACHE_TESTS if self.cache == "Redis" else in_parallel)]
 

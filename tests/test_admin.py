@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib import admin
@@ -30,7 +31,7 @@ from django_smsverify.models import (
 )
 from django_smsverify.models.gateway_classes import gateway_class
 
-from .conftest import CODE_TEXT, PHONE, VENDORS, MakeProvider
+from .conftest import CODE_TEXT, FEW_QUICKLY, PHONE, MakeProvider
 from .test_fields import column
 from .test_models import rows_of
 
@@ -266,7 +267,7 @@ def test_a_list_counts_only_its_first_pages(acme: Provider, browser: Browser, mo
     monkeypatch.setattr(FirstPages, "most", 3)
     monkeypatch.setattr(admin.site._registry[Reply], "list_per_page", 2)
     for number in range(5):
-        Reply.objects.create(provider=acme, phone=PHONE, content="T", fingerprint=f"more {number}")
+        Reply.objects.create(provider=acme, phone=PHONE, content="T", fingerprint=UUID(int=number + 100))
 
     first, second = (browser.get(page(Reply), p=number).context["cl"] for number in ("1", "2"))
 
@@ -366,6 +367,10 @@ def test_adding_a_provider_starts_with_the_choice_of_a_gateway(
         "apispace",
         "ihuyi",
         "qixuntong",
+        "aliyun",
+        "aliyun_pnvs",
+        "tencent",
+        "twilio",
         "console",
         "memory",
     ]
@@ -381,7 +386,7 @@ def test_a_gateway_that_cannot_be_imported_is_not_offered(browser: Browser) -> N
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("gateway", VENDORS)
+@pytest.mark.parametrize("gateway", FEW_QUICKLY)
 def test_the_form_has_each_secret_and_option_of_the_gateway(gateway: str, language: str, browser: Browser) -> None:
     kind = gateway_class(gateway)
 
@@ -395,7 +400,7 @@ def test_the_form_has_each_secret_and_option_of_the_gateway(gateway: str, langua
     assert f'<option value="{gateway}" selected>' in html
 
 
-@pytest.mark.parametrize("gateway", VENDORS)
+@pytest.mark.parametrize("gateway", FEW_QUICKLY)
 def test_a_saved_provider_is_complete_and_its_secrets_are_encrypted(gateway: str, browser: Browser) -> None:
     kind = gateway_class(gateway)
 
@@ -511,7 +516,7 @@ def test_a_custom_base_url_is_protected_like_the_vendors(acme: Provider, browser
     assert acme.credentials == {"account": SECRET, "api_key": SECRET}
 
 
-@pytest.mark.parametrize("gateway", VENDORS)
+@pytest.mark.parametrize("gateway", FEW_QUICKLY)
 def test_a_provider_can_be_moved_with_new_secrets(gateway: str, acme: Provider, browser: Browser) -> None:
     data = filled_in(gateway, secret=OTHER, base_url="https://sms.example.com")
 
@@ -909,8 +914,8 @@ def test_a_fetched_batch_can_be_deleted(browser: Browser, rows: dict[type[Row], 
 @pytest.mark.parametrize(("empty", "found"), [("1", 1), ("0", 2)])
 def test_reports_on_unknown_messages_can_be_filtered(empty: str, found: int, acme: Provider, browser: Browser) -> None:
     common: dict[str, Any] = {"provider": acme, "phone": PHONE, "outcome": "delivered", "source": "push"}
-    DeliveryReport.objects.create(message=acme.messages.get(), fingerprint="2", **common)
-    DeliveryReport.objects.create(message=None, fingerprint="3", **common)
+    DeliveryReport.objects.create(message=acme.messages.get(), fingerprint=UUID(int=2), **common)
+    DeliveryReport.objects.create(message=None, fingerprint=UUID(int=3), **common)
 
     assert browser.found(DeliveryReport, message__isempty=empty) == found
 

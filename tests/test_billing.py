@@ -16,11 +16,13 @@ from django.utils import timezone
 from sandbox import catalogue
 from sandbox.faults import Fault
 from sandbox.server import Sandbox, Travel
+from sandbox.vendors import twilio
 
 from django_smsverify.conf import BUILTIN_GATEWAYS
 from django_smsverify.enums import Billing, DeliveryOutcome, MessageStatus
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.gateways.base import Outcome
+from django_smsverify.masked import PerNumber
 from django_smsverify.messages import claim, withdraw
 from django_smsverify.models import Message, Provider
 from django_smsverify.models.gateway_classes import gateway_class
@@ -29,6 +31,7 @@ from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import give_up_stuck, settle_silent
 from django_smsverify.reports.matching import REPORTS_EXPIRE_AFTER
 from django_smsverify.sending import send_code, send_message
+from django_smsverify.sending.number_list import estimate
 from django_smsverify.types import Acceptance, DeliveryEvent
 from tests.conftest import record
 
@@ -45,8 +48,12 @@ RULES = {
     "apispace": Billing.SUBMITTED,
     "ihuyi": Billing.SUBMITTED,
     "qixuntong": Billing.SUBMITTED,
+    "aliyun": Billing.DELIVERED,
+    "aliyun_pnvs": Billing.DELIVERED,
+    "tencent": Billing.SUBMITTED,
+    "twilio": Billing.SUBMITTED,
 }
-PUSHING = ("topthink", "veesing", "ihuyi")
+PUSHING = ("topthink", "veesing", "ihuyi", "aliyun", "tencent", "twilio")
 LATE, EARLY = Travel(delay=3600), Travel(early=True)
 
 MakePushing = Callable[[str, Travel], Provider]
@@ -83,6 +90,8 @@ def push_outcome(site: Site, provider: Provider, *, arrived: bool) -> None:
     """Push the outcome of the only message, in the format of the vendor's documents."""
     remote_id, phone, moment = Message.objects.get().remote_id, PHONE[3:], "2026-11-22 10:00:00"
     sms = {"id": remote_id, "phone": phone, "sendDate": moment, "receiveDate": moment, "message": ""}
+    url, status = site.url + webhook(provider), "delivered" if arrived else "undelivered"
+    signed = {"MessageSid": remote_id, "MessageStatus": status, "To": PHONE}
     bodies: dict[str, dict[str, Any]] = {
         "topthink": {"json": {"action": "report", "sms": {**sms, "status": 1 if arrived else -1}}},
         "veesing": {
@@ -97,8 +106,21 @@ def push_outcome(site: Site, provider: Provider, *, arrived: bool) -> None:
                 "report_time": moment,
             }
         },
+        "aliyun": {"json": [{"phone_number": phone, "biz_id": remote_id, "success": arrived, "report_time": moment}]},
+        "tencent": {
+            "json": [
+                {
+                    "nationcode": "86",
+                    "mobile": phone,
+                    "sid": remote_id,
+                    "report_status": "SUCCESS" if arrived else "FAIL",
+                    "user_receive_time": moment,
+                }
+            ]
+        },
+        "twilio": {"data": signed, "headers": {"X-Twilio-Signature": twilio.signature(url, signed)}},
     }
-    requests.post(site.url + webhook(provider), timeout=60, **bodies[provider.gateway]).raise_for_status()
+    requests.post(url, timeout=60, **bodies[provider.gateway]).raise_for_status()
 
 
 def test_every_gateway_declares_what_it_bills() -> None:
@@ -142,12 +164,12 @@ def test_a_message_without_a_report_keeps_its_cost(
     pushing(gateway, Travel(delay=3600, copies=0))
 
     site.send(purpose=f"login-{gateway}")
-    expected = ("0.0450", "0.0450" if gateway == "topthink" else "0.0000", 0)
+    expected = ("0.0450", "0.0450" if RULES[gateway] == Billing.DELIVERED else "0.0000", 0)
     assert todays_costs() == expected
 
     age = REPORTS_EXPIRE_AFTER + timedelta(minutes=1)
     Message.objects.update(created_at=timezone.now() - age, polls=3)
-    assert list(settle_silent(10)) == ["settled"]
+    assert list(settle_silent(10, Provider.objects.all())) == ["settled"]
 
     whole = total(costs(today() - timedelta(days=5), today()))
     assert (str(whole.cost), str(whole.provisional)) == expected[:2]
@@ -364,6 +386,30 @@ def test_a_code_is_billed_with_signature_and_values(length: int, expected: int, 
 
     message = Message.objects.get()
     assert (message.segments, message.cost) == (expected, expected * PRICE)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "name", "expected"),
+    [
+        ("twilio", "a" * 150, 1),
+        ("twilio", "a" * 151, 2),
+        ("twilio", "a" * 148 + "€", 1),
+        ("twilio", "a" * 149 + "€", 2),
+        ("twilio", "a" * 148 + "王", 3),
+        ("qixuntong", "a" * 150, 3),
+    ],
+)
+def test_a_text_without_a_signature_is_billed_as_its_vendor_sends_it(
+    gateway: str, name: str, expected: int, vendor: MakeProvider
+) -> None:
+    template = add_template(vendor(gateway, price=PRICE), "notice", "Dear {name}, ...", "")
+    template.signature = None
+    template.save()
+
+    assert estimate(template, PerNumber({PHONE: {"name": name}}), "batch").segments == expected
+    send_message(template, {PHONE: {"name": name}})
+
+    assert Message.objects.get().segments == expected
 
 
 @pytest.mark.parametrize(("length", "expected"), [(70, 1), (71, 2), (134, 2), (135, 3)])

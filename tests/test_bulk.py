@@ -18,15 +18,14 @@ from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
 from django_smsverify.enums import Reason
-from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable
+from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUnavailable, GatewayUncertain
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import FORGOTTEN
-from django_smsverify.sending import batching, bulk_run, circuits, dispatch, send_message
-from django_smsverify.sending.bulk import send_bulk
-from django_smsverify.sending.bulk_run import CHUNK, CHUNK_OF_CALLS
+from django_smsverify.sending import batching, bulk_rows, bulk_run, circuits, dispatch, send_bulk, send_message
+from django_smsverify.sending.bulk_run import CHUNK_OF_CALLS
 from django_smsverify.sending.pacing import LONGEST_PAUSE, Pace, WorkerPool
 from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.sending.worker import NOTICES_EXPIRE_AFTER, send_waiting
@@ -38,7 +37,16 @@ from .test_races import at_once
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FAST = {"pace": "999"}
-SITE = {"GATEWAYS": {"one": f"{__name__}.OneByOneGateway", "many": f"{__name__}.BatchGateway"}}
+SITE = {
+    "GATEWAYS": {
+        "one": f"{__name__}.OneByOneGateway",
+        "many": f"{__name__}.BatchGateway",
+        "refusing": f"{__name__}.RefusingGateway",
+        "waiting": f"{__name__}.WaitingGateway",
+    }
+}
+CHUNK = 200
+"""Numbers whose rows are created at once, here."""
 
 
 class OneByOneGateway(MemoryGateway):
@@ -65,11 +73,50 @@ class BatchGateway(OneByOneGateway):
     max_recipients = 10
 
 
+class RefusingGateway(BatchGateway):
+    """Answers calls after the second only when the run has ended: those that are under way then, and no more."""
+
+    ended: ClassVar[threading.Event] = threading.Event()
+
+    def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        found = super().transmit(sms)
+        if len(self.calls) > 2:
+            self.ended.wait(60)
+        return found
+
+
+class WaitingGateway(BatchGateway):
+    """Answers the first call, and the others only when as many as there are threads were under way at once."""
+
+    most_open: ClassVar[int] = 0
+    open_calls: ClassVar[int] = 0
+    changed: ClassVar[threading.Condition] = threading.Condition()
+
+    def transmit(self, sms: OutgoingSMS) -> Mapping[str, Outcome]:
+        found, gateway = super().transmit(sms), WaitingGateway
+        with self.changed:
+            gateway.open_calls += 1
+            gateway.most_open = max(gateway.most_open, gateway.open_calls)
+            self.changed.notify_all()
+            if len(self.calls) > 1:
+                self.changed.wait_for(lambda: gateway.most_open == bulk_run.THREADS, 60)
+            gateway.open_calls -= 1
+        return found
+
+
 @pytest.fixture(autouse=True)
 def _reset_gateways() -> None:
+    WaitingGateway.most_open = 0
+    RefusingGateway.ended = threading.Event()
     OneByOneGateway.errors.clear()
     OneByOneGateway.calls.clear()
     OneByOneGateway.threads.clear()
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "slow" not in request.keywords:  # those are for scale
+        monkeypatch.setattr(bulk_run, "CHUNK", CHUNK)
 
 
 @pytest.fixture
@@ -185,7 +232,25 @@ def test_parallel_runs_of_one_batch_send_once_to_each_number(
     assert statuses() == {"accepted": count}
 
 
-def test_a_call_with_many_numbers_needs_few_statements(vendor: MakeProvider, sandbox: Sandbox) -> None:
+@override_settings(SMSVERIFY=SITE)
+@pytest.mark.parametrize("gateway", ["one", "many"])
+def test_parallel_runs_with_several_threads_each_send_once_to_each_number(
+    gateway: str, notice: Callable[[str], Template]
+) -> None:
+    template, count = notice(gateway), 150
+
+    outcomes = at_once(3, lambda index: send_bulk(template, numbers(count).items(), name="b"))
+
+    assert outcomes == {"done": 3}
+    assert Counter(called()) == dict.fromkeys(numbers(count), 1)
+    assert statuses() == {"accepted": count}
+
+
+def test_a_call_with_many_numbers_needs_few_statements(
+    vendor: MakeProvider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_run, "CHUNK", bulk_rows.CHUNK)
+    monkeypatch.setattr(bulk_run, "CALLS_WITHOUT_THREADS", bulk_rows.CHUNK)
     statements: list[str] = []
 
     def count(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
@@ -195,9 +260,12 @@ def test_a_call_with_many_numbers_needs_few_statements(vendor: MakeProvider, san
     for gateway in ("apispace", "qixuntong"):
         template = add_template(vendor(gateway), "notice", catalogue.PLAIN_TEXT, "")
         with connection.execute_wrapper(count):
-            send_message(template, numbers(CHUNK))
-    assert statuses() == {"accepted": 2 * CHUNK}
-    assert len([sql for sql in statements if not sql.startswith("INSERT")]) < 100
+            send_message(template, numbers(bulk_rows.CHUNK), batch=gateway)
+    assert statuses() == {"accepted": 2 * bulk_rows.CHUNK}
+    calls = 2 + 5
+    assert sum(sql.startswith("UPDATE") for sql in statements) == 2 * calls, "the claim and the outcome"
+    # For each batch: the template, a batch of the same name, messages of the numbers; for each call: early reports.
+    assert sum(sql.startswith("SELECT") for sql in statements) == 2 * 3 + calls
 
 
 # ------------------------------------------------------------------------------------ what ends a run
@@ -209,31 +277,42 @@ def test_a_stopped_run_has_rows_only_for_what_it_reached_and_can_continue(notice
 
     first = send_bulk(
         template,
-        numbers(total),
-        batch="b",
+        numbers(total).items(),
+        name="b",
         stopped=lambda: len(OneByOneGateway.calls) > 0,
         progress=lambda done, of: seen.append((done, of)),
     )
 
-    assert (len(first.messages), first.why_over) == (CHUNK_OF_CALLS, "it was stopped")
+    assert (first.reached, first.why_over) == (CHUNK_OF_CALLS, "it was stopped")
     assert (seen[0], seen[-1]) == ((0, total), (CHUNK_OF_CALLS, total))
     assert statuses() == first.counts == {"accepted": CHUNK_OF_CALLS}
-    second = send_bulk(template, numbers(total), batch="b")
+    second = send_bulk(template, numbers(total).items(), name="b")
     assert (second.counts, second.why_over) == ({"accepted": total}, "")
     assert sorted(called()) == sorted(numbers(total))
 
 
 @pytest.mark.slow
 @override_settings(SMSVERIFY=SITE)
-def test_a_refused_account_ends_the_run_and_a_rerun_sends_the_rest(notice: Callable[[str], Template]) -> None:
-    template = notice("many")
+def test_a_refused_account_ends_the_run_and_a_rerun_sends_the_rest(
+    notice: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template, end = notice("refusing"), bulk_run.Run.end
+
+    def end_and_tell(run: bulk_run.Run, why: str) -> None:
+        end(run, why)
+        if why:
+            RefusingGateway.ended.set()
+
+    monkeypatch.setattr(bulk_run.Run, "end", end_and_tell)
     OneByOneGateway.errors[2] = GatewayRejected("余额不足", reason=Reason.ACCOUNT)
 
-    first = send_bulk(template, numbers(CHUNK + 10), batch="b")
+    first = send_bulk(template, numbers(CHUNK + 10).items(), name="b")
 
-    assert first.why_over == "many refuses the account: 余额不足"
-    assert first.counts == {"accepted": 10, "not_sent": 10, "queued": CHUNK - 20}
-    second = send_bulk(template, numbers(CHUNK + 10), batch="b")
+    assert first.why_over == "refusing refuses the account: 余额不足"
+    assert first.counts["not_sent"] == 10
+    assert first.counts["queued"] > 0
+    assert statuses() == first.counts
+    second = send_bulk(template, numbers(CHUNK + 10).items(), name="b")
     assert second.counts == {"accepted": CHUNK, "not_sent": 10}
     assert [message.status for message in second.troubles] == ["not_sent"] * 10
     assert max(Counter(called()).values()) == 1
@@ -245,13 +324,34 @@ def test_repeated_failures_of_the_vendor_end_the_run(gateway: str, notice: Calla
     template = notice(gateway)
     OneByOneGateway.errors.update({number: GatewayUnavailable("no answer") for number in range(4, 3000)})
 
-    ended = send_bulk(template, numbers(2 * CHUNK), batch="b")
+    ended = send_bulk(template, numbers(4 * CHUNK).items(), name="b")
 
-    calls = len(OneByOneGateway.calls)
-    # The success of a parallel thread may be recorded late.
-    assert 3 + circuits.FAILURES <= calls <= (50 if gateway == "one" else 3 + circuits.FAILURES)
+    # No call begins beside others after the first failure that is recorded.
+    assert 3 + circuits.FAILURES <= len(OneByOneGateway.calls) <= 50
     assert ended.why_over == f"{gateway} failed 5 times in a row, at last with: no answer"
-    assert statuses()["queued"] <= CHUNK
+    # One chunk, and what the threads and their queue held of the one before.
+    assert statuses()["queued"] <= CHUNK + (bulk_run.THREADS + 1) * 10
+
+
+@override_settings(SMSVERIFY=SITE)
+@pytest.mark.parametrize("gateway", ["one", "many"])
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [
+        (GatewayRejected("余额不足", reason=Reason.ACCOUNT), 1),
+        (GatewayUnavailable("no answer"), circuits.FAILURES),
+        (GatewayUncertain("no answer"), circuits.FAILURES),
+    ],
+)
+def test_a_provider_that_never_worked_is_not_called_in_parallel(
+    error: GatewayError, calls: int, gateway: str, notice: Callable[[str], Template]
+) -> None:
+    OneByOneGateway.errors.update(dict.fromkeys(range(1, 3000), error))
+
+    ended = send_bulk(notice(gateway), numbers(CHUNK).items(), name="b")
+
+    assert ended.why_over
+    assert len(OneByOneGateway.calls) == calls
 
 
 @override_settings(SMSVERIFY=SITE)
@@ -260,7 +360,7 @@ def test_a_named_batch_waits_while_the_circuit_is_open(notice: Callable[[str], T
     for _ in range(circuits.FAILURES):
         circuits.note(template.provider, [GatewayUnavailable("no answer")])
 
-    waits = send_bulk(template, numbers(10), batch="b")
+    waits = send_bulk(template, numbers(10).items(), name="b")
 
     assert waits.why_over.startswith("the circuit of many is open, close it in the admin")
     assert not Message.objects.exists()
@@ -292,7 +392,7 @@ def test_messages_with_a_lost_answer_are_unknown_and_the_run_continues(vendor: M
     send_message(template, numbers(500), batch="b")
     sandbox.misbehave("apispace", Fault.deliver_then_status(502), times=1)
 
-    found = send_bulk(template, numbers(2000), batch="b")
+    found = send_bulk(template, numbers(2000).items(), name="b")
 
     assert found.counts == {"accepted": 1500, "unknown": 500}
     assert {message.phone for message in found.troubles} == set(numbers(500, start=500))
@@ -336,14 +436,14 @@ def test_a_named_batch_can_be_continued_after_a_broker_failure(
 
     monkeypatch.setattr(dispatch, "_enqueue", enqueue)
     with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
-        ended = send_bulk(template, numbers(2 * CHUNK), batch="b")
-        assert (ended.why_over, ended.counts) == ("the task queue could not be reached", {"queued": CHUNK})
+        ended = send_bulk(template, numbers(2 * bulk_rows.CHUNK).items(), name="b")
+        assert (ended.why_over, ended.counts) == ("the task queue could not be reached", {"queued": bulk_rows.CHUNK})
         monkeypatch.setattr(dispatch, "_enqueue", tasks.append)
-        assert not send_bulk(template, numbers(2 * CHUNK), batch="b").why_over
+        assert not send_bulk(template, numbers(2 * bulk_rows.CHUNK).items(), name="b").why_over
     for ids in tasks:
         send_waiting(ids)
 
-    assert statuses() == {"accepted": 2 * CHUNK}
+    assert statuses() == {"accepted": 2 * bulk_rows.CHUNK}
     assert Counter(sms.phone for sms in MemoryGateway.outbox).most_common(1)[0][1] == 1
     assert "S3CRET" not in log.text
 
@@ -362,8 +462,21 @@ def test_calls_with_one_number_are_shared_among_threads(notice: Callable[[str], 
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_a_few_calls_need_no_threads(notice: Callable[[str], Template]) -> None:
-    send_message(notice("one"), numbers(bulk_run.CALLS_WITHOUT_THREADS))
+def test_calls_with_many_numbers_are_under_way_at_the_same_time(notice: Callable[[str], Template]) -> None:
+    result = send_bulk(notice("waiting"), numbers(2 * CHUNK).items(), name="b")
+
+    assert result.counts == {"accepted": 2 * CHUNK}
+    assert WaitingGateway.most_open == bulk_run.THREADS
+    assert sorted(called()) == sorted(numbers(2 * CHUNK))
+    assert threading.get_ident() not in OneByOneGateway.threads
+
+
+@override_settings(SMSVERIFY=SITE)
+@pytest.mark.parametrize(("gateway", "count"), [("one", bulk_run.CALLS_WITHOUT_THREADS), ("many", 10)])
+def test_a_few_calls_need_no_threads(gateway: str, count: int, notice: Callable[[str], Template]) -> None:
+    template = notice(gateway)
+    send_message(template, numbers(count))
+    send_bulk(template, numbers(count).items(), name="b")
     assert OneByOneGateway.threads == {threading.get_ident()}
 
 
@@ -389,16 +502,21 @@ def test_a_bug_in_a_thread_is_raised_in_the_caller(
 
 
 @override_settings(SMSVERIFY=SITE)
-def test_each_thread_closes_its_connections(notice: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[int] = []
+@pytest.mark.parametrize("gateway", ["one", "many"])
+def test_each_thread_closes_its_connections(
+    gateway: str, notice: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: set[int] = set()
 
     def close() -> None:
-        closed.append(threading.get_ident())
+        closed.add(threading.get_ident())
         type(connections).close_all(connections)
 
     monkeypatch.setattr(connections, "close_all", close)
-    send_message(notice("one"), numbers(60))
-    assert set(closed) >= OneByOneGateway.threads
+    send_message(notice(gateway), numbers(60))
+    assert closed >= OneByOneGateway.threads
+    # Those of the calls of a shared cache do it as well.
+    assert len(closed) >= bulk_run.THREADS
 
 
 class Clock:
@@ -441,13 +559,14 @@ def test_the_pace_can_be_halved_down_to_a_limit() -> None:
 
 
 @override_settings(SMSVERIFY=SITE)
+@pytest.mark.parametrize(("gateway", "per_call"), [("one", 1), ("many", 10)])
 def test_the_configured_pace_is_used_and_halved_after_a_rate_refusal(
-    notice: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
+    gateway: str, per_call: int, notice: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paces: list[Pace] = []
 
     class Watched(Pace):
-        halved = 0
+        halved = turns = 0
 
         def __init__(self, rate: float) -> None:
             clock = Clock()
@@ -455,15 +574,19 @@ def test_the_configured_pace_is_used_and_halved_after_a_rate_refusal(
             self.rate = rate
             paces.append(self)
 
+        def wait(self) -> None:
+            Watched.turns += 1
+
         def halve(self) -> None:
             Watched.halved += 1
 
     monkeypatch.setattr(bulk_run, "Pace", Watched)
     OneByOneGateway.errors[3] = GatewayRejected("太快", reason=Reason.RATE)
 
-    found = send_bulk(notice("one"), numbers(30))
+    found = send_bulk(notice(gateway), numbers(30 * per_call).items(), name="b")
 
-    assert (found.counts, Watched.halved) == ({"accepted": 29, "not_sent": 1}, 1)
+    assert (found.counts, Watched.halved) == ({"accepted": 29 * per_call, "not_sent": per_call}, 1)
+    assert Watched.turns == len(OneByOneGateway.calls) == 30
     assert [pace.rate for pace in paces] == [999]  # type: ignore[attr-defined]
 
 

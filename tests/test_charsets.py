@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from django_smsverify.models import DeliveryReport, Message, Provider, Reply, Re
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports.storing import store_events
 from django_smsverify.reviews import actions
-from django_smsverify.sending.vendor_call import record_outcomes
+from django_smsverify.sending.vendor_call import record_acceptance, record_outcomes
 from django_smsverify.types import Acceptance, News, ReviewEvent
 from tests.conftest import record
 
@@ -119,12 +119,15 @@ class TestWithoutEmoji:
         assert set(DeliveryReport.objects.values_list("code", flat=True)) == {f"\ufffd{n}" for n in range(5)}
         assert DeliveryReport.objects.get(message=accepted).remote_id == "1"
 
-    def test_an_id_is_matched_in_its_stored_form(self, memory: MakeProvider) -> None:
+    @pytest.mark.parametrize("store", [record, record_acceptance])
+    def test_an_id_is_matched_in_its_stored_form(
+        self, store: Callable[[Message, Acceptance], object], memory: MakeProvider
+    ) -> None:
         provider = memory()
         push(provider, report("x😀"))
         message = sending(provider)
 
-        record(message, Acceptance(remote_id="x😀"))
+        store(message, Acceptance(remote_id="x😀"))
 
         assert (message.remote_id, message.status) == ("x\ufffd", "delivered")
 

@@ -114,7 +114,7 @@ def test_a_success_resets_the_count_of_failures(flaky: Provider, healthy: Provid
         assert send() == [("flaky", "accepted")]
 
 
-@pytest.mark.parametrize("reason", [Reason.CONTENT, Reason.RATE, Reason.OTHER])
+@pytest.mark.parametrize("reason", [Reason.CONTENT, Reason.FREQUENCY, Reason.RATE, Reason.OTHER])
 def test_a_refusal_of_a_text_or_a_pace_does_not_open_the_circuit(
     reason: Reason, flaky: Provider, healthy: Provider
 ) -> None:

@@ -116,7 +116,7 @@ class TestBoth:
 
     def test_a_new_row_is_what_the_orm_stores(self, memory: MakeProvider) -> None:
         provider = memory()
-        row, same = a_report(provider, "x"), a_report(provider, "y")
+        row, same = a_report(provider, UUID(int=1)), a_report(provider, UUID(int=2))
 
         insert(row)
         same.save()
@@ -150,13 +150,13 @@ class TestBoth:
 
     def test_a_conflict_between_rows_is_raised_and_marks_the_transaction(self, memory: MakeProvider) -> None:
         provider = memory()
-        insert(a_report(provider, "x"))
+        insert(a_report(provider, UUID(int=1)))
 
         with pytest.raises(IntegrityError):
-            insert(a_report(provider, "x"))
+            insert(a_report(provider, UUID(int=1)))
         with transaction.atomic():
             with pytest.raises(IntegrityError):
-                insert(a_report(provider, "x"))
+                insert(a_report(provider, UUID(int=1)))
             assert connection.needs_rollback
 
         assert DeliveryReport.objects.count() == 1
@@ -183,7 +183,7 @@ class TestBoth:
         assert CREATED(phone=PHONE, since=NOON - timedelta(hours=1))[0][2:4] == (NOON, NOON)
 
 
-def a_report(provider: Provider, fingerprint: str) -> DeliveryReport:
+def a_report(provider: Provider, fingerprint: UUID) -> DeliveryReport:
     return DeliveryReport(
         provider=provider,
         remote_id="42",
@@ -225,7 +225,7 @@ def test_every_statement_is_that_of_the_orm(name: str) -> None:
 
     def run_by_orm() -> Any:
         built = statement.by_orm("default", **values)
-        return list(built) if isinstance(statement, Select) else built[0].update(**built[1])
+        return list(built) if isinstance(statement, Select) else QuerySet.update(built[0], **built[1])
 
     own = statements(lambda: statement(**values))
 
@@ -238,7 +238,7 @@ def test_a_database_that_does_not_return_ids(memory: MakeProvider, monkeypatch: 
     provider = memory()
     monkeypatch.setattr(connection.features, "can_return_columns_from_insert", False)
     monkeypatch.setattr(inserts, "_inserts", {})
-    row = a_report(provider, "x")
+    row = a_report(provider, UUID(int=1))
 
     insert(row)
 

@@ -57,7 +57,10 @@ def charge(gateway: str, status: str, price: int | None, segments: int) -> int |
     """The charge in ten-thousandths of a yuan, by the rules on the vendors' pages."""
     if price is None or status not in SENT:
         return None
-    return 0 if gateway == "topthink" and status == "undelivered" else price * segments
+    return 0 if gateway in BILLED_ON_DELIVERY and status == "undelivered" else price * segments
+
+
+BILLED_ON_DELIVERY = {"topthink", "aliyun", "aliyun_pnvs"}
 
 
 class Ledger:
@@ -79,7 +82,7 @@ class Ledger:
             if status in {"queued", "not_sent"} or not first <= day <= last:
                 continue
             values = {"provider": slug, "purpose": purpose, "day": day}
-            sent, provisional = status in SENT, slug == "topthink" and status == "accepted"
+            sent, provisional = status in SENT, slug in BILLED_ON_DELIVERY and status == "accepted"
             line = [sent, segments * sent, cost or 0, (cost or 0) * provisional, not sent, sent and cost is None]
             key = tuple(values[word] for word in words)
             sums[key] = [a + b for a, b in zip(sums[key], line, strict=True)]
@@ -294,10 +297,12 @@ def test_a_half_fen_is_rounded_up(amount: str, fen: str) -> None:
     assert str(in_fen(Decimal(amount))) == fen
 
 
-def test_a_period_needs_one_query_and_days_one_each(memory_message: Callable[..., Message]) -> None:
-    memory_message()
+def test_a_period_needs_one_query_and_each_day_with_messages_one(memory_message: Callable[..., Message]) -> None:
+    """After a day without messages, one query finds the next day that has some."""
+    for day in (1, 2, 20):
+        memory_message(datetime(2026, 2, day, 12, tzinfo=SHANGHAI))
 
-    for by, queries in [(("provider", "purpose"), 1), (("day",), 28)]:
+    for by, queries in [(("provider", "purpose"), 1), (("day",), 3 + 2 * 2)]:
         with CaptureQueriesContext(connection) as captured:
             costs(date(2026, 2, 1), date(2026, 2, 28), by)
         assert len([query for query in captured if "smsverify_message" in query["sql"]]) == queries

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 import requests
 import time_machine
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import override_settings
 from django.utils import timezone
 from sandbox.faults import Fault
@@ -21,7 +21,8 @@ from django_smsverify.enums import MessageStatus
 from django_smsverify.exceptions import GatewayUnavailable, NoRoute, Throttled
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.models import Message, Provider, Template, Verification
+from django_smsverify.models import LateChange, Message, Provider, Template, Verification
+from django_smsverify.models.statements import claim_message
 from django_smsverify.money import balances
 from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import FORGOTTEN
@@ -401,10 +402,10 @@ class TestLostTasks:
         send_code("13900139000", "payment")
         lose_tasks()
 
-        def fail_for_logins(verification: Verification, message: Message) -> Message:
+        def fail_for_logins(verification: Verification, message: Message, *args: Any) -> Message:
             if message.purpose == "login":
                 raise RuntimeError(f"a bug with {message.phone}")
-            return send_queued(verification, message)
+            return send_queued(verification, message, *args)
 
         monkeypatch.setattr(worker, "send_queued", fail_for_logins)
         with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
@@ -479,6 +480,29 @@ class TestChangesBeforeDelivery:
         message = Message.objects.get()
         assert (message.provider, message.template.provider, message.status) == (second, second, "accepted")
         assert len(MemoryGateway.outbox) == 1
+
+    @pytest.mark.parametrize("is_withdrawn", [False, True], ids=["claimed", "withdrawn"])
+    def test_a_repeated_claim_of_a_code_of_yesterday_is_marked(
+        self, is_withdrawn: bool, queue: Queue, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The sums of its day may be stored already."""
+        memory()
+        send_code(PHONE, "login")
+        created_at = timezone.now() - timedelta(days=3)
+        Message.objects.update(created_at=created_at)
+        LateChange.objects.all().delete()
+
+        def conflict(**values: Any) -> int:
+            monkeypatch.setattr(worker, "claim_message", claim_message)
+            if is_withdrawn:
+                monkeypatch.setattr(worker, "_why_not_worth_sending", lambda *_args: "it is of no use")
+            raise OperationalError(1213, "Deadlock found")
+
+        monkeypatch.setattr(worker, "claim_message", conflict)
+        queue.work()
+
+        assert Message.objects.get().status == ("not_sent" if is_withdrawn else "accepted")
+        assert LateChange.objects.get().moment == created_at
 
     def test_a_code_without_any_route_left_costs_nothing(self, queue: Queue, memory: MakeProvider) -> None:
         provider = memory()

@@ -15,8 +15,12 @@ from typing import Any
 import django
 import pytest
 import requests
+from django.contrib.auth.models import User
+from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache
 from django.core.checks import CheckMessage
 from django.core.management import CommandParser, get_commands, load_command_class
+from django.db import connection, router
 from django.dispatch import Signal
 from django.http import HttpRequest
 from django.test import RequestFactory, override_settings
@@ -30,6 +34,7 @@ from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS
 from django_smsverify.exceptions import CodeExpired, SMSVerifyError
 from django_smsverify.gateways.dialect import Dialect
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.limits.cache import cache_alias
 from django_smsverify.models import Message, Provider, Signature, Template
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.sending import send_code
@@ -38,6 +43,7 @@ from django_smsverify.verifying import verify_code
 
 from . import settings as suite
 from .conftest import PHONE, MakeProvider, add_template, last_code
+from .test_startup import HEAVY
 from .test_structure import FLOORS
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +54,15 @@ BLOCK = re.compile(r"^( *)\.\. code-block:: (\w+)\n\n((?:\1 +.*\n|\n)+)", re.MUL
 TITLE = re.compile(r"^\S.*\n([=~-])\1{2,}$", re.MULTILINE)
 VENDORS = BUILTIN_GATEWAYS.keys() - {"console", "memory"}
 TRANSLATED = sorted(CHINESE.keys() - {"index"})
-NOT_RETURNED = {"error", "gateway_error", "proof_rejected", "invalid_callback", "too_early", "submission_refused"}
+NOT_RETURNED = {
+    "error",
+    "gateway_error",
+    "proof_rejected",
+    "invalid_callback",
+    "forged_callback",
+    "too_early",
+    "submission_refused",
+}
 """Codes of errors that no endpoint returns."""
 
 BAD_BODIES = """
@@ -203,7 +217,9 @@ def test_the_middleware_of_the_tutorial_is_in_the_right_order() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_python_of_the_documentation_runs(memory: MakeProvider) -> None:
+def test_the_python_of_the_documentation_runs(
+    memory: MakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked, _, answered = snippet("python", "make_proof(verification)").partition("verification = verify_code")
     template = add_template(memory(), "notice", "{name}，您的订单已发货，请注意查收。", "")
     found: dict[str, Any] = {"template": template}
@@ -216,9 +232,21 @@ def test_the_python_of_the_documentation_runs(memory: MakeProvider) -> None:
     found["recipients"] = {"13800138001": {"name": "李女士"}}
     exec(snippet("bulk", "messages = send_message"), found)
     assert [message.batch for message in found["messages"]] == ["2026-12 maintenance"]
+    (tmp_path / "numbers.csv").write_text("phone,name\n13800138002,王先生\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(snippet("bulk", "send_bulk(template"), found)
+    assert found["result"].counts == {"accepted": 1}
     exec(snippet("costs", "from django_smsverify.costs import costs"), found)
     assert found["rows"] == []
     exec(snippet("reviews", "template.lint()"), {"template": template})
+
+
+def test_the_libraries_that_a_server_may_load_before_it_forks() -> None:
+    line = snippet("operations", "import cryptography.fernet")
+
+    loaded = run(ROOT, "-c", f"{line}import sys; print(*sys.modules)", module="").split()
+
+    assert {*HEAVY, "cryptography.fernet"} <= set(loaded)
 
 
 def test_the_names_at_the_top_of_the_package() -> None:
@@ -335,6 +363,38 @@ def test_the_submissions_of_the_documentation_are_made(vendor: MakeProvider, san
     assert sandbox.submitted("topthink", "template")[-1][2] == IN_REVIEW
 
 
+def test_the_limits_can_have_a_redis_of_their_own() -> None:
+    found: dict[str, Any] = {"CACHES": {}}
+    exec(snippet("performance", 'CACHES["sms"]'), found)
+
+    with override_settings(**{name: found[name] for name in ("CACHES", "RATELIMIT_USE_CACHE")}):
+        assert isinstance(caches[cache_alias()], RedisCache)
+
+
+def test_a_replica_takes_the_questions_of_costs_only() -> None:
+    found: dict[str, Any] = {"__name__": "mysite.routers"}
+    exec(snippet("performance", "class CostsOnReplica"), found)
+    (path,) = found["DATABASE_ROUTERS"]
+    kind = found[path.removeprefix("mysite.routers.")]
+
+    with override_settings(DATABASE_ROUTERS=[kind()]):
+        assert router.db_for_read(Message) == "replica"
+        assert Message.objects.all().db == router.db_for_write(Message) == "default"
+        assert router.db_for_read(User) == "default"
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="these statements are for PostgreSQL")
+def test_postgresql_knows_the_settings_of_the_tables() -> None:
+    statements = [line for block in blocks(PAGES["performance"], "sql") for line in block.splitlines()]
+
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.execute("SELECT count(*) FROM pg_class WHERE reloptions IS NOT NULL AND relname LIKE 'smsverify%'")
+        assert cursor.fetchall() == [(len(statements),)]
+
+
 def test_the_example_gateway_is_the_one_that_is_tested() -> None:
     assert snippet("adding-a-gateway", "class AcmeGateway(") == (ROOT / "tests/acme_sms.py").read_text()
 
@@ -402,7 +462,7 @@ def test_the_settings_that_a_purpose_can_override_are_named() -> None:
 
 def test_the_gateways_table_names_every_gateway_with_its_credentials() -> None:
     gateways = PAGES["settings"].partition("\nGateways\n")[2]
-    rows = dict(re.findall(r"^``([a-z]+)``  +(.+?)  ", gateways, re.MULTILINE))
+    rows = dict(re.findall(r"^``([a-z_]+)``  +(.+?)  ", gateways, re.MULTILINE))
     assert rows.keys() == BUILTIN_GATEWAYS.keys()
     for alias, credentials in rows.items():
         assert re.findall(r"``(\w+)``", credentials) == [c.name for c in gateway_class(alias).credentials]
@@ -437,7 +497,7 @@ def test_the_signals_table_names_every_signal_and_its_argument() -> None:
         assert re.search(rf'^{name} = Signal\(\)\n""".*`{argument}`', source, re.MULTILINE), name
 
 
-ENGLISH_ROW, CHINESE_ROW = r"^``([a-z]+)`` +(\S.*?)  ", r"^   \* - ``([a-z]+)``\n     - (.+)$"
+ENGLISH_ROW, CHINESE_ROW = r"^``([a-z_]+)`` +(\S.*?)  ", r"^   \* - ``([a-z_]+)``\n     - (.+)$"
 
 
 @pytest.mark.parametrize(
@@ -468,9 +528,9 @@ def test_the_table_of_gateway_features_is_complete() -> None:
     words = re.findall(r"^``([a-z_]+)``  ", page, re.MULTILINE)
     methods = re.findall(r"``((?:build|parse)_[a-z]+)``", page)
     flags = {name for name, kind in Dialect.__annotations__.items() if "ClassVar[bool]" in kind or "Submission" in kind}
-    assert set(words) == flags - {"same_text", "local", "mainland_only"}
+    assert set(words) == flags - {"same_text", "local", "mainland_only", "finds_own_ids"}
     every = {name for name in vars(Dialect) if name.startswith(("build_", "parse_"))}
-    sending = {"build_send", "parse_send", "build_one", "parse_one"}
+    sending = {"build_send", "parse_send", "build_one", "parse_one", "parse_refusal"}
     assert set(methods) - sending == every - sending
 
 
@@ -498,7 +558,7 @@ def test_architecture_names_packages_that_exist() -> None:
 def test_the_chinese_page_has_the_sections_and_snippets_of_the_english_one(page: str) -> None:
     english, chinese = PAGES[page], CHINESE[page]
     assert TITLE.findall(chinese) == TITLE.findall(english)
-    for language in ("python", "sh", "nginx", "javascript"):
+    for language in ("python", "sh", "nginx", "javascript", "sql"):
         assert blocks(chinese, language) == blocks(english, language)
     if page == "troubleshooting":
         assert chinese.count("   * - ") == english.count("   * - ")

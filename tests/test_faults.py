@@ -18,7 +18,7 @@ from django_smsverify.models import Message
 from django_smsverify.sending import send_code
 from django_smsverify.verifying import verify_code
 
-from .conftest import PHONE, VENDORS, MakeProvider, code_in
+from .conftest import FEW_QUICKLY, PHONE, MakeProvider, code_in
 
 PATIENT, HASTY, SHORT = (20, 20, 40), (0.3, 0.5, 20), (20, 20, 0.9)
 """Timeouts for vendors that answer, that do not answer, and whose answer never ends."""
@@ -73,7 +73,7 @@ def failures(found: list[Failure]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("failure", [pytest.param(one, id=one.name) for one in found])
 
 
-@pytest.fixture(params=VENDORS)
+@pytest.fixture(params=FEW_QUICKLY)
 def gateway(request: pytest.FixtureRequest, memory: MakeProvider) -> str:
     """The gateway of the first provider; the second provider works."""
     memory(priority=2)

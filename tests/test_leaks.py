@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import traceback
+from collections.abc import Callable, Iterable, Iterator
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management.base import OutputWrapper
 from django.db import OperationalError, connection
 from django.test import Client, override_settings
 from django.urls import reverse
@@ -17,9 +20,10 @@ from django.views.debug import ExceptionReporter
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.exceptions import InvalidPhone, PhoneNotSupported, SMSVerifyError
+from django_smsverify.management.many import send_file
 from django_smsverify.models import Message, Provider, Recipient, Template, Verification
-from django_smsverify.sending import send_code, send_message
+from django_smsverify.sending import bulk, send_bulk, send_code, send_message
 from django_smsverify.verifying import verify_code
 
 from .conftest import (
@@ -138,8 +142,13 @@ def test_no_admin_page_shows_a_code_a_secret_or_a_full_number(
         assert_clean(re.sub(r'csrfmiddlewaretoken" value="[^"]+"|\d{2}:\d{2}:\d{2}\.\d+', "", html), codes)
 
 
+def error_report(caught: pytest.ExceptionInfo[Exception], rf: Any) -> str:
+    """What Django e-mails to the admins after an exception, without the frame of the test."""
+    reporter = ExceptionReporter(rf.post("/sms/send/"), caught.type, caught.value, caught.tb.tb_next)
+    return str(reporter.get_traceback_html())
+
+
 def test_an_error_report_shows_no_code(memory: MakeProvider, rf: Any) -> None:
-    """The report that Django e-mails to the admins after an exception during a send."""
     memory()
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -150,8 +159,7 @@ def test_an_error_report_shows_no_code(memory: MakeProvider, rf: Any) -> None:
     with connection.execute_wrapper(fail), override_settings(DEBUG=False), pytest.raises(RuntimeError) as caught:
         send_code(PHONE, "login")
 
-    frames = caught.tb.tb_next  # without the frame of this test
-    html = ExceptionReporter(rf.post("/sms/send/"), caught.type, caught.value, frames).get_traceback_html()
+    html = error_report(caught, rf)
 
     assert "record_one_acceptance" in html
     assert_clean(html, {str(Verification.objects.get().derive_code())})
@@ -174,8 +182,81 @@ def test_an_error_report_of_a_failed_database_shows_no_number(table: str, memory
     with connection.execute_wrapper(fail), override_settings(DEBUG=False), pytest.raises(OperationalError) as caught:
         send_code(PHONE, "login", ip="203.0.113.7")
 
-    frames = caught.tb.tb_next
-    html = ExceptionReporter(rf.post("/sms/send/"), caught.type, caught.value, frames).get_traceback_html()
+    html = error_report(caught, rf)
 
     assert "cursor.execute(" in html
     assert_clean(html, set())
+
+
+NAME = "王小明"
+NUMBERS = {"13900139001": {"name": NAME}, "13900139002": {"name": NAME}}
+Pairs = Iterable[tuple[str, Any]]
+
+
+class ShownIterator:
+    """An iterator whose `repr` shows what it has."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = list(pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return self
+
+    def __next__(self) -> tuple[str, Any]:
+        if not self._pairs:
+            raise StopIteration
+        return self._pairs.pop(0)
+
+    def __repr__(self) -> str:
+        return f"ShownIterator({self._pairs})"
+
+
+def as_items(pairs: Pairs) -> Pairs:
+    return dict(pairs).items()
+
+
+@pytest.mark.parametrize("given", [list, as_items, ShownIterator])
+@pytest.mark.parametrize(
+    ("phone", "values", "error"),
+    [
+        ("139001390034", {"name": NAME}, InvalidPhone),
+        ("+447911123456", {"name": NAME}, PhoneNotSupported),
+        ("13900139003", {"name": NAME, "more": NAME}, ValueError),
+        ("13900139003", {"name": 20031122}, ValueError),
+        ("13900139003", [NAME], ValueError),
+        ("13900139003", None, ValueError),
+    ],
+)
+def test_an_error_report_of_a_bulk_send_shows_no_number_and_no_value(
+    given: Callable[[Pairs], Pairs], phone: str, values: Any, error: type[Exception], memory: MakeProvider, rf: Any
+) -> None:
+    template = add_template(memory(), "notice", "{name}，您好。", "")
+
+    with override_settings(DEBUG=False), pytest.raises(error) as caught:
+        send_bulk(template, given([*NUMBERS.items(), (phone, values)]), name="b")
+
+    assert_shows_none(error_report(caught, rf), phone)
+
+
+def assert_shows_none(html: str, phone: str) -> None:
+    assert "masked_pairs(recipients)" in html, "the frame of send_bulk is there"
+    for secret in (*NUMBERS, phone, NAME, "20031122"):
+        assert secret not in html
+
+
+def test_an_error_report_of_a_file_shows_no_number_and_no_value(
+    memory: MakeProvider, rf: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = add_template(memory(), "notice", "{name}，您好。", "")
+    file = tmp_path / "numbers.csv"
+    file.write_text("\n".join(["phone,name", *(f"{phone},{NAME}" for phone in NUMBERS)]), encoding="utf-8")
+
+    def fail(*given: object) -> NoReturn:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(bulk, "read_chunks", fail)
+    options = dict.fromkeys(["skip_bad", "unsent_of", "again", "dry_run"], False)
+    with override_settings(DEBUG=False), pytest.raises(RuntimeError) as caught:
+        send_file(OutputWrapper(StringIO()), {"template": str(template.pk), "file": file, "batch": "b", **options})
+
+    assert_shows_none(error_report(caught, rf), PHONE)

@@ -24,7 +24,7 @@ from tests.folding import Fold, folded
 
 from .linting_table import CODES, NOTICES, SIGNATURES, TOPICS, Line
 
-VENDORS = ("topthink", "veesing", "apispace", "ihuyi", "qixuntong")
+VENDORS = ("topthink", "veesing", "apispace", "ihuyi", "qixuntong", "aliyun", "aliyun_pnvs", "tencent", "twilio")
 COMMON_TEXT = "您的验证码是{code}，{minutes}分钟内有效，请勿泄露给他人，如非本人操作请忽略。"
 
 
@@ -314,6 +314,25 @@ def test_the_signature_counts_for_the_segments() -> None:
     assert segments() == []
     assert segments(signature="示例") == []
     assert segments(signature="示例站") == ["Billed as 2 SMS or more: at least 71 characters; one SMS holds 70."]
+
+
+@pytest.mark.parametrize(
+    ("gsm7", "text", "signature", "facts"),
+    [
+        (True, "a" * 160, "", None),
+        (True, "a" * 161, "", (2, 161, 160)),
+        (True, "a" * 160, "Shop", (3, 166, 70)),
+        (True, "a" * 70 + "码", "", (2, 71, 70)),
+        (False, "a" * 71, "", (2, 71, 70)),
+    ],
+)
+def test_a_text_of_latin_letters_is_longer_where_the_vendor_sends_it_so(
+    gsm7: bool, text: str, signature: str, facts: tuple[int, int, int] | None
+) -> None:
+    found = [one.message for one in lint_content(text, TextRules(counts_gsm7=gsm7), signature=signature)]
+
+    says = "Billed as %d SMS or more: at least %d characters; one SMS holds %d."
+    assert [message for message in found if message.startswith("Billed")] == ([says % facts] if facts else [])
 
 
 def test_a_code_counts_with_its_minimum_of_digits() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django.test import override_settings
 from sandbox import catalogue
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
@@ -14,10 +15,11 @@ from sandbox.server import Sandbox
 from django_smsverify import transactions
 from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.transport import HTTPTransport
+from django_smsverify.messages import claim, mark_claimed, withdraw
 from django_smsverify.models import Message, Recipient, ReportBatch, Template
 from django_smsverify.polling.poll import poll
 from django_smsverify.reviews import actions
-from django_smsverify.sending import attempt, send_code, send_message
+from django_smsverify.sending import attempt, dispatch, send_code, send_message, worker
 from django_smsverify.transactions import retry_on_lost_connection
 from django_smsverify.verifying import verify_code
 
@@ -256,7 +258,8 @@ class TestRetryOnLostConnection:
 
         assert (len(tries), Recipient.objects.count()) == (1, 0)
 
-    def test_the_error_of_a_second_loss_is_raised(self) -> None:
+    def test_the_error_of_the_last_loss_is_raised(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(transactions, "PAUSES_BEFORE_CONNECTING", (0, 0))
         tries = []
 
         def work() -> None:
@@ -267,5 +270,102 @@ class TestRetryOnLostConnection:
         with pytest.raises((OperationalError, InterfaceError)):
             retry_on_lost_connection(Recipient, work)
 
-        assert len(tries) == 2
+        assert len(tries) == 3
         connection.close()
+
+    def test_it_is_tried_for_some_seconds(self) -> None:
+        assert 10 <= sum(transactions.PAUSES_BEFORE_CONNECTING) <= 20
+
+
+def queue_one(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of a queued code."""
+    ids: list[str] = []
+    monkeypatch.setattr(dispatch, "_enqueue", ids.extend)
+    with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
+        send_code(PHONE, "login")
+    return ids[0]
+
+
+def test_a_worker_stores_the_outcome_after_a_lost_connection(
+    vendor: MakeProvider, cutting: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor("topthink")
+    pk = queue_one(monkeypatch)
+    cutting()
+
+    assert worker.run_task([pk]) == 1
+    assert rows() == [("topthink", "accepted", True)]
+
+
+def test_a_worker_stores_the_outcome_when_the_server_has_no_connection_left_for_a_while(
+    vendor: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "PAUSES_BEFORE_CONNECTING", (0,) * len(transactions.PAUSES_BEFORE_CONNECTING))
+    vendor("topthink")
+    pk = queue_one(monkeypatch)
+    send, failures = HTTPTransport.send, []
+
+    def fail(parameters: Any) -> Any:
+        failures.append(fail)
+        if len(failures) == 4:
+            del vars(connections["default"])["get_new_connection"]
+        raise OperationalError("sorry, too many clients already")
+
+    def send_and_restart(self: HTTPTransport, *args: Any) -> Any:
+        connection.close()  # as a worker does on a server
+        vars(connections["default"])["get_new_connection"] = fail
+        return send(self, *args)
+
+    monkeypatch.setattr(HTTPTransport, "send", send_and_restart)
+
+    assert worker.run_task([pk]) == 1
+    assert len(failures) == 4
+    assert rows() == [("topthink", "accepted", True)]
+
+
+def test_a_worker_whose_claim_was_lost_does_not_withdraw_the_claim_of_another(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory()
+    pk = queue_one(monkeypatch)
+
+    def lose_commit(model: type[Message], work: Callable[[], object]) -> NoReturn:
+        with transaction.atomic():
+            work()
+            transaction.set_rollback(True)
+        assert claim(Message.objects.get(pk=pk))
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(worker, "run_committed", lose_commit)
+    worker.run_task([pk])
+
+    assert rows() == [("memory", "sending", False)]
+
+
+def test_a_worker_withdraws_what_it_has_claimed_and_cannot_send(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory()
+    pk = queue_one(monkeypatch)
+
+    def commit_and_lose(model: type[Message], work: Callable[[], object]) -> NoReturn:
+        transactions.run_committed(model, work)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(worker, "run_committed", commit_and_lose)
+    worker.run_task([pk])
+
+    assert rows() == [("memory", "not_sent", False)]
+
+
+def test_a_repeated_withdrawal_leaves_the_claim_of_another(
+    memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory()
+    message = Message.objects.get(pk=queue_one(monkeypatch))
+    mark_claimed(message)
+    assert claim(Message.objects.get())
+
+    # Its transaction is repeated after a conflict.
+    assert [withdraw(message, "too late") for _ in range(2)] == [False, False]
+    assert rows() == [("memory", "sending", False)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from sandbox.server import Sandbox
 
@@ -25,7 +27,7 @@ from django_smsverify.reports import matching, storing
 from django_smsverify.reports.storing import store_events
 from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.signals import delivery_reported, message_settled
-from django_smsverify.types import Acceptance, DeliveryEvent, Event, News
+from django_smsverify.types import Acceptance, DeliveryEvent, Event, News, ReplyEvent
 
 from .conftest import LogRecorder, MakeProvider
 from .test_polling import notify
@@ -324,3 +326,27 @@ def test_unknown_messages_are_named_in_one_line_of_the_log(memory: MakeProvider,
 
     (line,) = [line for line in log.lines if "not known (yet)" in line]
     assert line.endswith("8, 9 and 2 more")
+
+
+def searches(queries: CaptureQueriesContext) -> list[str]:
+    """The conditions of the statements that search a message or a report."""
+    found = [re.search(r"FROM .smsverify_(?:message|deliveryreport).*? WHERE (.*)", query["sql"]) for query in queries]
+    return [one[1] for one in found if one]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_no_message_is_searched_by_its_provider(count: int, vendor: MakeProvider) -> None:
+    """A database with old statistics would read all messages of a provider that was added since."""
+    provider = vendor("topthink")
+    create_accepted(provider, range(count))
+    unknown = [report_for(index + 100) for index in range(count)]
+    reply = ReplyEvent(phone=number(0), content="TD", occurred_at=timezone.now())
+
+    with CaptureQueriesContext(connection) as queries:
+        for events in ([report_for(index) for index in range(count)], unknown, [reply]):
+            store_events(provider, News(events=tuple(events)), ReportSource.PUSH)
+        Message.objects.update(status=MessageStatus.SENDING)
+        record_outcomes([(message, Acceptance(remote_id="9")) for message in Message.objects.all()])
+
+    assert len(searches(queries)) > 6
+    assert [where for where in searches(queries) if "provider_id" in where] == []

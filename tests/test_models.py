@@ -299,8 +299,14 @@ def rows_of(provider: Provider) -> list[Any]:
         verification=verification, template=provider.templates.get(), purpose="login", values={"name": "王"}, **common
     )
     common["message"] = message
-    report = DeliveryReport.objects.create(outcome="delivered", source="push", fingerprint="1", **common)
-    return [recipient, verification, message, report, Reply.objects.create(content="T", fingerprint="1", **common)]
+    report = DeliveryReport.objects.create(outcome="delivered", source="push", fingerprint=UUID(int=1), **common)
+    return [
+        recipient,
+        verification,
+        message,
+        report,
+        Reply.objects.create(content="T", fingerprint=UUID(int=1), **common),
+    ]
 
 
 def test_no_row_shows_a_full_number_or_a_code(memory: MakeProvider) -> None:

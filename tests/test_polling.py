@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -241,6 +242,28 @@ def test_an_exception_in_one_gateway_does_not_stop_the_others(
 def test_polling_inside_a_transaction_is_refused(db: None) -> None:
     with pytest.raises(InsideTransaction, match=r"poll\(\)"), transaction.atomic():
         poll()
+
+
+def test_an_account_that_is_changed_while_forgotten_messages_are_sent_is_asked_as_it_is_now(
+    vendor: MakeProvider, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor("veesing", base_url=UNREACHABLE)
+    Provider.objects.update(balance_checked_at=None)
+    asked = []
+
+    def send(*_args: Any) -> Iterator[str]:
+        Provider.objects.update(base_url="http://127.0.0.1:10/")
+        yield "taken up"
+
+    def ask(question: questions.Question) -> str:
+        asked.append(question.provider.base_url)
+        return "asked"
+
+    monkeypatch.setattr(polling, "send_forgotten", send)
+    monkeypatch.setattr(polling, "_ask", ask)
+    poll()
+
+    assert asked == ["http://127.0.0.1:10/"]
 
 
 def test_a_message_settled_during_the_run_is_not_queried(vendor: MakeProvider, sandbox: Sandbox, clock: Any) -> None:
@@ -497,8 +520,8 @@ class TestEndings:
         provider = memory()
         message = sending(provider, status=MessageStatus.ACCEPTED, remote_id="42")
         fields = {"provider": provider, "phone": PHONE, "outcome": "delivered", "source": "push"}
-        report = DeliveryReport.objects.create(remote_id="42", fingerprint="1", **fields)
-        DeliveryReport.objects.create(remote_id="unknown", fingerprint="2", **fields)
+        report = DeliveryReport.objects.create(remote_id="42", fingerprint=UUID(int=1), **fields)
+        DeliveryReport.objects.create(remote_id="unknown", fingerprint=UUID(int=2), **fields)
 
         with values_sent(delivery_reported, "report") as reported:
             assert poll() == {"matched": 1}
@@ -513,7 +536,8 @@ class TestCommand:
         notify(provider, 2)
         sandbox.flush()
         clock.shift(timedelta(hours=1))
-        DeliveryReport.objects.create(provider=provider, phone=PHONE, outcome="delivered", source="push", remote_id="7")
+        fields = {"provider": provider, "phone": PHONE, "outcome": "delivered", "source": "push", "remote_id": "7"}
+        DeliveryReport.objects.create(fingerprint=UUID(int=1), **fields)
         ReportBatch.objects.create(provider=provider, problems="row 1: no id")
 
         assert run().splitlines() == [
@@ -528,7 +552,7 @@ class TestCommand:
         monkeypatch.setattr(smsverify_poll, "MANY", 1)
         fields = {"provider": memory(), "phone": PHONE, "outcome": "delivered", "source": "push"}
         for number in ("1", "2"):
-            DeliveryReport.objects.create(remote_id=number, fingerprint=number, **fields)
+            DeliveryReport.objects.create(remote_id=number, fingerprint=UUID(number.zfill(32)), **fields)
 
         assert run() == "nothing to ask\nover 1 delivery reports are about messages that are not known here\n"
 

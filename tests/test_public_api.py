@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import django_smsverify
+from django_smsverify import sending
 
 
 @pytest.mark.parametrize("name", django_smsverify.__all__)
@@ -16,6 +17,14 @@ def test_a_name_is_the_function_of_its_package(name: str) -> None:
 
     assert found.__name__ == name
     assert found.__module__.startswith(f"django_smsverify.{django_smsverify.HOMES[name]}.")
+
+
+@pytest.mark.parametrize("name", sending.HOMES)
+def test_a_name_of_sending_is_that_of_its_module(name: str) -> None:
+    found = getattr(sending, name)
+
+    assert found.__name__ == name
+    assert found.__module__ == f"django_smsverify.sending.{sending.HOMES[name]}"
 
 
 def test_every_home_is_a_public_name() -> None:

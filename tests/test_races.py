@@ -69,6 +69,7 @@ def test_of_200_parallel_verifies_of_the_right_code_one_succeeds(memory: MakePro
     assert Verification.objects.get().attempts == 1
 
 
+@pytest.mark.slow
 def test_of_200_parallel_guesses_no_more_are_checked_than_allowed(memory: MakeProvider) -> None:
     memory()
     verification = send_code(PHONE, "login")
@@ -142,6 +143,7 @@ def test_of_parallel_redemptions_one_succeeds(memory: MakeProvider) -> None:
     assert at_once(50, lambda index: redeem_proof(proof, "login")) == {"done": 1, ProofRejected.code: 49}
 
 
+@pytest.mark.slow
 def test_of_200_right_guesses_over_ten_verifications_of_one_code_one_succeeds(memory: MakeProvider) -> None:
     memory()
     first = send_code(PHONE, "login")

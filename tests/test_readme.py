@@ -22,7 +22,6 @@ import pytest
 import requests
 
 from django_smsverify.conf import BUILTIN_GATEWAYS
-from django_smsverify.models.gateway_classes import gateway_class
 
 from .papers import PAGES, ROOT, Paper, curl, with_curl
 
@@ -99,7 +98,9 @@ def serving(where: Path, *arguments: str) -> Iterator[tuple[str, Path]]:
 
 
 @with_curl
-@BOTH
+@pytest.mark.parametrize(
+    "readme", [ENGLISH, pytest.param(CHINESE, marks=pytest.mark.slow)], ids=lambda readme: readme.name
+)
 def test_five_minutes_to_the_first_code(readme: Paper, project: Path) -> None:
     install, migrate, setup, send, runserver, check = readme.commands[-6:]
 
@@ -188,12 +189,10 @@ def test_a_package_index_can_show_the_pictures(readme: Paper) -> None:
 
 
 @BOTH
-def test_the_table_of_vendors_names_every_gateway_with_its_keys(readme: Paper) -> None:
-    rows = dict(re.findall(r"^``([a-z_]+)``  +\S.*?  +(``.+?``|none|无)  ", readme.text, re.MULTILINE))
+def test_the_table_of_vendors_names_every_gateway(readme: Paper) -> None:
+    rows = re.findall(r"^``([a-z_]+)``  +\S", readme.text, re.MULTILINE)
 
-    assert rows.keys() == BUILTIN_GATEWAYS.keys()
-    for alias, keys in rows.items():
-        assert re.findall(r"``(\w+)``", keys) == [one.name for one in gateway_class(alias).credentials]
+    assert sorted(rows) == sorted(BUILTIN_GATEWAYS)
 
 
 def test_each_links_to_the_other_at_its_top() -> None:
@@ -217,5 +216,5 @@ def uncommented(code: str) -> str:
 def test_the_linked_pages_exist(readme: Paper) -> None:
     pages = [link.removeprefix(PAGES).removesuffix(".html") for link in readme.links if link.startswith(PAGES)]
 
-    assert len(pages) == len(set(pages)) == 17
+    assert len(pages) == len(set(pages)) == 19
     assert [page for page in pages if not (ROOT / f"docs/{page}.rst").is_file()] == []

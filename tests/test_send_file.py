@@ -20,7 +20,7 @@ from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.sending import number_list
-from django_smsverify.sending.bulk_run import CHUNK
+from django_smsverify.sending.bulk_rows import CHUNK
 from django_smsverify.sending.number_list import UnreadableList, batch_name, decoded
 from django_smsverify.types import OutgoingSMS
 

@@ -19,8 +19,9 @@ from sandbox import catalogue
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
-from django_smsverify.enums import MessageStatus, ReviewStatus
+from django_smsverify.enums import MessageStatus, Reason, ReviewStatus
 from django_smsverify.exceptions import (
+    GatewayRejected,
     GatewayUnavailable,
     InsideTransaction,
     InvalidGateway,
@@ -36,12 +37,14 @@ from django_smsverify.messages import claim, record_one_acceptance
 from django_smsverify.models import Message, Provider, Template, Verification
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.sending.routing import routes, shuffled
-from django_smsverify.sending.vendor_call import send_to_vendor
+from django_smsverify.sending.vendor_call import record_outcomes, send_to_vendor
+from django_smsverify.signals import message_settled
 from django_smsverify.types import Acceptance, Answer, OutgoingSMS
 from django_smsverify.verifying import verify_code
 from tests.conftest import record
 
 from .conftest import NOTICE_IDS, PHONE, LogRecorder, MakeProvider, add_template, last_code
+from .test_storing_reports import values_sent
 
 NOTICE = "{name}，您的订单已发货，请注意查收。"
 
@@ -82,7 +85,7 @@ TEST_GATEWAYS = {
 def test_lower_priority_numbers_come_first(memory: MakeProvider) -> None:
     for priority in (30, 10, 20):
         memory(slug=f"p{priority}", priority=priority)
-    assert [template.provider.priority for template in routes("login")] == [10, 20, 30]
+    assert [template.provider.priority for template in routes("login", PHONE)] == [10, 20, 30]
 
 
 def test_providers_of_one_priority_share_by_weight(memory: MakeProvider) -> None:
@@ -117,7 +120,7 @@ def test_only_approved_and_active_templates_are_routes(
 def test_a_text_without_a_code_is_no_route(memory: MakeProvider) -> None:
     add_template(memory(), "notice", NOTICE, "")
     with pytest.raises(UnknownPurpose):
-        routes("notice")
+        routes("notice", PHONE)
 
 
 # ----------------------------------------------------------------------------------------- failover
@@ -128,7 +131,7 @@ def test_a_text_without_a_code_is_no_route(memory: MakeProvider) -> None:
     [
         ("ihuyi", Fault.refuse("405"), "not_sent", "account", True),
         ("ihuyi", Fault.refuse("4072"), "not_sent", "content", True),
-        ("ihuyi", Fault.refuse("4085"), "not_sent", "rate", True),
+        ("ihuyi", Fault.refuse("4085"), "not_sent", "frequency", True),
         ("ihuyi", Fault.refuse("0"), "not_sent", "other", True),
         ("ihuyi", Fault.refuse("406"), "not_sent", "recipient", False),
         ("veesing", Fault.refuse("手机号码格式不正确"), "not_sent", "recipient", False),
@@ -459,6 +462,22 @@ def test_a_late_acceptance_does_not_lower_the_status(memory: MakeProvider) -> No
     record(message, Acceptance(remote_id="4711"))
 
     assert (message.status, message.remote_id) == ("delivered", "4711")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_refused_messages_those_with_a_later_event_keep_it(memory: MakeProvider) -> None:
+    template = add_template(memory(), "notice", "您好。", "")
+    messages = send_message(template, {f"1380013800{number}": {} for number in range(3)})
+    Message.objects.update(status=MessageStatus.SENDING, settled_at=None)
+    Message.objects.filter(pk=messages[1].pk).update(status=MessageStatus.DELIVERED)
+    refusal = GatewayRejected("no", reason=Reason.CONTENT, error_code="17")
+
+    with values_sent(message_settled, "message") as settled:
+        record_outcomes([(message, refusal) for message in messages])
+
+    assert [message.status for message in messages] == ["not_sent", "delivered", "not_sent"]
+    assert settled == [messages[0], messages[2]]
+    assert set(Message.objects.values_list("status", "error_code")) == {("not_sent", "17"), ("delivered", "")}
 
 
 # -------------------------------------------------------------------------------------- send_message

@@ -53,8 +53,7 @@ def finish_hung_calls() -> None:
     """Lets the hung calls finish, and waits for them."""
     HangingCache.answers.set()
     for call in tuple(cache._hung):
-        call.join(30)
-        assert not call.is_alive()
+        assert call.wait(30)
     cache._hung.clear()
 
 
@@ -173,7 +172,7 @@ class TestManyHungCalls:
         assert threading.active_count() == before
         hanging.answers.set()
         for call in tuple(cache._hung):
-            call.join(30)
+            assert call.wait(30)
         assert read_cache() is None, "recovers by itself"
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection
@@ -253,7 +254,9 @@ def test_receivers_get_a_whole_message(memory: MakeProvider) -> None:
 def test_nobody_needs_more_of_the_message_than_its_status(memory: MakeProvider) -> None:
     provider = memory()
     accepted(provider)
-    row = DeliveryReport(provider=provider, remote_id="42", phone="+8613800138000", outcome=DELIVERED, fingerprint="x")
+    row = DeliveryReport(
+        provider=provider, remote_id="42", phone="+8613800138000", outcome=DELIVERED, fingerprint=UUID(int=1)
+    )
 
     assert store_report(provider, row)
 

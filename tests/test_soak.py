@@ -34,11 +34,18 @@ SETTINGS = {"TIMEOUT": (0.5, 0.4, 0.8), "RESEND_INTERVAL": 24 * 3600, "PREFIX_LI
 """A busy machine causes more timeouts, which is welcome. No number is free again before the end."""
 
 REFUSALS = {
+    "twilio": [Fault.refuse("21606"), Fault.refuse("21610")],
     "topthink": [Fault.status(401)],
     "veesing": [Fault.refuse("余额不足"), Fault.refuse("手机号码格式不正确")],
     "apispace": [Fault.status(403)],
     "ihuyi": [Fault.refuse("405"), Fault.refuse("4085"), Fault.refuse("406")],
     "qixuntong": [Fault.refuse_number(15), Fault.refuse_number(12)],
+    "aliyun": [Fault.refuse("isv.BUSINESS_LIMIT_CONTROL"), Fault.refuse("SignatureDoesNotMatch")],
+    "aliyun_pnvs": [Fault.refuse("isv.AMOUNT_NOT_ENOUGH"), Fault.refuse("isv.MOBILE_NUMBER_ILLEGAL")],
+    "tencent": [
+        Fault.refuse("FailedOperation.InsufficientBalanceInSmsPackage"),
+        Fault.refuse("FailedOperation.PhoneNumberInBlacklist"),
+    ],
 }
 FAULTS = [
     *(Fault.status(status) for status in (400, 404, 429, 500, 502)),

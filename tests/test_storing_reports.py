@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -190,7 +191,9 @@ def test_a_report_that_matches_no_message_is_stored_and_changes_nothing(memory: 
 def test_a_message_without_an_id_matches_no_report(memory: MakeProvider) -> None:
     provider = memory()
     message = sending(provider)
-    DeliveryReport.objects.create(provider=provider, phone=PHONE, outcome=DELIVERED, source="push", fingerprint="x")
+    DeliveryReport.objects.create(
+        provider=provider, phone=PHONE, outcome=DELIVERED, source="push", fingerprint=UUID(int=1)
+    )
 
     record(message, Acceptance(remote_id=""))
 

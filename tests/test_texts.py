@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_smsverify.texts import placeholders, render, segments, signed, stray_braces, translate
+from django_smsverify.texts import GSM7, GSM7_EXTENSION, placeholders, render, segments, signed, stray_braces, translate
 from tests.folding import folded
 
 VECTORS = {
@@ -51,6 +51,45 @@ def test_every_part_of_a_composed_emoji_counts() -> None:
 
 def test_a_lone_surrogate_counts_as_one() -> None:
     assert [segments("\ud83d" * length) for length in (70, 71)] == [1, 2]
+
+
+GSM7_VECTORS = {0: 0, 1: 1, 160: 1, 161: 2, 306: 2, 307: 3, 459: 3, 460: 4}
+
+
+@folded("length, expected", GSM7_VECTORS.items())
+@folded("character", ["a", "@", "ß", "Ω", "¤", "\n", " "])
+def test_gsm7_has_longer_segments(character: str, length: int, expected: int) -> None:
+    assert segments(character * length, gsm7=True) == expected
+
+
+@folded("length, expected", GSM7_VECTORS.items())
+@folded("character", ["€", "{", "\\", "~", "\f"])
+def test_an_extended_character_of_gsm7_counts_as_two(character: str, length: int, expected: int) -> None:
+    text = character * (length // 2) + "a" * (length % 2)
+
+    assert segments(text, gsm7=True) == expected
+
+
+@folded("length, expected", VECTORS.items())
+@folded("character", ["码", "ç", "`", "“", "\t", "\x1b", "–"])
+def test_one_other_character_makes_the_segments_short(character: str, length: int, expected: int) -> None:
+    text = character * min(length, 1) + "a" * (length - 1)
+
+    assert segments(text, gsm7=True) == expected
+
+
+def test_an_emoji_makes_the_segments_short_and_counts_as_two() -> None:
+    assert [segments("a" * more + "😀", gsm7=True) for more in (68, 69)] == [1, 2]
+
+
+def test_a_sender_name_in_its_brackets_makes_the_segments_short() -> None:
+    text = "a" * 160
+
+    assert (segments(text, gsm7=True), segments(signed("Shop", text), gsm7=True)) == (1, 3)
+
+
+def test_the_gsm7_alphabet_has_127_characters_and_10_extended_ones() -> None:
+    assert (len(GSM7), len(GSM7_EXTENSION)) == (137, 10)
 
 
 def test_the_signature_and_its_brackets_count() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +15,18 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from sandbox.server import Sandbox
 
-from django_smsverify.models import Verification
+from django_smsverify.enums import ReviewStatus
+from django_smsverify.models import Message, Verification
+from django_smsverify.models.late_changes import LATE_AFTER
+from django_smsverify.polling import poll as polling
+from django_smsverify.polling.poll import poll
+from django_smsverify.sending import dispatch, worker
 
 from . import services
-from .conftest import MakeProvider, last_code, wrong
+from .conftest import MakeProvider, add_template, last_code, wrong
+from .test_polling import notify
 from .test_webhooks import IDS, ihuyi_report, path_of, sent
 
 pytestmark = [
@@ -99,6 +107,75 @@ REPORT = [
     ("COMMIT", ""),
 ]
 REPEATED_REPORT = [*REPORT[:2], ("SELECT deliveryreport", "the message had its status already")]
+LATE_REPORT = [
+    *REPORT[:4],
+    ("INSERT latechange", "of a message that is older than a day: the sums of its day are wrong now"),
+    *REPORT[4:],
+]
+ASKED = ("UPDATE message", "reserves the question")
+REPORTED = [ASKED, *REPORT[2:]]
+REVIEW = [
+    ("UPDATE template", "reserves the question"),
+    ("UPDATE template", "the verdict, if it is another"),
+    ("SELECT template", "as it is now, for receivers of the signal"),
+]
+BALANCE = [
+    ("SELECT provider", "whether it is still due"),
+    ("UPDATE provider", "unless a newer balance is stored"),
+    ("UPDATE provider", "raises or ends the alarm"),
+]
+FETCHED = [
+    ("INSERT reportbatch", "as it came, because the vendor deletes it"),
+    ("SELECT deliveryreport", "those that are stored already"),
+    ("BEGIN", ""),
+    ("INSERT deliveryreport", "all new ones"),
+    ("COMMIT", ""),
+    ("SELECT message", "those that they are about"),
+    ("SELECT deliveryreport", "all that these messages have"),
+    ("BEGIN", ""),
+    ("UPDATE message", "of each status and cost"),
+    ("COMMIT", ""),
+    ("SELECT message", "as they are now, for receivers of the signals"),
+    ("BEGIN", ""),
+    ("UPDATE deliveryreport", "links all with their messages"),
+    ("COMMIT", ""),
+    ("BEGIN", ""),
+    ("DELETE reportbatch", ""),
+    ("COMMIT", ""),
+]
+"""For any number of reports in a batch."""
+NOTHING_FETCHED = [FETCHED[0], *FETCHED[-3:], ("SELECT message", "those that were due: each counts a question")]
+IDLE_POLL = [
+    ("SELECT provider", "all"),
+    ("SELECT message", "codes that nobody sent"),
+    ("SELECT message", "notices that nobody sent"),
+    ("SELECT reportbatch", "fetched and not read"),
+    ("SELECT message", "of a vendor that hands out reports: whether any is due"),
+    ("SELECT signature", "of a vendor that can be asked: those in review"),
+    ("SELECT template", "likewise"),
+    ("SELECT message", "of a vendor that can be asked: those that are due"),
+    ("SELECT message", "stuck"),
+    ("SELECT deliveryreport", "without their message"),
+    ("SELECT message", "without a report for too long"),
+    ("SELECT provider", "with an alarm that was not mailed"),
+    ("SELECT knownnumber", "to be forgotten"),
+    ("SELECT latechange", "of days that are summed"),
+    ("SELECT summedday", "all"),
+    ("SELECT message", "the first, where no day is summed yet"),
+]
+"""A run with nothing to do, with a provider of each kind."""
+
+WORKER = [
+    ("SELECT message", "if it is still queued"),
+    ("BEGIN", ""),
+    ("UPDATE recipient", "locks the number"),
+    ("SELECT verification", "the code, which may have ended while it was queued"),
+    ("SELECT verification", "the number's history: SMS, guesses, live codes"),
+    ("UPDATE message", "its route, claimed by this worker, before the vendor is called"),
+    ("COMMIT", ""),
+    *SEND[-2:],
+]
+"""A worker that sends a code; it has just read the routes."""
 
 COUNTED = ["add ip", "add ip", "add prefix", "get_many routes"]
 """Each count is one call; one more reads all buckets, the version of the routes, and the circuits."""
@@ -142,10 +219,16 @@ def cache_calls() -> Iterator[None]:
 
 
 def trips(act: Callable[[], Any], status: int) -> Trips:
+    def act_and_check() -> None:
+        assert act().status_code == status
+
+    return watched(act_and_check)
+
+
+def watched(act: Callable[[], object]) -> Trips:
     RecordingCache.calls_made.clear()
     with CaptureQueriesContext(connection) as queries:
-        response = act()
-    assert response.status_code == status
+        act()
     return [_short(query["sql"]) for query in queries], list(RecordingCache.calls_made)
 
 
@@ -189,6 +272,20 @@ def test_a_send(front_end: FrontEnd) -> None:
 
     assert statements == statements_only(SEND)
     assert sorted(calls) == sorted([*COUNTED, "incr ip", "incr ip"])
+
+
+def test_a_worker(front_end: FrontEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids: list[str] = []
+    monkeypatch.setattr(dispatch, "_enqueue", ids.extend)
+    with override_settings(SMSVERIFY={"DISPATCH": "celery"}):
+        front_end.send()
+        front_end.send(phone="13900139000")
+
+    statements, calls = watched(lambda: worker.run_task(ids[:1]))
+
+    assert statements == statements_only(WORKER)
+    assert calls == ["get_many routes"], "with the circuits"
+    assert watched(lambda: worker.run_task(ids[:1])) == (["SELECT message"] * 2, [])
 
 
 def test_a_throttled_send(front_end: FrontEnd) -> None:
@@ -264,3 +361,87 @@ def test_a_report(client: Client, vendor: MakeProvider, cache_calls: None) -> No
 
     assert trips(push, 200) == (statements_only(REPORT), [])
     assert trips(push, 200) == (statements_only(REPEATED_REPORT), [])
+
+
+def test_a_late_report(client: Client, vendor: MakeProvider, cache_calls: None) -> None:
+    provider = vendor("ihuyi")
+    sent(provider, IDS["ihuyi"])
+    Message.objects.update(created_at=timezone.now() - LATE_AFTER - timedelta(seconds=1))
+    path = path_of(provider, None, None)
+
+    statements, _calls = trips(lambda: client.post(path, ihuyi_report(), "application/x-www-form-urlencoded"), 200)
+
+    assert statements == statements_only(LATE_REPORT)
+
+
+class TestPoll:
+    """What each question to a vendor costs, and a run without any."""
+
+    @pytest.fixture
+    def questions(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, list[str]]]]:
+        """The result of each question that was asked, and its statements."""
+        asked: list[tuple[str, list[str]]] = []
+        ask = polling._ask
+
+        def record(question: Any) -> str:
+            with CaptureQueriesContext(connection) as queries:
+                word = ask(question)
+            asked.append((word, [_short(query["sql"]) for query in queries]))
+            return word
+
+        monkeypatch.setattr(polling, "_ask", record)
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            self.clock = clock
+            yield asked
+
+    def test_a_question_about_a_message(self, vendor: MakeProvider, sandbox: Sandbox, questions: Any) -> None:
+        provider = vendor("topthink", price="0.0450")
+        notify(provider, 1)
+        self.clock.shift(3600)
+        poll()
+        sandbox.flush()
+        self.clock.shift(3600)
+        poll()
+
+        assert questions == [("under way", [ASKED[0]]), ("reported", statements_only(REPORTED))]
+        assert len([one for one in REPORTED if one[1]]) <= 3
+        assert Message.objects.get().cost is not None
+
+    def test_a_question_about_a_review(self, vendor: MakeProvider, sandbox: Sandbox, questions: Any) -> None:
+        add_template(vendor("topthink"), "register", "动态码{code}", "238", status=ReviewStatus.PENDING)
+        poll()
+        sandbox.judge("topthink", "template", "238", approved=False, reason="请提供网址")
+        self.clock.shift(3600)
+        poll()
+
+        assert questions == [("reviewed", statements_only(REVIEW))] * 2
+
+    @pytest.mark.parametrize("alert", [None, "99999999"], ids=["enough", "low"])
+    def test_a_question_about_the_balance(self, alert: str | None, vendor: MakeProvider, questions: Any) -> None:
+        provider = vendor("veesing", balance_alert=alert)
+        poll()
+
+        provider.refresh_from_db()
+        assert questions == [("balance updated", statements_only(BALANCE))]
+        assert bool(provider.balance_alarm) == (alert is not None)
+
+    @pytest.mark.parametrize("count", [2, 45])
+    def test_a_batch_of_reports(self, count: int, vendor: MakeProvider, sandbox: Sandbox, questions: Any) -> None:
+        notify(vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]}), count)
+        sandbox.flush()
+        self.clock.shift(3600)
+        poll()
+
+        fetched, nothing = statements_only(FETCHED), statements_only(NOTHING_FETCHED)
+        assert questions == [("fetched", fetched), ("nothing new", nothing)]
+
+    def test_a_run_with_nothing_to_do(self, vendor: MakeProvider, sandbox: Sandbox, questions: Any) -> None:
+        for gateway in ("topthink", "veesing", "apispace", "ihuyi", "qixuntong"):
+            vendor(gateway)
+        poll()  # asks for balances
+        questions.clear()
+        with CaptureQueriesContext(connection) as queries:
+            poll()
+
+        assert sorted(_short(query["sql"]) for query in queries) == sorted(statements_only(IDLE_POLL))
+        assert questions == []

@@ -32,6 +32,7 @@ from sandbox.server import Sandbox
 from django_smsverify import signals
 from django_smsverify.enums import MessageStatus, ReportSource, ReviewStatus, Submission
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply, Signature, Template
+from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.models.querysets import RowQuerySet
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports import single, storing
@@ -48,9 +49,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OTHER_PHONE, CODE = "+8613900139000", "471102"
 MAX_BODY = 256 * 1024
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
-TYPES = {"topthink": JSON, "ihuyi": FORM, "veesing": FORM}
+TYPES = {"topthink": JSON, "ihuyi": FORM, "veesing": FORM, "tencent": JSON}
 PUSHING = tuple(TYPES)
-IDS = {"topthink": "6055075678d9", "ihuyi": "14745625541233112231", "veesing": "3313746"}
+IDS = {
+    "topthink": "6055075678d9",
+    "ihuyi": "14745625541233112231",
+    "veesing": "3313746",
+    "tencent": "5000:1045710669157053657849499619",
+}
 IN_REVIEW: dict[str, tuple[type[Signature] | type[Template], str]] = {
     "sign": (Signature, "79"),
     "template": (Template, "238"),
@@ -111,20 +117,29 @@ def topthink_verdict(kind: str, status: int = 1, **changes: Any) -> bytes:
     return json.dumps({"action": kind, "sign": submitted}).encode()
 
 
+def tencent_report(**changes: Any) -> bytes:
+    fields = {"nationcode": "86", "mobile": PHONE[3:], "report_status": "SUCCESS", "errmsg": "DELIVRD"}
+    own = {"sid": IDS["tencent"], "description": "用户短信送达成功", "user_receive_time": "2026-11-21 08:00:03"}
+    return json.dumps([{**fields, **own, **changes}]).encode()
+
+
 REPORTS: dict[str, Callable[..., bytes]] = {
     "topthink": topthink_report,
     "ihuyi": ihuyi_report,
     "veesing": veesing_report,
+    "tencent": tencent_report,
 }
 UNDELIVERED: dict[str, dict[str, Any]] = {
     "topthink": {"status": -1, "message": "号码无法接通"},
     "ihuyi": {"code": "0", "msg": "UNDELIV"},
     "veesing": {"status": "0"},
+    "tencent": {"report_status": "FAIL", "errmsg": "MK:0001", "description": "号码状态异常"},
 }
 OCCURRED = {
     "topthink": datetime(2021, 4, 19, 20, 21, 30, tzinfo=UTC),
     "ihuyi": datetime(2017, 8, 2, 6, 31, 51, tzinfo=UTC),
     "veesing": datetime(2019, 7, 23, 9, 0, tzinfo=UTC),
+    "tencent": datetime(2026, 11, 21, 0, 0, 3, tzinfo=UTC),
 }
 REPLIES: dict[str, Callable[..., bytes]] = {"ihuyi": ihuyi_reply, "veesing": veesing_reply}
 
@@ -161,8 +176,10 @@ class Caller:
 
     def taken(self, provider: Provider, *bodies: bytes) -> None:
         """Pushes bodies, each of which the site must acknowledge."""
+        kind = gateway_class(provider.gateway)
         for body in bodies:
-            assert status_and_text(self.push(provider, body)) == (200, "success")
+            answer = self.push(provider, body)
+            assert status_and_text(answer, kind.acknowledgement_type) == (200, kind.acknowledgement)
 
 
 @pytest.fixture
@@ -170,9 +187,9 @@ def caller(site: Site) -> Caller:
     return Caller(site)
 
 
-def status_and_text(response: requests.Response) -> tuple[int, str]:
-    """Status and body of an answer, which is always plain text and never cached."""
-    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+def status_and_text(response: requests.Response, kind: str = "text/plain; charset=utf-8") -> tuple[int, str]:
+    """Status and body of an answer, which has this type and is never cached."""
+    assert response.headers["Content-Type"] == kind
     assert response.headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in response.headers
     return response.status_code, response.text
@@ -273,7 +290,12 @@ def test_a_delivery_report_is_stored_and_raises_the_status(
 
 @pytest.mark.parametrize(
     ("gateway", "code", "detail"),
-    [("topthink", "-1", "号码无法接通"), ("ihuyi", "0", "UNDELIV"), ("veesing", "0", "")],
+    [
+        ("topthink", "-1", "号码无法接通"),
+        ("ihuyi", "0", "UNDELIV"),
+        ("veesing", "0", ""),
+        ("tencent", "MK:0001", "号码状态异常"),
+    ],
 )
 def test_a_failure_is_stored_with_the_vendors_code_and_text(
     gateway: str, code: str, detail: str, vendor: MakeProvider, caller: Caller
@@ -463,7 +485,7 @@ def test_a_reused_id_matches_the_newest_message(vendor: MakeProvider, caller: Ca
 def test_an_id_is_of_a_batch_and_a_report_is_of_one_number(gateway: str, vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor(gateway)
     ours, theirs = sent(provider, IDS[gateway]), sent(provider, IDS[gateway], phone=OTHER_PHONE)
-    numbered = {"topthink": "phone", "ihuyi": "mobilephone", "veesing": "mobile"}[gateway]
+    numbered = {"topthink": "phone", "ihuyi": "mobilephone"}.get(gateway, "mobile")
 
     caller.taken(provider, REPORTS[gateway](**UNDELIVERED[gateway]))
     assert (status_of(ours), status_of(theirs)) == ("undelivered", "accepted")
@@ -1119,6 +1141,10 @@ UNREADABLE: list[tuple[str, str, bytes]] = [
     ("ihuyi", "strange verdict", ihuyi_verdict(code="1")),
     ("ihuyi", "an SMS code for a verdict", ihuyi_verdict(code=CODE)),
     ("ihuyi", "too many fields", form({f"field{place}": "" for place in range(101)}) + b"&" + ihuyi_report()),
+    ("tencent", "no country", tencent_report(nationcode="")),
+    ("tencent", "no id", tencent_report(sid=None)),
+    ("tencent", "nonsense status", tencent_report(report_status="13800138000")),
+    ("tencent", "cut", tencent_report()[:-1]),
     ("veesing", "neither report nor reply", form({"mobile": PHONE[3:], "taskid": "1"})),
     ("veesing", "nonsense status", veesing_report(status="13800138000")),
     ("veesing", "foreign phone", veesing_report(mobile="+85261234567")),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -162,7 +163,7 @@ def test_a_site_without_the_urls_is_shown_how_to_include_them(change: list[str],
 
 def report(provider: Provider, **fields: Any) -> None:
     defaults = {"provider": provider, "phone": PHONE, "remote_id": "1", "outcome": "delivered", "source": "push"}
-    DeliveryReport.objects.create(fingerprint=str(DeliveryReport.objects.count()), **{**defaults, **fields})
+    DeliveryReport.objects.create(fingerprint=UUID(int=DeliveryReport.objects.count()), **{**defaults, **fields})
 
 
 def test_prints_when_a_vendor_last_reported(vendor: MakeProvider) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .deaths import Kill, after, before, until_answered
 
-CLAIM = "django_smsverify.sending.vendor_call.claim"
+CLAIM = "django_smsverify.sending.worker.claim_message"
 ENQUEUE = "django_smsverify.sending.dispatch._enqueue"
 REQUEST = "django_smsverify.gateways.transport.HTTPTransport.send"
 BYTES = "http.client.HTTPConnection.send"
@@ -82,6 +82,7 @@ TABLE = (
     Point("enqueue", "after COMMIT, before the queue has it", before(ENQUEUE), "queued", 0, "delivered", 1),
 
     Point("worker", "before the claim", before(CLAIM), "queued", 0, "delivered", 1),
+    Point("worker", "after the claim, before COMMIT", after(CLAIM), "queued", 0, "delivered", 1),
     Point("worker", "after the claim, before the request", before(REQUEST), "sending", 0, "unknown", 0),
     Point("worker", "with the answer unread", unread(), "sending", 1, "unknown", 1),
     Point("worker", "after the acceptance's COMMIT", before(FOLLOW_UP), "accepted", 1, "delivered", 1),

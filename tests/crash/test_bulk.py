@@ -59,7 +59,9 @@ class BulkSend:
         return str(self.site.do("send_bulk", self.file, at=self.now))
 
     def settle(self) -> None:
-        self.site.do("poll", at=self.now + STUCK)
+        """Polls until none is under way; one run gives up a thousand at most."""
+        for _ in range(THREADS):
+            self.site.do("poll", at=self.now + STUCK)
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -84,21 +86,22 @@ def test_a_kill_before_an_answer_is_read_and_a_resume_send_one_sms_to_each(gatew
     nth = random.randint(1, bulk.max_numbers // per_call)
 
     assert bulk.is_killed("send_bulk_and_kill", nth)
-    assert len(bulk.received()) == nth * per_call, "all calls were complete, and the answer to the last was not read"
-    under_way = [phone for phone, status in bulk.rows().items() if status == "sending"]
-    assert len(under_way) == per_call
-    assert len(bulk.rows()) <= nth * per_call + CHUNK, "rows are stored one chunk ahead at most"
+    under_way = {phone for phone, status in bulk.rows().items() if status == "sending"}
+    assert per_call <= len(under_way) <= THREADS * per_call
+    assert len(bulk.received()) > (nth - THREADS) * per_call
+    most_ahead = (THREADS + 2) * per_call + CHUNK
+    assert len(bulk.rows()) <= nth * per_call + most_ahead, "under way, waiting for a thread, and one chunk"
     bulk.resume()
 
-    rows = bulk.rows()
-    assert bulk.received() == dict.fromkeys(bulk.phones, 1)
-    assert [phone for phone, status in rows.items() if status != "accepted"] == under_way
+    assert {phone for phone, status in bulk.rows().items() if status != "accepted"} == under_way
+    assert set(bulk.received().values()) == {1}
+    assert set(bulk.phones) - set(bulk.received()) <= under_way
     bulk.settle()
-    settled = bulk.rows()
+    settled, received = bulk.rows(), bulk.received()
     assert {settled[phone] for phone in under_way} == {"unknown"}
     output = bulk.resume()
-    assert bulk.received() == dict.fromkeys(bulk.phones, 1)
-    assert output.count(": unknown the process that handed it over ended") == per_call
+    assert bulk.received() == received
+    assert output.count(": unknown the process that handed it over ended") == len(under_way)
 
 
 @pytest.mark.parametrize("gateway", PER_CALL)

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 import requests
+from sandbox.catalogue import CREDENTIALS
 
 MANAGE = Path(__file__).resolve().parents[2] / "example_project" / "manage.py"
-VENDORS = ("topthink", "veesing", "apispace", "ihuyi", "qixuntong")
+VENDORS = tuple(CREDENTIALS)
 LONGEST_START = 60
 LONGEST_WAIT = 30
 

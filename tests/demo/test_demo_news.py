@@ -31,7 +31,7 @@ def as_text(url: str, data: dict[str, str]) -> requests.Response:
     return requests.post(url, json.dumps(data), headers={"Content-Type": "text/plain"}, timeout=20)
 
 
-@pytest.mark.parametrize("vendor", ["topthink", "veesing", "ihuyi"])
+@pytest.mark.parametrize("vendor", ["topthink", "veesing", "ihuyi", "twilio"])
 def test_a_report_makes_an_sms_delivered(demo: Demo, vendor: str) -> None:
     phone = f"1380000123{VENDORS.index(vendor)}"
     assert demo.send(phone, f"login-{vendor}").status_code == 202
@@ -40,7 +40,7 @@ def test_a_report_makes_an_sms_delivered(demo: Demo, vendor: str) -> None:
     assert (row["status"], row["error"]) == ("delivered", "")
 
 
-@pytest.mark.parametrize("vendor", ["topthink", "veesing", "ihuyi"])
+@pytest.mark.parametrize("vendor", ["topthink", "veesing", "ihuyi", "twilio"])
 def test_a_report_can_make_an_sms_undelivered(demo: Demo, vendor: str) -> None:
     phone = f"1381000000{VENDORS.index(vendor)}"
     assert demo.post("trouble/", {"vendor": vendor, "mood": "fails"}).status_code == 200

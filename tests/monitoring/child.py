@@ -81,7 +81,15 @@ def set_up(database: str, traced: bool, scrub: str) -> None:
 class ProviderActions:
     """One provider, and the actions that are run with it."""
 
-    def __init__(self, gateway: str, base_url: str, credentials: dict[str, str], remote_id: str, plain_id: str) -> None:
+    def __init__(
+        self,
+        gateway: str,
+        base_url: str,
+        credentials: dict[str, str],
+        options: dict[str, str],
+        remote_id: str,
+        plain_id: str,
+    ) -> None:
         from django_smsverify.models import Provider, Signature, Template
 
         self.gateway, self.base_url = gateway, base_url
@@ -91,6 +99,7 @@ class ProviderActions:
             gateway=gateway,
             base_url=base_url,
             credentials=credentials,
+            options=options,
             webhook_secret=WEBHOOK_SECRET,
         )
         signature = Signature.objects.create(provider=self.provider, text="示例站", remote_id="78", status="approved")

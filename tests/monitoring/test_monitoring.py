@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox.catalogue import CREDENTIALS
+from sandbox.catalogue import CREDENTIALS, OPTIONS, TENCENT_LONG
 from sandbox.server import Sandbox
 
 from tests.conftest import PHONE, PLAIN_IDS, REMOTE_IDS, SECRETS, VENDORS, codes_of
@@ -38,6 +38,8 @@ CASES = (
     "good notice",
     "database fails in notice",
 )
+LONG_CODE_IDS = {"tencent": TENCENT_LONG.id}
+"""Where a code of eight digits, which this test sends, needs another template."""
 
 
 class Results:
@@ -76,7 +78,8 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
                 "gateway": vendor,
                 "base_url": sandbox.base_urls[vendor],
                 "credentials": CREDENTIALS[vendor],
-                "remote_id": REMOTE_IDS.get(vendor, ""),
+                "options": OPTIONS.get(vendor, {}),
+                "remote_id": {**REMOTE_IDS, **LONG_CODE_IDS}.get(vendor, ""),
                 "plain_id": PLAIN_IDS.get(vendor, ""),
             },
             traced=traced,

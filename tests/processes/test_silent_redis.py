@@ -56,8 +56,7 @@ def client(request: pytest.FixtureRequest, redis: Redis) -> Iterator[None]:
 def end_late_calls() -> None:
     """Waits for the calls that began during the silence, which end after it in their own threads."""
     for call in tuple(cache._hung):
-        call.join(30)
-        assert not call.is_alive()
+        assert call.wait(30)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,151 @@
+"""What tests of the daily sums share: an independent sum, and every change of a message that the sums depend on."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import count
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from django_smsverify.enums import DeliveryOutcome, MessageStatus, ReportSource
+from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
+from django_smsverify.messages import claim, claim_all, record_all, record_one_acceptance, withdraw
+from django_smsverify.models import Message, Provider, Verification
+from django_smsverify.money.costs import BY, CostRow, costs
+from django_smsverify.polling.recovery import give_up_stuck
+from django_smsverify.reports.storing import store_events
+from django_smsverify.sending.worker import _claim
+from django_smsverify.types import Acceptance, DeliveryEvent, News
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+PURPOSES = ("login", "register")
+Rows = dict[tuple[Any, ...], tuple[int, int, Decimal, Decimal, int, int]]
+_numbers = count(1)
+
+
+def direct(first: date, last: date, by: Sequence[str], zone: ZoneInfo = SHANGHAI) -> Rows:
+    """The sums of all messages of these days, added one by one."""
+    sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, 0, Decimal(0), Decimal(0), 0, 0])
+    columns = ("provider__slug", "provider__gateway", "purpose", "created_at", "status", "segments", "cost")
+    for slug, gateway, purpose, created_at, status, segments, cost in Message.objects.values_list(*columns):
+        day = (created_at.astimezone(zone) if timezone.is_aware(created_at) else created_at).date()
+        if not first <= day <= last or status in ("queued", "not_sent"):
+            continue
+        own = sums[tuple({"provider": slug, "purpose": purpose, "day": day}[word] for word in by)]
+        if status in ("sending", "unknown"):
+            own[4] += 1
+            continue
+        is_provisional = gateway == "topthink" and status == "accepted"
+        for place, value in enumerate((1, segments, cost or 0, (cost or 0) * is_provisional, 0, cost is None)):
+            own[place] += value
+    return {key: tuple(values) for key, values in sums.items()}
+
+
+def told(first: date, last: date, by: Sequence[str]) -> Rows:
+    """What `costs` tells, in the same form."""
+    return {_key(row, by): tuple(row.figures().values()) for row in costs(first, last, by)}
+
+
+def _key(row: CostRow, by: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(getattr(row, word) for word in by)
+
+
+def require_exact(rng: random.Random) -> None:
+    """Compares both over some of the last days, in one of the groupings."""
+    by = rng.sample(BY, rng.randint(0, len(BY)))
+    today = timezone.now().astimezone(SHANGHAI).date()
+    first, last = sorted(today - timedelta(days=rng.randint(-2, 12)) for _ in range(2))
+    assert told(first, last, by) == direct(first, last, by)
+
+
+def add_message(provider: Provider, **fields: Any) -> Message:
+    """A message of its own number, queued now."""
+    number = next(_numbers)
+    fields = {"purpose": PURPOSES[number % 2], "segments": 1 + number % 3, "phone": f"+86138{number:08}", **fields}
+    template = provider.templates.filter(purpose=PURPOSES[0])[0]
+    return Message.objects.create(provider=provider, template=template, **fields)
+
+
+def add_sending(provider: Provider, **fields: Any) -> Message:
+    """One that was given to the vendor."""
+    fields = {"price": provider.price, "claimed_at": timezone.now(), **fields}
+    return add_message(provider, status=MessageStatus.SENDING, **fields)
+
+
+def add_accepted(provider: Provider, **fields: Any) -> Message:
+    """One that the vendor took."""
+    message = add_sending(provider, **fields)
+    record_all([(message, Acceptance(remote_id=uuid4().hex))])
+    return message
+
+
+def report(messages: Sequence[Message], outcome: DeliveryOutcome = DeliveryOutcome.DELIVERED) -> None:
+    """The vendor reports on messages that it took, in one push."""
+    events = tuple(
+        DeliveryEvent(remote_id=message.remote_id, phone=message.phone, outcome=outcome) for message in messages
+    )
+    store_events(messages[0].provider, News(events=events), ReportSource.PUSH)
+
+
+def _reroute(messages: Sequence[Message]) -> None:
+    """A worker takes queued codes, and sends them by another provider."""
+    other = Provider.objects.exclude(pk=messages[0].provider_id)[0]
+    for message in messages:
+        verification = Verification(code_length=6, purpose=PURPOSES[0], expires_at=timezone.now())
+        assert _claim(verification, message, other.templates.filter(purpose=PURPOSES[0])[0])
+
+
+def _accept(messages: Sequence[Message]) -> None:
+    """As a code is recorded: at best by a statement of its own."""
+    for message in messages:
+        acceptance = Acceptance(remote_id=uuid4().hex)
+        if not record_one_acceptance(message, acceptance):
+            record_all([(message, acceptance)])
+
+
+def _report_one_by_one(messages: Sequence[Message]) -> None:
+    for message in messages:
+        report([message], DeliveryOutcome.UNDELIVERED)
+
+
+def _record(outcome: Any, messages: Sequence[Message]) -> None:
+    record_all([(message, outcome) for message in messages])
+
+
+Change = tuple[Callable[..., Message], Callable[[list[Message]], object]]
+CHANGES: dict[str, Change] = {
+    "claim": (add_message, lambda messages: [claim(message) for message in messages]),
+    "claim all": (add_message, lambda messages: claim_all(messages)),
+    "withdraw": (add_message, lambda messages: [withdraw(message, "old") for message in messages]),
+    "another route": (add_message, _reroute),
+    "acceptance": (add_sending, _accept),
+    "acceptances": (add_sending, partial(_record, Acceptance(remote_id="1"))),
+    "refusals": (add_sending, partial(_record, GatewayRejected("no"))),
+    "lost answers": (add_sending, partial(_record, GatewayUncertain("?"))),
+    "stuck": (add_sending, lambda messages: list(give_up_stuck(100))),
+    "one report": (add_accepted, _report_one_by_one),
+    "many reports": (add_accepted, report),
+    "a site's own price": (add_accepted, lambda messages: Message.objects.update(cost=Decimal(9))),
+    "a site's own moment": (
+        add_accepted,
+        lambda messages: Message.objects.filter(pk=messages[0].pk).update(
+            created_at=messages[0].created_at - timedelta(days=1)
+        ),
+    ),
+    "a site's own purpose": (add_accepted, lambda messages: Message.objects.all().update(purpose="another")),
+    "a clock that was set back": (
+        add_accepted,
+        lambda messages: Message.objects.move_back(
+            messages[0].phone, timedelta(days=2), messages[0].created_at - timedelta(hours=1)
+        ),
+    ),
+}
+"""By its name: what makes a message, and what changes it later."""
