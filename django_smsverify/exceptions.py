@@ -75,6 +75,11 @@ class GatewayRejected(GatewayError):
         super().__init__(detail, error_code=error_code)
         self.reason = reason
 
+    @classmethod
+    def of_draft(cls, why: str) -> GatewayRejected:
+        """The refusal of a signature or a template that the vendor would not review as it is."""
+        return cls(why, reason=Reason.CONTENT, error_code="draft")
+
 
 class GatewayUnavailable(GatewayError):
     """The request never left this machine (DNS, refused, TLS, connect timeout): certainly not sent."""

@@ -116,6 +116,7 @@ def filled_in(gateway: str, *, secret: str = "", **fields: Any) -> dict[str, Any
         "weight": "1",
         **{f"credential_{credential.name}": secret for credential in kind.credentials},
         **{f"option_{option.name}": option.default for option in kind.options},
+        **{f"option_{group[0]}": "1400006666" for group in kind.required_options},
         **fields,
     }
 
@@ -410,7 +411,8 @@ def test_a_saved_provider_is_complete_and_its_secrets_are_encrypted(gateway: str
     provider = Provider.objects.get()
     assert (provider.gateway, str(provider.price), provider.is_active) == (gateway, "0.0450", True)
     assert provider.credentials == {credential.name: SECRET for credential in kind.credentials}
-    assert provider.options == {option.name: option.default for option in kind.options if option.default}
+    defaults = {option.name: option.default for option in kind.options if option.default}
+    assert provider.options == defaults | {group[0]: "1400006666" for group in kind.required_options}
     assert SECRET not in column(provider)
     assert browser.client.get(saved.url).status_code == 200
 
@@ -447,6 +449,24 @@ def test_an_invalid_form_is_shown_again_without_its_secrets(
 
     assert errors(browser.post(page(Provider, "add"), data)) == [wrong]
     assert not Provider.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("gateway", "label"), [("tencent", "SmsSdkAppId"), ("twilio", "Sender / Messaging Service SID")]
+)
+def test_the_form_asks_for_what_a_vendor_cannot_do_without(gateway: str, label: str, browser: Browser) -> None:
+    field = f"option_{gateway_class(gateway).required_options[0][0]}"
+
+    shown = browser.post(page(Provider, "add"), filled_in(gateway, secret=SECRET) | {field: ""})
+
+    assert errors(shown) == [field]
+    assert shown.context["adminform"].form.errors[field] == [f"Nothing can be sent without this: {label}."]
+
+
+def test_one_of_two_options_is_enough(browser: Browser) -> None:
+    fields = {"option_from": "", "option_messaging_service_sid": "MG1"}
+
+    assert browser.post(page(Provider, "add"), filled_in("twilio", secret=SECRET) | fields).status_code == 302
 
 
 def test_the_form_shows_only_that_a_secret_is_stored(acme: Provider, browser: Browser) -> None:

@@ -421,6 +421,14 @@ class TestMistakesOfTheSite:
         assert report.words["keys"].startswith(f"The provider has no {first}")
         assert "\n> " not in report.output
 
+    def test_a_missing_option(self, vendor: MakeProvider) -> None:
+        vendor("twilio", options={"from": ""})
+
+        report = Report("twilio")
+
+        assert report.wrong == ["keys"]
+        assert report.words["keys"].startswith("The provider has no from or messaging_service_sid.")
+
     def test_credentials_that_cannot_be_decrypted(self, vendor: MakeProvider) -> None:
         vendor("topthink")
 

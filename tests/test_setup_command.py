@@ -144,6 +144,15 @@ def test_a_missing_key_is_named(pipe: Any) -> None:
     assert rows() == [0, 0, 0]
 
 
+def test_a_missing_option_is_named(pipe: Any) -> None:
+    pipe("id", "key")
+
+    with pytest.raises(CommandError, match="Nothing can be sent without this: SmsSdkAppId"):
+        setup("tencent", "--purpose", "login")
+
+    assert rows() == [0, 0, 0]
+
+
 def test_a_slug_of_another_gateway_is_refused() -> None:
     setup("memory", "--purpose", "login", "--slug", "main")
 

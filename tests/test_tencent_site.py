@@ -77,7 +77,7 @@ def test_an_account_without_its_application_sends_nothing_and_says_what_to_do(
 
     message = Message.objects.get()
     assert (message.status, message.error_reason) == ("not_sent", "account")
-    assert "enter the SmsSdkAppId" in message.error_message
+    assert "the provider has no sdk_app_id" in message.error_message
     assert sandbox.inbox.all() == ()
 
 

@@ -48,10 +48,9 @@ def _gateway(provider: Provider) -> Gateway | Finding:
         return Finding(_("gateway"), State.WRONG, str(error))
     except ImproperlyConfigured as error:
         return Finding(_("keys"), State.WRONG, str(error), _("Enter the credentials again in the admin."))
-    missing = [one.name for one in gateway.credentials if not gateway.account.credentials.get(one.name)]
-    if missing:
-        words = _("The provider has no %s.") % ", ".join(missing)
-        return Finding(_("keys"), State.WRONG, words, _("Enter the credentials in the admin."))
+    if lacking := gateway.lacking():
+        words = _("The provider has no %s.") % ", ".join(lacking)
+        return Finding(_("keys"), State.WRONG, words, _("Enter it in the admin."))
     return gateway
 
 

@@ -35,7 +35,7 @@ from django_smsverify.types import (
     SentSMS,
 )
 
-from .dialect import CAPABILITIES, SUBMISSIONS, Dialect
+from .dialect import CAPABILITIES, PARSE_DONE, SUBMISSIONS, Dialect
 from .dialect import PACE as PACE
 from .dialect import PROXY as PROXY
 from .dialect import PUBLIC_URL as PUBLIC_URL
@@ -98,7 +98,7 @@ class Gateway(Dialect):
             pairs = (("build_one", "build_send"), ("parse_one", "parse_send"))
             missing += [one for one, many in pairs if not cls._overrides(one) and not cls._overrides(many)]
         for capability, methods in (CAPABILITIES | SUBMISSIONS).items():
-            if getattr(cls, capability) or any(map(cls._overrides, methods)):
+            if getattr(cls, capability) or any(cls._overrides(method) for method in methods if method != PARSE_DONE):
                 missing += [method for method in methods if not cls._overrides(method)]
         return missing
 
@@ -134,6 +134,7 @@ class Gateway(Dialect):
             return GatewayUncertain("the gateway failed while it was sending: see the log", error_code="bug")
 
         try:
+            self._require_complete()
             return self._guarded(lambda: PerNumber(self.transmit(sms)), "fails while it is sending", failure)
         except GatewayError as error:
             return PerNumber(dict.fromkeys(sms.recipients, error))
@@ -219,14 +220,11 @@ class Gateway(Dialect):
 
     def resubmit(self, draft: Draft) -> None:
         """Submits a changed signature or template again; raises a GatewayError."""
-        self.exchange(partial(self.build_resubmit, draft), lambda answer: self.parse_resubmit(answer, draft))
+        self.exchange(partial(self.build_resubmit, draft), self.parse_done)
 
     def delete(self, submission: Submission, remote_id: str) -> None:
         """Deletes a signature or a template at the vendor; raises a GatewayError."""
-        self.exchange(
-            partial(self.build_delete, submission, remote_id),
-            lambda answer: self.parse_delete(answer, submission, remote_id),
-        )
+        self.exchange(partial(self.build_delete, submission, remote_id), self.parse_done)
 
     def ask_balance(self) -> Decimal | None:
         """Asks for the balance of the account, in `balance_unit`; None if it has none. Raises a GatewayError."""
@@ -260,8 +258,15 @@ class Gateway(Dialect):
     def exchange(self, build: Callable[[], requests.Request], parse: Callable[[Answer], T]) -> T:
         """Builds a request, sends it and parses the answer; raises a GatewayError whose text is safe to log."""
         with self._safe_errors():
+            self._require_complete()
             answer = self.call(self._before_call(build))
             return self._after_call(parse, answer)
+
+    def _require_complete(self) -> None:
+        """Raises GatewayRejected while the operator has not entered what every call needs."""
+        if lacking := self.lacking():
+            why = f"the provider has no {', '.join(lacking)}: enter it in the admin"
+            raise GatewayRejected(why, reason=Reason.ACCOUNT, error_code="configuration")
 
     @contextmanager
     def _safe_errors(self) -> Iterator[None]:

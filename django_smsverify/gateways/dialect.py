@@ -69,11 +69,13 @@ CAPABILITIES = {
     "answers_question": ("build_question",),
 }
 """What a vendor can do, by the methods that implement it."""
+PARSE_DONE = "parse_done"
+"""Reads two kinds of answers."""
 SUBMISSIONS = {
     "answers_review": ("build_review", "parse_review"),
     "submits": ("build_submit", "parse_submit"),
-    "resubmits": ("build_resubmit", "parse_resubmit"),
-    "deletes": ("build_delete", "parse_delete"),
+    "resubmits": ("build_resubmit", PARSE_DONE),
+    "deletes": ("build_delete", PARSE_DONE),
 }
 """The same for signatures and templates: here a class declares the kinds of submission."""
 
@@ -91,6 +93,8 @@ class Dialect:
     credentials: ClassVar[tuple[Credential, ...]] = ()
     options: ClassVar[tuple[Option, ...]] = ()
     """The vendor's own options; PROXY and PACE are added where `build_one` or `build_send` is overridden."""
+    required_options: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """The names of options without which nothing can be sent; of each group, one option is enough."""
     reasons: ClassVar[Mapping[str, Reason]] = {}
     """Maps the vendor's error codes, as text, to our reasons; a code that is not here is OTHER.
 
@@ -139,6 +143,11 @@ class Dialect:
     """The unit of a balance, as the admin shows it."""
     text_rules: ClassVar[TextRules] = TextRules()
     """The vendor's rules for signatures, contents and values; they are checked before the vendor is called."""
+
+    @classmethod
+    def lacking_options(cls, options: Mapping[str, str]) -> list[tuple[str, ...]]:
+        """The groups of `required_options` of which these options have none."""
+        return [group for group in cls.required_options if not any(map(options.get, group))]
 
     @classmethod
     def rules_for(cls, options: Mapping[str, str]) -> TextRules:
@@ -236,16 +245,12 @@ class Dialect:
         """Builds the request that submits a rejected signature or template again."""
         raise NotImplementedError
 
-    def parse_resubmit(self, answer: Answer, draft: Draft) -> None:
-        """Raises GatewayRejected when the vendor did not accept it."""
-        raise NotImplementedError
-
     def build_delete(self, submission: Submission, remote_id: str) -> requests.Request:
         """Builds the request that deletes a signature or a template."""
         raise NotImplementedError
 
-    def parse_delete(self, answer: Answer, submission: Submission, remote_id: str) -> None:
-        """Raises GatewayRejected when the vendor did not delete it."""
+    def parse_done(self, answer: Answer) -> None:
+        """Reads the answer to a resubmission or a deletion; raises GatewayRejected when the vendor did not do it."""
         raise NotImplementedError
 
     def build_balance(self) -> requests.Request:
@@ -273,7 +278,7 @@ class Dialect:
         """
         self.parse_send(answer, NOTHING)
 
-    # ------------------------------------------------------------------ helpers for building a request
+    # ------------------------------------------------------------------ what an account has, and helpers for requests
 
     account: Account
 
@@ -291,6 +296,11 @@ class Dialect:
         """The value that the operator entered for an option, or the option's default."""
         declared = next(option for option in self.options if option.name == name)
         return self.account.options.get(name) or declared.default
+
+    def lacking(self) -> list[str]:
+        """What the account has not, and without which nothing can be sent: names of credentials and of options."""
+        credentials = [one.name for one in self.credentials if not self.account.credentials.get(one.name)]
+        return [*credentials, *map(" or ".join, self.lacking_options(self.account.options))]
 
     @staticmethod
     def mobile(phone: str) -> Secret:

@@ -190,6 +190,10 @@ class Provider(models.Model):
                 raise ValidationError({"options": why})
             if value and known[name].is_address:
                 self._clean_address(name, value)
+        for group in gateway.lacking_options(self.options):
+            labels = " / ".join(str(known[name].label) for name in group)
+            missing = ValidationError(_("Nothing can be sent without this: %s.") % labels, code=group[0])
+            raise ValidationError({"options": missing})
 
     def _clean_address(self, name: str, value: str) -> None:
         if name != PROXY.name:

@@ -66,7 +66,7 @@ def _gateway(provider: Provider) -> Gateway:
     """Raises GatewayRejected for a gateway that cannot send, whatever the cause is."""
     bug = ""
     try:
-        return _require_credentials(provider.gateway_client())
+        return provider.gateway_client()
     except ImproperlyConfigured as error:
         why = str(error)
     except Exception as error:
@@ -74,13 +74,6 @@ def _gateway(provider: Provider) -> Gateway:
     if bug:
         logger.error("The gateway of %s could not be set up: %s", provider.slug, bug)
     raise GatewayRejected(why, reason=Reason.ACCOUNT, error_code="configuration")
-
-
-def _require_credentials(gateway: Gateway) -> Gateway:
-    missing = [c.name for c in gateway.credentials if not gateway.account.credentials.get(c.name)]
-    if missing:
-        raise ImproperlyConfigured(f"the provider has no {', '.join(missing)}: enter it in the admin")
-    return gateway
 
 
 def record_acceptance(message: Message, acceptance: Acceptance) -> bool:

@@ -579,7 +579,7 @@ def test_a_notice_is_submitted_as_one() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "why"),
-    [({"signature": ""}, "choose one"), ({"text": "{name}，您好。"}, "submit name in its console")],
+    [({"signature": ""}, "choose one"), ({"text": "{name}，您好。"}, "console, where name can be given a kind")],
 )
 def test_a_template_that_cannot_be_described_is_refused_here(changes: dict[str, Any], why: str) -> None:
     with pytest.raises(GatewayRejected, match=why):

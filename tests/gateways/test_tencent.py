@@ -231,15 +231,14 @@ def test_the_region_is_the_operators() -> None:
 # ------------------------------------------------------------------------------------------------------ send
 
 
-@pytest.mark.parametrize("app_id", ["", "  "])
-def test_without_an_application_nothing_is_sent_and_the_operator_is_told(app_id: str) -> None:
-    assert HARNESS.refused_unsent(SMS, sdk_app_id=app_id) == ("rejected", "account", "sdk_app_id")
+def test_without_an_application_nothing_is_sent_and_the_operator_is_told() -> None:
+    assert HARNESS.refused_unsent(SMS, sdk_app_id="") == ("rejected", "account", "configuration")
     transport = FakeTransport()
     account = Account(base_url=TencentGateway.base_url, credentials=KEYS)
 
     found = TencentGateway(account, transport).send(SMS)
 
-    assert "enter the SmsSdkAppId" in str(found[PHONE])
+    assert "the provider has no sdk_app_id" in str(found[PHONE])
 
 
 def test_all_numbers_of_a_call_get_one_list_of_values() -> None:
@@ -861,7 +860,7 @@ def test_a_balance_that_cannot_be_read_is_unknown(answer: bytes) -> None:
 def test_without_an_application_nothing_is_asked(ask: Any) -> None:
     gate, transport = gateway(sdk_app_id="")
 
-    with pytest.raises(GatewayRejected, match="SmsSdkAppId"):
+    with pytest.raises(GatewayRejected, match="no sdk_app_id"):
         ask(gate)
     assert transport.requests == []
 

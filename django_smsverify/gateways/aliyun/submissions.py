@@ -8,7 +8,7 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import Reason, Submission
+from django_smsverify.enums import Submission
 from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.parsing import as_text, compact_json
 from django_smsverify.types import Answer, Draft, Option, ReviewEvent
@@ -53,13 +53,10 @@ class AliyunSubmissions(AliyunAPI):
         fields = self._fields(draft) | {KINDS[draft.submission][1]: draft.remote_id}
         return self._operation("Update", draft.submission, fields)
 
-    def parse_resubmit(self, answer: Answer, draft: Draft) -> None:
-        self.data(answer)
-
     def build_delete(self, submission: Submission, remote_id: str) -> requests.Request:
         return self._operation("Delete", submission, {KINDS[submission][1]: remote_id})
 
-    def parse_delete(self, answer: Answer, submission: Submission, remote_id: str) -> None:
+    def parse_done(self, answer: Answer) -> None:
         self.data(answer)
 
     def _operation(self, verb: str, submission: Submission, fields: Mapping[str, str]) -> requests.Request:
@@ -68,21 +65,18 @@ class AliyunSubmissions(AliyunAPI):
     def _fields(self, draft: Draft) -> dict[str, str]:
         if draft.submission == Submission.TEMPLATE:
             return _template_fields(draft)
-        qualification = self.option("qualification_id")
-        if not qualification:
-            raise _refused(
-                "enter the qualification ID (资质ID) among the options, or submit the signature in the console"
-            )
+        if not (qualification := self.option("qualification_id")):
+            raise GatewayRejected.of_draft("enter the option Qualification ID (资质ID), or submit it in the console")
         fields = {"SignName": draft.text, "SignSource": self.option("sign_source"), "SignType": "1"}
         return fields | {"QualificationId": qualification, "Remark": draft.remark}
 
 
 def _template_fields(draft: Draft) -> dict[str, str]:
     if not draft.signature:
-        raise _refused("this vendor reviews a template together with a signature: choose one")
+        raise GatewayRejected.of_draft("this vendor reviews a template together with a signature: choose one")
     kinds = {theirs: RULES.get(draft.our_names.get(theirs, theirs), "") for theirs in texts.placeholders(draft.text)}
     if strange := [name for name, kind in kinds.items() if not kind]:
-        raise _refused(f"this vendor wants the kind of each value: submit {', '.join(strange)} in its console")
+        raise GatewayRejected.of_draft(f"submit it in the console, where {', '.join(strange)} can be given a kind")
     fields = {
         "TemplateName": draft.name[:LONGEST_NAME],
         "TemplateContent": texts.translate(draft.text, lambda name: f"${{{name}}}"),
@@ -91,7 +85,3 @@ def _template_fields(draft: Draft) -> dict[str, str]:
         "Remark": draft.remark,
     }
     return fields | ({"TemplateRule": compact_json(kinds)} if kinds else {})
-
-
-def _refused(why: str) -> GatewayRejected:
-    return GatewayRejected(why, reason=Reason.CONTENT, error_code="draft")

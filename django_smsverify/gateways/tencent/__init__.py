@@ -53,7 +53,7 @@ class TencentGateway(TencentSubmissions, TencentPackages):
     def build_send(self, sms: OutgoingSMS) -> requests.Request:
         fields: dict[str, object] = {
             "PhoneNumberSet": list(sms.recipients),
-            "SmsSdkAppId": self.app_id,
+            "SmsSdkAppId": self.option("sdk_app_id"),
             "SignName": sms.signature,
             "TemplateId": sms.template_id,
         }
@@ -79,7 +79,7 @@ class TencentGateway(TencentSubmissions, TencentPackages):
         now = datetime.fromtimestamp(time.time(), UTC)
         begin = max(sent.sent_at - SKEW, now - REMEMBERED)
         fields = {"PhoneNumber": sent.phone, "BeginTime": int(begin.timestamp()), "EndTime": int(now.timestamp())}
-        page = {"SmsSdkAppId": self.app_id, "Offset": 0, "Limit": MOST_STATUSES}
+        page = {"SmsSdkAppId": self.option("sdk_app_id"), "Offset": 0, "Limit": MOST_STATUSES}
         return self.request("PullSmsSendStatusByPhoneNumber", fields | page)
 
     def parse_status(self, answer: Answer, sent: SentSMS) -> DeliveryEvent | None:

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 import requests
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify.enums import Reason
-from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.gateways.parsing import compact_json, json_object, required_code
 from django_smsverify.types import Answer, Credential, JSONObject, Option
@@ -40,7 +38,7 @@ class TencentAPI(Gateway):
         Option(
             name="sdk_app_id",
             label="SmsSdkAppId",
-            help_text=_("Required: the number of the application in the SMS console, such as 1400006666."),
+            help_text=_("The number of the application in the SMS console, such as 1400006666."),
         ),
         Option(
             name="region",
@@ -48,17 +46,9 @@ class TencentAPI(Gateway):
             choices=("ap-guangzhou", "ap-beijing", "ap-nanjing", "ap-singapore"),
         ),
     )
+    required_options = (("sdk_app_id",),)
     reasons = REASONS
     uncertain = UNCERTAIN
-
-    @property
-    def app_id(self) -> str:
-        """The application that sends; raises GatewayRejected while the operator has not entered it."""
-        app_id = self.option("sdk_app_id").strip()
-        if not app_id:
-            why = "enter the SmsSdkAppId of the SMS console among the provider's options"
-            raise GatewayRejected(why, reason=Reason.ACCOUNT, error_code="sdk_app_id")
-        return app_id
 
     def request(self, action: str, fields: Mapping[str, object]) -> requests.Request:
         """A signed request; the body is written once, as the signature is over its bytes."""

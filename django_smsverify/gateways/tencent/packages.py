@@ -27,7 +27,7 @@ class TencentPackages(TencentAPI):
         return self.request(
             "SmsPackagesStatistics",
             {
-                "SmsSdkAppId": self.app_id,
+                "SmsSdkAppId": self.option("sdk_app_id"),
                 "Limit": MOST_PACKAGES,
                 "Offset": 0,
                 "BeginTime": FIRST_HOUR,

@@ -63,19 +63,16 @@ class TencentSubmissions(TencentAPI):
     def build_resubmit(self, draft: Draft) -> requests.Request:
         return self.request("ModifySmsTemplate", {"TemplateId": _number(draft.remote_id), **_fields(draft)})
 
-    def parse_resubmit(self, answer: Answer, draft: Draft) -> None:
-        self.response(answer)
-
     def build_delete(self, submission: Submission, remote_id: str) -> requests.Request:
         return self.request("DeleteSmsTemplate", {"TemplateId": _number(remote_id)})
 
-    def parse_delete(self, answer: Answer, submission: Submission, remote_id: str) -> None:
+    def parse_done(self, answer: Answer) -> None:
         self.response(answer)
 
 
 def _fields(draft: Draft) -> dict[str, object]:
     if not draft.remark:
-        raise _refused("this vendor wants a remark: what the template is used for")
+        raise GatewayRejected.of_draft("this vendor wants a remark: what the template is used for")
     ours = {draft.our_names.get(name, name) for name in names_in(draft.text)}
     return {
         "TemplateName": draft.name,
@@ -88,9 +85,5 @@ def _fields(draft: Draft) -> dict[str, object]:
 
 def _number(remote_id: str) -> int:
     if not re.fullmatch("[0-9]{1,18}", remote_id, re.ASCII):
-        raise _refused("this vendor's ids of signatures and templates are numbers")
+        raise GatewayRejected.of_draft("this vendor's ids of signatures and templates are numbers")
     return int(remote_id)
-
-
-def _refused(why: str) -> GatewayRejected:
-    return GatewayRejected(why, reason=Reason.CONTENT, error_code="draft")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import requests
 
 from django_smsverify import texts
-from django_smsverify.enums import Reason, ReviewStatus, Submission
+from django_smsverify.enums import ReviewStatus, Submission
 from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.parsing import as_text, lookup
 from django_smsverify.types import Answer, Draft, JSONObject, ReviewEvent
@@ -47,13 +47,10 @@ class TopThinkSubmissions(TopThinkAPI):
         # The page's sample has the content of a template, its table does not.
         return self._operation("modify", draft.submission, {"id": draft.remote_id, **_draft_fields(draft)})
 
-    def parse_resubmit(self, answer: Answer, draft: Draft) -> None:
-        self.data(answer)
-
     def build_delete(self, submission: Submission, remote_id: str) -> requests.Request:
         return self._operation("delete", submission, {"id": remote_id})
 
-    def parse_delete(self, answer: Answer, submission: Submission, remote_id: str) -> None:
+    def parse_done(self, answer: Answer) -> None:
         self.data(answer)
 
     def _operation(self, verb: str, submission: Submission, fields: Mapping[str, str]) -> requests.Request:
@@ -79,7 +76,7 @@ def _draft_fields(draft: Draft) -> dict[str, str]:
     """A draft in the vendor's fields, without those that only the SDK has: their meaning is not documented."""
     if not draft.remark:
         why = "this vendor wants a remark: what the text is used for, with the site's address"
-        raise GatewayRejected(why, reason=Reason.CONTENT, error_code="remark")
+        raise GatewayRejected.of_draft(why)
     if draft.submission == Submission.SIGNATURE:
         return {"name": draft.text, "remark": draft.remark}
     content = texts.translate(draft.text, lambda name: f"${{{name}}}")

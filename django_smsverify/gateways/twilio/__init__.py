@@ -57,12 +57,9 @@ class TwilioGateway(TwilioAPI):
     text_rules = TextRules(longest=1600, counts_signature=True, counts_gsm7=True)
 
     def build_one(self, sms: OutgoingSMS, phone: str) -> requests.Request:
-        sender = self.filled("messaging_service_sid", "from")
-        fields = {
-            "To": phone,
-            "MessagingServiceSid" if self.option("messaging_service_sid") else "From": sender,
-            "Body": texts.signed(sms.signature, full_text(sms, phone)),
-        }
+        service = self.option("messaging_service_sid")
+        sender = {"MessagingServiceSid": service} if service else {"From": self.option("from")}
+        fields = {"To": phone, **sender, "Body": texts.signed(sms.signature, full_text(sms, phone))}
         if self.account.webhook_url:
             fields["StatusCallback"] = self.account.webhook_url
         return self.request("POST", "Messages", fields)

@@ -10,7 +10,7 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.enums import Reason
-from django_smsverify.exceptions import GatewayError, GatewayRejected
+from django_smsverify.exceptions import GatewayError
 from django_smsverify.gateways.base import PUBLIC_URL, Gateway
 from django_smsverify.gateways.parsing import json_object, required_code
 from django_smsverify.types import Answer, Credential, Option
@@ -42,6 +42,7 @@ class TwilioAPI(Gateway):
         ),
         PUBLIC_URL,
     )
+    required_options = (("from", "messaging_service_sid"),)
     # twilio.com/docs/api/errors; those of 30000 and above come later, with a status.
     reasons = {
         **dict.fromkeys(
@@ -75,13 +76,6 @@ class TwilioAPI(Gateway):
             return requests.Request(method, url, headers=headers)
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         return requests.Request(method, url, data=urlencode(fields).encode(), headers=headers)
-
-    def filled(self, *names: str) -> str:
-        """The first of these options that is not blank; raises GatewayRejected when all are."""
-        if found := next(filter(None, map(self.option, names)), ""):
-            return found
-        why = f"the provider has no {' or '.join(names)}: enter it in the admin"
-        raise GatewayRejected(why, reason=Reason.ACCOUNT, error_code="configuration")
 
     def parse_refusal(self, answer: Answer) -> GatewayError:
         found = json_object(answer)
