@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -73,7 +74,9 @@ def mysql(isolation: str) -> dict[str, Any]:
 
 
 def pose_as_mysqlclient() -> None:
-    """Installs PyMySQL as mysqlclient, which needs a compiler and MySQL's headers."""
+    """Installs PyMySQL as mysqlclient, which needs a compiler and MySQL's headers, unless mysqlclient is there."""
+    if find_spec("MySQLdb"):
+        return
     import pymysql
 
     pymysql.version_info = (2, 2, 7, "final", 0)

@@ -300,11 +300,3 @@ def test_a_fixture_with_another_sites_keys_is_refused_with_what_to_do(provider: 
         call_command("loaddata", str(path), stdout=io.StringIO())
 
     assert not Provider.objects.exists()
-
-
-def test_the_migrations_match_the_models() -> None:
-    out = io.StringIO()
-
-    call_command("makemigrations", "--check", "--dry-run", stdout=out)
-
-    assert out.getvalue() == "No changes detected\n"
