@@ -152,7 +152,7 @@ def _path(value: object) -> str | None:
         return None
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if not isinstance(path, str) or not path or "\0" in path:
-        raise ValueError("the path of a PEM file, or None")
+        raise ValueError("the path of a file, or None")
     return path
 
 
@@ -226,6 +226,7 @@ class Settings:
     GATEWAYS = Key({}, _gateways)
     ALLOW_PRIVATE_HOSTS: Key[PrivateHosts] = Key("loopback", _private_hosts)
     CA_BUNDLE: Key[str | None] = Key(None, _path)
+    DELIVERY_CODES: Key[str | None] = Key(None, _path)
     ENCRYPTION_KEYS: Key[tuple[str, ...] | None] = Key(None, _keys)
     PURPOSES = Key({}, _purposes)
 

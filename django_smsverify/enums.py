@@ -79,6 +79,34 @@ class DeliveryOutcome(TextChoices):
     UNDELIVERED = "undelivered", _("undelivered")
 
 
+class Cause(TextChoices):
+    """Why an SMS was not delivered, as far as the code of its report tells."""
+
+    DELIVERED = "delivered", _("delivered")
+    PHONE_OFF = "phone_off", _("the phone is off or out of reach")
+    PHONE_INVALID = "phone_invalid", _("the number is not in use, suspended or in arrears")
+    INBOX_FULL = "inbox_full", _("the phone's memory is full")
+    RECIPIENT_BLACKLIST = "recipient_blacklist", _("the number is on a blacklist")
+    FREQUENCY = "frequency", _("too many SMS to this number")
+    SIGNATURE_UNFILED = "signature_unfiled", _("the signature is not filed with the carrier")
+    TEMPLATE_UNFILED = "template_unfiled", _("the text is not filed with the carrier")
+    CONTENT_BLOCKED = "content_blocked", _("the text is blocked")
+    ROUTE_FAULT = "route_fault", _("the route failed")
+    ACCOUNT = "account", _("the account at the vendor")
+    EXPIRED = "expired", _("no end within the time")
+    PORTED = "ported", _("the number was ported to another carrier")
+    UNKNOWN = "unknown", _("not known")
+
+
+class Carrier(TextChoices):
+    """A carrier of mainland China."""
+
+    MOBILE = "mobile", _("China Mobile")
+    UNICOM = "unicom", _("China Unicom")
+    TELECOM = "telecom", _("China Telecom")
+    BROADNET = "broadnet", _("China Broadnet")
+
+
 class ReportSource(TextChoices):
     """How a delivery report was received."""
 

@@ -233,6 +233,7 @@ RECORDED = (
     "error_reason",
     "error_code",
     "error_message",
+    "cause",
     "claimed_at",
     "sent_at",
     "settled_at",

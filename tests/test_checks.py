@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
 
+from django_smsverify.carriers.delivery_codes import PUBLISHED
 from django_smsverify.conf import conf
 from django_smsverify.gateways.topthink import TopThinkGateway
 from django_smsverify.models.gateway_classes import gateway_class
@@ -273,6 +274,24 @@ def test_e009_a_ca_bundle_that_cannot_be_used(content: str | None, tmp_path: Pat
 
 def test_no_e009_for_a_bundle_with_an_authority(tmp_path: Path) -> None:
     with override_settings(SMSVERIFY={"CA_BUNDLE": Authority(tmp_path).path}):
+        assert found() == []
+
+
+@pytest.mark.parametrize("content", [None, "", "code\nE1\n", "folder"])
+def test_e013_delivery_codes_that_cannot_be_used(content: str | None, tmp_path: Path) -> None:
+    path = tmp_path if content == "folder" else tmp_path / "codes.csv"
+    if content is not None and path != tmp_path:
+        path.write_text(content)
+
+    with override_settings(SMSVERIFY={"DELIVERY_CODES": path}):
+        (message,) = found()
+
+    assert message.id == "smsverify.E013"
+    assert f'SMSVERIFY["DELIVERY_CODES"] is {str(path)!r}, which cannot be used' in message.msg
+
+
+def test_no_e013_for_a_table_like_ours() -> None:
+    with override_settings(SMSVERIFY={"DELIVERY_CODES": PUBLISHED}):
         assert found() == []
 
 

@@ -34,6 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "GATEWAYS": BUILTIN_GATEWAYS,
     "ALLOW_PRIVATE_HOSTS": "loopback",
     "CA_BUNDLE": None,
+    "DELIVERY_CODES": None,
     "ENCRYPTION_KEYS": None,
     "PURPOSES": {},
 }
@@ -57,6 +58,7 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "GATEWAYS": ({"acme": "acme.Gateway"}, {**BUILTIN_GATEWAYS, "acme": "acme.Gateway"}),
     "ALLOW_PRIVATE_HOSTS": (False, False),
     "CA_BUNDLE": (Path("/etc/ssl/company.pem"), "/etc/ssl/company.pem"),
+    "DELIVERY_CODES": (Path("/srv/site/codes.csv"), "/srv/site/codes.csv"),
     "ENCRYPTION_KEYS": (["new", "old"], ("new", "old")),
     "PURPOSES": ({"payment": {"MAX_ATTEMPTS": 3}}, {"payment": {"MAX_ATTEMPTS": 3}}),
 }
@@ -81,6 +83,7 @@ BAD: dict[str, list[Any]] = {
     "GATEWAYS": [[], "acme.Gateway", {"acme": object}, {1: "acme.Gateway"}, None],
     "ALLOW_PRIVATE_HOSTS": ["", "True", "all", "LOOPBACK", 0, 1, None, ["loopback"], ("127.0.0.1",)],
     "CA_BUNDLE": ["", False, True, 5, b"/etc/ssl/company.pem", ["/etc/ssl/company.pem"], "a\0b"],
+    "DELIVERY_CODES": ["", False, True, 5, ["codes.csv"], "a\0b"],
     "ENCRYPTION_KEYS": ["one-secret-text", [], [""], [b"bytes"], ["ok", None]],
     "PURPOSES": [[], "payment", {"payment": 120}, None],
 }

@@ -47,7 +47,7 @@ def undelivered(provider: Provider) -> Message:
 
 
 def state() -> list[Any]:
-    messages = Message.objects.values_list("status", "remote_id", "cost", "settled_at")
+    messages = Message.objects.values_list("status", "remote_id", "cost", "cause", "settled_at")
     reports = DeliveryReport.objects.order_by("pk").values_list("code", "message__status")
     return [[(*rest, settled_at is None) for *rest, settled_at in messages], list(reports)]
 

@@ -20,7 +20,7 @@ LONGEST_FUNCTION, LONGEST_FILE = 30, 400
 
 FLOORS = [
     "addresses characters enums masked signals texts",
-    "codes exceptions linting types",
+    "carriers codes exceptions linting types",
     "conf gateways idempotency transactions",
     "http phones serializers testing",
     "models",
@@ -49,6 +49,7 @@ RULES = [
     Rule("statistics", "money sending reports polling", "others read the sums and have them made"),
     Rule("sending", "polling tasks admin views webhooks management", "a request does not wait for the periodic job"),
     Rule("linting", "models conf gateways", "the rules on refused texts are data"),
+    Rule("carriers", "models conf gateways django.conf", "what is known of carriers is data"),
     Rule("testing", "models conf limits sending reports", "a test of a third-party gateway needs no site"),
 ]
 

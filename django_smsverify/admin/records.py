@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.contrib import admin
@@ -18,13 +18,18 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import phones
+from django_smsverify.enums import DeliveryOutcome
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, ReportBatch, Template, Verification
+from django_smsverify.reports.causes import meaning_of
 
 from .batches import BatchFilter, counted
 from .costs import CostsPage
 from .lookups import filtered_by
 from .masking import masked, masked_column
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 ERROR = (masked_column(Message, "error_code"), masked_column(Message, "error_message"))
 OUTCOME = (masked_column(DeliveryReport, "code"), masked_column(DeliveryReport, "detail"))
@@ -134,7 +139,7 @@ class MessageInline(ReadOnly, admin.TabularInline):
 
 class DeliveryReportInline(ReadOnly, admin.TabularInline):
     model = DeliveryReport
-    fields = ("received_at", "occurred_at", "outcome", *OUTCOME, "source")
+    fields = ("received_at", "occurred_at", "outcome", "cause", *OUTCOME, "source")
     readonly_fields = fields
     ordering = ("received_at",)
     extra = 0
@@ -211,6 +216,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "purpose",
         "provider",
         "status",
+        "cause",
         "error_reason",
         "segments",
         "cost",
@@ -221,6 +227,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
     fields = (
         "id",
         "masked_phone",
+        "carrier",
         "purpose",
         "verification",
         "provider",
@@ -228,6 +235,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "batch",
         "attempt",
         "status",
+        "cause",
         "remote_id",
         "error_reason",
         *ERROR,
@@ -249,7 +257,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
 
 @admin.register(DeliveryReport)
 class DeliveryReportAdmin(ProviderRecordAdmin):
-    list_display = ("masked_phone", "provider", "outcome", OUTCOME[0], "source", "occurred_at", "received_at")
+    list_display = ("masked_phone", "provider", "outcome", "cause", OUTCOME[0], "source", "occurred_at", "received_at")
     # Reports without a message are about messages that were not sent from here.
     list_filter = ("outcome", ("message", admin.EmptyFieldListFilter), "provider", "received_at")
     fields = (
@@ -258,12 +266,19 @@ class DeliveryReportAdmin(ProviderRecordAdmin):
         "message",
         "remote_id",
         "outcome",
+        "cause",
+        "advice",
         *OUTCOME,
         "source",
         "occurred_at",
         "received_at",
     )
     readonly_fields = fields
+
+    @admin.display(description=_("what to do"))
+    def advice(self, row: DeliveryReport) -> StrOrPromise | None:
+        """What follows from the cause; nothing for an SMS that arrived."""
+        return None if row.outcome == DeliveryOutcome.DELIVERED else meaning_of(row.provider, row).advice.label
 
 
 @admin.register(Reply)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections, router
 
+from django_smsverify.carriers.delivery_codes import PUBLISHED, DeliveryCodes
 from django_smsverify.conf import KEYS, Key, conf, written
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.limits.cache import cache_alias
@@ -104,6 +106,20 @@ def check_ca_bundle(**kwargs: Any) -> list[CheckMessage]:
         why = f'SMSVERIFY["CA_BUNDLE"] is {conf.CA_BUNDLE!r}, which cannot be used: {error}.'
         hint = "Name a file with one or more certificates in PEM, which the site's user may read."
         return [Error(why, hint=hint, id="smsverify.E009")]
+    return []
+
+
+@register(Tags.security)
+def check_delivery_codes(**kwargs: Any) -> list[CheckMessage]:
+    """The site's own table of delivery codes can be read."""
+    if conf.DELIVERY_CODES is None:
+        return []
+    try:
+        DeliveryCodes([Path(conf.DELIVERY_CODES)])
+    except (OSError, ValueError) as error:
+        why = f'SMSVERIFY["DELIVERY_CODES"] is {conf.DELIVERY_CODES!r}, which cannot be used: {error}.'
+        hint = f"Write it as {PUBLISHED.name} of the package is written, in UTF-8, with the same first line."
+        return [Error(why, hint=hint, id="smsverify.E013")]
     return []
 
 

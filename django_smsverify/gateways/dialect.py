@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
@@ -105,6 +105,11 @@ class Dialect:
 
     A longer key goes before a shorter one, also where one of them is in `reasons`.
     """
+    delivery_codes: ClassVar[tuple[str, ...]] = ()
+    """The vendors whose tables of delivery codes explain its reports, as `delivery_codes.csv` or the site's own file
+    names them; the carriers' table comes after them."""
+    cause_field: ClassVar[Literal["code", "detail", ""]] = "code"
+    """Which field of its DeliveryEvents holds such a code; blank if none does."""
     billing: ClassVar[Billing] = Billing.SUBMITTED
     """Which messages the vendor charges for; if it is not documented, the most expensive rule."""
     mainland_only: ClassVar[bool] = False

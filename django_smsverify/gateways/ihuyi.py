@@ -91,6 +91,7 @@ class IhuyiGateway(Gateway):
         **dict.fromkeys(("0", "403"), Reason.OTHER),
     }
     # The vendor's guide of 2018: charged when submitted, refunded when the submission fails.
+    cause_field = "detail"
     billing = Billing.SUBMITTED
     mainland_only = True
     submits = frozenset({Submission.TEMPLATE})

@@ -78,6 +78,7 @@ class VeeSingGateway(Gateway):
         "参数错误": Reason.OTHER,
     }
     # Not documented; the answer to each accepted send has the new balance (remainPoint).
+    cause_field = ""
     billing = Billing.SUBMITTED
     mainland_only = True
     text_rules = TextRules(

@@ -1,4 +1,4 @@
-"""Model fields: phone numbers in E.164, encrypted dicts, and text for databases that may have no emoji."""
+"""Model fields: phone numbers and their carriers, encrypted dicts, and text for databases that may have no emoji."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.conf import conf, is_region
+from django_smsverify.enums import Carrier
 from django_smsverify.exceptions import UndecryptableValue
 from django_smsverify.masked import secrets_of
 from django_smsverify.phones import E164
@@ -141,6 +143,19 @@ class PhoneField(models.CharField):
 
     def from_db_value(self, value: str, expression: object, connection: object) -> E164:
         return E164(value)
+
+
+class CarrierField(models.CharField):
+    """The carrier of the row's `phone`, by its block; blank where there is none. Set when the row is made."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        fixed = {"max_length": 16, "choices": Carrier.choices, "blank": True, "default": "", "db_default": ""}
+        super().__init__(*args, **{**kwargs, **fixed})
+
+    def pre_save(self, model_instance: Any, add: bool) -> Any:
+        if add:
+            setattr(model_instance, self.attname, carrier_of(model_instance.phone) or "")
+        return super().pre_save(model_instance, add)
 
 
 class RegionsField(models.JSONField):

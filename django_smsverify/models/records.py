@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import codes, phones
-from django_smsverify.enums import DeliveryOutcome, MessageStatus, Reason, ReportSource
+from django_smsverify.enums import Cause, DeliveryOutcome, MessageStatus, Reason, ReportSource
 from django_smsverify.exceptions import AlreadyUsed, CodeExpired, CodeRejected, TooManyAttempts
 from django_smsverify.masked import Secret
 
 from .accounts import Provider
-from .fields import EncryptedDictField, PhoneField, VendorCharField, VendorTextField
+from .fields import CarrierField, EncryptedDictField, PhoneField, VendorCharField, VendorTextField
 from .history import MAX_CLOCK_SKEW
 from .identifiers import new_id
 from .querysets import (
@@ -190,6 +190,11 @@ class Message(Polled):
     error_reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices, blank=True)
     error_code = VendorCharField(_("vendor's code"), max_length=64, blank=True)
     error_message = VendorTextField(_("vendor's words"), blank=True)
+    carrier = CarrierField(_("carrier"), help_text=_("By the number's block; about 3 % of the numbers were ported."))
+    cause = models.CharField(
+        _("cause"), max_length=24, choices=Cause.choices, blank=True, default="", db_default="", editable=False
+    )
+    """That of the report that gave it its status."""
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("handed over at"), null=True, blank=True)
@@ -245,6 +250,7 @@ class DeliveryReport(models.Model):
     outcome = models.CharField(_("outcome"), max_length=16, choices=DeliveryOutcome.choices)
     code = VendorCharField(_("vendor's code"), max_length=64, blank=True)
     detail = VendorTextField(_("detail"), blank=True)
+    cause = models.CharField(_("cause"), max_length=24, choices=Cause.choices, blank=True, default="", db_default="")
     occurred_at = models.DateTimeField(_("occurred at"), null=True, blank=True)
     received_at = models.DateTimeField(_("received at"), default=timezone.now)
     source = models.CharField(_("source"), max_length=8, choices=ReportSource.choices)

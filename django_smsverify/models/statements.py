@@ -72,9 +72,9 @@ def _unmatched(rows: Any, **values: Any) -> Any:
     return _named(rows, **values).filter(message__isnull=True).values_list("provider_id")
 
 
-def _settled(status: MessageStatus, rows: Any, pk: Any, cost: Any, now: Any) -> RowsAndValues:
+def _settled(status: MessageStatus, rows: Any, pk: Any, **fields: Any) -> RowsAndValues:
     raised = rows.filter(pk=pk, status__in=status.below())
-    return raised, {"status": status, "cost": cost, "settled_at": now}
+    return raised, {"status": status, **fields}
 
 
 def _guessed(rows: Any, pk: Any, attempts: Any, now: Any) -> RowsAndValues:
@@ -128,10 +128,12 @@ find_messages_in_brief = SelectObjects("Message", _named_in_brief, **NAMED)
 """The same, with no more fields than a report needs."""
 find_report = SelectObjects("DeliveryReport", _identical, phone="phone", fingerprint="fingerprint")
 settle_message = {
-    status: Update("Message", partial(_settled, status), pk="id", cost="cost", now="settled_at")
+    status: Update(
+        "Message", partial(_settled, status), pk="id", **{name: name for name in ("cost", "cause", "settled_at")}
+    )
     for status in map(MessageStatus, DeliveryOutcome.values)
 }
-"""Raises a message to the status that a report has; it also stores the cost, so that neither is stored alone."""
+"""Raises a message to the status that a report has; what else follows from it is stored in the same statement."""
 lock_recipient = Update("Recipient", _locked, phone="phone", now="claimed_at")
 """Locks a number's row for the rest of the transaction."""
 find_queued_code = SelectObjects("Message", _queued_code, pk="id")

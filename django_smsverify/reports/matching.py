@@ -40,6 +40,8 @@ T = TypeVar("T")
 Row = TypeVar("Row", Message, DeliveryReport)
 Key = tuple[str, str]
 """The vendor's id and the number; one id may stand for a batch."""
+Settled = tuple[MessageStatus, Decimal | None, str]
+"""Status, cost and cause."""
 
 
 def match_reports(provider: Provider, reports: Iterable[DeliveryReport]) -> list[DeliveryReport]:
@@ -162,20 +164,21 @@ def _maybe_reported(messages: Sequence[Message]) -> Sequence[Message]:
 def _settle(by_key: Mapping[Key, Message], reports: Sequence[DeliveryReport]) -> list[Message]:
     """Raises each message to the highest status of its reports; returns the messages that this changed."""
     highest: dict[Key, MessageStatus] = {}
+    causes: dict[Key, str] = {}
     for report in reports:
         reported = MessageStatus(report.outcome)
         if reported not in highest.get(_key(report), MessageStatus.QUEUED).below():
-            highest[_key(report)] = reported
+            highest[_key(report)], causes[_key(report)] = reported, report.cause
     _share_provider([by_key[key] for key in highest if by_key[key].price is not None])
-    identical: dict[tuple[MessageStatus, Decimal | None], list[Message]] = {}
+    identical: dict[Settled, list[Message]] = {}
     for key, status in highest.items():
         if by_key[key].status in status.below():
-            identical.setdefault((status, cost_of(by_key[key], status)), []).append(by_key[key])
+            identical.setdefault((status, cost_of(by_key[key], status), causes[key]), []).append(by_key[key])
     now = timezone.now()
     settled = [
         message
-        for (status, cost), messages in identical.items()
-        for message in _changed(messages, _status_update(status, cost, now))
+        for settled_as, messages in identical.items()
+        for message in _changed(messages, _status_update(settled_as, now))
     ]
     if reports:
         refresh(list(by_key.values()))
@@ -188,15 +191,16 @@ def _share_provider(messages: Sequence[Message]) -> None:
         message.provider = messages[0].provider
 
 
-def _status_update(status: MessageStatus, cost: Decimal | None, now: datetime) -> Callable[[Sequence[Message]], int]:
-    """The statement that raises messages to a higher status; it also stores the cost, so that neither is stored
+def _status_update(settled_as: Settled, now: datetime) -> Callable[[Sequence[Message]], int]:
+    """The statement that raises messages to a higher status; it also stores cost and cause, so that none is stored
     alone."""
+    status, cost, cause = settled_as
 
     def change(messages: Sequence[Message]) -> int:
         return (
             Message.objects.of(*messages)
             .filter(status__in=status.below())
-            .update(status=status, cost=cost, settled_at=now)
+            .update(status=status, cost=cost, cause=cause, settled_at=now)
         )
 
     return change

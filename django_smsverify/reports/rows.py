@@ -16,6 +16,8 @@ from django_smsverify.enums import ReportSource
 from django_smsverify.models import Provider
 from django_smsverify.types import DeliveryEvent
 
+from .causes import cause_of
+
 
 def report_fields(provider: Provider, event: DeliveryEvent, source: ReportSource) -> dict[str, Any]:
     """Returns the fields of the report's row."""
@@ -27,6 +29,7 @@ def report_fields(provider: Provider, event: DeliveryEvent, source: ReportSource
         "outcome": event.outcome,
         "code": event.code,
         "detail": event.detail,
+        "cause": cause_of(provider, event),
         "occurred_at": storable_time(event.occurred_at),
         "source": source,
         "payload": dict(event.payload),

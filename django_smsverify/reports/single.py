@@ -101,12 +101,12 @@ def _store_and_settle(report: DeliveryReport, message: Message) -> bool:
     cost, using = cost_of(message, status), router.db_for_write(Message)
     with transaction.atomic(using=using):
         # The message first: two reports that had both been added to it would each wait for its row.
-        is_settled = settle_message[status](pk=message.pk, cost=cost, now=now) == 1
+        is_settled = settle_message[status](pk=message.pk, cost=cost, cause=report.cause, settled_at=now) == 1
         if is_settled and (late := late_moments([message.created_at])):
             mark_late(late, using)
         insert(report)
     if is_settled:  # and committed: else it may be tried again
-        message.status, message.cost, message.settled_at = status, cost, now
+        message.status, message.cost, message.cause, message.settled_at = status, cost, report.cause, now
     return is_settled
 
 

@@ -35,6 +35,7 @@ class AliyunAPI(Gateway):
             help_text=_("Of a RAM user that may send SMS and nothing else."),
         ),
     )
+    delivery_codes = ("aliyun",)
     reasons = REASONS
     uncertain = UNCERTAIN
 

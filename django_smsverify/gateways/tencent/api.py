@@ -47,6 +47,7 @@ class TencentAPI(Gateway):
         ),
     )
     required_options = (("sdk_app_id",),)
+    delivery_codes = ("tencent",)
     reasons = REASONS
     uncertain = UNCERTAIN
 

@@ -46,6 +46,7 @@ class TopThinkGateway(TopThinkSubmissions):
     """
 
     # The vendor's page, 计费规则: 最终的计费也是以发信记录里面的成功次数来计费; 最终按照实际发送成功的短信条数计费.
+    cause_field = "detail"
     billing = Billing.DELIVERED
     mainland_only = True
     text_rules = TextRules(

@@ -43,6 +43,7 @@ class TwilioAPI(Gateway):
         PUBLIC_URL,
     )
     required_options = (("from", "messaging_service_sid"),)
+    delivery_codes = ("twilio",)
     # twilio.com/docs/api/errors; those of 30000 and above come later, with a status.
     reasons = {
         **dict.fromkeys(
