@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .sending import resend_code, send_code, send_message
     from .verifying import redeem_proof, verify_code
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = ["redeem_proof", "resend_code", "send_code", "send_message", "verify_code"]
 
 HOMES = {

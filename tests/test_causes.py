@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 UNICOM = "+8613000000000"
 
 
-def causes() -> list[tuple[str, str]]:
+def causes() -> list[str]:
     """The causes of each message and of its reports, in order."""
     of_messages = Message.objects.order_by("remote_id").values_list("cause", flat=True)
     return [*of_messages, *DeliveryReport.objects.order_by("remote_id", "pk").values_list("cause", flat=True)]

@@ -29,14 +29,16 @@ from sandbox.server import Sandbox
 
 import django_smsverify
 from django_smsverify import checks, exceptions, signals
-from django_smsverify.checks.settings import check_gateways, check_settings
+from django_smsverify.checks.settings import check_delivery_codes, check_gateways, check_settings
 from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS
+from django_smsverify.enums import Cause
 from django_smsverify.exceptions import CodeExpired, SMSVerifyError
 from django_smsverify.gateways.dialect import Dialect
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits.cache import cache_alias
 from django_smsverify.models import Message, Provider, Signature, Template
 from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.reports.causes import delivery_codes
 from django_smsverify.sending import send_code
 from django_smsverify.signals import message_settled
 from django_smsverify.verifying import verify_code
@@ -239,6 +241,24 @@ def test_the_python_of_the_documentation_runs(
     exec(snippet("costs", "from django_smsverify.costs import costs"), found)
     assert found["rows"] == []
     exec(snippet("reviews", "template.lint()"), {"template": template})
+
+
+def test_a_site_explains_delivery_codes_by_a_table_of_its_own(tmp_path: Path) -> None:
+    found: dict[str, Any] = {"BASE_DIR": tmp_path}
+    exec(snippet("arrival", "DELIVERY_CODES"), found)
+    (table_of_the_page,) = blocks(PAGES["arrival"], "text")
+    (tmp_path / "delivery_codes.csv").write_text(table_of_the_page)
+
+    with override_settings(SMSVERIFY=found["SMSVERIFY"]):
+        assert check_delivery_codes() == []
+        assert delivery_codes().meaning("XJ:0002").cause == Cause.CONTENT_BLOCKED
+
+
+@pytest.mark.parametrize("page", ["docs/arrival.rst", "docs/zh-Hans/arrival.rst"])
+def test_the_page_on_causes_has_each_of_them(page: str) -> None:
+    rows = re.findall(r"^``(\w+)`` +\S", (ROOT / page).read_text(), re.MULTILINE)
+
+    assert rows == Cause.values
 
 
 def test_the_libraries_that_a_server_may_load_before_it_forks() -> None:

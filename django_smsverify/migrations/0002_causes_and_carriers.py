@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='message',
             name='carrier',
-            field=django_smsverify.models.fields.CarrierField(blank=True, choices=[('mobile', 'China Mobile'), ('unicom', 'China Unicom'), ('telecom', 'China Telecom'), ('broadnet', 'China Broadnet')], db_default='', default='', help_text="By the number's block; about 3 % of the numbers were ported.", max_length=16, verbose_name='carrier'),
+            field=django_smsverify.models.fields.CarrierField(blank=True, choices=[('mobile', 'China Mobile'), ('unicom', 'China Unicom'), ('telecom', 'China Telecom'), ('broadnet', 'China Broadnet')], db_default='', default='', help_text="By the number's block; about 3 in 100 numbers were ported.", max_length=16, verbose_name='carrier'),
         ),
         migrations.AddField(
             model_name='message',

@@ -190,7 +190,7 @@ class Message(Polled):
     error_reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices, blank=True)
     error_code = VendorCharField(_("vendor's code"), max_length=64, blank=True)
     error_message = VendorTextField(_("vendor's words"), blank=True)
-    carrier = CarrierField(_("carrier"), help_text=_("By the number's block; about 3 % of the numbers were ported."))
+    carrier = CarrierField(_("carrier"), help_text=_("By the number's block; about 3 in 100 numbers were ported."))
     cause = models.CharField(
         _("cause"), max_length=24, choices=Cause.choices, blank=True, default="", db_default="", editable=False
     )
