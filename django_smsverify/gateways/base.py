@@ -134,7 +134,6 @@ class Gateway(Dialect):
             return GatewayUncertain("the gateway failed while it was sending: see the log", error_code="bug")
 
         try:
-            self._require_complete()
             return self._guarded(lambda: PerNumber(self.transmit(sms)), "fails while it is sending", failure)
         except GatewayError as error:
             return PerNumber(dict.fromkeys(sms.recipients, error))
@@ -152,6 +151,10 @@ class Gateway(Dialect):
     def _unsendable(self, sms: OutgoingSMS) -> PerNumber[Outcome]:
         """The numbers that are not sent to the vendor because it would refuse them, each with its error."""
         refused = PerNumber[Outcome]()
+        try:
+            self._require_complete()
+        except GatewayRejected as error:
+            return PerNumber(dict.fromkeys(sms.recipients, error))
         for phone in sms.recipients:
             try:
                 self.require_sendable(sms, phone)
