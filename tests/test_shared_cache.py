@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -115,6 +117,26 @@ class TestCall:
     def test_an_error_of_the_client_is_raised(self) -> None:
         with override_settings(CACHES=shared("UncountingCache")), pytest.raises(NotImplementedError):
             call_cache(lambda cache: cache.incr("key"))
+
+    def test_an_error_keeps_no_cache(self) -> None:
+        """Its open sockets would be closed at some time by the garbage collector."""
+        gone = threading.Event()
+
+        def fail() -> None:
+            weakref.finalize(caches["default"], gone.set)
+            with pytest.raises(ValueError, match="not found"):
+                call_cache(lambda cache: cache.incr("nothing"))
+
+        gc.collect()
+        gc.disable()
+        try:
+            with override_settings(CACHES=shared("SharedCache")):
+                thread = threading.Thread(target=fail)
+                thread.start()
+                thread.join()
+            assert gone.wait(10)
+        finally:
+            gc.enable()
 
     def test_a_hung_call_keeps_its_connection_and_the_next_gets_a_new_one(self, hanging: type[HangingCache]) -> None:
         before = caches["default"]

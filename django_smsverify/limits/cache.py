@@ -141,10 +141,14 @@ class _Call(Generic[R]):
         return self.wait(seconds) or not self._settle()
 
     def result(self) -> R:
-        """What `work` returned; raises what it raised."""
-        if self._error is not None:
-            raise self._error
-        return self._answer
+        """What `work` returned; raises what it raised, which is not kept."""
+        error, self._error = self._error, None
+        if error is None:
+            return self._answer
+        try:
+            raise error
+        finally:
+            del error, self  # its traceback refers to both: a cache with open sockets would wait for the collector
 
     def run(self) -> None:
         try:
@@ -172,6 +176,7 @@ class _Call(Generic[R]):
                 self._undo(self._cache)
         with suppress(Exception):
             self._cache.close()
+        self._error = None  # see `result`
 
 
 COUNT_ATTEMPTS = 5
