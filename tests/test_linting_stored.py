@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 Row = Signature | Template
 NO_NAMES = {"variables": "{}", "initial-variables": "{}"}
 """As a browser posts them: with the hidden field of the initial value."""
-GOOD = "您的验证码是{code}，{minutes}分钟内有效。\n@example.com #{code}"
+GOOD = "您的验证码是{code}，{minutes}分钟内有效。\n如非本人操作，请忽略。"
 
 
 class StrictGateway(AcmeGateway):
@@ -141,7 +141,7 @@ class TestAdmin:
         assert warning[0] == "warning"
         assert warning[1].startswith("您的<mark>贷款</mark>验证码是{code}。 — This sounds like finance")
         assert hint[0] == "info"
-        assert hint[1].startswith("Browsers can fill in the code")
+        assert hint[1].startswith("Say what the code is for")
 
     def test_a_good_text_shows_no_message(self, forms: AdminForms) -> None:
         provider = provider_at("topthink")
@@ -194,7 +194,7 @@ class TestAdmin:
 
         html = admin_client.get(url).content.decode()
         assert "<div>warning · <mark>贷款</mark>&lt;i&gt;{code} — This sounds like finance" in html
-        assert "<div>hint · Browsers can fill in the code" in html
+        assert "<div>hint · Say what the code is for" in html
 
         Template.objects.update(content=GOOD)
         assert "<div>" not in admin_client.get(url).content.decode().partition("Found in the text:")[2][:200]
@@ -241,8 +241,10 @@ class TestCommand:
             "Delete it, or type the text anew.",
             "  warning finance      »贷款«\\x07{code}。  This sounds like finance, which reviewers and carriers "
             "hold back. Say it otherwise or leave it out.",
-            "  hint    origin       Browsers can fill in the code when the text ends with the line "
-            "“@example.com #{code}” (your site's host). The line is part of the text that is submitted to the vendor.",
+            "  warning code-word    Name the code in the text: 验证码, 注册码, 校验码, 动态码 or 动态密码. "
+            "Reviewers look for one of them.",
+            "  hint    context      Say what the code is for, such as 用于登录, where, or how long it is valid: "
+            "reviewers want one of these.",
         ]
 
     def test_it_lists_only_the_selected_rows(self) -> None:
@@ -273,7 +275,7 @@ class TestCommand:
         assert (hint["level"], hint["start"]) == ("hint", None)
 
     def test_a_text_can_be_checked_before_it_is_stored(self) -> None:
-        text = r"您的验证码是{code}。\n@example.com #{code}"
+        text = r"您的登录验证码是{code}。\n如非本人操作，请忽略。"
 
         output = lint("--gateway", "apispace", "--text", text, "--signature", "示例站")
 

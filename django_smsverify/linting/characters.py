@@ -27,6 +27,9 @@ LINE = "\r\n\t"
 NOISE = "*._·~^|"
 """Characters put inside a word to hide it from filters; the vendors forbid that (各类干扰符号)."""
 
+LONGEST_FORM = 4
+"""The most characters that one character is read as: ㍿ is 株式会社, ℡ is TEL."""
+
 
 def emoji(text: str, refused: bool) -> Iterator[Finding]:
     """Yields a finding for the first emoji; an error if the vendor refuses emoji (`refused`), else a warning."""
@@ -60,14 +63,17 @@ def folded(text: str) -> tuple[str, list[int]]:
     character between two Han characters.
     """
     plain = [
-        (char, place)
-        for place, raw in enumerate(text)
-        if unicodedata.category(raw) != "Cf"
-        for char in unicodedata.normalize("NFKC", raw).lower()
+        (char, place) for place, raw in enumerate(text) if unicodedata.category(raw) != "Cf" for char in _normal(raw)
     ]
     around = zip([("", 0), *plain], plain, [*plain[1:], ("", 0)], strict=False)
     kept = [own for before, own, after in around if not (own[0] in NOISE and _is_han(before[0]) and _is_han(after[0]))]
     return "".join(char for char, _place in kept), [place for _char, place in kept]
+
+
+def _normal(char: str) -> str:
+    """The plain form in lower case, unless it is a whole phrase, such as the eighteen characters of ﷺ."""
+    normal = unicodedata.normalize("NFKC", char)
+    return (normal if len(normal) <= LONGEST_FORM else char).lower()
 
 
 def _is_han(char: str) -> bool:

@@ -3,51 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 
 from django.utils.translation import gettext as _
 
 from django_smsverify import texts
 
-from .characters import emoji, folded, hidden
+from . import carrier_rules, wording
+from .addresses import addresses
+from .characters import emoji, hidden
+from .drafts import Draft
 from .findings import Finding, Level, at, ranked
 from .origins import lint_origin
 from .rules import TextRules
 from .topics import TRADES, topics_in
+from .traditional import traditional
 
-SHORTEST = {"code": "0000", "minutes": "0"}
-"""The shortest possible values; a value that is not here may be empty."""
+Check = Callable[[Draft], Iterator[Finding]]
+
 BRACKETED = re.compile(r"【[^【】]*】|[【】]")
 VARIABLE = re.compile(r"【变量[0-9]*】")
 STRAY = re.compile(r"[{｛][^{}｛｝\s]{0,40}[}｝]|[{}｛｝]")
 OTHERS = re.compile(r"\$(?=\{[A-Za-z_])|#[A-Za-z_]+#")
 """Placeholders in vendors' own syntax: ${code}, #code#."""
-TOP = "com|cn|net|org|top|vip|cc|xyz|shop|site|app|io|me|info|biz|link|club|ltd|tv|im"
-URL = re.compile(
-    rf"(?:https?://|(?<![A-Za-z0-9@%._-])www\.)[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%{{}}]+|"
-    rf"(?<![A-Za-z0-9@%._-])(?:[A-Za-z0-9-]{{1,63}}\.){{1,6}}(?:{TOP})(?![A-Za-z0-9-])(?:/[A-Za-z0-9\-._~/?#=&%{{}}]*)?",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A content and the facts for its checks."""
-
-    content: str
-    rules: TextRules
-    signature: str
-    variables: Mapping[str, str]
-    names: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "names", texts.placeholders(self.content))
-
-    @property
-    def shortest(self) -> str:
-        """The content with the shortest possible values."""
-        return texts.translate(self.content, lambda name: SHORTEST.get(name, ""))
 
 
 def lint_content(
@@ -65,10 +43,9 @@ def lint_content(
     draft = Draft(content, rules or TextRules(), signature, variables or {})
     if not content.strip():
         return [at(None, Level.ERROR, "empty", _("Write the text."))]
-    found = [finding for check in CHECKS for finding in check(draft)]
-    marks = [*hidden(content), *emoji(content, draft.rules.refuses_emoji)]
-    once = draft.rules.exact_variables == 1
-    return ranked([*found, *marks, *lint_origin(content, carries_code="code" in draft.names, once=once)])
+    checks = (*CHECKS, *(MAINLAND if draft.rules.for_mainland else (_origin,)))
+    found = [finding for check in checks for finding in check(draft)]
+    return ranked([*found, *hidden(content), *emoji(content, draft.rules.refuses_emoji)])
 
 
 def _brackets(draft: Draft) -> Iterator[Finding]:
@@ -143,11 +120,14 @@ def _length(draft: Draft) -> Iterator[Finding]:
 
 
 def _urls(draft: Draft) -> Iterator[Finding]:
-    for found in URL.finditer(draft.content):
-        start, end = found.start(), found.start() + len(found.group().rstrip(".,;!?)'"))
+    """Missing blanks around an address; no advice where the carriers refuse it altogether."""
+    if draft.rules.for_mainland and not draft.rules.spaced_urls:
+        return
+    level = Level.WARNING if draft.rules.spaced_urls else Level.HINT
+    for one in addresses(draft.plain, draft.raw):
+        start, end = draft.span(one.place)
         before, after = draft.content[:start][-1:], draft.content[end:][:1]
-        if (before and not before.isspace()) or (after and not after.isspace()):
-            level = Level.WARNING if draft.rules.spaced_urls else Level.HINT
+        if (before + after).strip() and one.is_domain and not draft.in_origin(one.place):
             message = _(
                 "Put a space before and after an address: some phones take the words beside it for a part of it."
             )
@@ -155,14 +135,15 @@ def _urls(draft: Draft) -> Iterator[Finding]:
 
 
 def _topics(draft: Draft) -> Iterator[Finding]:
-    plain, places = folded(draft.content)
-    for topic, start, end in topics_in(plain, draft.rules.topics):
-        if topic.codes_allowed and "code" in draft.names:
+    # Offers have a rule of their own there.
+    topics = draft.rules.topics - ({"marketing"} if draft.rules.for_mainland else set())
+    for topic, *place in topics_in(draft.plain, topics):
+        if topic.codes_allowed and draft.carries_code:
             continue
         message = _("This sounds like %s, which reviewers and carriers hold back. Say it otherwise or leave it out.")
         if topic.word in TRADES:
             message = _("Senders in this trade (%s) may send verification codes only: a notice will be refused.")
-        yield at((places[start], places[end - 1] + 1), Level.WARNING, topic.word, message % topic.label)
+        yield draft.at((place[0], place[1]), Level.WARNING, topic.word, message % topic.label)
 
 
 def _unwelcome(draft: Draft) -> Iterator[Finding]:
@@ -172,4 +153,10 @@ def _unwelcome(draft: Draft) -> Iterator[Finding]:
             yield at((start, start + len(word)), Level.WARNING, "unwelcome", message % word)
 
 
-CHECKS = (_brackets, _braces, _names, _variables, _length, _urls, _topics, _unwelcome)
+def _origin(draft: Draft) -> Iterator[Finding]:
+    once = draft.rules.exact_variables == 1
+    return lint_origin(draft.content, draft.origin, carries_code=draft.carries_code, once=once)
+
+
+MAINLAND: tuple[Check, ...] = (*carrier_rules.CHECKS, *wording.CHECKS, traditional)
+CHECKS: tuple[Check, ...] = (_brackets, _braces, _names, _variables, _length, _urls, _topics, _unwelcome)

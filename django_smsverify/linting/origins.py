@@ -19,26 +19,39 @@ ANYWHERE = re.compile(r"[@＠][^\s@＠#＃]{1,253}\s{0,9}[#＃]\s{0,9}\{code\}")
 LINE = re.compile(r"(@)([^\s#]*)(\s*)([^\s@]*)(.*)", re.DOTALL)
 
 
-def lint_origin(content: str, *, carries_code: bool, once: bool = False) -> Iterator[Finding]:
-    """Finds errors that prevent browsers from using the last line; without such a line yields a hint to add it.
-
-    `once`: {code} may stand only once in the content.
-    """
-    level = Level.ERROR if carries_code else Level.WARNING
+def place_of_origin(content: str, *, carries_code: bool) -> tuple[int, int] | None:
+    """The place of such a line, right or wrong; None if there is none."""
     begin = max(content.rfind("\n"), content.rfind("\r")) + 1
     line = content[begin:]
     if line.startswith("@") and (carries_code or "#" in line):
-        for message, start, end, unusable in _line_problems(line, alone=begin == 0):
-            found = level if unusable else Level.WARNING
-            yield at((begin + start, begin + end), found, "origin", message)
-            return
-    elif misplaced := ANYWHERE.search(content):
+        return begin, len(content)
+    misplaced = ANYWHERE.search(content)
+    return misplaced.span() if misplaced else None
+
+
+def lint_origin(
+    content: str, place: tuple[int, int] | None, *, carries_code: bool, once: bool = False
+) -> Iterator[Finding]:
+    """Finds errors that prevent browsers from using the last line; without such a line yields a hint to add it.
+
+    `place` is what `place_of_origin` found. `once`: {code} may stand only once in the content.
+    """
+    if place is None:
+        if carries_code:
+            yield at(None, Level.HINT, "origin", _advice(once))
+        return
+    begin, end = place
+    if end < len(content) or content[begin - 1 : begin] not in ("", "\n", "\r") or content[begin] != "@":
         message = _(
             "Browsers read “@host #{code}” in plain characters only, alone in the last line and ending the text."
         )
-        yield at(misplaced.span(), Level.WARNING, "origin", message)
-    elif carries_code:
-        yield at(None, Level.HINT, "origin", _advice(once))
+        yield at(place, Level.WARNING, "origin", message)
+        return
+    level = Level.ERROR if carries_code else Level.WARNING
+    for message, start, stop, unusable in _line_problems(content[begin:], alone=begin == 0):
+        found = level if unusable else Level.WARNING
+        yield at((begin + start, begin + stop), found, "origin", message)
+        return
 
 
 def _advice(once: bool) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from django_smsverify import texts
 
-from .characters import EMOJI
+from .addresses import addresses
+from .characters import EMOJI, folded
 from .topics import CARRIERS
 
 if TYPE_CHECKING:
@@ -55,6 +56,17 @@ class TextRules:
     topics: frozenset[str] = CARRIERS
     """Forbidden topics: values of `Topic.word` in `topics.TOPICS`."""
 
+    for_mainland: bool = True
+    """Whether SMS go through the carriers of mainland China, so that their rules of 2025 apply (`carrier_rules`)."""
+    refuses_links: bool = False
+    """Whether the vendor refuses a link in a text with a code, and an address as a value of any text."""
+    refuses_contacts: bool = False
+    """Whether the vendor refuses a telephone number or another contact in a text with a code."""
+    refuses_unsubscribe: bool = False
+    """Whether the vendor refuses words for unsubscribing in codes and notices."""
+    wants_context: bool = False
+    """Whether the vendor wants a code's platform, use or lifetime to be said."""
+
     longest_value: int | None = None
     """The most characters of one value."""
     value_refuses: str = ""
@@ -78,4 +90,11 @@ def value_problem(rules: TextRules, value: str) -> str | None:
         return f"a value may have at most {rules.longest_value} characters at this vendor; this one has {len(value)}"
     if rules.refuses_emoji and EMOJI.search(value):
         return "a value may not contain emoji at this vendor"
+    if rules.refuses_links and _holds_address(value):
+        return "a value may not contain an address at this vendor: write it in the text that is reviewed"
     return None
+
+
+def _holds_address(value: str) -> bool:
+    plain, places = folded(value)
+    return any(one.is_certain for one in addresses(plain, "".join(value[place] for place in places)))

@@ -69,7 +69,7 @@ TOPICS = (
     Topic("traffic", _("sale of mobile data"), "流量包(?!含|括)|流量营销|送流量|免费流量"),
     Topic("superlatives", _("words that the advertising law forbids"), "全网最低|史上最低|国家级|第一品牌|绝无仅有"),
     Topic("invitation", _("invitations to register"), "邀请注册|邀请您注册|邀请您成为|邀请你注册|诚邀您"),
-    Topic("marketing", _("marketing"), "退订回|回t退订|回复?td?退订|拒收请回复|促销(?!户|账|毁)|限时抢购|特价|优惠券"),
+    Topic("marketing", _("marketing"), "促销(?!户|账|毁)|限时抢购|特价|优惠券"),
     Topic("points", _("exchange of points"), "积分兑换|兑换积分"),
     Topic("surgery", _("cosmetic surgery"), "(?<!调)整形(?!式|象|态)|整容|医美"),
     Topic(
@@ -82,7 +82,7 @@ TOPICS = (
         _("asking to add WeChat, QQ or a group"),
         "(?<![参增])加(?:我们?|一?下|入|官方|客服|专属|个人|好友|老师|您的|顾问|企业|的){0,3}"
         "(?:微信|[v薇威]信|qq|扣扣|企微|wechat|群)(?!支付|登录|公众号|小程序|体|众)|[进入]群(?![体众山聊英雄岛])|"
-        r"(?:微信|qq|交流|粉丝|福利)群|(?:微信|qq|扣扣|(?<![a-z])[vw]x)号?\s*[:是]\s*[a-z0-9_-]{5}|(?:qq|扣扣)号?\s*[0-9]{5}",
+        "(?:微信|qq|交流|粉丝|福利)群",
     ),
     Topic(
         "service",

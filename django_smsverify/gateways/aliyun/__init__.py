@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import requests
@@ -11,9 +12,9 @@ from django_smsverify import texts
 from django_smsverify.enums import Billing
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.parsing import CHINA, as_text, compact_json, json_rows, named_values, parse_rows
-from django_smsverify.linting import TextRules
 from django_smsverify.types import Acceptance, Answer, DeliveryEvent, News, OutgoingSMS, Push, SentSMS
 
+from .api import AliyunAPI
 from .reports import asked_event, pushed_event
 from .submissions import AliyunSubmissions
 
@@ -35,7 +36,8 @@ class AliyunGateway(AliyunSubmissions):
     finds_own_ids = True
     acknowledgement = '{"code":0,"msg":"接收成功"}'
     acknowledgement_type = "application/json; charset=utf-8"
-    text_rules = TextRules(
+    text_rules = replace(
+        AliyunAPI.text_rules,
         signature_length=(2, 12),  # the rules of signatures, templates and variables, /44335 and /2806243
         signature_refuses="[]() ",
         unwelcome=("测试",),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify.exceptions import GatewayError
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.gateways.parsing import json_object, required_code
+from django_smsverify.linting import TextRules
 from django_smsverify.types import Answer, Credential, JSONObject
 
 from .codes import REASONS, UNCERTAIN
@@ -38,6 +39,8 @@ class AliyunAPI(Gateway):
     delivery_codes = ("aliyun",)
     reasons = REASONS
     uncertain = UNCERTAIN
+    # Rules of code templates (463237) and notices (463270); values: isv.PARAM_NOT_SUPPORT_URL.
+    text_rules = TextRules(refuses_links=True, refuses_contacts=True, refuses_unsubscribe=True, wants_context=True)
 
     def request(self, action: str, fields: Mapping[str, str]) -> requests.Request:
         """A signed request; the fields stand in the body, so that numbers and values stay out of URLs."""

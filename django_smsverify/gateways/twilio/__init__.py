@@ -54,7 +54,7 @@ class TwilioGateway(TwilioAPI):
     balance_unit = _("money, in the account's currency")
     acknowledgement = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
     acknowledgement_type = "text/xml; charset=utf-8"
-    text_rules = TextRules(longest=1600, counts_signature=True, counts_gsm7=True)
+    text_rules = TextRules(longest=1600, counts_signature=True, counts_gsm7=True, for_mainland=False)
 
     def build_one(self, sms: OutgoingSMS, phone: str) -> requests.Request:
         service = self.option("messaging_service_sid")
