@@ -169,7 +169,7 @@ def unsubscribing(draft: Draft) -> Iterator[Finding]:
 
 def carriers_words(draft: Draft) -> Iterator[Finding]:
     if found := CARRIER.search(draft.plain) or GENERATION.search(draft.raw):
-        message = _("Reviewers refuse texts about carriers and their business (%s) by others. Say it otherwise.")
+        message = _("Reviewers refuse texts about carriers and their business (%s). Say it otherwise.")
         yield draft.at(found.span(), Level.WARNING, "carrier", message % found.group())
 
 
@@ -177,13 +177,12 @@ def offers(draft: Draft) -> Iterator[Finding]:
     pattern = OFFERS_WITH_CODE if draft.carries_code else OFFERS
     if found := pattern.search(draft.plain):
         message = _(
-            "This sounds like marketing, which has a kind of template and a port of its own and ends with 拒收请回复R. "
-            "A notice with it is held back: leave it out, or file the text as a promotion."
+            "This sounds like marketing, which needs a template of its own kind, goes through a port of its own and "
+            "ends with 拒收请回复R. Leave it out, or file the text as a promotion."
         )
         if draft.carries_code:
-            message = _("A code may not come with an offer (%s): reviewers and carriers take it for marketing.") % (
-                found.group()
-            )
+            message = _("A code may not come with an offer (%s): reviewers and carriers take it for marketing.")
+            message %= found.group()
         yield draft.at(found.span(), Level.WARNING, "marketing", message)
 
 
