@@ -405,6 +405,7 @@ ADDRESSES_AND_WORDS = (
     Line("memory", "请拨打12345", {"warning contact": "12345"}),
     Line("memory", "请写信至{name}@qq.com", {"warning contact": "{name}@qq.com"}),
     Line("memory", "客服ＱＱ：１２３４５６", {"warning contact": "ＱＱ：１２３４５６", "warning service": "客服ＱＱ"}),
+    Line("memory", "请加微信号：yunshan88", {"warning contact": "微信号：yunshan88"}),
     Line("memory", "微信yunshan-kf8", {"warning contact": "微信yunshan-kf8"}),
     Line("memory", "搜索公众号“云杉”", {"warning contact": "搜索公众号"}),
     Line("memory", "抖音号yunshan88", {"warning contact": "抖音号yunshan88"}),

@@ -132,6 +132,9 @@ class TestCarriers:
 
         assert (found.level, found.rule) == ("warning", "origin")
 
+    def test_a_contact_that_is_asked_for_is_reported_once(self) -> None:
+        assert [one.rule for one in lint_content("请加微信号：yunshan88")] == ["contact"]
+
     def test_a_variable_is_judged_by_our_name_and_by_the_vendors(self) -> None:
         for name, theirs in (("phone", "a"), ("a", "phone")):
             found = lint_content(f"司机{{{name}}}已出发。", variables={name: theirs})

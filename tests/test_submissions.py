@@ -665,7 +665,7 @@ def test_an_unknown_id_is_not_imported(topthink: Provider) -> None:
 
 def test_a_text_that_cannot_be_stored_is_shown_and_not_imported(topthink: Provider, sandbox: Sandbox) -> None:
     """A code next to a variable that has no value."""
-    other = template(topthink, content="{code}，{name}")
+    other = template(topthink, content="验证码{code}，{name}")
     submit(other)
 
     with pytest.raises(SubmissionRefused, match=r"\{code\}，\{name\}"):

@@ -32,7 +32,7 @@ _HAN_HOST = re.compile(
     r"|(?:[\u4e00-\u9fff]{1,2}|(?<![a-z0-9-])[a-z0-9-]{1,63})\.(?:(?:中国|公司|网络|网址|集团|在线|中文网)(?![\u4e00-\u9fff]))"
 )
 _NUMBERS = re.compile(
-    r"(?<![0-9a-z.])(?<!版本)(?<!版本号)(?:(?:25[0-5]|2[0-4]\d|1?\d{1,2})\.){3}"
+    r"(?<![0-9a-z.])(?<!版本)(?<!版本号)(?<!固件)(?<![级新][到至])(?:(?:25[0-5]|2[0-4]\d|1?\d{1,2})\.){3}"
     r"(?:25[0-5]|2[0-4]\d|1?\d{1,2})(?!\.?[0-9a-z])"
     rf"{_PATH}|\[(?:[0-9a-f:]{{0,39}}::[0-9a-f:.]{{0,39}}|(?:[0-9a-f]{{1,4}}:){{7}}[0-9a-f]{{1,4}})\]"
 )
@@ -122,7 +122,8 @@ def _domains(plain: str, raw: str) -> Iterator[Address]:
             stop = _without_stop(plain, raw, found.start(), after.end() if after else end)
             yield Address(found.start(), stop, is_certain=certain)
     for found in _HAN_HOST.finditer(plain):
-        yield Address(*found.span())
+        if raw[found.end() - 4 : found.end()] not in (".NET", ".Net"):
+            yield Address(*found.span(), is_certain=False)
 
 
 def _end_of_domain(plain: str, raw: str, start: int, end: int) -> tuple[int, bool]:

@@ -62,10 +62,9 @@ def _since() -> str:
 
 
 def links(draft: Draft) -> Iterator[Finding]:
-    others = contacts(draft.plain)
+    covered = {index for place in contacts(draft.plain) for index in range(*place)}
     for one in addresses(draft.plain, draft.raw):
-        in_contact = any(start < one.end and one.start < end for start, end in others)
-        if not in_contact and not draft.in_origin(one.place):
+        if one.start not in covered and not draft.in_origin(one.place):
             level, message = _verdict_on_link(draft, one)
             yield draft.at(one.place, level, "link", message)
 

@@ -13,16 +13,17 @@ _UNIT = r"(?![.,]?\d|[%a-z])(?!\s?(?:[元万亿円个分步人名次条份件笔
 """What must not follow: more digits, or what is counted or numbered."""
 _ALONE = r"(?<![0-9a-z.,¥$€#·\0-])"
 _NUMBERED = re.compile(
-    r"(?:单号?|编号|流水号?|凭证号?|户号|学号|卡号|表号|尾号|批次号?|工号|[排桌叫序]队?号|取件码|提货码|兑换码|序列号)\s?[:是为]?\s?$"
+    r"(?:单号?|编号|流水号?|凭证号?|户号|学号|卡号|表号|尾号|批次号?|工号|[排桌叫序座]队?位?号|会议号|(?:发票|证书|证件)号码|[达第破过共]到?|取件码|提货码|兑换码|序列号)\s?[:是为]?\s?$"
 )
 """Before digits: they number something, they are not dialled."""
 _MOBILE = rf"{_ALONE}(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{{4}}[- ]?\d{{4}}"
 _LANDLINE = rf"{_ALONE}\(?0(?:10|2\d|[3-9]\d{{2}})\)?[- ]?[2-9]\d{{2,3}}[- ]?\d{{4}}"
 _COMPANY = rf"{_ALONE}[48]00(?:[- ]?\d){{7}}"
-_SERVICE = rf"{_ALONE}(?:95\d{{3}}|9[56]\d{{6}}|100(?:86|10|99)|123(?:15|45)|96110)"
+_SERVICE = rf"{_ALONE}95\d{{3}}"
+"""Others, such as 10086 and 12345, are as often a count: they are found behind a word that calls for dialling."""
 NUMBER = re.compile(rf"(?:{_MOBILE}|{_LANDLINE}|{_COMPANY}|{_SERVICE}){_UNIT}")
 CALLED = re.compile(
-    r"(?:电话|热线|专线|座机|致电|拨打|请拨|联系方式|(?<![a-z])(?:tel|phone|call))"
+    r"(?:电话|热线|专线|座机|致电|拨打|请拨|客服|联系方式|(?<![a-z])(?:tel|phone|call))"
     r"(?:号码?|客服|官方|[:是为( .+-]){0,4}(?!20\d\d-)(?P<number>\d(?:[- ]?\d){4,13})(?![\d.]*\s?元)"
 )
 MAIL = re.compile(r"(?<![a-z0-9._%+\0-])[a-z0-9._%+\0-]{1,64}@[a-z0-9_\0-]{1,63}(?:\.[a-z0-9_\0-]{1,63}){1,8}")

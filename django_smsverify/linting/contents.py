@@ -12,6 +12,7 @@ from django_smsverify import texts
 from . import carrier_rules, wording
 from .addresses import addresses
 from .characters import emoji, hidden
+from .contacts import contacts
 from .drafts import Draft
 from .findings import Finding, Level, at, ranked
 from .origins import lint_origin
@@ -140,10 +141,17 @@ def _topics(draft: Draft) -> Iterator[Finding]:
     for topic, *place in topics_in(draft.plain, topics):
         if topic.codes_allowed and draft.carries_code:
             continue
+        if topic.word == "contact" and draft.rules.for_mainland and _names_contact(draft, place):
+            continue
         message = _("This sounds like %s, which reviewers and carriers hold back. Say it otherwise or leave it out.")
         if topic.word in TRADES:
             message = _("Senders in this trade (%s) may send verification codes only: a notice will be refused.")
         yield draft.at((place[0], place[1]), Level.WARNING, topic.word, message % topic.label)
+
+
+def _names_contact(draft: Draft, place: list[int]) -> bool:
+    """Whether a contact itself, which has a finding of its own, begins inside the words that ask for it."""
+    return any(place[0] <= start < place[1] for start, _end in contacts(draft.plain))
 
 
 def _unwelcome(draft: Draft) -> Iterator[Finding]:
