@@ -20,7 +20,7 @@ def words(text: str) -> frozenset[str]:
 VALUE = "\0"
 """Stands for each character of a placeholder."""
 _NAME = r"a-z0-9_\0\-"
-_REST = r"a-z0-9\-._~:/?#@!$&'()*+,;=%\0"
+_REST = r"a-z0-9\-._~:/?#@$&*+=%\0"
 _ALONE = rf"(?<![{_NAME}@%.])"
 _PATH = rf"(?::\d{{1,5}}(?!\d))?(?:[/?#][{_REST}]*)?"
 
@@ -132,9 +132,11 @@ def _end_of_domain(plain: str, raw: str, start: int, end: int) -> tuple[int, boo
     while len(labels) > 1:
         ending, name = labels[-1].rstrip(VALUE), labels[-2]
         stop = start + len(".".join(labels[:-1])) + 1 + len(ending)
-        if ending in COMMON and name.strip("-") and f"{name}.{ending}" not in NO_DOMAINS:
+        if f"{name}.{ending}" in NO_DOMAINS or _is_sentence(plain, raw, stop, ending):
+            pass
+        elif ending in COMMON and name.strip("-"):
             return stop, VALUE not in name
-        if ending in ENDINGS and _is_named(name, ending) and not _is_sentence(plain, raw, stop, ending):
+        elif ending in ENDINGS and _is_named(name, ending):
             return stop, False
         labels.pop()
     return 0, False
@@ -142,13 +144,13 @@ def _end_of_domain(plain: str, raw: str, start: int, end: int) -> tuple[int, boo
 
 def _is_named(name: str, ending: str) -> bool:
     host = f"{name}.{ending}"
-    return host in SHORTENERS or (len(name) > 1 and re.search("[a-z]", name) is not None and host not in NO_DOMAINS)
+    return host in SHORTENERS or (len(name) > 1 and re.search("[a-z]", name) is not None)
 
 
 def _is_sentence(plain: str, raw: str, stop: int, ending: str) -> bool:
     """Whether a dot with no blank after it only ends a sentence: `your code.Do not`, `your code.in 5 minutes`."""
     goes_on = ending in _ENGLISH and re.match(r"\s[a-z0-9\0]", plain[stop : stop + 2]) is not None
-    return goes_on or raw[stop - len(ending) : stop].istitle()
+    return goes_on or (ending not in ("com", "cn") and raw[stop - len(ending) : stop].istitle())
 
 
 def _numbers(plain: str, raw: str) -> Iterator[Address]:

@@ -148,10 +148,8 @@ def unsubscribing(draft: Draft) -> Iterator[Finding]:
     found = current or OLD_WORDS.search(draft.plain)
     if not found:
         return
-    level, message = (
-        Level.WARNING,
-        _("This vendor refuses words for unsubscribing in codes and notices. Leave them out."),
-    )
+    level = Level.WARNING
+    message = _("This vendor refuses words for unsubscribing in codes and notices. Leave them out.")
     if not draft.rules.refuses_unsubscribe and current:
         level = Level.HINT
         message = _(

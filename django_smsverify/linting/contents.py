@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
 from django.utils.translation import gettext as _
 
@@ -14,7 +15,7 @@ from .addresses import addresses
 from .characters import emoji, hidden
 from .contacts import contacts
 from .drafts import Draft
-from .findings import Finding, Level, at, ranked
+from .findings import MOST, Finding, Level, at, ranked
 from .origins import lint_origin
 from .rules import TextRules
 from .topics import TRADES, topics_in
@@ -50,7 +51,7 @@ def lint_content(
 
 
 def _brackets(draft: Draft) -> Iterator[Finding]:
-    for found in BRACKETED.finditer(draft.content):
+    for found in islice(BRACKETED.finditer(draft.content), MOST):
         if VARIABLE.fullmatch(found.group()):
             message = _("Write a placeholder as {code}; the vendor's own way of writing it is not needed here.")
         elif found.start() == 0:
@@ -65,7 +66,7 @@ def _brackets(draft: Draft) -> Iterator[Finding]:
 def _braces(draft: Draft) -> Iterator[Finding]:
     """Braces that are not a placeholder, and placeholders in a vendor's own syntax."""
     masked = texts.PLACEHOLDER.sub(lambda found: "\0" * len(found.group()), draft.content)
-    for found in STRAY.finditer(masked):
+    for found in islice(STRAY.finditer(masked), MOST):
         message = _("Write placeholders as {name}: letters, digits and underscores.")
         yield at(found.span(), Level.ERROR, "braces", message)
     for found in OTHERS.finditer(draft.content):
