@@ -134,8 +134,10 @@ def test_every_row_can_be_listed_and_opened(
     for url in (page(model), page(rows[model], "change"), page(rows[model], "history")):
         response = browser.get(url, language)
 
+        html = response.content.decode()
         assert response.status_code == 200
-        assert f'<html lang="{language}"' in response.content.decode()
+        assert f'<html lang="{language}"' in html
+        assert ">None<" not in html
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

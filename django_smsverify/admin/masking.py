@@ -9,6 +9,9 @@ from django.db import models
 
 from django_smsverify.phones import masked as masked
 
+NOTHING = "-"
+"""As Django writes it; on a page it would show None as a word."""
+
 
 def masked_column(model: type[models.Model], name: str) -> Any:
     """A masked column of free text for a list or a page, with the field's own label."""
@@ -16,8 +19,8 @@ def masked_column(model: type[models.Model], name: str) -> Any:
     field: Any = model._meta.get_field(name)
 
     @admin.display(description=field.verbose_name)
-    def column(row: Any) -> str | None:
-        return masked(getattr(row, name)) or None
+    def column(row: Any) -> str:
+        return masked(getattr(row, name)) or NOTHING
 
     column.__name__ = name  # the CSS class of the column
     return column

@@ -26,7 +26,7 @@ from django_smsverify.reports.causes import meaning_of
 from .batches import BatchFilter, counted
 from .costs import CostsPage
 from .lookups import filtered_by
-from .masking import masked, masked_column
+from .masking import NOTHING, masked, masked_column
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -276,9 +276,9 @@ class DeliveryReportAdmin(ProviderRecordAdmin):
     readonly_fields = fields
 
     @admin.display(description=_("what to do"))
-    def advice(self, row: DeliveryReport) -> StrOrPromise | None:
+    def advice(self, row: DeliveryReport) -> StrOrPromise:
         """What follows from the cause; nothing for an SMS that arrived."""
-        return None if row.outcome == DeliveryOutcome.DELIVERED else meaning_of(row.provider, row).advice.label
+        return NOTHING if row.outcome == DeliveryOutcome.DELIVERED else meaning_of(row.provider, row).advice.label
 
 
 @admin.register(Reply)
