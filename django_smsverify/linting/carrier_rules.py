@@ -18,6 +18,7 @@ from .addresses import VALUE, Address, addresses, words
 from .contacts import contacts
 from .drafts import Draft
 from .findings import Finding, Level, at
+from .topics import OFFER
 
 OPEN = words(
     "url uri link href website domain phone tel telephone mobile cellphone qq"
@@ -41,7 +42,6 @@ GENERATION = re.compile(
 )
 """4G and 5G in capitals: 5g is a weight."""
 
-OFFER = "促销(?!户|账|毁)|限时抢购|特价(?!票|机票|房)|优惠券"
 _PRICE = r"[1-9一二三四五六七八九]\.?[0-9一二三四五六七八九]?折"
 OFFERS = re.compile(rf"{OFFER}|{_PRICE}(?:优惠|特惠|起|扣|抢)")
 OFFERS_WITH_CODE = re.compile(

@@ -29,6 +29,9 @@ class Topic:
     """Whether a text with a code may be about it."""
 
 
+OFFER = "促销(?!户|账|毁)|限时抢购|特价(?!票|机票|房)|优惠券"
+"""Words of marketing in any text."""
+
 TOPICS = (
     Topic("porn", _("pornography"), "色情|情色|裸聊|约炮|成人视频"),
     Topic(
@@ -69,7 +72,7 @@ TOPICS = (
     Topic("traffic", _("sale of mobile data"), "流量包(?!含|括)|流量营销|送流量|免费流量"),
     Topic("superlatives", _("words that the advertising law forbids"), "全网最低|史上最低|国家级|第一品牌|绝无仅有"),
     Topic("invitation", _("invitations to register"), "邀请注册|邀请您注册|邀请您成为|邀请你注册|诚邀您"),
-    Topic("marketing", _("marketing"), "促销(?!户|账|毁)|限时抢购|特价|优惠券"),
+    Topic("marketing", _("marketing"), OFFER),
     Topic("points", _("exchange of points"), "积分兑换|兑换积分"),
     Topic("surgery", _("cosmetic surgery"), "(?<!调)整形(?!式|象|态)|整容|医美"),
     Topic(
