@@ -91,8 +91,8 @@ class IhuyiGateway(Gateway):
         **dict.fromkeys(("0", "403"), Reason.OTHER),
     }
     # The vendor's guide of 2018: charged when submitted, refunded when the submission fails.
-    cause_field = "detail"
     billing = Billing.SUBMITTED
+    cause_field = "detail"  # the code says only whether it arrived
     mainland_only = True
     submits = frozenset({Submission.TEMPLATE})
     text_rules = TextRules(

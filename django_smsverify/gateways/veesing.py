@@ -78,8 +78,8 @@ class VeeSingGateway(Gateway):
         "参数错误": Reason.OTHER,
     }
     # Not documented; the answer to each accepted send has the new balance (remainPoint).
-    cause_field = ""
     billing = Billing.SUBMITTED
+    cause_field = ""  # its 0 and 1 are no carrier's codes
     mainland_only = True
     text_rules = TextRules(
         exact_variables=1,  # the only parameter for a value, "variables", is the code

@@ -46,8 +46,8 @@ class TopThinkGateway(TopThinkSubmissions):
     """
 
     # The vendor's page, 计费规则: 最终的计费也是以发信记录里面的成功次数来计费; 最终按照实际发送成功的短信条数计费.
-    cause_field = "detail"
     billing = Billing.DELIVERED
+    cause_field = "detail"  # the code says only whether it arrived
     mainland_only = True
     text_rules = TextRules(
         refuses_neutral=True,  # 签名提交注意事项: 过于宽泛的名称
