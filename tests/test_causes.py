@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
+from django.urls import reverse
 
+from django_smsverify.carriers.causes import Advice
 from django_smsverify.carriers.delivery_codes import HEADER
 from django_smsverify.enums import Carrier, Cause, DeliveryOutcome
 from django_smsverify.models import DeliveryReport, Message
+from django_smsverify.signals import message_settled
 from django_smsverify.types import Acceptance
 
 from .conftest import LogRecorder, MakeProvider, record
-from .test_storing_reports import DELIVERED, UNDELIVERED, push, report, sending
+from .test_storing_reports import DELIVERED, UNDELIVERED, push, report, sending, values_sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,6 +74,32 @@ def test_the_report_that_gives_the_status_gives_the_cause(memory: MakeProvider) 
     push(provider, report("42", DELIVERED, "DELIVRD"))
 
     assert causes() == [Cause.DELIVERED, Cause.INBOX_FULL, Cause.PHONE_INVALID, Cause.DELIVERED]
+
+
+@pytest.mark.parametrize("is_early", [False, True])
+def test_receivers_of_the_signal_see_the_cause(is_early: bool, memory: MakeProvider) -> None:
+    provider = memory()
+    message = sending(provider)
+    steps = [
+        lambda: record(message, Acceptance(remote_id="42")),
+        lambda: push(provider, report("42", UNDELIVERED, "MI:0020")),
+    ]
+
+    with values_sent(message_settled, "message") as settled:
+        for step in reversed(steps) if is_early else steps:
+            step()
+
+    assert [one.cause for one in settled] == [Cause.INBOX_FULL]
+
+
+def test_the_page_of_a_report_says_what_to_do(memory: MakeProvider, admin_client: Client) -> None:
+    def advice(outcome: DeliveryOutcome) -> bool:
+        push(memory(slug=outcome), report("42", outcome, "MI:0020"))
+        row = DeliveryReport.objects.latest("pk")
+        page = admin_client.get(reverse("admin:smsverify_deliveryreport_change", args=[row.pk])).content.decode()
+        return str(Advice.FREE_MEMORY.label) in page
+
+    assert (advice(UNDELIVERED), advice(DELIVERED)) == (True, False)
 
 
 @pytest.mark.parametrize(

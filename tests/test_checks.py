@@ -16,8 +16,11 @@ from django.test import override_settings
 
 from django_smsverify.carriers.delivery_codes import PUBLISHED
 from django_smsverify.conf import conf
+from django_smsverify.enums import Submission
+from django_smsverify.gateways.parsing import json_object
 from django_smsverify.gateways.topthink import TopThinkGateway
 from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.types import Answer
 from tests.acme_sms import AcmeGateway
 from tests.folding import folded
 
@@ -166,6 +169,22 @@ def test_e012_a_gateway_that_lacks_a_method() -> None:
         (message,) = found()
 
     assert (message.id, message.msg) == ("smsverify.E012", 'The gateway "acme" has no parse_balance.')
+
+
+class DeletingGateway(AcmeGateway):
+    """Deletes templates, and resubmits none."""
+
+    deletes = frozenset({Submission.TEMPLATE})
+
+    def build_delete(self, submission: Submission, remote_id: str) -> requests.Request:
+        return requests.Request("DELETE", self.url(f"/templates/{remote_id}"))
+
+    def parse_done(self, answer: Answer) -> None:
+        json_object(answer)
+
+
+def test_what_reads_two_kinds_of_answers_asks_for_neither() -> None:
+    assert DeletingGateway.missing_methods() == []
 
 
 def test_the_gateways_of_this_app_lack_nothing() -> None:
