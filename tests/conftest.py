@@ -29,11 +29,13 @@ from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider, Signature, Template
 from django_smsverify.sending.vendor_call import record_outcomes
 
-from . import services
+from . import redis_sockets, services
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Coverage measures this process; those that it starts would only become slower.
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+redis_sockets.close_with_their_cache()
 
 PHONE = "+8613800138000"
 CODE_TEXT = "您的验证码是{code}，{minutes}分钟内有效。"
