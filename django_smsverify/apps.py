@@ -18,9 +18,10 @@ class SMSVerifyConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - register the checks
-        from .sending import route_cache
+        from .sending import arrival, route_cache
 
         route_cache.connect()
+        arrival.connect()
 
         if find_spec("drf_spectacular") is not None:
             from . import openapi  # noqa: F401 - describes the views to drf-spectacular

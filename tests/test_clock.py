@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_smsverify.exceptions import CodeExpired, GatewayUnavailable, ProofRejected, Throttled
 from django_smsverify.models import Message, Verification
 from django_smsverify.models.history import MAX_CLOCK_SKEW
-from django_smsverify.sending import circuits, resend_code, send_code
+from django_smsverify.sending import choosing, circuits, resend_code, send_code
 from django_smsverify.verifying import redeem_proof, verify_code
 from django_smsverify.verifying.proofs import make_proof
 
@@ -190,4 +190,4 @@ def test_a_circuit_is_open_no_longer_than_the_longest_pause(
     assert circuits.open_circuits([provider.pk])[provider.pk].is_resting
     clock.shift(-HOUR)
 
-    assert circuits.choose(list(provider.templates.all())) is not None
+    assert choosing.choose(list(provider.templates.all())) is not None

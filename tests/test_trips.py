@@ -179,7 +179,7 @@ WORKER = [
 
 COUNTED = ["add ip", "add ip", "add prefix", "get_many routes"]
 """Each count is one call; one more reads all buckets, the version of the routes, and the circuits."""
-UNKNOWN_CIRCUIT = ["get_many circuit", "get circuit", "delete_many circuit"]
+UNKNOWN_CIRCUIT = ["get_many circuit", "get_many circuit"]
 """Only where the process did not know the providers before that trip."""
 REFUSED_CACHE = [*COUNTED, "decr ip", "decr ip", "decr prefix"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -29,10 +29,10 @@ from django_smsverify.sending import circuits
 from django_smsverify.types import Credential, Option
 
 from .balances import ShowsBalance
+from .circuits import told_circuits
 from .deleting import KeptByRecords
 from .destinations import destination_of, log_and_mail_change, may_change_destination
 from .lookups import SearchesWhatIsStored, filtered_by
-from .masking import masked
 from .testing import TestsProvider
 
 CREDENTIAL, OPTION = "credential_", "option_"
@@ -207,15 +207,8 @@ class ProviderAdmin(TestsProvider, ShowsBalance, SearchesWhatIsStored, KeptByRec
 
     @admin.display(description=_("circuit"))
     def circuit(self, row: Provider) -> str:
-        """Whether the provider is skipped after failures, until when, and why."""
-        found = circuits.open_circuits([row.pk]).get(row.pk)
-        if found is None:
-            return gettext("closed: in use")
-        when = timezone.localtime(datetime.fromtimestamp(found.until, UTC)).strftime("%H:%M:%S")
-        facts = {"count": found.trips, "when": when, "why": masked(found.why)}
-        if found.is_resting:
-            return gettext("open: left alone until %(when)s (pause %(count)d): %(why)s") % facts
-        return gettext("open: the next SMS tries it (after pause %(count)d): %(why)s") % facts
+        """Whether the provider is skipped after failures, for which numbers, until when, and why."""
+        return told_circuits(row.pk)
 
     @admin.display(description=_("unreadable answers"))
     def unreadable(self, row: Provider) -> str:

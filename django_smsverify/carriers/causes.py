@@ -97,6 +97,19 @@ ANOTHER_VENDOR_HELPS = {
 """The causes, by side, for which the same code may reach the phone by another vendor."""
 
 
+BLAMES_THE_ROUTE = {
+    Cause.SIGNATURE_UNFILED: frozenset(Side),
+    Cause.TEMPLATE_UNFILED: frozenset(Side),
+    Cause.CONTENT_BLOCKED: frozenset(Side),
+    Cause.ACCOUNT: frozenset(Side),
+    Cause.ROUTE_FAULT: frozenset(Side) - {Side.NETWORK},
+}
+"""The causes, by side, that the next SMS to the same carrier would meet too.
+
+Neither blacklists nor ported numbers: they say something of one number, which a stranger can choose.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What is known of a delivery code."""
@@ -108,6 +121,11 @@ class Meaning:
     sources: str = ""
     words: str = ""
     """As the source has it, in English; blank for a code that is not known."""
+
+    @property
+    def blames_the_route(self) -> bool:
+        """Whether the next SMS to the same carrier would not arrive either."""
+        return self.side in BLAMES_THE_ROUTE.get(self.cause, ())
 
     @property
     def another_vendor_helps(self) -> bool:

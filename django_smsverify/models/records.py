@@ -171,6 +171,8 @@ class Message(Polled):
         _("attempt"), default=1, help_text=_("Counted from 1 for each request; the next one goes to another provider.")
     )
     by_stranger = models.BooleanField(_("by a stranger"), default=False, editable=False)
+    is_trial = models.BooleanField(_("trial"), default=False, db_default=False, editable=False)
+    """Whether it tries a way on which SMS to its carrier were not delivered: its report closes that circuit or not."""
     batch = models.CharField(  # noqa: DJ001 - NULL: messages without a batch are not unique
         _("batch"), max_length=64, null=True, blank=True, default=None, help_text=_("At most one message to a number.")
     )

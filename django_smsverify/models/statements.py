@@ -28,7 +28,7 @@ def _named(rows: Any, remote_id: Any, phone: Any) -> Any:
 
 
 def _named_in_brief(rows: Any, **values: Any) -> Any:
-    return _named(rows, **values).only("provider", "remote_id", "phone", "status", "price", "segments", "created_at")
+    return _named(rows, **values).only(*IN_BRIEF)
 
 
 def _identical(rows: Any, phone: Any, fingerprint: Any) -> Any:
@@ -98,6 +98,8 @@ OF_ROOT = ("nonce", "key_id", "created_at", "expires_at", "verified_at")
 """What a verification reads from its root; the rest of what belongs to the code is the same in both."""
 OF_SENDS = ("is_active", "priority", "weight", "balance", "balance_checked_at", "balance_alarm", "balance_alert")
 """What a provider's webhook does not need; each column costs SQLite and MySQL's drivers."""
+IN_BRIEF = ("provider", "remote_id", "phone", "status", "price", "segments", "is_trial", "created_at")
+"""What a report needs of its message."""
 GUESS = {"pk": "id", "attempts": "attempts", "now": "attempted_at"}
 
 find_known_number = SelectObjects("KnownNumber", _known, digest="digest")
@@ -138,6 +140,6 @@ lock_recipient = Update("Recipient", _locked, phone="phone", now="claimed_at")
 """Locks a number's row for the rest of the transaction."""
 find_queued_code = SelectObjects("Message", _queued_code, pk="id")
 """A message with a code, while it is queued."""
-OF_ROUTE = ("provider_id", "template_id", "segments", "price", "created_at", "claimed_at")
+OF_ROUTE = ("provider_id", "template_id", "segments", "price", "is_trial", "created_at", "claimed_at")
 claim_message = Update("Message", _claimed, pk="id", **{name: name for name in OF_ROUTE})
 """Claims a queued message, and stores the route that it takes."""

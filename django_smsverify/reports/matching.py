@@ -24,6 +24,8 @@ from django_smsverify.models.statements import find_unmatched_reports
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict
 
+from .follow_up import note_report
+
 REPORTS_EXPIRE_AFTER = timedelta(hours=72)
 """After this time no report comes: vendors keep their reports no longer."""
 CLOCKS_DIFFER = timedelta(minutes=5)
@@ -85,10 +87,13 @@ def match_messages(messages: Iterable[Message]) -> None:
         settled = _settle(by_key, reports)
         for report in reports:
             report.message = by_key[_key(report)]
-        for report in _changed(reports, _link):
+        linked = _changed(reports, _link)
+        for report in linked:
             delivery_reported.send_robust(DeliveryReport, report=report)
         for message in settled:
             message_settled.send_robust(Message, message=message)
+        for report in linked:
+            note_report(report, by_key[_key(report)])
 
 
 def chunks(rows: Iterable[T]) -> Iterator[list[T]]:

@@ -21,6 +21,7 @@ from django_smsverify.models.statements import find_messages, find_messages_in_b
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict
 
+from .follow_up import note_report
 from .matching import log_unknown, match_reports
 
 
@@ -43,7 +44,7 @@ def store_report(provider: Provider, report: DeliveryReport, about: Message | No
     if message is None:
         log_unknown(provider, _search_again(provider, report))
     else:
-        _send_signals(report, message, is_settled=is_settled)
+        _tell(report, message, is_settled=is_settled)
     return True
 
 
@@ -115,9 +116,10 @@ def _search_again(provider: Provider, report: DeliveryReport) -> list[DeliveryRe
     return match_reports(provider, [report])
 
 
-def _send_signals(report: DeliveryReport, message: Message, *, is_settled: bool) -> None:
+def _tell(report: DeliveryReport, message: Message, *, is_settled: bool) -> None:
     if _raises(report, message):  # another process has changed it meanwhile
         refresh([message])
     delivery_reported.send_robust(DeliveryReport, report=report)
     if is_settled:
         message_settled.send_robust(Message, message=message)
+    note_report(report, message)

@@ -27,13 +27,14 @@ from django_smsverify.models.inserts import insert
 from django_smsverify.transactions import retry_on_lost_connection, run_committed
 from django_smsverify.types import Acceptance
 
-from . import circuits, routing
+from . import routing
+from .choosing import Chosen, choose
 from .content import code_values, least_life, segments_of_code
 from .vendor_call import note_health, record_acceptance, record_outcomes, send_to_vendor
 
 
 def queue(
-    template: Template,
+    chosen: Chosen,
     verification: Verification,
     attempt: int = 1,
     *,
@@ -48,13 +49,14 @@ def queue(
     message = Message(
         id=pk or new_id(),
         verification=verification,
-        provider=template.provider,
-        template=template,
+        provider=chosen.template.provider,
+        template=chosen.template,
         phone=verification.phone,
         purpose=verification.purpose,
         attempt=attempt,
         by_stranger=by_stranger,
-        segments=segments_of_code(template, verification),
+        is_trial=chosen.is_trial,
+        segments=segments_of_code(chosen.template, verification),
         created_at=timezone.now(),
     )
     if is_claimed:
@@ -92,8 +94,8 @@ def _next_attempt(
 ) -> Message | None:
     if isinstance(outcome, Acceptance) and record_acceptance(message, outcome):
         return None
-    template = _next_route(verification, message) if fails_over and _may_try_another(outcome) else None
-    return run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, template, pk))
+    chosen = _next_route(verification, message) if fails_over and _may_try_another(outcome) else None
+    return run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, chosen, pk))
 
 
 def _may_try_another(outcome: Outcome) -> bool:
@@ -103,8 +105,8 @@ def _may_try_another(outcome: Outcome) -> bool:
     return isinstance(outcome, GatewayUnavailable)
 
 
-def _next_route(verification: Verification, message: Message) -> Template | None:
-    return circuits.choose(untried(verification, message))
+def _next_route(verification: Verification, message: Message) -> Chosen | None:
+    return choose(untried(verification, message), message.phone)
 
 
 def untried(verification: Verification, message: Message) -> list[Template]:
@@ -118,7 +120,7 @@ def untried(verification: Verification, message: Message) -> list[Template]:
 
 
 def _record_and_queue_next(
-    verification: Verification, message: Message, outcome: Outcome, template: Template | None, pk: UUID
+    verification: Verification, message: Message, outcome: Outcome, chosen: Chosen | None, pk: UUID
 ) -> Message | None:
     """Records an attempt and returns the next one, or None when there is none.
 
@@ -131,11 +133,11 @@ def _record_and_queue_next(
     if stored := _find_stored(pk):
         stored.is_claimed = True
         return stored
-    if template is None or not _is_still_wanted(verification, message):
+    if chosen is None or not _is_still_wanted(verification, message):
         _end_if_unsent(verification)
         return None
     by_stranger, attempt = message.by_stranger, message.attempt + 1
-    return queue(template, verification, attempt, by_stranger=by_stranger, is_claimed=True, pk=pk)
+    return queue(chosen, verification, attempt, by_stranger=by_stranger, is_claimed=True, pk=pk)
 
 
 def _find_stored(pk: UUID) -> Message | None:

@@ -15,6 +15,7 @@ from django_smsverify.numbers import requester_of
 from django_smsverify.verifying.context import canonical
 
 from .attempt import send_queued
+from .choosing import Chosen
 from .request import CodeRequest
 from .single import create_rows, in_turn
 
@@ -35,7 +36,7 @@ def send_code_by(template: Template, phone: str) -> Message:
     request = CodeRequest(phone=number, purpose=template.purpose, context=context, requester=requester, ip=None)
     is_known, by_stranger = requester.is_known, requester.is_stranger
     with time_limit(), admission(number, None, is_known=is_known, by_stranger=by_stranger) as charge:
-        create = partial(create_rows, request, template)
+        create = partial(create_rows, request, Chosen(template))
         verification, message = in_turn(number, requester, create)
     last = send_queued(verification, message, fails_over=False)
     last.refresh_from_db()

@@ -1,7 +1,7 @@
-"""Circuit breakers: a provider that fails repeatedly is not used for a while, then tried again at growing intervals.
+"""Circuit breakers: a way that fails repeatedly is not used for a while, then tried again at growing intervals.
 
-Their state is in the throttle's cache, for all processes. A cache failure neither opens nor closes a circuit: the
-limits were already checked before.
+A way is a provider, or a provider for the numbers of one carrier. Their state is in the throttle's cache, for all
+processes. A cache failure neither opens nor closes a circuit: the limits were already checked before.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from django.core.cache import BaseCache
 
-from django_smsverify.enums import Reason
+from django_smsverify.carriers.blocks import carrier_of
+from django_smsverify.enums import Carrier, Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain
 from django_smsverify.gateways.base import Outcome
-from django_smsverify.limits.cache import call_cache, increment, time_limit
-from django_smsverify.models import Provider, Template
+from django_smsverify.limits.cache import call_cache, increment
+from django_smsverify.models import Provider
 from django_smsverify.models.history import MAX_CLOCK_SKEW
 from django_smsverify.signals import circuit_changed
 
@@ -36,15 +38,35 @@ CLOSED_AFTER = 3600
 """Seconds without any try after which a circuit is closed again."""
 
 
+class Way(NamedTuple):
+    """What has a circuit: a provider, or a provider for the numbers of one carrier."""
+
+    provider: int
+    carrier: str = ""
+
+    def key(self, what: str = "open") -> str:
+        """The cache key of the open circuit, of its `try`, or of the `failures` before it opens."""
+        carrier = f":{self.carrier}" if self.carrier else ""
+        return f"smsverify:circuit:{what}:{self.provider}{carrier}"
+
+    @property
+    def keys(self) -> list[str]:
+        """All its cache keys."""
+        return [self.key(what) for what in ("open", "try", "failures")]
+
+
 class Circuit(NamedTuple):
     """The state of an open circuit."""
 
     until: float
-    """The UNIX time from which the provider is tried again."""
+    """The UNIX time from which the way is tried again."""
     trips: int
     """Failures since it was opened, including the one that opened it."""
     why: str
-    """The provider's last error."""
+    """The last error; the last code where reports opened it."""
+    cause: str = ""
+    """The Cause, where reports opened it, which only the report of a delivery closes; `unknown` where it is guessed by
+    count. Blank where the vendor's answers opened it, which its acceptance closes."""
 
     @property
     def is_resting(self) -> bool:
@@ -54,9 +76,25 @@ class Circuit(NamedTuple):
         return 0 < left <= LONGEST_PAUSE + MAX_CLOCK_SKEW.total_seconds()
 
 
+def ways_of(provider: int, phone: str) -> list[Way]:
+    """Returns the ways that an SMS to this number takes at a provider."""
+    carrier = carrier_of(phone)
+    return [Way(provider), *([Way(provider, carrier)] if carrier else [])]
+
+
 def open_circuits(providers: Iterable[int]) -> dict[int, Circuit]:
     """Returns the open circuits of these providers by primary key; an empty dict when the cache fails."""
-    keys = {_key(pk): pk for pk in providers}
+    return {way.provider: circuit for way, circuit in find_open(map(Way, providers)).items()}
+
+
+def open_by_carrier(provider: int) -> dict[str, Circuit]:
+    """Returns a provider's open circuits by carrier; an empty dict when the cache fails."""
+    return {way.carrier: circuit for way, circuit in find_open(_by_carrier(provider)).items()}
+
+
+def find_open(ways: Iterable[Way]) -> dict[Way, Circuit]:
+    """Returns the open circuits of these ways; an empty dict when the cache fails."""
+    keys = {way.key(): way for way in ways}
     return _ask_cache(lambda cache: {keys[key]: Circuit(*state) for key, state in cache.get_many(keys).items()}, {})
 
 
@@ -65,124 +103,137 @@ def read(keys: Sequence[str]) -> Mapping[str, Any]:
     return _ask_cache(lambda cache: cache.get_many(keys), {})
 
 
-def keys_of(providers: Iterable[int]) -> list[str]:
-    """Returns the cache keys that exist while a provider's circuit is open or it has failed lately."""
-    return [_key(pk, what) for pk in providers for what in ("open", "failures")]
+def keys_of(providers: Iterable[int], phone: str) -> list[str]:
+    """Returns the cache keys that exist while a way to a number has an open circuit or has failed lately."""
+    ways = [way for provider in providers for way in ways_of(provider, phone)]
+    return [way.key(what) for way in ways for what in ("open", "failures")]
 
 
-def without_failures(providers: Iterable[int], found: Container[str]) -> frozenset[int]:
-    """Returns the providers without a failure lately: none of their keys was found."""
-    return frozenset(pk for pk in providers if not any(key in found for key in keys_of([pk])))
+def without_failures(providers: Iterable[int], phone: str, found: Container[str]) -> frozenset[int]:
+    """Returns the providers without a failure lately on the way to a number: none of their keys was found."""
+    return frozenset(pk for pk in providers if not any(key in found for key in keys_of([pk], phone)))
 
 
-def choose(templates: Sequence[Template]) -> Template | None:
-    """Returns the first template whose provider's circuit is closed or may now be tried by this caller; None without
-    one."""
-    return choose_or_try(templates)[0]
-
-
-def choose_or_try(
-    templates: Sequence[Template], without_failures: Container[int] = (), *, is_sender: bool = True
-) -> tuple[Template | None, bool]:
-    """Does what `choose` does; also returns whether this is the trial of the provider, which must be made or released.
-
-    Providers that are known to be `without_failures` are not asked about. A caller that only queues a message leaves
-    trials to its sender.
-    """
-    if templates and templates[0].provider_id in without_failures:
-        return templates[0], False
-    with time_limit():
-        circuits = open_circuits({template.provider_id for template in templates})
-        for template in templates:
-            circuit = circuits.get(template.provider_id)
-            if circuit is None or (not circuit.is_resting and not is_sender):
-                return template, False
-            if not circuit.is_resting and _may_try(template.provider_id):
-                return template, True
-    return None, False
-
-
-def least_bad(templates: Sequence[Template]) -> Template:
-    """Returns the template whose provider failed the fewest times and may be tried soonest; `templates` must not be
-    empty."""
-    circuits = open_circuits({template.provider_id for template in templates})
-    closed = Circuit(0, 0, "")
-
-    def badness(template: Template) -> tuple[int, float]:
-        circuit = circuits.get(template.provider_id, closed)
-        return circuit.trips, circuit.until
-
-    return min(templates, key=badness)
-
-
-def note(provider: Provider, outcomes: Iterable[Outcome], *, has_no_failures: bool = False) -> None:
-    """Updates the circuit of a provider from the outcomes of one call.
+def note(provider: Provider, outcomes: Iterable[Outcome], *, phone: str = "", has_no_failures: bool = False) -> None:
+    """Updates the circuits of a provider from the outcomes of one call; `phone` is its number if it had only one.
 
     A success changes nothing where the provider is known to have no failures lately.
     """
     by_health = {is_healthy(outcome): outcome for outcome in outcomes}
+    ways = ways_of(provider.pk, phone)
     if True in by_health:
         if not has_no_failures:
-            close(provider)
+            _close(provider, ways)
     elif False in by_health:
-        _fail(provider, str(by_health[False]))
+        _fail(provider, ways, str(by_health[False]))
     else:
-        release_trial(provider.pk)
+        release_trial(ways)
 
 
-def release_trial(provider: int) -> None:
-    """Lets another request try a provider whose pause is over, after one that told nothing or never began."""
-    _ask_cache(lambda cache: cache.delete(_key(provider, "try")), False)
+def release_trial(ways: Sequence[Way]) -> None:
+    """Lets another request try ways whose pause is over, after one that told nothing or never began."""
+    _ask_cache(lambda cache: cache.delete_many([way.key("try") for way in ways]), None)
 
 
 def close(provider: Provider) -> None:
-    """Closes the circuit of a provider, after a success or by an operator."""
-    if _ask_cache(lambda cache: _forget(cache, provider.pk), False):
-        logger.warning("The circuit of %s is closed.", provider.slug)
-        circuit_changed.send_robust(Provider, provider=provider, circuit=None)
+    """Closes all circuits of a provider, by an operator."""
+    _close(provider, [Way(provider.pk), *_by_carrier(provider.pk)], even_by_reports=True)
 
 
-def _forget(cache: BaseCache, provider: int) -> bool:
-    """Deletes the circuit's state; returns whether it was open."""
-    keys = [_key(provider, what) for what in ("open", "try", "failures")]
-    was_open = cache.get(keys[0]) is not None
-    cache.delete_many(keys)
-    return was_open
+def close_by_report(provider: Provider, way: Way) -> None:
+    """Closes the circuit of a way by which an SMS was delivered."""
+    _close(provider, [way], even_by_reports=True)
 
 
-def _fail(provider: Provider, why: str) -> None:
-    circuit = _ask_cache(lambda cache: _count_failure(cache, provider.pk, why), None)
+def open_by_reports(provider: Provider, way: Way, cause: str, why: str) -> None:
+    """Opens the circuit of a way by which SMS are not delivered, unless it is open."""
+    _tell(provider, way, _ask_cache(lambda cache: _open(cache, way, why, cause), None))
+
+
+def extend_by_report(provider: Provider, way: Way, why: str) -> None:
+    """Extends the pause of a way that was tried: that SMS was not delivered either."""
+
+    def extend(cache: BaseCache) -> Circuit | None:
+        state = cache.get(way.key())
+        return None if state is None else _extend(cache, way, Circuit(*state), why)
+
+    _tell(provider, way, _ask_cache(extend, None))
+
+
+def _by_carrier(provider: int) -> list[Way]:
+    return [Way(provider, carrier) for carrier in Carrier.values]
+
+
+def _close(provider: Provider, ways: Sequence[Way], *, even_by_reports: bool = False) -> None:
+    none: list[Way] = []
+    for way in _ask_cache(lambda cache: _forget(cache, ways, even_by_reports), none):
+        logger.warning("The circuit of %s is closed.", _name(provider, way))
+        circuit_changed.send_robust(Provider, provider=provider, circuit=None, carrier=way.carrier)
+
+
+def _forget(cache: BaseCache, ways: Sequence[Way], even_by_reports: bool) -> list[Way]:
+    """Deletes the circuits' state; returns the ways whose circuit was open."""
+    found = cache.get_many([key for way in ways for key in way.keys])
+    states = {way: Circuit(*found[way.key()]) for way in ways if way.key() in found}
+    closed = [way for way in ways if even_by_reports or way not in states or not states[way].cause]
+    if stored := [key for way in closed for key in way.keys if key in found]:
+        cache.delete_many(stored)
+    return [way for way in closed if way in states]
+
+
+def _fail(provider: Provider, ways: Sequence[Way], why: str) -> None:
+    """Counts a failure for each way, the provider first; while that one is open, carriers are not to blame."""
+    unchanged: tuple[Circuit | None, bool] = (None, False)
+    for way in ways:
+        circuit, is_open = _ask_cache(partial(_count_failure, way=way, why=why), unchanged)
+        _tell(provider, way, circuit)
+        if is_open:
+            break
+
+
+def _tell(provider: Provider, way: Way, circuit: Circuit | None) -> None:
+    """Logs a circuit that was opened or extended just now, if it was; sends the signal if it was opened."""
     if circuit is None:
         return
+    name, why = _name(provider, way), circuit.why
     if circuit.trips > 1:
-        logger.error("The circuit of %s stays open for %d s: %s", provider.slug, _pause(circuit.trips), why)
+        logger.error("The circuit of %s stays open for %d s: %s", name, _pause(circuit.trips), why)
         return
-    logger.error("The circuit of %s is open for %d s: %s", provider.slug, FIRST_PAUSE, why)
-    circuit_changed.send_robust(Provider, provider=provider, circuit=circuit)
+    logger.error("The circuit of %s is open for %d s: %s", name, FIRST_PAUSE, why)
+    circuit_changed.send_robust(Provider, provider=provider, circuit=circuit, carrier=way.carrier)
 
 
-def _count_failure(cache: BaseCache, provider: int, why: str) -> Circuit | None:
-    """The circuit, if this failure opened or extended it."""
-    state = cache.get(_key(provider))
+def _name(provider: Provider, way: Way) -> str:
+    return f"{provider.slug} for {way.carrier}" if way.carrier else provider.slug
+
+
+def _count_failure(cache: BaseCache, way: Way, why: str) -> tuple[Circuit | None, bool]:
+    """The circuit, if this failure opened or extended it; and whether it is open."""
+    state = cache.get(way.key())
     if state is not None:
-        return _extend(cache, provider, Circuit(*state), why)
-    if increment(cache, _key(provider, "failures"), FAILURES_COUNT_FOR) < FAILURES:
-        return None
-    circuit = Circuit(time.time() + FIRST_PAUSE, 1, why)
-    if not cache.add(_key(provider), tuple(circuit), FIRST_PAUSE + CLOSED_AFTER):
-        return None
-    cache.delete(_key(provider, "failures"))
-    return circuit
+        return _extend(cache, way, Circuit(*state), why), True
+    if increment(cache, way.key("failures"), FAILURES_COUNT_FOR) < FAILURES:
+        return None, False
+    circuit = _open(cache, way, why)
+    if circuit is not None:
+        cache.delete(way.key("failures"))
+    return circuit, True
 
 
-def _extend(cache: BaseCache, provider: int, circuit: Circuit, why: str) -> Circuit | None:
+def _open(cache: BaseCache, way: Way, why: str, cause: str = "") -> Circuit | None:
+    """The circuit that this caller, and no other, has opened."""
+    circuit = Circuit(time.time() + FIRST_PAUSE, 1, why, cause)
+    return circuit if cache.add(way.key(), tuple(circuit), FIRST_PAUSE + CLOSED_AFTER) else None
+
+
+def _extend(cache: BaseCache, way: Way, circuit: Circuit, why: str) -> Circuit | None:
     """Extends an open circuit. A failure during the pause does not: its call began before, or had no other route."""
     if circuit.is_resting:
         return None
     trips = circuit.trips + 1
-    longer = Circuit(time.time() + _pause(trips), trips, why)
-    cache.set(_key(provider), tuple(longer), _pause(trips) + CLOSED_AFTER)
-    cache.delete(_key(provider, "try"))
+    longer = circuit._replace(until=time.time() + _pause(trips), trips=trips, why=why)
+    cache.set(way.key(), tuple(longer), _pause(trips) + CLOSED_AFTER)
+    cache.delete(way.key("try"))
     return longer
 
 
@@ -201,13 +252,20 @@ def is_healthy(outcome: Outcome) -> bool | None:
     return True
 
 
-def _may_try(provider: int) -> bool:
-    """Whether this caller, and no other, may now try a provider whose pause is over."""
-    return _ask_cache(lambda cache: cache.add(_key(provider, "try"), 1, TRY_SECONDS), False)
+def may_try(ways: Sequence[Way]) -> bool:
+    """Whether this caller, and no other, may now try ways whose pause is over."""
+    taken: list[Way] = []
+    for way in ways:
+        if not _ask_cache(partial(_take_trial, way=way), False):
+            if taken:
+                release_trial(taken)
+            return False
+        taken.append(way)
+    return True
 
 
-def _key(provider: int, what: str = "open") -> str:
-    return f"smsverify:circuit:{what}:{provider}"
+def _take_trial(cache: BaseCache, way: Way) -> bool:
+    return bool(cache.add(way.key("try"), 1, TRY_SECONDS))
 
 
 def _ask_cache(ask: Callable[[BaseCache], T], fallback: T) -> T:

@@ -26,8 +26,8 @@ from django_smsverify.numbers import Requester, requester_of
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical, context_digest
 
-from . import circuits, route_cache, routing
 from .attempt import queue
+from .choosing import Chosen, RouteChoice
 from .dispatch import dispatch_code
 from .joining import extend, join, join_without_sms, live_code, reserve_guesses
 from .request import CodeRequest
@@ -73,7 +73,7 @@ def send_code_to(request: CodeRequest) -> Verification:
     with time_limit():
         try:
             with _admission(request.phone, request.ip, request.requester, choice) as charge:
-                create = partial(create_rows, request, choice.template())
+                create = partial(create_rows, request, choice.choose())
                 verification, first = in_turn(request.phone, request.requester, create)
         except Throttled as error:
             is_of_number = error.scope in (Scope.RESEND, Scope.PHONE)
@@ -83,39 +83,6 @@ def send_code_to(request: CodeRequest) -> Verification:
             return joined
         _dispatch_or_raise(verification, first, charge, choice)
     return verification
-
-
-class RouteChoice:
-    """What one request learns of routes and circuits, by its one trip to the cache."""
-
-    def __init__(self, purpose: str, phone: str) -> None:
-        self._purpose, self._phone = purpose, phone
-        self._asked = route_cache.kept_providers(purpose)
-        self.keys = [route_cache.VERSION_KEY, *circuits.keys_of(self._asked)]
-        """What the trip must read."""
-        self.found: Mapping[str, int] = {}
-        self._on_trial: int | None = None
-
-    @property
-    def without_failures(self) -> frozenset[int]:
-        """The providers that are known to have no failure lately."""
-        return circuits.without_failures(self._asked, self.found)
-
-    def template(self, order: Callable[[list[Template]], list[Template]] = lambda templates: templates) -> Template:
-        """Returns the route to try first; raises UnknownPurpose, NoRoute, PhoneNotSupported, ThrottleUnavailable."""
-        version = self.found.get(route_cache.VERSION_KEY)
-        templates = order(routing.kept_routes(self._purpose, self._phone, version))
-        is_sender = conf.DISPATCH == "inline"
-        template, is_trial = circuits.choose_or_try(templates, self.without_failures, is_sender=is_sender)
-        if template is None:
-            return circuits.least_bad(templates)
-        self._on_trial = template.provider_id if is_trial else None
-        return template
-
-    def withdraw(self) -> None:
-        """Lets another request make the trial of the chosen provider, because this one does not."""
-        if self._on_trial is not None:
-            circuits.release_trial(self._on_trial)
 
 
 @contextmanager
@@ -165,10 +132,10 @@ def resend_to(
     choice = RouteChoice(verification.purpose, verification.phone)
     with time_limit():
         with _admission(verification.phone, ip, requester, choice) as charge:
-            template = choice.template(order=partial(_uncertain_providers_last, verification))
+            chosen = choice.choose(order=partial(_by_what_became, verification))
             # Not asked in the transaction, which may be repeated: what it has changed here is not undone.
             needs_guesses = not verification.is_reserved
-            create = partial(_create_resend, verification, requester, template, keyed, needs_guesses)
+            create = partial(_create_resend, verification, requester, chosen, keyed, needs_guesses)
             first = in_turn(verification.phone, requester, create)
         _dispatch_or_raise(verification, first, charge, choice)
     return verification
@@ -208,9 +175,9 @@ def in_turn(phone: str, requester: Requester, create: Callable[[Recipient, Numbe
 
 
 def create_rows(
-    request: CodeRequest, template: Template, recipient: Recipient, history: NumberHistory
+    request: CodeRequest, chosen: Chosen, recipient: Recipient, history: NumberHistory
 ) -> tuple[Verification, Message]:
-    """Creates the verification of a request, and its first message, by this template."""
+    """Creates the verification of a request, and its first message, by this route."""
     by_stranger = request.requester.is_stranger
     code = live_code(request, history)
     if code is not None and extend(code, history.now):
@@ -218,7 +185,7 @@ def create_rows(
     else:
         verification = _create_code(recipient, request, history)
     RememberedRequest.objects.remember(request.keyed, verification, history.now)
-    return verification, _queue(template, verification, by_stranger=by_stranger)
+    return verification, _queue(chosen, verification, by_stranger=by_stranger)
 
 
 def _create_code(recipient: Recipient, request: CodeRequest, history: NumberHistory) -> Verification:
@@ -243,7 +210,7 @@ def _create_code(recipient: Recipient, request: CodeRequest, history: NumberHist
 def _create_resend(
     verification: Verification,
     requester: Requester,
-    template: Template,
+    chosen: Chosen,
     keyed: KeyedRequest | None,
     needs_guesses: bool,
     recipient: Recipient,
@@ -256,17 +223,30 @@ def _create_resend(
     if needs_guesses:
         reserve_guesses(verification, history)
     RememberedRequest.objects.remember(keyed, verification, history.now)
-    return _queue(template, verification, by_stranger=requester.is_stranger)
+    return _queue(chosen, verification, by_stranger=requester.is_stranger)
 
 
-def _queue(template: Template, verification: Verification, *, by_stranger: bool) -> Message:
+def _queue(chosen: Chosen, verification: Verification, *, by_stranger: bool) -> Message:
     """Creates the first attempt; inline it is claimed at once, and a crash from here on leaves its outcome unknown."""
-    return queue(template, verification, by_stranger=by_stranger, is_claimed=conf.DISPATCH == "inline")
+    return queue(chosen, verification, by_stranger=by_stranger, is_claimed=conf.DISPATCH == "inline")
 
 
-def _uncertain_providers_last(verification: Verification, templates: list[Template]) -> list[Template]:
-    """Sorts providers whose last message may still arrive to the end."""
+AFTER = (
+    MessageStatus.DELIVERED,
+    MessageStatus.ACCEPTED,
+    MessageStatus.NOT_SENT,
+    MessageStatus.UNDELIVERED,
+)
+"""What became of a provider's last SMS with a code, in the order in which the next one is tried."""
+
+
+def _by_what_became(verification: Verification, templates: list[Template]) -> list[Template]:
+    """Sorts the routes of a code that is sent again: another way first, and last what may still arrive."""
     sent = Message.objects.carrying(verification.holder).order_by("created_at")
-    last = {message.provider_id: message.status for message in sent}
-    uncertain = (MessageStatus.SENDING, MessageStatus.UNKNOWN)
-    return sorted(templates, key=lambda template: last.get(template.provider_id) in uncertain)
+    last = {message.provider_id: MessageStatus(message.status) for message in sent}
+
+    def rank(template: Template) -> int:
+        status = last.get(template.provider_id)
+        return 0 if status is None else AFTER.index(status) + 1 if status in AFTER else len(AFTER) + 1
+
+    return sorted(templates, key=rank)

@@ -92,6 +92,7 @@ def record_outcomes(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
 
 
 def note_health(message: Message, outcomes: Sequence[Outcome], *, has_no_failures: bool = False) -> None:
-    """Updates the provider's circuit and balance from the outcomes of one call; `message` is one of its messages."""
-    circuits.note(message.provider, outcomes, has_no_failures=has_no_failures)
+    """Updates the provider's circuits and balance from the outcomes of one call; `message` is one of its messages."""
+    phone = "" if message.verification_id is None else message.phone
+    circuits.note(message.provider, outcomes, phone=phone, has_no_failures=has_no_failures)
     balances.note_outcomes(message.provider, outcomes, message.claimed_at or timezone.now())

@@ -33,6 +33,7 @@ from django_smsverify.transactions import run_committed
 from . import circuits, route_cache, routing
 from .attempt import cancel, release_guesses, send_queued
 from .batching import batches, send_batch
+from .choosing import Chosen, choose, choose_or_try
 from .connection import in_worker
 from .content import least_life, segments_of_code
 
@@ -106,7 +107,7 @@ def _send_or_skip(batch: Sequence[Message]) -> bool:
     """False when the provider's circuit is open; only a code can be sent through another provider."""
     message, queued_at = batch[0], batch[0].created_at
     if message.verification_id is None:
-        if circuits.choose([message.template]) is None:
+        if choose([message.template]) is None:
             return False
         send_batch(batch)
     elif _send_code(message):
@@ -125,8 +126,8 @@ def _send_code(message: Message) -> bool:
     templates, without_failures = _usable_routes(message)
     if not templates:
         return cancel(message, "while it was queued all templates for it became unusable")
-    template = circuits.choose_or_try(templates, without_failures)[0] or templates[0]
-    claim = partial(_claim_or_withdraw, message, template, message.created_at)
+    chosen = choose_or_try(templates, message.phone, without_failures) or Chosen(templates[0])
+    claim = partial(_claim_or_withdraw, message, chosen, message.created_at)
     verification, is_withdrawn = run_committed(Message, claim)
     if verification is None:
         return is_withdrawn
@@ -137,13 +138,13 @@ def _send_code(message: Message) -> bool:
 def _usable_routes(message: Message) -> tuple[list[Template], frozenset[int]]:
     """The routes for a queued code, its own first; and the providers that are known to have no failure lately."""
     providers = route_cache.kept_providers(message.purpose)
-    found = circuits.read([route_cache.VERSION_KEY, *circuits.keys_of(providers)])
+    found = circuits.read([route_cache.VERSION_KEY, *circuits.keys_of(providers, message.phone)])
     version = found.get(route_cache.VERSION_KEY)
     try:
         if version is None:  # the cache has failed, or is not shared
             return _own_first(message, routing.routes(message.purpose, message.phone)), frozenset()
         templates = routing.kept_routes(message.purpose, message.phone, version)
-        return _own_first(message, templates), circuits.without_failures(providers, found)
+        return _own_first(message, templates), circuits.without_failures(providers, message.phone, found)
     except (NoRoute, PhoneNotSupported, UnknownPurpose):
         return [], frozenset()
 
@@ -154,7 +155,7 @@ def _own_first(message: Message, templates: Sequence[Template]) -> list[Template
     return [*own, *(one for one in templates if one.provider_id != message.provider_id)]
 
 
-def _claim_or_withdraw(message: Message, template: Template, queued_at: datetime) -> tuple[Verification | None, bool]:
+def _claim_or_withdraw(message: Message, chosen: Chosen, queued_at: datetime) -> tuple[Verification | None, bool]:
     """The verification of a code that this process is to send now, if it is; and whether the code was withdrawn here.
 
     A withdrawn code stays valid: it can be resent.
@@ -166,12 +167,13 @@ def _claim_or_withdraw(message: Message, template: Template, queued_at: datetime
         is_withdrawn = withdraw(message, why)
         release_guesses(verification)
         return None, is_withdrawn
-    return (verification if _claim(verification, message, template) else None), False
+    return (verification if _claim(verification, message, chosen) else None), False
 
 
-def _claim(verification: Verification, message: Message, template: Template) -> bool:
+def _claim(verification: Verification, message: Message, chosen: Chosen) -> bool:
     """Claims a queued code and stores its route; the number's limits count it as an SMS sent now."""
     late = late_moments([message.created_at])
+    template, message.is_trial = chosen.template, chosen.is_trial
     message.created_at, message.provider, message.template = timezone.now(), template.provider, template
     message.segments = segments_of_code(template, verification)
     mark_claimed(message)

@@ -1,0 +1,100 @@
+"""Which of several routes is taken now: the first one whose circuits are closed, or may be tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import NamedTuple
+
+from django_smsverify.conf import conf
+from django_smsverify.limits.cache import time_limit
+from django_smsverify.models import Template
+
+from . import circuits, route_cache, routing
+from .circuits import Circuit, Way, ways_of
+
+CLOSED = Circuit(0, 0, "")
+
+
+class Chosen(NamedTuple):
+    """The template by which one SMS is sent."""
+
+    template: Template
+    trial: tuple[Way, ...] = ()
+    """The ways with an open circuit that this SMS tries: it must be sent, or the trial released."""
+    is_trial: bool = False
+    """Whether the report of this SMS decides on the open circuit of its carrier."""
+
+
+def choose(templates: Sequence[Template], phone: str = "") -> Chosen | None:
+    """Returns the first template whose circuits are closed or may now be tried by this caller; None without one."""
+    return choose_or_try(templates, phone)
+
+
+def choose_or_try(
+    templates: Sequence[Template], phone: str, without_failures: Container[int] = (), *, is_sender: bool = True
+) -> Chosen | None:
+    """Does what `choose` does.
+
+    Providers that are known to be `without_failures` are not asked about. A caller that only queues a message leaves
+    trials to its sender.
+    """
+    if templates and templates[0].provider_id in without_failures:
+        return Chosen(templates[0])
+    with time_limit():
+        found = circuits.find_open(way for template in templates for way in ways_of(template.provider_id, phone))
+        for template in templates:
+            opened = [way for way in ways_of(template.provider_id, phone) if way in found]
+            if any(found[way].is_resting for way in opened):
+                continue
+            if not opened or not is_sender:
+                return Chosen(template)
+            if circuits.may_try(opened):
+                return Chosen(template, tuple(opened), any(found[way].cause for way in opened))
+    return None
+
+
+def least_bad(templates: Sequence[Template], phone: str) -> Chosen:
+    """Returns the template whose ways failed the fewest times and may be tried soonest; `templates` must not be
+    empty."""
+    found = circuits.find_open(way for template in templates for way in ways_of(template.provider_id, phone))
+
+    def badness(template: Template) -> tuple[int, float]:
+        own = [found.get(way, CLOSED) for way in ways_of(template.provider_id, phone)]
+        return max(circuit.trips for circuit in own), max(circuit.until for circuit in own)
+
+    best = min(templates, key=badness)
+    is_trial = any(found.get(way, CLOSED).cause for way in ways_of(best.provider_id, phone))
+    return Chosen(best, is_trial=is_trial)
+
+
+class RouteChoice:
+    """What one request learns of routes and circuits, by its one trip to the cache."""
+
+    def __init__(self, purpose: str, phone: str) -> None:
+        self._purpose, self._phone = purpose, phone
+        self._asked = route_cache.kept_providers(purpose)
+        self.keys = [route_cache.VERSION_KEY, *circuits.keys_of(self._asked, phone)]
+        """What the trip must read."""
+        self.found: Mapping[str, int] = {}
+        self._trial: tuple[Way, ...] = ()
+
+    @property
+    def without_failures(self) -> frozenset[int]:
+        """The providers that are known to have no failure lately."""
+        return circuits.without_failures(self._asked, self._phone, self.found)
+
+    def choose(self, order: Callable[[list[Template]], list[Template]] = lambda templates: templates) -> Chosen:
+        """Returns the route to try first; raises UnknownPurpose, NoRoute, PhoneNotSupported, ThrottleUnavailable."""
+        version = self.found.get(route_cache.VERSION_KEY)
+        templates = order(routing.kept_routes(self._purpose, self._phone, version))
+        is_sender = conf.DISPATCH == "inline"
+        chosen = choose_or_try(templates, self._phone, self.without_failures, is_sender=is_sender)
+        if chosen is None:
+            return least_bad(templates, self._phone)
+        self._trial = chosen.trial
+        return chosen
+
+    def withdraw(self) -> None:
+        """Lets another request make the trial of the chosen route, because this one does not."""
+        if self._trial:
+            circuits.release_trial(self._trial)
