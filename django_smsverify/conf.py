@@ -108,6 +108,12 @@ def _captcha(value: object) -> CaptchaCheck | None:
     return cast("CaptchaCheck", found)
 
 
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
 def _dispatch(value: object) -> str:
     if value not in ("inline", "tasks", "celery"):
         raise ValueError('"inline", "tasks" (django.tasks) or "celery"')
@@ -220,6 +226,7 @@ class Settings:
     REGIONS = Key(("CN",), _regions)
     CAPTCHA: Key[CaptchaCheck | None] = Key(None, _captcha, broken=_refuse, per_purpose=True)
     DISPATCH = Key("inline", _dispatch)
+    REPORT_FAILOVER = Key(True, _boolean, per_purpose=True)
     PROOF_LIFETIME = Key(600, _integer(1, 86400))
     TIMEOUT = Key((3, 5, 10), _timeout)
     RETENTION_DAYS = Key(190, _integer(1, 36500))

@@ -215,7 +215,12 @@ class SendStatusView(FrontEndView):
         if last is not None and last.status != MessageStatus.NOT_SENT:
             verification.last_sent_at = last.created_at
         return Response(
-            {"status": last.status if last else "queued", **verification_data(verification), **why_not_sent(last)}
+            {
+                "status": last.status if last else "queued",
+                **verification_data(verification),
+                **why_not_sent(last),
+                **({"tries": 2} if last and last.follows else {}),
+            }
         )
 
 

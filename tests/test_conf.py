@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "REGIONS": ("CN",),
     "CAPTCHA": None,
     "DISPATCH": "inline",
+    "REPORT_FAILOVER": True,
     "PROOF_LIFETIME": 600,
     "TIMEOUT": (3, 5, 10),
     "RETENTION_DAYS": 190,
@@ -52,6 +53,7 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "CLIENT_IP_HEADER": ("X-Real-IP", "X-Real-IP"),
     "REGIONS": (["HK", "CN"], ("HK", "CN")),
     "DISPATCH": ("celery", "celery"),
+    "REPORT_FAILOVER": (False, False),
     "PROOF_LIFETIME": (1, 1),
     "TIMEOUT": ([0.5, 1, 120], (0.5, 1, 120)),
     "RETENTION_DAYS": (30, 30),
@@ -77,6 +79,7 @@ BAD: dict[str, list[Any]] = {
     "REGIONS": ["CN", (), ("XX",), ("cn",), ("CN", None), ([],), None],
     "CAPTCHA": ["", "captcha", "no.such.module.check", "tests.test_conf.MISSING", ".captcha.check", ".x", 5, all],
     "DISPATCH": ["queue", "INLINE", ["celery"], None],
+    "REPORT_FAILOVER": [None, 0, 1, "yes", "True"],
     "PROOF_LIFETIME": [0, -600, "600"],
     "TIMEOUT": [5, (3, 5), (3, 5, 0), (3, 5, 121), (3, "5", 10), (True, 5, 10), (3, 5, float("nan"))],
     "RETENTION_DAYS": [0, "190", None],
@@ -87,7 +90,7 @@ BAD: dict[str, list[Any]] = {
     "ENCRYPTION_KEYS": ["one-secret-text", [], [""], [b"bytes"], ["ok", None]],
     "PURPOSES": [[], "payment", {"payment": 120}, None],
 }
-PER_PURPOSE = ("CAPTCHA", "CODE_LENGTH", "CODE_LIFETIME", "MAX_ATTEMPTS")
+PER_PURPOSE = ("CAPTCHA", "CODE_LENGTH", "CODE_LIFETIME", "MAX_ATTEMPTS", "REPORT_FAILOVER")
 
 
 def closed(request: HttpRequest, data: object) -> bool:

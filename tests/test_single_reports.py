@@ -133,9 +133,9 @@ def test_a_message_that_another_process_settles_meanwhile_is_settled_once(
     provider = memory(price="0.05")
     message, store = accepted(provider), single._store
 
-    def settle_and_store(row: DeliveryReport) -> bool:
+    def settle_and_store(*args: Any) -> bool:
         Message.objects.update(status=status, error_code="by another")
-        return store(row)
+        return store(*args)
 
     monkeypatch.setattr(single, "_store", settle_and_store)
     with values_sent(delivery_reported, "report") as reported, values_sent(message_settled, "message") as settled:

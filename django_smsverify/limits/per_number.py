@@ -55,15 +55,15 @@ class NumberHistory:
             return cls(now, *Verification.objects.history(phone, since), was_moved=True)
         return history
 
-    def require_allowance(self, *, by_stranger: bool, but: UUID | None = None) -> None:
+    def require_allowance(self, *, by_stranger: bool, but: UUID | None = None, pauses: bool = True) -> None:
         """Checks the number's own limits over all rolling windows, without the message with the id `but`.
 
-        Strangers together may spend half, rounded up, of what a known number has. Raises Throttled with the longest
-        wait.
+        Strangers together may spend half, rounded up, of what a known number has. Unless it `pauses`, the pause between
+        two SMS is left out. Raises Throttled with the longest wait.
         """
         charged = [sms for sms in self.sms if sms.id != but]
         sent = [sms.created_at for sms in charged]
-        waits = [(_wait(sent, Limit(1, conf.RESEND_INTERVAL), self.now), Scope.RESEND)]
+        waits = [(_wait(sent, Limit(1, conf.RESEND_INTERVAL), self.now) if pauses else 0, Scope.RESEND)]
         waits += [(_wait(sent, limit, self.now), Scope.PHONE) for limit in conf.PHONE_LIMITS]
         if by_stranger:
             theirs = [sms.created_at for sms in charged if sms.by_stranger]
@@ -71,6 +71,11 @@ class NumberHistory:
         seconds, scope = max(waits, key=lambda wait: wait[0])
         if seconds > 0:
             raise Throttled(scope, seconds)
+
+    def sms_with(self, code: UUID) -> list[PastSMS]:
+        """Returns the SMS with the code that this verification holds, oldest first."""
+        own = {past.id for past in self.verifications if past.code_id == code}
+        return [sms for sms in reversed(self.sms) if sms.verification_id in own]
 
     def allowed_guesses(self, purpose: str, *, by_stranger: bool) -> int:
         """Returns how many guesses an SMS adds; at least one, so that no stranger can lock the owner out."""

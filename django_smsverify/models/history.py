@@ -39,8 +39,11 @@ class PastVerification(NamedTuple):
 
 
 class PastSMS(NamedTuple):
-    """What a number's limits need of an SMS."""
+    """What a number's limits, and the way of the next one, need of an SMS."""
 
     id: UUID
     created_at: datetime
     by_stranger: bool
+    provider_id: int
+    status: str
+    verification_id: UUID

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -17,14 +18,14 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from django_smsverify.enums import MessageStatus
+from django_smsverify.enums import DeliveryOutcome, MessageStatus
 from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.models.statements import find_unmatched_reports
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict
 
-from .follow_up import note_report
+from .follow_up import Second, note_report, queue_second, second_of
 
 REPORTS_EXPIRE_AFTER = timedelta(hours=72)
 """After this time no report comes: vendors keep their reports no longer."""
@@ -84,7 +85,7 @@ def match_messages(messages: Iterable[Message]) -> None:
         found = sorted(orphans, key=lambda report: report.received_at)
         # In a MySQL collation the id "a1" equals "A1".
         reports = [report for report in found if _key(report) in by_key]
-        settled = _settle(by_key, reports)
+        settled = [*_settle_with_second(by_key, reports), *_settle(by_key, reports)]
         for report in reports:
             report.message = by_key[_key(report)]
         linked = _changed(reports, _link)
@@ -188,6 +189,35 @@ def _settle(by_key: Mapping[Key, Message], reports: Sequence[DeliveryReport]) ->
     if reports:
         refresh(list(by_key.values()))
     return settled
+
+
+def _settle_with_second(by_key: Mapping[Key, Message], reports: Sequence[DeliveryReport]) -> list[Message]:
+    """Settles, one by one, the messages whose failure is followed by another SMS; returns those that this changed."""
+    delivered = {_key(report) for report in reports if report.outcome == DeliveryOutcome.DELIVERED}
+    failed = [report for report in reports if report.outcome != DeliveryOutcome.DELIVERED]
+    settled: list[Message] = []
+    for report in failed:
+        report.provider = by_key[_key(failed[0])].provider
+        message, status = by_key[_key(report)], MessageStatus(report.outcome)
+        if _key(report) in delivered or message in settled or message.status not in status.below():
+            continue
+        if (second := second_of(report, message)) and retry_on_conflict(
+            partial(_settle_and_queue, report, message, second), Message.objects.db
+        ):
+            settled.append(message)
+    return settled
+
+
+def _settle_and_queue(report: DeliveryReport, message: Message, second: Second) -> bool:
+    """Stores the failure of a message and the SMS that follows, both or neither; returns whether this caller did."""
+    status = MessageStatus(report.outcome)
+    change = _status_update((status, cost_of(message, status), report.cause), timezone.now())
+    with transaction.atomic(using=Message.objects.db):
+        second.lock()
+        is_settled = change([message]) == 1
+        if is_settled:
+            queue_second(second, report)
+    return is_settled
 
 
 def _share_provider(messages: Sequence[Message]) -> None:

@@ -21,7 +21,7 @@ from django_smsverify.models.statements import find_messages, find_messages_in_b
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict
 
-from .follow_up import note_report
+from .follow_up import Second, note_report, queue_second, second_of
 from .matching import log_unknown, match_reports
 
 
@@ -35,8 +35,9 @@ def store_report(provider: Provider, report: DeliveryReport, about: Message | No
     # A message that has this status already has probably got it by this report.
     if message is not None and not _raises(report, message) and (stored := _stored(report)):
         return _complete(provider, stored)
+    second = second_of(report, message) if message is not None and _raises(report, message) else None
     try:
-        is_settled = retry_on_conflict(partial(_store, report), router.db_for_write(DeliveryReport))
+        is_settled = retry_on_conflict(partial(_store, report, second), router.db_for_write(DeliveryReport))
     except IntegrityError:
         if stored := _stored(report):
             return _complete(provider, stored)
@@ -85,10 +86,10 @@ def _raises(report: DeliveryReport, message: Message) -> bool:
     return message.status in MessageStatus(report.outcome).below()
 
 
-def _store(report: DeliveryReport) -> bool:
+def _store(report: DeliveryReport, second: Second | None) -> bool:
     """Stores a new report and the status of its message, both or neither; returns whether the status was changed."""
     if report.message is not None and _raises(report, report.message):
-        return _store_and_settle(report, report.message)
+        return _store_and_settle(report, report.message, second)
     # One statement needs no transaction; inside another, such as a test case's, it needs a savepoint.
     using = router.db_for_write(DeliveryReport)
     is_inside = transaction.get_connection(using).in_atomic_block
@@ -97,15 +98,19 @@ def _store(report: DeliveryReport) -> bool:
     return False
 
 
-def _store_and_settle(report: DeliveryReport, message: Message) -> bool:
+def _store_and_settle(report: DeliveryReport, message: Message, second: Second | None) -> bool:
     status, now = MessageStatus(report.outcome), timezone.now()
     cost, using = cost_of(message, status), router.db_for_write(Message)
     with transaction.atomic(using=using):
+        if second:
+            second.lock()
         # The message first: two reports that had both been added to it would each wait for its row.
         is_settled = settle_message[status](pk=message.pk, cost=cost, cause=report.cause, settled_at=now) == 1
         if is_settled and (late := late_moments([message.created_at])):
             mark_late(late, using)
         insert(report)
+        if second and is_settled:
+            queue_second(second, report)
     if is_settled:  # and committed: else it may be tried again
         message.status, message.cost, message.cause, message.settled_at = status, cost, report.cause, now
     return is_settled

@@ -12,7 +12,6 @@ from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.carriers.causes import Meaning
 from django_smsverify.enums import Cause, DeliveryOutcome
 from django_smsverify.models import DeliveryReport, Message
-from django_smsverify.reports import follow_up
 from django_smsverify.reports.causes import meaning_of
 
 from . import circuits
@@ -24,11 +23,6 @@ READ = 20
 """The last reports of a way, among which are those that say something."""
 NUMBERS, FAILED = 8, 5
 """A way on which so many of the last different numbers got nothing is suspected, whatever the codes say."""
-
-
-def connect() -> None:
-    """Has reports followed up; called once, when the app is ready."""
-    follow_up.use(note_report)
 
 
 def note_report(report: DeliveryReport, message: Message) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -30,31 +31,23 @@ from django_smsverify.types import Acceptance
 from . import routing
 from .choosing import Chosen, choose
 from .content import code_values, least_life, segments_of_code
+from .earlier_tries import other_ways
 from .vendor_call import note_health, record_acceptance, record_outcomes, send_to_vendor
 
 
-def queue(
-    chosen: Chosen,
-    verification: Verification,
-    attempt: int = 1,
-    *,
-    by_stranger: bool,
-    is_claimed: bool,
-    pk: UUID | None = None,
-) -> Message:
+def queue(chosen: Chosen, verification: Verification, *, is_claimed: bool, **fields: Any) -> Message:
     """Creates and returns one attempt to send a code; the caller must have locked the number's row.
 
     With `is_claimed` this process will send it at once, and no other may; else it is queued for whoever claims it.
+    `fields` are more of the message, such as `by_stranger`.
     """
     message = Message(
-        id=pk or new_id(),
+        **{"id": new_id(), **fields},
         verification=verification,
         provider=chosen.template.provider,
         template=chosen.template,
         phone=verification.phone,
         purpose=verification.purpose,
-        attempt=attempt,
-        by_stranger=by_stranger,
         is_trial=chosen.is_trial,
         segments=segments_of_code(chosen.template, verification),
         created_at=timezone.now(),
@@ -63,6 +56,12 @@ def queue(
         mark_claimed(message)
     insert(message)
     return message
+
+
+def queue_next(chosen: Chosen, verification: Verification, last: Message, **fields: Any) -> Message:
+    """Does what `queue` does for the attempt after another, for the same request."""
+    fields = {"attempt": last.attempt + 1, "by_stranger": last.by_stranger, "follows": last.follows, **fields}
+    return queue(chosen, verification, **fields)
 
 
 def send_queued(
@@ -114,7 +113,8 @@ def untried(verification: Verification, message: Message) -> list[Template]:
     attempts = Message.objects.filter(verification=verification).order_by("-created_at")
     tried = set(attempts.values_list("provider_id", flat=True)[: message.attempt])
     try:
-        return routing.routes(verification.purpose, verification.phone, but=tried)
+        untried = routing.routes(verification.purpose, verification.phone, but=tried)
+        return untried if message.follows is None else other_ways(verification, untried)
     except (NoRoute, PhoneNotSupported, UnknownPurpose):  # no other route, or an operator has disabled it meanwhile
         return []
 
@@ -136,8 +136,7 @@ def _record_and_queue_next(
     if chosen is None or not _is_still_wanted(verification, message):
         _end_if_unsent(verification)
         return None
-    by_stranger, attempt = message.by_stranger, message.attempt + 1
-    return queue(chosen, verification, attempt, by_stranger=by_stranger, is_claimed=True, pk=pk)
+    return queue_next(chosen, verification, message, is_claimed=True, id=pk)
 
 
 def _find_stored(pk: UUID) -> Message | None:
@@ -150,7 +149,8 @@ def _is_still_wanted(verification: Verification, message: Message) -> bool:
     """False when the code is about to expire or another request has sent an SMS during the slow refusal."""
     now = timezone.now()
     try:
-        NumberHistory.read(verification.phone, now).require_allowance(by_stranger=message.by_stranger)
+        history = NumberHistory.read(verification.phone, now)
+        history.require_allowance(by_stranger=message.by_stranger, pauses=message.follows is None)
     except Throttled:
         return False
     return verification.holder.expires_at - now >= least_life(verification.purpose)

@@ -10,7 +10,8 @@ from django_smsverify.exceptions import PhoneNotSupported
 from django_smsverify.limits.admission import admission
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.shared import SHARED
-from django_smsverify.models import Message, Template
+from django_smsverify.masked import Secret
+from django_smsverify.models import Message, Provider, Template
 from django_smsverify.numbers import requester_of
 from django_smsverify.verifying.context import canonical
 
@@ -18,6 +19,11 @@ from .attempt import send_queued
 from .choosing import Chosen
 from .request import CodeRequest
 from .single import create_rows, in_turn
+
+
+def context_of(provider: Provider) -> Secret:
+    """What a code is bound to that tests a provider."""
+    return canonical({"provider": provider.slug})
 
 
 def send_code_by(template: Template, phone: str) -> Message:
@@ -32,11 +38,11 @@ def send_code_by(template: Template, phone: str) -> Message:
     if not template.provider.serves(number):
         raise PhoneNotSupported
     requester = requester_of(number)
-    context = canonical({"provider": template.provider.slug})
+    context = context_of(template.provider)
     request = CodeRequest(phone=number, purpose=template.purpose, context=context, requester=requester, ip=None)
     is_known, by_stranger = requester.is_known, requester.is_stranger
     with time_limit(), admission(number, None, is_known=is_known, by_stranger=by_stranger) as charge:
-        create = partial(create_rows, request, Chosen(template))
+        create = partial(create_rows, request, Chosen(template), lambda chosen, earlier: chosen)
         verification, message = in_turn(number, requester, create)
     last = send_queued(verification, message, fails_over=False)
     last.refresh_from_db()

@@ -8,9 +8,11 @@ from typing import NamedTuple
 from django_smsverify.conf import conf
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.models import Template
+from django_smsverify.models.history import PastSMS
 
 from . import circuits, route_cache, routing
 from .circuits import Circuit, Way, ways_of
+from .earlier_tries import in_order, rank, ranks_of
 
 CLOSED = Circuit(0, 0, "")
 
@@ -76,6 +78,7 @@ class RouteChoice:
         self.keys = [route_cache.VERSION_KEY, *circuits.keys_of(self._asked, phone)]
         """What the trip must read."""
         self.found: Mapping[str, int] = {}
+        self._templates: list[Template] = []
         self._trial: tuple[Way, ...] = ()
 
     @property
@@ -86,13 +89,23 @@ class RouteChoice:
     def choose(self, order: Callable[[list[Template]], list[Template]] = lambda templates: templates) -> Chosen:
         """Returns the route to try first; raises UnknownPurpose, NoRoute, PhoneNotSupported, ThrottleUnavailable."""
         version = self.found.get(route_cache.VERSION_KEY)
-        templates = order(routing.kept_routes(self._purpose, self._phone, version))
+        templates = self._templates = order(routing.kept_routes(self._purpose, self._phone, version))
         is_sender = conf.DISPATCH == "inline"
         chosen = choose_or_try(templates, self._phone, self.without_failures, is_sender=is_sender)
         if chosen is None:
             return least_bad(templates, self._phone)
         self._trial = chosen.trial
         return chosen
+
+    def another_way(self, chosen: Chosen, earlier: Sequence[PastSMS]) -> Chosen:
+        """Returns a better route than the chosen one for a code that these SMS have, if one is known to be open.
+
+        The cache is not asked: this may be inside a transaction.
+        """
+        ranks, is_open = ranks_of(earlier), self.without_failures
+        best = next((one for one in in_order(self._templates, ranks) if one.provider_id in is_open), chosen.template)
+        is_better = not chosen.trial and rank(best, ranks) < rank(chosen.template, ranks)
+        return Chosen(best) if is_better else chosen
 
     def withdraw(self) -> None:
         """Lets another request make the trial of the chosen route, because this one does not."""

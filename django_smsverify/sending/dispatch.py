@@ -10,6 +10,7 @@ from django_smsverify.conf import conf
 from django_smsverify.models import Message, Verification
 
 from .attempt import cancel, send_queued
+from .later import send_later
 
 logger = logging.getLogger("django_smsverify")
 
@@ -27,6 +28,14 @@ def dispatch_code(verification: Verification, message: Message, without_failures
         return send_queued(verification, message, without_failures)
     _enqueue_or_cancel([message])
     return message
+
+
+def dispatch_later(message: Message) -> None:
+    """Has a queued code sent by a thread or a worker; it stays queued for the poll if none can be told."""
+    if conf.DISPATCH == "inline":
+        send_later([message.pk])
+    else:
+        _try_to_enqueue([message])
 
 
 def enqueue_many(messages: Iterable[Message], *, keep: bool) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -20,7 +20,8 @@ from django_smsverify.limits.admission import address_charged, admission
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.shared import SHARED, Charge
-from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Template, Verification
+from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Verification
+from django_smsverify.models.history import PastSMS
 from django_smsverify.models.inserts import insert
 from django_smsverify.numbers import Requester, requester_of
 from django_smsverify.transactions import run_committed
@@ -29,6 +30,7 @@ from django_smsverify.verifying.context import canonical, context_digest
 from .attempt import queue
 from .choosing import Chosen, RouteChoice
 from .dispatch import dispatch_code
+from .earlier_tries import by_what_became
 from .joining import extend, join, join_without_sms, live_code, reserve_guesses
 from .request import CodeRequest
 
@@ -73,7 +75,7 @@ def send_code_to(request: CodeRequest) -> Verification:
     with time_limit():
         try:
             with _admission(request.phone, request.ip, request.requester, choice) as charge:
-                create = partial(create_rows, request, choice.choose())
+                create = partial(create_rows, request, choice.choose(), choice.another_way)
                 verification, first = in_turn(request.phone, request.requester, create)
         except Throttled as error:
             is_of_number = error.scope in (Scope.RESEND, Scope.PHONE)
@@ -132,7 +134,7 @@ def resend_to(
     choice = RouteChoice(verification.purpose, verification.phone)
     with time_limit():
         with _admission(verification.phone, ip, requester, choice) as charge:
-            chosen = choice.choose(order=partial(_by_what_became, verification))
+            chosen = choice.choose(order=partial(by_what_became, verification))
             # Not asked in the transaction, which may be repeated: what it has changed here is not undone.
             needs_guesses = not verification.is_reserved
             create = partial(_create_resend, verification, requester, chosen, keyed, needs_guesses)
@@ -175,13 +177,21 @@ def in_turn(phone: str, requester: Requester, create: Callable[[Recipient, Numbe
 
 
 def create_rows(
-    request: CodeRequest, chosen: Chosen, recipient: Recipient, history: NumberHistory
+    request: CodeRequest,
+    chosen: Chosen,
+    another_way: Callable[[Chosen, Sequence[PastSMS]], Chosen],
+    recipient: Recipient,
+    history: NumberHistory,
 ) -> tuple[Verification, Message]:
-    """Creates the verification of a request, and its first message, by this route."""
+    """Creates the verification of a request, and its first message, by the chosen route.
+
+    `another_way` may choose another one for a code that was sent before.
+    """
     by_stranger = request.requester.is_stranger
     code = live_code(request, history)
     if code is not None and extend(code, history.now):
         verification = join(code, recipient, history, by_stranger=by_stranger)
+        chosen = another_way(chosen, history.sms_with(code.pk))
     else:
         verification = _create_code(recipient, request, history)
     RememberedRequest.objects.remember(request.keyed, verification, history.now)
@@ -229,24 +239,3 @@ def _create_resend(
 def _queue(chosen: Chosen, verification: Verification, *, by_stranger: bool) -> Message:
     """Creates the first attempt; inline it is claimed at once, and a crash from here on leaves its outcome unknown."""
     return queue(chosen, verification, by_stranger=by_stranger, is_claimed=conf.DISPATCH == "inline")
-
-
-AFTER = (
-    MessageStatus.DELIVERED,
-    MessageStatus.ACCEPTED,
-    MessageStatus.NOT_SENT,
-    MessageStatus.UNDELIVERED,
-)
-"""What became of a provider's last SMS with a code, in the order in which the next one is tried."""
-
-
-def _by_what_became(verification: Verification, templates: list[Template]) -> list[Template]:
-    """Sorts the routes of a code that is sent again: another way first, and last what may still arrive."""
-    sent = Message.objects.carrying(verification.holder).order_by("created_at")
-    last = {message.provider_id: MessageStatus(message.status) for message in sent}
-
-    def rank(template: Template) -> int:
-        status = last.get(template.provider_id)
-        return 0 if status is None else AFTER.index(status) + 1 if status in AFTER else len(AFTER) + 1
-
-    return sorted(templates, key=rank)

@@ -36,6 +36,7 @@ from .batching import batches, send_batch
 from .choosing import Chosen, choose, choose_or_try
 from .connection import in_worker
 from .content import least_life, segments_of_code
+from .earlier_tries import is_overtaken, other_ways
 
 logger = logging.getLogger("django_smsverify")
 
@@ -110,7 +111,7 @@ def _send_or_skip(batch: Sequence[Message]) -> bool:
         if choose([message.template]) is None:
             return False
         send_batch(batch)
-    elif _send_code(message):
+    elif _send_code(message) and message.follows is None:  # what follows was not counted
         _refund_shared(message.phone, queued_at)
     return True
 
@@ -150,9 +151,14 @@ def _usable_routes(message: Message) -> tuple[list[Template], frozenset[int]]:
 
 
 def _own_first(message: Message, templates: Sequence[Template]) -> list[Template]:
-    """Its own template, and those of other providers, none of which was tried: a queued code is a first attempt."""
+    """Its own template, and those of other providers: none was tried by a first attempt, which a queued code is unless
+    it follows another."""
     own = [one for one in templates if one.pk == message.template_id and one.provider_id == message.provider_id]
-    return [*own, *(one for one in templates if one.provider_id != message.provider_id)]
+    routes = [*own, *(one for one in templates if one.provider_id != message.provider_id)]
+    if message.follows is None:
+        return routes
+    left = other_ways(Verification.objects.find(message.verification_id), routes, but=message)
+    return [route for route in routes if route in left]
 
 
 def _claim_or_withdraw(message: Message, chosen: Chosen, queued_at: datetime) -> tuple[Verification | None, bool]:
@@ -194,7 +200,10 @@ def _why_not_worth_sending(verification: Verification, message: Message) -> str:
         return f"it was queued until the code had only {verification.seconds_left(now)} seconds left"
     try:
         history = NumberHistory.read(message.phone, now)
-        history.require_allowance(by_stranger=message.by_stranger, but=message.pk)
+        pauses = message.follows is None
+        history.require_allowance(by_stranger=message.by_stranger, but=message.pk, pauses=pauses)
     except Throttled:
         return "while it was queued the number got as many other codes as it may"
+    if message.follows is not None and is_overtaken(verification, message):
+        return "while it was queued the code was sent again"
     return ""
