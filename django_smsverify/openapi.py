@@ -66,6 +66,7 @@ class SMSVerifySendStatusSerializer(SendingSerializer):
     status = StatusField()
     detail = serializers.CharField(required=False, help_text="With not_sent: a sentence for a person")
     code = serializers.CharField(required=False, help_text="With not_sent: gateway_unavailable or phone_rejected")
+    tries = serializers.IntegerField(required=False, help_text="2: sent again after the vendor reported a failure")
 
 
 class SMSVerifyVerifiedSerializer(serializers.Serializer[Any]):

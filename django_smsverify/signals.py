@@ -27,4 +27,5 @@ balance_low = Signal()
 """A provider's balance has fallen below its alert: `provider`. Sent again only after it was at or above the alert."""
 
 circuit_changed = Signal()
-"""A provider's circuit was opened or closed: `provider`, and `circuit`, None when it is closed. See `circuits`."""
+"""A provider's circuit was opened or closed: `provider`, and `circuit`, None when it is closed; `carrier` is blank, or
+the only one whose numbers the circuit is for. See `circuits`."""

@@ -76,7 +76,7 @@ def test_e001_settings_that_are_no_dict(value: Any) -> None:
         (
             {"PURPOSES": {"payment": {"RESEND_INTERVAL": 1}}},
             'SMSVERIFY["PURPOSES"]["payment"] has an unknown key "RESEND_INTERVAL"',
-            f"The keys are: {', '.join(('CODE_LENGTH', 'CODE_LIFETIME', 'MAX_ATTEMPTS', 'CAPTCHA'))}.",
+            "The keys are: CODE_LENGTH, CODE_LIFETIME, MAX_ATTEMPTS, CAPTCHA, REPORT_FAILOVER.",
         ),
     ],
 )
@@ -97,7 +97,7 @@ def test_e003_a_bad_value_is_named_with_its_key_and_what_it_must_be(key: str, va
     assert message.id == "smsverify.E003"
     named, _, must_be = message.msg.partition("; it must be ")
     assert named.startswith(f'SMSVERIFY["{key}"] is ')
-    known = ("a ", "three ", "the dotted path ", "the path ", '"inline"', '"loopback"', '"X-Forwarded-For"')
+    known = ("a ", "three ", "the dotted path ", "the path ", "True ", '"inline"', '"loopback"', '"X-Forwarded-For"')
     assert must_be.startswith(known)
 
 

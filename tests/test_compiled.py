@@ -205,6 +205,7 @@ SAMPLES: dict[str, Any] = {
     "DecimalField": Decimal("0.0500"),
     "PositiveSmallIntegerField": 3,
     "ForeignKey": 7,
+    "BooleanField": True,
 }
 
 

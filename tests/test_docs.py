@@ -30,7 +30,7 @@ from sandbox.server import Sandbox
 import django_smsverify
 from django_smsverify import checks, exceptions, signals
 from django_smsverify.checks.settings import check_delivery_codes, check_gateways, check_settings
-from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS
+from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS, conf
 from django_smsverify.enums import Cause
 from django_smsverify.exceptions import CodeExpired, SMSVerifyError
 from django_smsverify.gateways.dialect import Dialect
@@ -252,6 +252,13 @@ def test_a_site_explains_delivery_codes_by_a_table_of_its_own(tmp_path: Path) ->
     with override_settings(SMSVERIFY=found["SMSVERIFY"]):
         assert check_delivery_codes() == []
         assert delivery_codes().meaning("XJ:0002").cause == Cause.CONTENT_BLOCKED
+
+
+def test_a_site_sends_no_second_sms_for_a_purpose() -> None:
+    found: dict[str, Any] = {}
+    exec(snippet("arrival", "REPORT_FAILOVER"), found)
+    with override_settings(SMSVERIFY=found["SMSVERIFY"]):
+        assert (conf.of("marketing-login").REPORT_FAILOVER, conf.of("login").REPORT_FAILOVER) == (False, True)
 
 
 @pytest.mark.parametrize("page", ["docs/arrival.rst", "docs/zh-Hans/arrival.rst"])

@@ -126,7 +126,7 @@ def test_a_status_may_carry_a_refusal(schema: Any) -> None:
     response = body(schema, schema["paths"][STATUS]["get"]["responses"]["200"])
 
     assert set(response["required"]) == {"status", *SENDING}
-    assert set(response["properties"]) == {"status", "detail", "code", *SENDING}
+    assert set(response["properties"]) == {"status", "detail", "code", "tries", *SENDING}
 
 
 @pytest.mark.parametrize("path", [SEND, VERIFY])

@@ -33,6 +33,7 @@ from .circuits import told_circuits
 from .deleting import KeptByRecords
 from .destinations import destination_of, log_and_mail_change, may_change_destination
 from .lookups import SearchesWhatIsStored, filtered_by
+from .second_ways import told_followed
 from .testing import TestsProvider
 
 CREDENTIAL, OPTION = "credential_", "option_"
@@ -150,7 +151,7 @@ class ProviderAdmin(TestsProvider, ShowsBalance, SearchesWhatIsStored, KeptByRec
     list_filter = ("gateway", "is_active")
     search_fields = ("name", "slug")
     actions = ("ask_balance", "close_circuit", "rotate_webhook_secret", "retire_webhook_secret")
-    readonly_fields = ("circuit", "unreadable", "left", "webhook")
+    readonly_fields = ("circuit", "unreadable", "second_ways", "left", "webhook")
     prepopulated_fields = {"slug": ("name",)}
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -188,7 +189,7 @@ class ProviderAdmin(TestsProvider, ShowsBalance, SearchesWhatIsStored, KeptByRec
             (_("Routing and money"), {"fields": ["priority", "weight", "regions", "price", "balance_alert"]}),
         ]
         if obj is not None:
-            sections[0][1]["fields"] += ["circuit", "unreadable"]
+            sections[0][1]["fields"] += ["circuit", "unreadable", "second_ways"]
             sections[3][1]["fields"].append("left")
         if obj is not None and kind.pushes:
             sections.append((_("Webhook"), {"fields": ["webhook"]}))
@@ -218,6 +219,11 @@ class ProviderAdmin(TestsProvider, ShowsBalance, SearchesWhatIsStored, KeptByRec
         if not (count := unknown.filter(error_code=UNREADABLE).count()):
             return gettext("none in 24 hours")
         return gettext("%d in 24 hours: has the vendor changed its answers? The log says what cannot be read.") % count
+
+    @admin.display(description=_("sent once more by another provider"))
+    def second_ways(self, row: Provider) -> str:
+        """How many codes took another way after this provider had reported a failure."""
+        return told_followed(row)
 
     @admin.action(description=_("Close the circuit: use it again at once"), permissions=["change"])
     def close_circuit(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:

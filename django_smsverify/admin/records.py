@@ -27,6 +27,7 @@ from .batches import BatchFilter, counted
 from .costs import CostsPage
 from .lookups import filtered_by
 from .masking import NOTHING, masked, masked_column
+from .second_ways import other_try
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -234,6 +235,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "template",
         "batch",
         "attempt",
+        "other_try",
         "status",
         "cause",
         "remote_id",
@@ -248,6 +250,11 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "settled_at",
     )
     readonly_fields = fields
+
+    @admin.display(description=_("other try"))
+    def other_try(self, row: Message) -> str:
+        """The SMS that this one follows after a report, or that follows it."""
+        return other_try(row, self.admin_site.name) or NOTHING
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         batch = request.GET.get("batch")

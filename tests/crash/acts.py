@@ -32,7 +32,7 @@ from django_smsverify.models.fields import encrypt
 from django_smsverify.numbers.devices import make_device_token
 from django_smsverify.reports import single
 from django_smsverify.reviews import actions
-from django_smsverify.sending import resend_code, send_code
+from django_smsverify.sending import later, resend_code, send_code
 from django_smsverify.sending.worker import send_waiting
 from django_smsverify.verifying import redeem_proof, verify_code
 from tests.conftest import CODE_TEXT, PLAIN_IDS, REMOTE_IDS, add_template
@@ -41,7 +41,7 @@ from .deaths import before, until_answered
 from .points import ANSWER
 
 SECRET = "A-SECRET-of-these-tests-alone"
-PURPOSES = {"ihuyi": ("payment",), "topthink": ("login", "payment")}
+PURPOSES = {"ihuyi": ("payment",), "topthink": ("login", "payment", "two-ways"), "qixuntong": ("two-ways",)}
 """The purposes of each provider; the first provider is tried first."""
 OPTIONS = {"topthink": {"http_method": "POST"}}
 """With POST a request has a body, which may be missing."""
@@ -85,12 +85,18 @@ def set_up(base_urls: Mapping[str, str]) -> None:
             webhook_secret=SECRET,
         )
         for purpose in purposes:
-            add_template(provider, purpose, CODE_TEXT, REMOTE_IDS[vendor])
+            add_template(provider, purpose, CODE_TEXT, REMOTE_IDS.get(vendor, ""))
 
 
 def send(phones: Iterable[str]) -> None:
     for phone in phones:
         send_code(phone, "login")
+
+
+def send_for_two_ways(phones: Iterable[str]) -> None:
+    """Codes that another vendor can send too."""
+    for phone in phones:
+        send_code(phone, "two-ways")
 
 
 def enqueue(phone: str) -> None:
@@ -118,8 +124,18 @@ def worker(phone: str) -> None:
 
 def webhook(phone: str) -> None:
     """TopThink pushes that the SMS has arrived."""
-    message = Message.objects.get(phone=phone)
-    task = {"id": message.remote_id, "phone": phone[3:], "status": 1, "message": ""}
+    _push(phone, status=1, message="")
+
+
+def failed(phone: str) -> None:
+    """TopThink pushes that the SMS has not arrived, and a thread sends the code by another vendor."""
+    _push(phone, status=-1, message="SIGNERR")
+    later._threads.shutdown()
+
+
+def _push(phone: str, **result: Any) -> None:
+    message = Message.objects.get(phone=phone, provider__slug="topthink")
+    task = {"id": message.remote_id, "phone": phone[3:], **result}
     dates = dict.fromkeys(("sendDate", "receiveDate"), "2026-11-22 12:00:00")
     body = json.dumps({"action": "report", "sms": task | dates})
     answer = Client().post(f"/sms/webhooks/topthink/{SECRET}/", body, content_type="application/json")

@@ -20,15 +20,17 @@ MESSAGE = "django_smsverify.sending.attempt.insert"
 GUESS = "django_smsverify.verifying.guess._store_right"
 VERIFIED = "django_smsverify.signals.phone_verified.send_robust"
 REPORT = "django_smsverify.reports.single.insert"
-REPORTED = "django_smsverify.reports.single._send_signals"
+REPORTED = "django_smsverify.reports.single._tell"
+DISPATCHED = "django_smsverify.sending.second_route.dispatch_later"
 
 
 class Point(NamedTuple):
     """One row of the table below."""
 
     verb: str
-    """What the process does; `failover` is a send whose first vendor refuses, `overtaken` a webhook whose message gets
-    its id after it was searched, `verify_joined` a right guess on the second verification of a code."""
+    """What the process does: `failover` is a send whose first vendor refuses, `overtaken` a webhook whose message gets
+    its id after it was searched, `failed` a webhook after which the code goes by another vendor, `verify_joined` a
+    right guess on the second verification of a code."""
     where: str
     kill: Kill
     left: str
@@ -94,6 +96,15 @@ TABLE = (
 
     Point("overtaken", "after the report's row", after(REPORT), "accepted", 1, "delivered", 1, 1),
     Point("overtaken", "before the message has it", before(MATCH), "accepted", 1, "delivered", 1, 1),
+
+    Point("failed", "with the second SMS stored, before COMMIT", after(MESSAGE), "accepted", 1, "delivered", 1),
+    Point("failed", "after COMMIT, before a thread has it", before(DISPATCHED),
+          "undelivered queued", 1, "undelivered accepted", 2, 1),
+    Point("failed", "after the claim, before the request", before(REQUEST),
+          "undelivered sending", 1, "undelivered unknown", 1, 1),
+    Point("failed", "with the answer unread", unread(), "undelivered sending", 2, "undelivered unknown", 2, 1),
+    Point("failed", "after the acceptance's COMMIT", before(FOLLOW_UP),
+          "undelivered accepted", 2, "undelivered accepted", 2, 1),
 
     Point("verify", "with the success stored, before COMMIT", after(GUESS), "accepted", 1, "delivered", 1),
     Point("verify", "after COMMIT, before the signals", before(VERIFIED), "accepted", 1, "delivered", 1, verified=True),
