@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 import time_machine
 from django.contrib.auth.models import Permission, User
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client, override_settings
 from django.urls import reverse
@@ -31,9 +32,9 @@ from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.sending import choosing, circuits, send_code, send_message
 from django_smsverify.signals import circuit_changed
-from django_smsverify.types import OutgoingSMS
+from django_smsverify.types import Acceptance, OutgoingSMS
 
-from .conftest import LogRecorder, MakeProvider, add_template
+from .conftest import LogRecorder, MakeProvider, add_template, age_cache
 from .test_storing_reports import values_sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -350,3 +351,55 @@ class TestAdmin:
 
 def flaky_page(flaky: Provider) -> str:
     return reverse("admin:smsverify_provider_change", args=[flaky.pk])
+
+
+class TestMark:
+    """A provider is marked as long as anything of its circuits is kept: requests ask for no more than the mark."""
+
+    def is_marked(self, provider: Provider) -> bool:
+        (key,) = circuits.marks_of([provider.pk])
+        return provider.pk not in circuits.without_failures([provider.pk], circuits.read([key]))
+
+    def test_it_is_there_from_the_first_failure_to_the_next_success(self, flaky: Provider, healthy: Provider) -> None:
+        assert not self.is_marked(flaky)
+        fail(times=1)
+        assert self.is_marked(flaky)
+        FlakyGateway.error = None
+        send()
+
+        assert not self.is_marked(flaky)
+
+    def test_it_outlives_the_circuit(self, flaky: Provider, healthy: Provider, clock: time_machine.Traveller) -> None:
+        fail()
+        clock.shift(circuits.FIRST_PAUSE + circuits.CLOSED_AFTER - 1)
+        age_cache(circuits.FIRST_PAUSE + circuits.CLOSED_AFTER - 1)
+        assert circuits.open_circuits([flaky.pk])
+        assert self.is_marked(flaky)
+
+    def test_a_failure_while_it_is_deleted_brings_it_back(
+        self, flaky: Provider, healthy: Provider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fail(times=1)
+        FlakyGateway.error = None
+        kind: Any = type(caches["default"])
+        delete = kind.delete
+
+        def fail_meanwhile(cache: Any, key: str, *args: Any) -> Any:
+            monkeypatch.undo()
+            circuits.note(flaky, [REFUSED])
+            return delete(cache, key, *args)
+
+        monkeypatch.setattr(kind, "delete", fail_meanwhile)
+        circuits.note(flaky, [Acceptance(remote_id="1")])
+
+        assert self.is_marked(flaky)
+
+    def test_one_way_that_works_does_not_unmark_another(self, flaky: Provider, healthy: Provider) -> None:
+        telecom, mobile = "+8618900000000", "+8613800000000"
+        circuits.note(flaky, [REFUSED], phone=telecom)
+        circuits.open_by_reports(flaky, circuits.Way(flaky.pk, "telecom"), "account", "DB:0105")
+        circuits.note(flaky, [Acceptance(remote_id="1")], phone=mobile)
+
+        assert self.is_marked(flaky)
+        assert choosing.choose(list(flaky.templates.all()), telecom) is None
+        assert choosing.choose(list(flaky.templates.all()), mobile) is not None

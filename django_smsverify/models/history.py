@@ -47,3 +47,7 @@ class PastSMS(NamedTuple):
     provider_id: int
     status: str
     verification_id: UUID
+
+
+OF_SMS = PastSMS._fields[:-1]
+"""What is read of an SMS; each stands beside its verification."""

@@ -172,7 +172,7 @@ class VerificationQuerySet(RowQuerySet["Verification"]):
             past = PastVerification(*row[: len(PastVerification._fields)])
             verifications[past.id] = past
             if row[len(PastVerification._fields)] is not None:
-                sms.append(PastSMS(*row[len(PastVerification._fields) :]))
+                sms.append(PastSMS._make([*row[len(PastVerification._fields) :], past.id]))
         return list(verifications.values()), sorted(sms, key=lambda one: one.created_at, reverse=True)
 
 

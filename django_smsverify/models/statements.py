@@ -10,7 +10,7 @@ from django.db.models import F, FilteredRelation, Q
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 
 from .compiled import Select, SelectObjects, Update
-from .history import PastSMS, PastVerification
+from .history import OF_SMS, PastVerification
 
 RowsAndValues = tuple[Any, dict[str, Any]]
 """The rows, and what is set in them."""
@@ -45,7 +45,7 @@ def _known(rows: Any, digest: Any) -> Any:
 
 def _history(rows: Any, phone: Any, since: Any) -> Any:
     sent = FilteredRelation("messages", condition=~Q(messages__status=MessageStatus.NOT_SENT))
-    columns = *PastVerification._fields, *(f"sent__{name}" for name in PastSMS._fields)
+    columns = *PastVerification._fields, *(f"sent__{name}" for name in OF_SMS)
     return (
         rows.filter(recipient__phone=phone, created_at__gt=since).order_by().annotate(sent=sent).values_list(*columns)
     )

@@ -75,7 +75,7 @@ class RouteChoice:
     def __init__(self, purpose: str, phone: str) -> None:
         self._purpose, self._phone = purpose, phone
         self._asked = route_cache.kept_providers(purpose)
-        self.keys = [route_cache.VERSION_KEY, *circuits.keys_of(self._asked, phone)]
+        self.keys = [route_cache.VERSION_KEY, *circuits.marks_of(self._asked)]
         """What the trip must read."""
         self.found: Mapping[str, int] = {}
         self._templates: list[Template] = []
@@ -84,7 +84,7 @@ class RouteChoice:
     @property
     def without_failures(self) -> frozenset[int]:
         """The providers that are known to have no failure lately."""
-        return circuits.without_failures(self._asked, self._phone, self.found)
+        return circuits.without_failures(self._asked, self.found)
 
     def choose(self, order: Callable[[list[Template]], list[Template]] = lambda templates: templates) -> Chosen:
         """Returns the route to try first; raises UnknownPurpose, NoRoute, PhoneNotSupported, ThrottleUnavailable."""

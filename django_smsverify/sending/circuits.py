@@ -36,6 +36,8 @@ TRY_SECONDS = 60
 """Seconds that one try may take before another request may try."""
 CLOSED_AFTER = 3600
 """Seconds without any try after which a circuit is closed again."""
+MARKED_FOR = LONGEST_PAUSE + CLOSED_AFTER
+"""Seconds after the last failure until the mark of a provider is gone: as long as anything of its circuits is kept."""
 
 
 class Way(NamedTuple):
@@ -103,15 +105,14 @@ def read(keys: Sequence[str]) -> Mapping[str, Any]:
     return _ask_cache(lambda cache: cache.get_many(keys), {})
 
 
-def keys_of(providers: Iterable[int], phone: str) -> list[str]:
-    """Returns the cache keys that exist while a way to a number has an open circuit or has failed lately."""
-    ways = [way for provider in providers for way in ways_of(provider, phone)]
-    return [way.key(what) for way in ways for what in ("open", "failures")]
+def marks_of(providers: Iterable[int]) -> list[str]:
+    """Returns the cache keys that exist while a provider has an open circuit or has failed lately, on any way."""
+    return [_mark_of(pk) for pk in providers]
 
 
-def without_failures(providers: Iterable[int], phone: str, found: Container[str]) -> frozenset[int]:
-    """Returns the providers without a failure lately on the way to a number: none of their keys was found."""
-    return frozenset(pk for pk in providers if not any(key in found for key in keys_of([pk], phone)))
+def without_failures(providers: Iterable[int], found: Container[str]) -> frozenset[int]:
+    """Returns the providers without a failure lately: their mark was not found."""
+    return frozenset(pk for pk in providers if _mark_of(pk) not in found)
 
 
 def note(provider: Provider, outcomes: Iterable[Outcome], *, phone: str = "", has_no_failures: bool = False) -> None:
@@ -137,7 +138,7 @@ def release_trial(ways: Sequence[Way]) -> None:
 
 def close(provider: Provider) -> None:
     """Closes all circuits of a provider, by an operator."""
-    _close(provider, [Way(provider.pk), *_by_carrier(provider.pk)], even_by_reports=True)
+    _close(provider, _all_ways(provider.pk), even_by_reports=True)
 
 
 def close_by_report(provider: Provider, way: Way) -> None:
@@ -147,7 +148,7 @@ def close_by_report(provider: Provider, way: Way) -> None:
 
 def open_by_reports(provider: Provider, way: Way, cause: str, why: str) -> None:
     """Opens the circuit of a way by which SMS are not delivered, unless it is open."""
-    _tell(provider, way, _ask_cache(lambda cache: _open(cache, way, why, cause), None))
+    _tell(provider, way, _change(way, lambda cache: _open(cache, way, why, cause), None))
 
 
 def extend_by_report(provider: Provider, way: Way, why: str) -> None:
@@ -157,27 +158,51 @@ def extend_by_report(provider: Provider, way: Way, why: str) -> None:
         state = cache.get(way.key())
         return None if state is None else _extend(cache, way, Circuit(*state), why)
 
-    _tell(provider, way, _ask_cache(extend, None))
+    _tell(provider, way, _change(way, extend, None))
 
 
 def _by_carrier(provider: int) -> list[Way]:
     return [Way(provider, carrier) for carrier in Carrier.values]
 
 
+def _all_ways(provider: int) -> list[Way]:
+    return [Way(provider), *_by_carrier(provider)]
+
+
+def _mark_of(provider: int) -> str:
+    return Way(provider).key("mark")
+
+
+def _change(way: Way, change: Callable[[BaseCache], T], fallback: T) -> T:
+    """Calls the cache; then marks the provider, so that requests ask for its circuits."""
+
+    def change_and_mark(cache: BaseCache) -> T:
+        result = change(cache)
+        cache.set(_mark_of(way.provider), 1, MARKED_FOR)
+        return result
+
+    return _ask_cache(change_and_mark, fallback)
+
+
 def _close(provider: Provider, ways: Sequence[Way], *, even_by_reports: bool = False) -> None:
     none: list[Way] = []
-    for way in _ask_cache(lambda cache: _forget(cache, ways, even_by_reports), none):
+    for way in _ask_cache(lambda cache: _forget(cache, provider.pk, ways, even_by_reports), none):
         logger.warning("The circuit of %s is closed.", _name(provider, way))
         circuit_changed.send_robust(Provider, provider=provider, circuit=None, carrier=way.carrier)
 
 
-def _forget(cache: BaseCache, ways: Sequence[Way], even_by_reports: bool) -> list[Way]:
+def _forget(cache: BaseCache, provider: int, ways: Sequence[Way], even_by_reports: bool) -> list[Way]:
     """Deletes the circuits' state; returns the ways whose circuit was open."""
-    found = cache.get_many([key for way in ways for key in way.keys])
+    mark, every = _mark_of(provider), [key for way in _all_ways(provider) for key in way.keys]
+    found = cache.get_many([mark, *every])
     states = {way: Circuit(*found[way.key()]) for way in ways if way.key() in found}
     closed = [way for way in ways if even_by_reports or way not in states or not states[way].cause]
     if stored := [key for way in closed for key in way.keys if key in found]:
         cache.delete_many(stored)
+    if mark in found and found.keys() <= {mark, *stored}:
+        cache.delete(mark)
+        if cache.get_many(every):  # stored meanwhile, perhaps before its mark was deleted here
+            cache.set(mark, 1, MARKED_FOR)
     return [way for way in closed if way in states]
 
 
@@ -185,7 +210,7 @@ def _fail(provider: Provider, ways: Sequence[Way], why: str) -> None:
     """Counts a failure for each way, the provider first; while that one is open, carriers are not to blame."""
     unchanged: tuple[Circuit | None, bool] = (None, False)
     for way in ways:
-        circuit, is_open = _ask_cache(partial(_count_failure, way=way, why=why), unchanged)
+        circuit, is_open = _change(way, partial(_count_failure, way=way, why=why), unchanged)
         _tell(provider, way, circuit)
         if is_open:
             break

@@ -139,13 +139,13 @@ def _send_code(message: Message) -> bool:
 def _usable_routes(message: Message) -> tuple[list[Template], frozenset[int]]:
     """The routes for a queued code, its own first; and the providers that are known to have no failure lately."""
     providers = route_cache.kept_providers(message.purpose)
-    found = circuits.read([route_cache.VERSION_KEY, *circuits.keys_of(providers, message.phone)])
+    found = circuits.read([route_cache.VERSION_KEY, *circuits.marks_of(providers)])
     version = found.get(route_cache.VERSION_KEY)
     try:
         if version is None:  # the cache has failed, or is not shared
             return _own_first(message, routing.routes(message.purpose, message.phone)), frozenset()
         templates = routing.kept_routes(message.purpose, message.phone, version)
-        return _own_first(message, templates), circuits.without_failures(providers, message.phone, found)
+        return _own_first(message, templates), circuits.without_failures(providers, found)
     except (NoRoute, PhoneNotSupported, UnknownPurpose):
         return [], frozenset()
 
