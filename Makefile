@@ -5,13 +5,14 @@ PORT ?= 8000
 RUNS ?= 200
 ROUNDS ?= 500
 REQUESTS ?= 10000
+PEOPLE ?= 1000
 VENV := .venv
 RUN := $(VENV)/bin/python
 # Without what starts servers and sites, which `make test-services` runs.
 IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services coverage soak bench lint docs package messages clean
+.PHONY: help demo test test-all test-services coverage soak bench arrival-report lint docs package messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -41,6 +42,9 @@ soak: $(VENV)/test $(VENV)/services ## kill, race and misbehave for an hour (RUN
 
 bench: $(VENV)/test $(VENV)/services ## measure instructions and load, beside the floor and other apps (minutes)
 	$(RUN) -m benchmarks.suite $(ARGS)
+
+arrival-report: $(VENV)/test ## simulate how soon codes arrive while vendors fail (PEOPLE=1000 of each carrier)
+	@$(RUN) -m benchmarks.arrival --people $(PEOPLE)
 
 lint: $(VENV)/lint ## check style and types
 	$(RUN) -m ruff check .
