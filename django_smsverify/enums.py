@@ -107,6 +107,30 @@ class Carrier(TextChoices):
     BROADNET = "broadnet", _("China Broadnet")
 
 
+class FilingStatus(TextChoices):
+    """The state of a signature or a template at a carrier (报备), which is not that of the vendor's review."""
+
+    FILED = "filed", _("filed")
+    PENDING = "pending", _("being filed")
+    SUSPECTED = "suspected", _("suspected not to be filed")
+    UNFILED = "unfiled", _("not filed")
+    REFUSED = "refused", _("refused by the carrier")
+    EXPIRED = "expired", _("expired, because it was not used")
+
+    @property
+    def stops_sms(self) -> bool:
+        """Whether the carrier holds back, or may hold back, what is sent."""
+        return self not in (self.FILED, self.PENDING)
+
+
+class FilingSource(TextChoices):
+    """Who said in which state a filing is."""
+
+    HAND = "hand", _("entered by hand")
+    VENDOR = "vendor", _("told by the vendor")
+    REPORTS = "reports", _("seen in delivery reports")
+
+
 class ReportSource(TextChoices):
     """How a delivery report was received."""
 

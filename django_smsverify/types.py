@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from .enums import DeliveryOutcome, ReviewStatus, Submission
+from .enums import Carrier, DeliveryOutcome, FilingStatus, ReviewStatus, Submission
 from .masked import PerNumber, secrets_of
 
 if TYPE_CHECKING:
@@ -231,6 +231,8 @@ class ReviewEvent:
     """What was reviewed, as in a Draft; empty if the vendor does not return it."""
     name: str = field(default="", repr=False)
     remark: str = field(default="", repr=False)
+    filings: Mapping[Carrier, FilingStatus] = field(default_factory=dict, repr=False)
+    """Its state at each carrier, as far as the vendor tells it (报备)."""
 
     def __post_init__(self) -> None:
         _require_id(self.remote_id)

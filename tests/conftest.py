@@ -60,6 +60,8 @@ FEW_QUICKLY = [
 SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own.values())
 
 
+NO_FILINGS = {"filings-TOTAL_FORMS": 0, "filings-INITIAL_FORMS": 0}
+"""What the form of a signature or a template posts beside its fields."""
 STARTS_SERVERS = {"crash", "demo", "http_servers", "processes", "queues"}
 TIMING_DEPENDENT = {"crash", "demo", "processes", "queues"}
 FLAKY_LIST = os.environ.get("FLAKY_LIST", "")
@@ -215,6 +217,7 @@ def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
     sandbox_server.reset()
     for quirk in ("apispace_envelope", "ihuyi_string_codes", "ihuyi_bom", "qixuntong_int_status"):
         setattr(sandbox_server, quirk, False)
+    sandbox_server.aliyun_filings = {}
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from django_smsverify.models import (
 )
 from django_smsverify.models.gateway_classes import gateway_class
 
-from .conftest import CODE_TEXT, FEW_QUICKLY, PHONE, MakeProvider
+from .conftest import CODE_TEXT, FEW_QUICKLY, NO_FILINGS, PHONE, MakeProvider
 from .test_fields import column
 from .test_models import rows_of
 
@@ -57,7 +57,7 @@ class Browser:
         return searched(response)
 
     def post(self, url: str, data: dict[str, Any]) -> Any:
-        return searched(self.client.post(url, data))
+        return searched(self.client.post(url, {**data, **NO_FILINGS}))
 
     def found(self, model: type[Row], **query: str) -> int:
         """Number of rows in a list; the page repeats the search text, so it is not searched for secrets."""

@@ -26,7 +26,7 @@ from django_smsverify.models import (
     Verification,
 )
 
-from .conftest import CODE_TEXT, PHONE, MakeProvider, add_template
+from .conftest import CODE_TEXT, NO_FILINGS, PHONE, MakeProvider, add_template
 from .test_admin import page
 from .test_models import rows_of
 
@@ -158,7 +158,7 @@ def test_a_reason_that_is_not_edited_is_stored_unmasked(memory: MakeProvider, ad
     form = admin_client.get(url).context["adminform"].form
     assert form.initial["reason"] == "号码138****8000欠费"
     posted = {name: "" if value is None else value for name, value in form.initial.items()}
-    posted |= {"name": "Another", "variables": "{}", "is_active": "on"}
+    posted |= {"name": "Another", "variables": "{}", "is_active": "on", **NO_FILINGS}
 
     assert admin_client.post(url, posted).status_code == 302
 

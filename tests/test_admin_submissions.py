@@ -19,7 +19,7 @@ from sandbox.server import Fault, Sandbox
 from django_smsverify.admin.submission_forms import ImportForm, ImportTemplateForm
 from django_smsverify.models import Provider, Signature, Template
 
-from .conftest import CODE_TEXT, MakeProvider, add_template
+from .conftest import CODE_TEXT, NO_FILINGS, MakeProvider, add_template
 
 REMARK = "用于示例站登录"
 Post = Callable[..., Any]
@@ -79,6 +79,7 @@ def form(text: Template, **fields: Any) -> dict[str, Any]:
         "remark": text.remark,
         "remote_id": text.remote_id,
         "is_active": "on",
+        **NO_FILINGS,
     }
     return {**own, **fields}
 

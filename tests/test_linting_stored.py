@@ -15,6 +15,7 @@ from django.urls import reverse
 from django_smsverify.linting import TextRules
 from django_smsverify.models import Provider, Signature, Template
 from tests.acme_sms import AcmeGateway
+from tests.conftest import NO_FILINGS
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +97,8 @@ class AdminForms:
 
     def save(self, model: type[Row], row: Row | None, data: dict[str, Any]) -> Any:
         name = f"admin:smsverify_{model._meta.model_name}_{'change' if row else 'add'}"
-        answer = self.client.post(reverse(name, args=[row.pk] if row else []), data, follow=True)
+        url = reverse(name, args=[row.pk] if row else [])
+        answer = self.client.post(url, {**data, **NO_FILINGS}, follow=True)
         assert answer.status_code == 200
         return answer
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django_smsverify.models import Signature, Template
 
 from .deleting import KeptByRecords
+from .filings import ShowsFilings
 from .masking import masked_column
 from .sending import SendsToMany
 from .submission import SubmissionAdmin
@@ -17,15 +18,15 @@ from .submission_forms import ImportTemplateForm, SignatureField
 
 
 @admin.register(Signature)
-class SignatureAdmin(SubmissionAdmin):
-    list_display = ("__str__", "provider", "remote_id", "status", masked_column(Signature, "reason"))
-    list_filter = ("provider", "status")
+class SignatureAdmin(ShowsFilings, SubmissionAdmin):
+    list_display = ("__str__", "provider", "remote_id", "status", "held_back", masked_column(Signature, "reason"))
+    list_filter = ("provider", "status", "filings__status")
     list_select_related = ("provider",)
     search_fields = ("text", "remote_id")
 
 
 @admin.register(Template)
-class TemplateAdmin(SendsToMany, SubmissionAdmin, KeptByRecords):
+class TemplateAdmin(ShowsFilings, SendsToMany, SubmissionAdmin, KeptByRecords):
     import_form = ImportTemplateForm
     actions = (*SubmissionAdmin.actions, "send_to_many")
     kept_by = ("messages",)
@@ -36,6 +37,7 @@ class TemplateAdmin(SendsToMany, SubmissionAdmin, KeptByRecords):
         "signature",
         "remote_id",
         "status",
+        "held_back",
         masked_column(Template, "reason"),
         "is_active",
     )

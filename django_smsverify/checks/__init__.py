@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
+from . import filings as filings
 from . import settings as settings
 from . import site as site

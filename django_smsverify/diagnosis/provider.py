@@ -37,6 +37,7 @@ def _findings(provider: Provider, recorded: Sequence[Recorded]) -> Iterator[Find
     else:
         yield from _of_vendor(provider, gateway, recorded)
         yield _webhook(provider, gateway)
+    yield from texts.filings(provider)
     yield texts.route(provider)
 
 

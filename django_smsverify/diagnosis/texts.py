@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django_smsverify.enums import Reason, ReviewStatus
 from django_smsverify.exceptions import GatewayError, GatewayRejected
 from django_smsverify.gateways.base import Gateway
-from django_smsverify.models import Provider, Template
+from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.phones import masked
+from django_smsverify.reviews.carrier_filing import stopped_filings, unused_since
 from django_smsverify.reviews.verdicts import Text, submission_of
 from django_smsverify.types import ReviewEvent
 
@@ -78,6 +79,19 @@ def _compared(text: Text, event: ReviewEvent) -> Judgement:
         state = State.UNKNOWN if theirs == ReviewStatus.APPROVED else STATES[theirs]
         return state, said, advice % text.get_status_display()
     return STATES[theirs], said, ""
+
+
+def filings(provider: Provider) -> Iterator[Finding]:
+    """One finding for each approved text that a carrier holds back, or that carriers may clear because it is unused."""
+    for text in texts_of(provider):
+        subject = f"{text._meta.verbose_name} {text}"
+        for filing in stopped_filings(text):
+            words = _("%(filing)s (%(source)s, %(day)s)")
+            facts = {"filing": filing, "source": filing.get_source_display(), "day": f"{filing.changed_at:%Y-%m-%d}"}
+            yield Finding(subject, State.WRONG, words % facts, _("Have the vendor file it with this carrier."))
+        if isinstance(text, Signature) and (since := unused_since(text)):
+            words = _("It was not used since %s: carriers clear what nobody uses.") % f"{since:%Y-%m-%d}"
+            yield Finding(subject, State.UNKNOWN, words, _("Ask the vendor whether it is still filed."))
 
 
 def texts_of(provider: Provider) -> Iterator[Text]:

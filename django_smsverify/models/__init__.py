@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .accounts import Provider
+from .filings import CarrierFiling
 from .late_changes import LateChange
 from .numbers import KnownNumber
 from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
@@ -12,6 +13,7 @@ from .texts import PURPOSE, Signature, Template
 
 __all__ = [
     "PURPOSE",
+    "CarrierFiling",
     "DailySum",
     "DeliveryReport",
     "KnownNumber",

@@ -18,6 +18,8 @@ from django_smsverify.signals import review_changed
 from django_smsverify.transactions import retry_on_lost_connection
 from django_smsverify.types import Draft, ReviewEvent
 
+from .carrier_filing import ASK_AGAIN_AFTER, note_told
+
 Text = Signature | Template
 logger = logging.getLogger("django_smsverify")
 
@@ -146,11 +148,13 @@ def _apply(text: Text, event: ReviewEvent) -> None:
     """Stores a result, unless the text has changed since the vendor was asked."""
     rows = rows_of(text).filter(remote_id=event.remote_id, status=text.status, poll_at=text.poll_at)
     changes = {"status": event.status, "reason": event.reason}
-    finished = {} if event.status == ReviewStatus.PENDING else {"poll_at": None, "polls": 0}
+    again_at = timezone.now() + ASK_AGAIN_AFTER if event.filings and event.status == ReviewStatus.APPROVED else None
+    finished = {} if event.status == ReviewStatus.PENDING else {"poll_at": again_at, "polls": 0}
     changed = rows.exclude(**changes).update(**changes, **finished)
     if finished and not changed:
         rows.update(**finished)
     text.refresh_from_db(using=rows.db)
+    note_told(text, event.filings)
     if changed:
         review_changed.send_robust(type(text), text=text)
 

@@ -13,6 +13,7 @@ from django_smsverify.carriers.causes import Meaning
 from django_smsverify.enums import Cause, DeliveryOutcome
 from django_smsverify.models import DeliveryReport, Message
 from django_smsverify.reports.causes import meaning_of
+from django_smsverify.reviews import carrier_filing
 
 from . import circuits
 from .circuits import FAILURES, Way
@@ -30,34 +31,37 @@ def note_report(report: DeliveryReport, message: Message) -> None:
 
     Notices say nothing of codes: they have other texts.
     """
+    carrier_filing.note_failure(report, message)
     carrier = carrier_of(report.phone)
     if carrier is None or message.verification_id is None or report.cause == Cause.FREQUENCY:
         return
     way = Way(report.provider_id, carrier)
     if message.is_trial:
-        _end_trial(report, way)
+        _end_trial(report, message, way)
     elif report.outcome == DeliveryOutcome.UNDELIVERED and not circuits.find_open([way]):
-        _open_if_failing(report, way)
+        _open_if_failing(report, message, way)
 
 
-def _end_trial(report: DeliveryReport, way: Way) -> None:
+def _end_trial(report: DeliveryReport, message: Message, way: Way) -> None:
     """A failure that says nothing of the way lets another message try it, unless the count is against it anyway."""
     meaning = meaning_of(report.provider, report)
     if report.outcome == DeliveryOutcome.DELIVERED:
         circuits.close_by_report(report.provider, way)
+        carrier_filing.note_delivery(message, way.carrier)
     elif meaning.blames_the_route or _count_against(_last_reports(way), way):
         circuits.extend_by_report(report.provider, way, _words(report))
     else:
         circuits.release_trial([way])
 
 
-def _open_if_failing(report: DeliveryReport, way: Way) -> None:
+def _open_if_failing(report: DeliveryReport, message: Message, way: Way) -> None:
     last = _last_reports(way)
     blamed = list(_blamed_in_a_row(report, last)) if meaning_of(report.provider, report).blames_the_route else []
     if len(blamed) >= FAILURES:
         circuits.open_by_reports(report.provider, way, blamed[0].cause, _words(report))
     elif count := _count_against(last, way):
         circuits.open_by_reports(report.provider, way, Cause.UNKNOWN, count)
+        carrier_filing.suspect(message, way.carrier, count)
 
 
 def _words(report: DeliveryReport) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(eq=False)
@@ -13,3 +14,5 @@ class Quirks:
     ihuyi_string_codes: bool = False
     ihuyi_bom: bool = False
     qixuntong_int_status: bool = False
+    aliyun_filings: Mapping[str, int] = field(default_factory=dict)
+    """The `RegisterStatus` that Aliyun tells of each signature, by carrier; none: it tells nothing."""

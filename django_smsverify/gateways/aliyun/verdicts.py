@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from django_smsverify.enums import ReviewStatus, Submission
+from django_smsverify.enums import Carrier, FilingStatus, ReviewStatus, Submission
 from django_smsverify.gateways.parsing import as_text, lookup
 from django_smsverify.types import JSONObject, ReviewEvent
 
@@ -17,6 +18,22 @@ ASKED = {
     "10": ReviewStatus.REJECTED,  # withdrawn
 }
 PUSHED = {"approving": ReviewStatus.PENDING, "approved": ReviewStatus.APPROVED, "rejected": ReviewStatus.REJECTED}
+REGISTERED = {
+    "3": FilingStatus.FILED,
+    "1": FilingStatus.PENDING,
+    "-1": FilingStatus.PENDING,
+    "0": FilingStatus.REFUSED,
+    "2": FilingStatus.EXPIRED,
+    "-2": FilingStatus.UNFILED,
+}
+"""By the `RegisterStatus` of a signature at a carrier."""
+OPERATORS = {
+    "mobile": Carrier.MOBILE,
+    "unicom": Carrier.UNICOM,
+    "telecom": Carrier.TELECOM,
+    "broadnet": Carrier.BROADNET,
+}
+"""By the `OperatorCode`; the vendor's page shows none, so these are inferred and others are left out."""
 VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
 
 
@@ -30,7 +47,17 @@ def asked_verdict(submission: Submission, found: JSONObject) -> ReviewEvent:
         reason=as_text((found.get("AuditInfo") or {}).get("RejectInfo")),
         text=VARIABLE.sub(r"{\1}", as_text(found.get("TemplateContent"))),
         name=as_text(found.get("TemplateName")),
+        filings=dict(_filings(found.get("SignIspRegisterDetailList"))),
     )
+
+
+def _filings(told: object) -> Iterator[tuple[Carrier, FilingStatus]]:
+    """The state at each carrier; what has another shape, or a carrier that is not known, is left out."""
+    for row in told if isinstance(told, list) else ():
+        carrier = OPERATORS.get(as_text(row.get("OperatorCode")).lower()) if isinstance(row, dict) else None
+        status = REGISTERED.get(as_text(row["RegisterStatus"])) if carrier and "RegisterStatus" in row else None
+        if carrier and status:
+            yield carrier, status
 
 
 def pushed_verdict(row: JSONObject) -> ReviewEvent | None:

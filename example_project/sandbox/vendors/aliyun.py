@@ -269,7 +269,11 @@ class Aliyun(AliyunProduct):
         verdict = record.verdict
         info = {"RejectInfo": verdict.reason or None}
         if kind == "sign":
-            return _named(kind, record, SignStatus=verdict.status, AuditInfo=info)
+            filings = self._quirks.aliyun_filings.items()
+            told = [{"OperatorCode": carrier, "RegisterStatus": status} for carrier, status in filings]
+            return _named(
+                kind, record, SignStatus=verdict.status, AuditInfo=info, SignIspRegisterDetailList=told or None
+            )
         content = {"TemplateName": record.submitted.name, "TemplateContent": record.submitted.text}
         return _named(kind, record, TemplateStatus=str(verdict.status), AuditInfo=info, **content)
 
