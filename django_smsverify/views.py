@@ -211,7 +211,7 @@ class SendStatusView(FrontEndView):
     def get(self, request: Request, verification_id: str, **path: Any) -> Response:
         check_flood("status", client_ip(request._request))
         verification = Verification.objects.find(verification_id)
-        last = Message.objects.carrying(verification.holder).order_by("-created_at").first()
+        last = Message.objects.carrying(verification.holder).order_by("-created_at", "-attempt").first()
         if last is not None and last.status != MessageStatus.NOT_SENT:
             verification.last_sent_at = last.created_at
         return Response(

@@ -77,7 +77,7 @@ def _last_reports(way: Way) -> list[DeliveryReport]:
         received_at__gt=timezone.now() - LATELY,
     )
     names = ("provider", "message", "phone", "outcome", "cause", "code", "detail", "received_at")
-    found = rows.order_by("-received_at").only(*names).annotate(signature=F("message__template__signature"))
+    found = rows.order_by("-received_at", "-pk").only(*names).annotate(signature=F("message__template__signature"))
     by_message: dict[object, DeliveryReport] = {}
     for report in found[:READ]:
         by_message.setdefault(report.message_id, report)

@@ -57,9 +57,10 @@ def send_or_verify(phone: str, verification_id: UUID | None, code: str) -> UUID:
     return verify_code(verification_id, code).pk
 
 
-def post_with_key(path: str, body: dict[str, str], key: str) -> tuple[int, dict[str, str]]:
-    """The status and the answer of a request that its client may repeat."""
-    answer = Client().post(f"/sms/{path}/", body, "application/json", headers={"Idempotency-Key": key})
+def post_with_key(path: str, body: dict[str, str], key: str, address: str) -> tuple[int, dict[str, str]]:
+    """The status and the answer of a request that its client, at this address, may repeat."""
+    client = Client(REMOTE_ADDR=address)
+    answer = client.post(f"/sms/{path}/", body, "application/json", headers={"Idempotency-Key": key})
     return answer.status_code, answer.json()
 
 

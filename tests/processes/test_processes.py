@@ -162,11 +162,13 @@ def test_a_code_that_is_verified_is_joined_no_more(worker_pool: WorkerPool, sand
 def test_two_processes_with_one_key_send_once_and_get_one_proof(worker_pool: WorkerPool, sandbox: Sandbox) -> None:
     for number in range(ROUNDS):
         phone, key = next(PHONES), f"press-{number}-{random.random()}".replace(".", "-")
+        client = key, f"10.0.{number // 256}.{number % 256}"
         body = {"phone": phone, "purpose": "login"}
-        sent = [outcome.value for outcome in worker_pool.run_at_once(post_with_key, [("send", body, key)] * 20)]
+        sent = [outcome.value for outcome in worker_pool.run_at_once(post_with_key, [("send", body, *client)] * 20)]
         ids = {answer["verification_id"] for status, answer in sent if status == 202}
         guess = {"verification_id": ids.pop(), "code": code_in(sandbox.inbox.of(phone)[0].text)}
-        verified = [outcome.value for outcome in worker_pool.run_at_once(post_with_key, [("verify", guess, key)] * 20)]
+        requests = [("verify", guess, *client)] * 20
+        verified = [outcome.value for outcome in worker_pool.run_at_once(post_with_key, requests)]
 
         assert not ids
         assert {status for status, _ in sent} <= {202, 409}
