@@ -157,7 +157,13 @@ def test_notices_say_nothing_of_codes(first: Provider, second: Provider) -> None
         (message,) = send_message(notice, {number(TELECOM): {}})
         tell(message, UNFILED)
 
+    fail(times=1)
     assert way() == "first"
+    fail()
+    circuits.close(first)
+    (message,) = send_message(notice, {number(TELECOM): {}})
+    tell(message, UNFILED)
+    assert way() == "first", "old failures are not judged anew"
 
 
 def test_numbers_abroad_have_no_carrier(first: Provider, second: Provider) -> None:
@@ -211,6 +217,18 @@ class TestSuspicion:
         tell(sent(TELECOM), OFF)
 
         assert circuits.open_by_carrier(first.pk)[TELECOM].trips == 2
+
+    def test_a_trial_that_fails_by_a_limit_of_the_number_lets_another_try(
+        self, first: Provider, second: Provider, clock: time_machine.Traveller
+    ) -> None:
+        tell(sent(MOBILE), delivered=True)
+        fail(code=OFF)
+        clock.shift(circuits.FIRST_PAUSE)
+
+        tell(sent(TELECOM), "MI:0079")
+
+        assert circuits.open_by_carrier(first.pk)[TELECOM].trips == 1
+        assert way() == "first"
 
     def test_another_signature_is_another_matter(self, first: Provider, second: Provider) -> None:
         add_template(first, "register", CODE_TEXT, "")

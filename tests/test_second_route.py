@@ -493,6 +493,18 @@ class TestLater:
         assert "sent again" in Message.objects.get(follows=sms.pk).error_message
 
     @pytest.mark.usefixtures("without_threads")
+    def test_not_when_the_first_has_arrived_after_all(
+        self, sms: Message, tell: Tell, clock: time_machine.Traveller
+    ) -> None:
+        tell(sms)
+        tell(sms, delivered=True)
+        clock.shift(61)
+        poll()
+
+        assert attempts() == [("first", "delivered"), ("second", "not_sent")]
+        assert "arrived after all" in Message.objects.get(follows=sms.pk).error_message
+
+    @pytest.mark.usefixtures("without_threads")
     def test_never_by_the_provider_that_failed(
         self, sms: Message, second: Provider, tell: Tell, clock: time_machine.Traveller
     ) -> None:

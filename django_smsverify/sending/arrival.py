@@ -33,7 +33,7 @@ def note_report(report: DeliveryReport, message: Message) -> None:
     """
     carrier_filing.note_failure(report, message)
     carrier = carrier_of(report.phone)
-    if carrier is None or message.verification_id is None or report.cause == Cause.FREQUENCY:
+    if carrier is None or message.verification_id is None:
         return
     way = Way(report.provider_id, carrier)
     if message.is_trial:
@@ -48,7 +48,7 @@ def _end_trial(report: DeliveryReport, message: Message, way: Way) -> None:
     if report.outcome == DeliveryOutcome.DELIVERED:
         circuits.close_by_report(report.provider, way)
         carrier_filing.note_delivery(message, way.carrier)
-    elif meaning.blames_the_route or _count_against(_last_reports(way), way):
+    elif meaning.blames_the_route or (report.cause != Cause.FREQUENCY and _count_against(_last_reports(way), way)):
         circuits.extend_by_report(report.provider, way, _words(report))
     else:
         circuits.release_trial([way])

@@ -113,8 +113,8 @@ def untried(verification: Verification, message: Message) -> list[Template]:
     attempts = Message.objects.filter(verification=verification).order_by("-created_at")
     tried = set(attempts.values_list("provider_id", flat=True)[: message.attempt])
     try:
-        untried = routing.routes(verification.purpose, verification.phone, but=tried)
-        return untried if message.follows is None else other_ways(verification, untried)
+        routes = routing.routes(verification.purpose, verification.phone, but=tried)
+        return routes if message.follows is None else other_ways(verification, routes)
     except (NoRoute, PhoneNotSupported, UnknownPurpose):  # no other route, or an operator has disabled it meanwhile
         return []
 

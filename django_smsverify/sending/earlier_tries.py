@@ -53,6 +53,15 @@ def other_ways(
     return [one for one in in_order(templates, ranks) if rank(one, ranks) <= RANKS[MessageStatus.NOT_SENT]]
 
 
+def why_not_to_follow(verification: Verification, message: Message) -> str:
+    """Returns why a queued SMS need not follow the one that failed any more; empty where it should, or follows none."""
+    if message.follows is None:
+        return ""
+    if Message.objects.filter(pk=message.follows, status=MessageStatus.DELIVERED).exists():
+        return "while it was queued the SMS before it arrived after all"
+    return "while it was queued the code was sent again" if is_overtaken(verification, message) else ""
+
+
 def is_overtaken(verification: Verification, message: Message) -> bool:
     """Whether a newer SMS carries the code."""
     newer = Message.objects.carrying(verification.holder).filter(created_at__gt=message.created_at)

@@ -36,7 +36,7 @@ from .batching import batches, send_batch
 from .choosing import Chosen, choose, choose_or_try
 from .connection import in_worker
 from .content import least_life, segments_of_code
-from .earlier_tries import is_overtaken, other_ways
+from .earlier_tries import other_ways, why_not_to_follow
 
 logger = logging.getLogger("django_smsverify")
 
@@ -204,6 +204,4 @@ def _why_not_worth_sending(verification: Verification, message: Message) -> str:
         history.require_allowance(by_stranger=message.by_stranger, but=message.pk, pauses=pauses)
     except Throttled:
         return "while it was queued the number got as many other codes as it may"
-    if message.follows is not None and is_overtaken(verification, message):
-        return "while it was queued the code was sent again"
-    return ""
+    return why_not_to_follow(verification, message)
