@@ -117,6 +117,15 @@ def test_what_is_under_way_does_not_interrupt_the_count(first: Provider, second:
     assert way() == "second"
 
 
+def test_a_message_counts_once_whatever_is_reported_of_it(first: Provider, second: Provider) -> None:
+    fail(times=1)
+    message = sent(TELECOM)
+    for code in (UNFILED, "DB:0302", "DB:0309", "MA:0051", "DB:0105"):
+        tell(message, code)
+
+    assert way() == "first"
+
+
 def test_failures_of_different_carriers_are_not_added_up(first: Provider, second: Provider) -> None:
     for carrier in BLOCKS:
         fail(carrier, circuits.FAILURES - 1)
