@@ -385,14 +385,22 @@ class TestMark:
         delete = kind.delete
 
         def fail_meanwhile(cache: Any, key: str, *args: Any) -> Any:
-            monkeypatch.undo()
-            circuits.note(flaky, [REFUSED])
+            if [key] == circuits.marks_of([flaky.pk]):
+                monkeypatch.undo()
+                circuits.note(flaky, [REFUSED])
             return delete(cache, key, *args)
 
         monkeypatch.setattr(kind, "delete", fail_meanwhile)
         circuits.note(flaky, [Acceptance(remote_id="1")])
 
         assert self.is_marked(flaky)
+
+    def test_a_trial_that_cannot_be_made_on_every_way_is_made_on_none(self, flaky: Provider) -> None:
+        ways = circuits.ways_of(flaky.pk, "+8618900000000")
+        assert circuits.may_try(ways[1:])
+
+        assert not circuits.may_try(ways)
+        assert circuits.may_try(ways[:1])
 
     def test_one_way_that_works_does_not_unmark_another(self, flaky: Provider, healthy: Provider) -> None:
         telecom, mobile = "+8618900000000", "+8613800000000"

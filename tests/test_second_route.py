@@ -312,8 +312,9 @@ class TestLimits:
         assert attempts() == FAILED
 
     def test_it_is_not_given_back_to_block_and_site_which_it_did_not_spend(
-        self, first: Provider, second: Provider, tell: Tell
+        self, first: Provider, second: Provider, tell: Tell, clock: time_machine.Traveller
     ) -> None:
+        clock.shift(30)  # away from the edge of a bucket, where nothing is given back
         with override_settings(SMSVERIFY={**SITE, "GLOBAL_LIMITS": ("2/h",)}):
             sms = send()
             FlakyGateway.error = GatewayRejected(reason=Reason.ACCOUNT)
@@ -366,6 +367,31 @@ class TestOtherWays:
         tell(Message.objects.get(provider=first))
 
         assert attempts() == [("second", "unknown"), ("first", "undelivered")]
+
+    def test_a_trial_that_is_due_is_made_by_it(
+        self, sms: Message, second: Provider, tell: Tell, clock: time_machine.Traveller
+    ) -> None:
+        circuits.open_by_reports(second, circuits.Way(second.pk, Carrier.MOBILE), "ported", "DB:0143")
+        clock.shift(circuits.FIRST_PAUSE)
+        tell(sms)
+
+        assert attempts() == FAILED_AND_SENT_AGAIN
+        assert Message.objects.get(follows=sms.pk).is_trial
+
+    def test_after_a_refusal_nothing_that_may_still_deliver_it(
+        self, first: Provider, second: Provider, memory: MakeProvider, tell: Tell, clock: time_machine.Traveller
+    ) -> None:
+        third = memory(slug="third", priority=3)
+        Provider.objects.filter(pk=second.pk).update(priority=0)
+        FlakyGateway.error = GatewayUncertain("no answer")
+        sms = send()
+        clock.shift(61)
+        resend_code(verification_id(sms))
+        Provider.objects.filter(pk=third.pk).update(gateway="flaky")
+        FlakyGateway.error = GatewayRejected(reason=Reason.ACCOUNT)
+        tell(Message.objects.get(provider=first))
+
+        assert attempts() == [("second", "unknown"), ("first", "undelivered"), ("third", "not_sent")]
 
     def test_the_next_one_after_a_refusal(self, sms: Message, tell: Tell, memory: MakeProvider) -> None:
         memory(slug="third", priority=3)

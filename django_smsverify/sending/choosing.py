@@ -100,12 +100,11 @@ class RouteChoice:
     def another_way(self, chosen: Chosen, earlier: Sequence[PastSMS]) -> Chosen:
         """Returns a better route than the chosen one for a code that these SMS have, if one is known to be open.
 
-        The cache is not asked: this may be inside a transaction.
+        The cache is not asked: this may be inside a transaction. So a trial that is not made ends after TRY_SECONDS.
         """
         ranks, is_open = ranks_of(earlier), self.without_failures
         best = next((one for one in in_order(self._templates, ranks) if one.provider_id in is_open), chosen.template)
-        is_better = not chosen.trial and rank(best, ranks) < rank(chosen.template, ranks)
-        return Chosen(best) if is_better else chosen
+        return Chosen(best) if rank(best, ranks) < rank(chosen.template, ranks) else chosen
 
     def withdraw(self) -> None:
         """Lets another request make the trial of the chosen route, because this one does not."""
