@@ -139,10 +139,26 @@ class ReportSource(TextChoices):
 
 
 class Alarm(TextChoices):
-    """Which alarms were sent after a provider's balance fell below its alert; blank when it has not."""
+    """Which alarms were sent after a provider's balance fell below its alert, or its probes began to fail; blank for
+    none."""
 
     RAISED = "raised", _("the signal was sent, the mail was not")
     MAILED = "mailed", _("mailed")
+
+
+class ProbeState(TextChoices):
+    """What became of a probe; `smsverify_probe` prints these values."""
+
+    UNDER_WAY = "under way", _("under way")
+    DELIVERED = "delivered", _("delivered")
+    ACCEPTED = "accepted", _("accepted; this vendor tells no more")
+    SILENT = "silent", _("no report came")
+    FAILED = "failed", _("failed")
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the route is silent, as far as this probe tells."""
+        return self in (self.SILENT, self.FAILED)
 
 
 class BalanceState(StrEnum):

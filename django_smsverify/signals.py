@@ -26,6 +26,10 @@ review_changed = Signal()
 balance_low = Signal()
 """A provider's balance has fallen below its alert: `provider`. Sent again only after it was at or above the alert."""
 
+route_silent = Signal()
+"""Probes of a provider to a carrier have begun to fail, or to get no report: `provider`, `carrier`, `message` (the
+probe) and `why`, in English. Sent again only after a probe of both has arrived."""
+
 circuit_changed = Signal()
 """A provider's circuit was opened or closed: `provider`, and `circuit`, None when it is closed; `carrier` is blank, or
 the only one whose numbers the circuit is for. See `circuits`."""

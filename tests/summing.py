@@ -22,20 +22,21 @@ from django_smsverify.models import Message, Provider, Verification
 from django_smsverify.money.costs import BY, CostRow, costs
 from django_smsverify.polling.recovery import give_up_stuck
 from django_smsverify.reports.storing import store_events
+from django_smsverify.sending.choosing import Chosen
 from django_smsverify.sending.worker import _claim
 from django_smsverify.types import Acceptance, DeliveryEvent, News
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PURPOSES = ("login", "register")
-Rows = dict[tuple[Any, ...], tuple[int, int, Decimal, Decimal, int, int]]
+Rows = dict[tuple[Any, ...], tuple[int, int, Decimal, Decimal, int, int, Decimal]]
 _numbers = count(1)
 
 
 def direct(first: date, last: date, by: Sequence[str], zone: ZoneInfo = SHANGHAI) -> Rows:
     """The sums of all messages of these days, added one by one."""
-    sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, 0, Decimal(0), Decimal(0), 0, 0])
-    columns = ("provider__slug", "provider__gateway", "purpose", "created_at", "status", "segments", "cost")
-    for slug, gateway, purpose, created_at, status, segments, cost in Message.objects.values_list(*columns):
+    sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, 0, Decimal(0), Decimal(0), 0, 0, Decimal(0)])
+    columns = ("provider__slug", "provider__gateway", "purpose", "created_at", "status", "segments", "cost", "is_probe")
+    for slug, gateway, purpose, created_at, status, segments, cost, is_probe in Message.objects.values_list(*columns):
         day = (created_at.astimezone(zone) if timezone.is_aware(created_at) else created_at).date()
         if not first <= day <= last or status in ("queued", "not_sent"):
             continue
@@ -44,7 +45,9 @@ def direct(first: date, last: date, by: Sequence[str], zone: ZoneInfo = SHANGHAI
             own[4] += 1
             continue
         is_provisional = gateway == "topthink" and status == "accepted"
-        for place, value in enumerate((1, segments, cost or 0, (cost or 0) * is_provisional, 0, cost is None)):
+        cost_of_probes = (cost or 0) * is_probe
+        values = (1, segments, cost or 0, (cost or 0) * is_provisional, 0, cost is None, cost_of_probes)
+        for place, value in enumerate(values):
             own[place] += value
     return {key: tuple(values) for key, values in sums.items()}
 
@@ -70,6 +73,7 @@ def add_message(provider: Provider, **fields: Any) -> Message:
     """A message of its own number, queued now."""
     number = next(_numbers)
     fields = {"purpose": PURPOSES[number % 2], "segments": 1 + number % 3, "phone": f"+86138{number:08}", **fields}
+    fields.setdefault("is_probe", number % 5 == 0)
     template = provider.templates.filter(purpose=PURPOSES[0])[0]
     return Message.objects.create(provider=provider, template=template, **fields)
 
@@ -100,7 +104,7 @@ def _reroute(messages: Sequence[Message]) -> None:
     other = Provider.objects.exclude(pk=messages[0].provider_id)[0]
     for message in messages:
         verification = Verification(code_length=6, purpose=PURPOSES[0], expires_at=timezone.now())
-        assert _claim(verification, message, other.templates.filter(purpose=PURPOSES[0])[0])
+        assert _claim(verification, message, Chosen(other.templates.filter(purpose=PURPOSES[0])[0]))
 
 
 def _accept(messages: Sequence[Message]) -> None:

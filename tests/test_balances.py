@@ -19,6 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from sandbox.server import Fault, Sandbox
 
+from django_smsverify import alarms as alarm_mail
 from django_smsverify.enums import Alarm, BalanceState
 from django_smsverify.exceptions import GatewayUnavailable, InsideTransaction, NoRoute
 from django_smsverify.gateways.base import Gateway
@@ -301,7 +302,7 @@ class TestMail:
             languages.append(translation.get_language())
             mail.mail_managers(*words)
 
-        monkeypatch.setattr(balances, "mail_managers", spy)
+        monkeypatch.setattr(alarm_mail, "mail_managers", spy)
         with translation.override("de"):
             balances.check_and_mail()
         assert languages == ["en"]
@@ -335,11 +336,11 @@ class TestMail:
             raise OSError("login hunter2 refused")
 
         with monkeypatch.context() as patch:
-            patch.setattr(balances, "mail_managers", fail)
+            patch.setattr(alarm_mail, "mail_managers", fail)
             balances.check_and_mail()
             assert poll()["mail failed"] == 1
         assert stored(low).balance_alarm == Alarm.RAISED
-        assert "The mail about veesing failed with OSError; the next run tries again." in log.text
+        assert "The mail about the balance of veesing failed with OSError; the next run tries again." in log.text
         assert "hunter2" not in log.text
         assert poll()["mailed"] == 1
         assert len(mail.outbox) == 1

@@ -86,7 +86,10 @@ class Ledger:
             line = [sent, segments * sent, cost or 0, (cost or 0) * provisional, not sent, sent and cost is None]
             key = tuple(values[word] for word in words)
             sums[key] = [a + b for a, b in zip(sums[key], line, strict=True)]
-        return {key: (m, s, Decimal(c) / 10000, Decimal(p) / 10000, u, n) for key, (m, s, c, p, u, n) in sums.items()}
+        return {
+            key: (m, s, Decimal(c) / 10000, Decimal(p) / 10000, u, n, Decimal(0))
+            for key, (m, s, c, p, u, n) in sums.items()
+        }
 
 
 @pytest.fixture
@@ -273,8 +276,8 @@ def test_a_message_counts_by_its_status(status: MessageStatus, memory_message: C
     memory_message(status=status, segments=2, cost=Decimal("0.0900") if status in SENT else None)
 
     expected = {
-        **dict.fromkeys(("sending", "unknown"), (0, 0, 0, 0, 1, 0)),
-        **dict.fromkeys(SENT, (1, 2, Decimal("0.0900"), 0, 0, 0)),
+        **dict.fromkeys(("sending", "unknown"), (0, 0, 0, 0, 1, 0, 0)),
+        **dict.fromkeys(SENT, (1, 2, Decimal("0.0900"), 0, 0, 0, 0)),
     }
     assert [figures(row) for row in costs(today(), today())] == [expected[s] for s in (status,) if s in expected]
 
@@ -359,10 +362,10 @@ def accounts(memory: MakeProvider, november: None) -> list[Provider]:
 class TestCommand:
     def test_the_table_is_aligned_on_a_terminal(self) -> None:
         assert run().splitlines() == [
-            "provider  name                messages  segments    cost  provisional  unknown  unpriced",
-            "main      顶想云（主）               3         6  0.0784       0.0784        1         1",
-            'spare     =cmd|" /C calc"!A1         3         6  0.0784       0.0000        1         1',
-            "total                                6        12  0.1568       0.0784        2         2",
+            "provider  name                messages  segments    cost  provisional  unknown  unpriced  probes",
+            "main      顶想云（主）               3         6  0.0784       0.0784        1         1  0.0000",
+            'spare     =cmd|" /C calc"!A1         3         6  0.0784       0.0000        1         1  0.0000',
+            "total                                6        12  0.1568       0.0784        2         2  0.0000",
             "2026-11-01 to 2026-11-21: 0.16 yuan, 0.08 of it provisional, 2 messages unknown, 2 without a price",
         ]
 
@@ -382,9 +385,9 @@ class TestCommand:
         main, *spare = csv.reader(io.StringIO(output.removeprefix("\ufeff")))
         assert main == ["provider", "name", "day", *FIGURES]
         assert spare == [
-            ["main", "顶想云（主）", "2026-11-21", "3", "6", "0.0784", "0.0784", "1", "1"],
-            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-20", "3", "6", "0.0784", "0.0000", "0", "1"],
-            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-21", "0", "0", "0.0000", "0.0000", "1", "0"],
+            ["main", "顶想云（主）", "2026-11-21", "3", "6", "0.0784", "0.0784", "1", "1", "0.0000"],
+            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-20", "3", "6", "0.0784", "0.0000", "0", "1", "0.0000"],
+            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-21", "0", "0", "0.0000", "0.0000", "1", "0", "0.0000"],
         ]
 
     @pytest.mark.parametrize("format_", ["table", "csv", "json"])
@@ -405,6 +408,7 @@ class TestCommand:
             "provisional": "0.0784",
             "unknown": 2,
             "unpriced": 2,
+            "probes": "0.0000",
         }
         assert report == {
             "from": "2026-11-01",
@@ -475,7 +479,7 @@ class TestPage:
 
         rows = [[str(value) for value in figures(row)] for row in costs(date(2026, 11, 1), date(2026, 11, 21), by)]
         assert [line[-len(FIGURES) :] for line in shown[:-1]] == rows
-        assert shown[-1][-len(FIGURES) :] == ["6", "12", "0.1568", "0.0784", "2", "2"]
+        assert shown[-1][-len(FIGURES) :] == ["6", "12", "0.1568", "0.0784", "2", "2", "0.0000"]
         if by:
             output = run("--from=2026-11-01", "--format=csv", f"--by={','.join(by)}")
             download = admin_client.get(PAGE, {**query, "format": "csv"})
@@ -526,7 +530,7 @@ def test_counts_are_whole_numbers(memory_message: Callable[..., Message]) -> Non
 
     (row,) = costs(today(), today())
 
-    assert Counter(type(value) for value in figures(row)) == {int: 4, Decimal: 2}
+    assert Counter(type(value) for value in figures(row)) == {int: 4, Decimal: 3}
 
 
 def test_a_repeated_grouping_is_one_column(memory_message: Callable[..., Message]) -> None:

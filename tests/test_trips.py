@@ -157,7 +157,7 @@ IDLE_POLL = [
     ("SELECT message", "stuck"),
     ("SELECT deliveryreport", "without their message"),
     ("SELECT message", "without a report for too long"),
-    ("SELECT provider", "with an alarm that was not mailed"),
+    ("SELECT probe", "without a report, or with an alarm that was not mailed"),
     ("SELECT knownnumber", "to be forgotten"),
     ("SELECT latechange", "of days that are summed"),
     ("SELECT summedday", "all"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .probes import ProbeNumberAdmin
 from .providers import ProviderAdmin
 from .records import (
     DeliveryReportAdmin,
@@ -16,6 +17,7 @@ from .texts import SignatureAdmin, TemplateAdmin
 __all__ = [
     "DeliveryReportAdmin",
     "MessageAdmin",
+    "ProbeNumberAdmin",
     "ProviderAdmin",
     "RecipientAdmin",
     "ReplyAdmin",

@@ -39,6 +39,7 @@ LABELS = {
     "provisional": _("provisional"),
     "unknown": _("unknown"),
     "unpriced": _("without a price"),
+    "probes": _("of it for probes"),
 }
 
 Cell = tuple[Any, bool]

@@ -33,6 +33,7 @@ from .circuits import told_circuits
 from .deleting import KeptByRecords
 from .destinations import destination_of, log_and_mail_change, may_change_destination
 from .lookups import SearchesWhatIsStored, filtered_by
+from .probes import told_probes
 from .second_ways import told_followed
 from .testing import TestsProvider
 
@@ -151,7 +152,7 @@ class ProviderAdmin(TestsProvider, ShowsBalance, SearchesWhatIsStored, KeptByRec
     list_filter = ("gateway", "is_active")
     search_fields = ("name", "slug")
     actions = ("ask_balance", "close_circuit", "rotate_webhook_secret", "retire_webhook_secret")
-    readonly_fields = ("circuit", "unreadable", "second_ways", "left", "webhook")
+    readonly_fields = ("circuit", "unreadable", "second_ways", "probes", "left", "webhook")
     prepopulated_fields = {"slug": ("name",)}
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -189,7 +190,7 @@ class ProviderAdmin(TestsProvider, ShowsBalance, SearchesWhatIsStored, KeptByRec
             (_("Routing and money"), {"fields": ["priority", "weight", "regions", "price", "balance_alert"]}),
         ]
         if obj is not None:
-            sections[0][1]["fields"] += ["circuit", "unreadable", "second_ways"]
+            sections[0][1]["fields"] += ["circuit", "unreadable", "second_ways", "probes"]
             sections[3][1]["fields"].append("left")
         if obj is not None and kind.pushes:
             sections.append((_("Webhook"), {"fields": ["webhook"]}))
@@ -224,6 +225,11 @@ class ProviderAdmin(TestsProvider, ShowsBalance, SearchesWhatIsStored, KeptByRec
     def second_ways(self, row: Provider) -> str:
         """How many codes took another way after this provider had reported a failure."""
         return told_followed(row)
+
+    @admin.display(description=_("probes"))
+    def probes(self, row: Provider) -> str:
+        """The last probe to each carrier."""
+        return told_probes(row)
 
     @admin.action(description=_("Close the circuit: use it again at once"), permissions=["change"])
     def close_circuit(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:

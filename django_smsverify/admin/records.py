@@ -27,6 +27,7 @@ from .batches import BatchFilter, counted
 from .costs import CostsPage
 from .lookups import filtered_by
 from .masking import NOTHING, masked, masked_column
+from .probes import ProbeFilter
 from .second_ways import other_try
 
 if TYPE_CHECKING:
@@ -223,7 +224,15 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "cost",
         "created_at",
     )
-    list_filter = ("status", "provider", ("purpose", PurposeFilter), "error_reason", "created_at", BatchFilter)
+    list_filter = (
+        "status",
+        "provider",
+        ("purpose", PurposeFilter),
+        "error_reason",
+        "created_at",
+        BatchFilter,
+        ProbeFilter,
+    )
     inlines = (DeliveryReportInline, ReplyInline)
     fields = (
         "id",
@@ -235,6 +244,7 @@ class MessageAdmin(CostsPage, ProviderRecordAdmin):
         "template",
         "batch",
         "attempt",
+        "is_probe",
         "other_try",
         "status",
         "cause",

@@ -6,6 +6,7 @@ from .accounts import Provider
 from .filings import CarrierFiling
 from .late_changes import LateChange
 from .numbers import KnownNumber
+from .probes import Probe, ProbeNumber
 from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
 from .requests import RememberedRequest
 from .sums import DailySum, SummedDay
@@ -19,6 +20,8 @@ __all__ = [
     "KnownNumber",
     "LateChange",
     "Message",
+    "Probe",
+    "ProbeNumber",
     "Provider",
     "Recipient",
     "RememberedRequest",

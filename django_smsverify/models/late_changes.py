@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-SUMMED = frozenset({"created_at", "provider", "provider_id", "purpose", "status", "segments", "cost"})
+SUMMED = frozenset({"created_at", "provider", "provider_id", "purpose", "status", "is_probe", "segments", "cost"})
 """The columns of a message that the sums of its day depend on."""
 LATE_AFTER = timedelta(hours=24)
 """A change of a younger message is not marked, because its day is not summed before `statistics.sums.SUM_AFTER`."""

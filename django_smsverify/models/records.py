@@ -173,6 +173,8 @@ class Message(Polled):
     by_stranger = models.BooleanField(_("by a stranger"), default=False, editable=False)
     is_trial = models.BooleanField(_("trial"), default=False, db_default=False, editable=False)
     """Whether it tries a way on which SMS to its carrier were not delivered: its report closes that circuit or not."""
+    is_probe = models.BooleanField(_("probe"), default=False, db_default=False, editable=False)
+    """Whether it went to an operator's own number, to see whether it arrives; see `Probe`."""
     follows = models.UUIDField(null=True, blank=True, default=None, editable=False)
     """The message with the same code that its vendor reported as not delivered, after which this one is sent."""
     batch = models.CharField(  # noqa: DJ001 - NULL: messages without a batch are not unique

@@ -39,6 +39,7 @@ class DailySum(models.Model):
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="daily_sums", verbose_name=_("provider"))
     purpose = models.CharField(_("purpose"), max_length=64)
     status = models.CharField(_("status"), max_length=16, choices=MessageStatus.choices)
+    is_probe = models.BooleanField(_("probe"), default=False, db_default=False)
     messages = models.PositiveBigIntegerField(_("messages"))
     segments = models.PositiveBigIntegerField(_("segments"))
     # SQLite stores 15 digits exactly.

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.mail import mail_admins, mail_managers
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import F, Q
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext
 
+from django_smsverify.alarms import mail_alarm
 from django_smsverify.enums import Alarm, BalanceState
 from django_smsverify.exceptions import GatewayError
 from django_smsverify.gateways.base import Gateway, Outcome
@@ -210,11 +210,14 @@ def check_and_mail(
     return checks
 
 
-def mail_alarms() -> Iterator[str]:
+def mail_alarms(providers: Iterable[Provider] | None = None) -> Iterator[str]:
     """Mails the site's MANAGERS, or else its ADMINS, once about each balance that fell below its alert.
 
-    Yields, for each mail, the word under which the poll counts it. The next run retries a mail that failed.
+    Yields, for each mail, the word under which the poll counts it. The next run retries a mail that failed. A caller
+    that has just read all `providers` gives them, and those without an alarm are not asked for again.
     """
+    if providers is not None and not any(one.is_low and one.balance_alarm == Alarm.RAISED for one in providers):
+        return
     rows = Provider.objects.all()
     for provider in rows.filter(LOW, balance_alarm=Alarm.RAISED):
         raised = rows.filter(pk=provider.pk, balance_alarm=Alarm.RAISED)
@@ -223,21 +226,9 @@ def mail_alarms() -> Iterator[str]:
 
 
 def _mail(provider: Provider) -> str:
-    if not (settings.MANAGERS or settings.ADMINS):
-        logger.warning("Nobody is mailed that the balance of %s is low: MANAGERS and ADMINS are empty.", provider.slug)
-        return "nobody to mail"
-    send = mail_managers if settings.MANAGERS else mail_admins
-    try:
-        with translation.override(settings.LANGUAGE_CODE):
-            send(*_mail_text(provider))
-    except Exception as error:
-        mailed = Provider.objects.filter(pk=provider.pk, balance_alarm=Alarm.MAILED)
-        mailed.update(balance_alarm=Alarm.RAISED)
-        # Without its message, which may hold the mail server's login.
-        name = type(error).__name__
-        logger.error("The mail about %s failed with %s; the next run tries again.", provider.slug, name)
-        return "mail failed"
-    return "mailed"
+    mailed = Provider.objects.filter(pk=provider.pk, balance_alarm=Alarm.MAILED)
+    undo = partial(mailed.update, balance_alarm=Alarm.RAISED)
+    return mail_alarm(f"the balance of {provider.slug}", partial(_mail_text, provider), undo)
 
 
 def _mail_text(provider: Provider) -> tuple[str, str]:

@@ -16,15 +16,15 @@ from django.utils import timezone
 
 from django_smsverify.enums import Billing, MessageStatus
 from django_smsverify.models import Provider
-from django_smsverify.statistics.counting import Sums
+from django_smsverify.statistics.counting import Kind, Sums
 from django_smsverify.statistics.days import date_of
 from django_smsverify.statistics.questions import count_days
 
 BY = ("provider", "purpose", "day")
 COLUMNS = {"provider": ("provider", "name"), "purpose": ("purpose",), "day": ("day",)}
 """The columns of each grouping; provider has the slug too, because two providers may have one name."""
-FIGURES = ("messages", "segments", "cost", "provisional", "unknown", "unpriced")
-Figures = tuple[int, int, Decimal, Decimal, int, int]
+FIGURES = ("messages", "segments", "cost", "provisional", "unknown", "unpriced", "probes")
+Figures = tuple[int, int, Decimal, Decimal, int, int, Decimal]
 NOTHING = Decimal("0.0000")
 CHARGED = frozenset(status for status in MessageStatus if status.is_taken)
 OPEN = frozenset({MessageStatus.SENDING, MessageStatus.UNKNOWN})
@@ -56,6 +56,8 @@ class CostRow:
     """Other messages, under way or with an unknown outcome: they may be charged."""
     unpriced: int = 0
     """Accepted messages whose provider had no price: their cost is unknown."""
+    probes: Decimal = Decimal("0.0000")
+    """The part of the cost that is of probes to the operator's own numbers."""
 
     def figures(self) -> dict[str, Any]:
         """The numeric columns by name."""
@@ -79,7 +81,7 @@ def costs(start: date, end: date, by: Sequence[str] = ("provider",)) -> list[Cos
     for kind, sums in counted.items():
         if kind.status in CHARGED or kind.status in OPEN:
             key = kind.provider if "provider" in by else None, kind.purpose, kind.day
-            found[key].append(_figures(kind.status, sums, billing[kind.provider]))
+            found[key].append(_figures(kind, sums, billing[kind.provider]))
     rows = [_row(key, figures, providers) for key, figures in found.items()]
     return sorted(rows, key=lambda row: tuple(getattr(row, word) for word in by))
 
@@ -147,12 +149,13 @@ def _require_valid(start: date, end: date, by: Iterable[str]) -> None:
         )
 
 
-def _figures(status: str, sums: Sums, billing: Billing) -> Figures:
+def _figures(kind: Kind, sums: Sums, billing: Billing) -> Figures:
     """What the messages of one kind add to their row, in the order of FIGURES."""
-    if status in OPEN:
-        return 0, 0, NOTHING, NOTHING, sums.messages, 0
-    provisional = sums.cost if billing.may_still_waive(MessageStatus(status)) else NOTHING
-    return sums.messages, sums.segments, sums.cost, provisional, 0, sums.unpriced
+    if kind.status in OPEN:
+        return 0, 0, NOTHING, NOTHING, sums.messages, 0, NOTHING
+    provisional = sums.cost if billing.may_still_waive(MessageStatus(kind.status)) else NOTHING
+    probes = sums.cost if kind.is_probe else NOTHING
+    return sums.messages, sums.segments, sums.cost, provisional, 0, sums.unpriced, probes
 
 
 def _row(key: tuple[Any, ...], figures: list[Figures], providers: Mapping[int, Provider]) -> CostRow:

@@ -16,6 +16,7 @@ from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.money import balances
 from django_smsverify.numbers.known import forget_old
+from django_smsverify.operations.route_alarms import watch_probes
 from django_smsverify.reviews.verdicts import due_reviews
 from django_smsverify.statistics.sums import sum_days
 from django_smsverify.transactions import require_autocommit
@@ -37,8 +38,8 @@ def poll(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Counter[str]:
-    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages, mails low balances and
-    sums days that are over.
+    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages, judges probes, mails
+    alarms and sums days that are over.
 
     Returns how often each result occurred.
 
@@ -52,10 +53,9 @@ def poll(
     _recover(send_forgotten(limit), tally, stopped)  # first, because codes expire soon
     providers = list(Provider.objects.all())  # only now: sending may take long, and meanwhile an account may be changed
     _ask_all(deque(islice(_questions(limit, providers), limit)), limit, tally, stopped, progress)
-    silent = settle_silent(limit, providers)
-    _recover(
-        chain(give_up_stuck(limit), match_orphans(limit), silent, balances.mail_alarms(), forget_old()), tally, stopped
-    )
+    ended = chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit, providers))
+    alarms = chain(balances.mail_alarms(providers), watch_probes())
+    _recover(chain(ended, alarms, forget_old()), tally, stopped)
     days = sum_days()
     while not stopped() and next(days, None):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from django_smsverify import phones
@@ -9,9 +10,10 @@ from django_smsverify.enums import MessageStatus
 from django_smsverify.exceptions import PhoneNotSupported
 from django_smsverify.limits.admission import admission
 from django_smsverify.limits.cache import time_limit
+from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.shared import SHARED
 from django_smsverify.masked import Secret
-from django_smsverify.models import Message, Provider, Template
+from django_smsverify.models import Message, Provider, Recipient, Template, Verification
 from django_smsverify.numbers import requester_of
 from django_smsverify.verifying.context import canonical
 
@@ -26,11 +28,23 @@ def context_of(provider: Provider) -> Secret:
     return canonical({"provider": provider.slug})
 
 
-def send_code_by(template: Template, phone: str) -> Message:
+def code_templates(provider: Provider) -> list[Template]:
+    """The templates of a provider by which a code can be sent now."""
+    return [one for one in Template.objects.routable().filter(provider=provider).order_by("pk") if one.carries_code]
+
+
+def send_code_by(
+    template: Template,
+    phone: str,
+    *,
+    is_probe: bool = False,
+    store: Callable[[Message], object] = lambda message: None,
+) -> Message:
     """Sends a code by this template, now and by this process, and returns its message as it is stored.
 
     Rows and limits are those of `send_code`. The provider is tried whatever its circuit is, and no other is. The code
-    is bound to the provider's name, so that it opens nothing on the site.
+    is bound to the provider's name, so that it opens nothing on the site. `store` is called with the new message, in
+    the transaction that stores it.
 
     Raises InvalidPhone, PhoneNotSupported, Throttled, ThrottleUnavailable and InsideTransaction.
     """
@@ -42,10 +56,25 @@ def send_code_by(template: Template, phone: str) -> Message:
     request = CodeRequest(phone=number, purpose=template.purpose, context=context, requester=requester, ip=None)
     is_known, by_stranger = requester.is_known, requester.is_stranger
     with time_limit(), admission(number, None, is_known=is_known, by_stranger=by_stranger) as charge:
-        create = partial(create_rows, request, Chosen(template), lambda chosen, earlier: chosen)
+        create = partial(_create, request, Chosen(template), store, is_probe)
         verification, message = in_turn(number, requester, create)
     last = send_queued(verification, message, fails_over=False)
     last.refresh_from_db()
     if last.status == MessageStatus.NOT_SENT:
         charge.refund(*SHARED)
     return last
+
+
+def _create(
+    request: CodeRequest,
+    chosen: Chosen,
+    store: Callable[[Message], object],
+    is_probe: bool,
+    recipient: Recipient,
+    history: NumberHistory,
+) -> tuple[Verification, Message]:
+    """Creates the rows, claimed also where workers send: one of them would choose the provider anew."""
+    of_message = {"is_claimed": True, "is_probe": is_probe}
+    rows = create_rows(request, chosen, lambda chosen, earlier: chosen, recipient, history, **of_message)
+    store(rows[1])
+    return rows

@@ -182,10 +182,11 @@ def create_rows(
     another_way: Callable[[Chosen, Sequence[PastSMS]], Chosen],
     recipient: Recipient,
     history: NumberHistory,
+    **of_message: Any,
 ) -> tuple[Verification, Message]:
     """Creates the verification of a request, and its first message, by the chosen route.
 
-    `another_way` may choose another one for a code that was sent before.
+    `another_way` may choose another one for a code that was sent before. `of_message` is what `queue` takes.
     """
     by_stranger = request.requester.is_stranger
     code = live_code(request, history)
@@ -195,7 +196,7 @@ def create_rows(
     else:
         verification = _create_code(recipient, request, history)
     RememberedRequest.objects.remember(request.keyed, verification, history.now)
-    return verification, _queue(chosen, verification, by_stranger=by_stranger)
+    return verification, _queue(chosen, verification, by_stranger=by_stranger, **of_message)
 
 
 def _create_code(recipient: Recipient, request: CodeRequest, history: NumberHistory) -> Verification:
@@ -236,6 +237,6 @@ def _create_resend(
     return _queue(chosen, verification, by_stranger=requester.is_stranger)
 
 
-def _queue(chosen: Chosen, verification: Verification, *, by_stranger: bool) -> Message:
+def _queue(chosen: Chosen, verification: Verification, **of_message: Any) -> Message:
     """Creates the first attempt; inline it is claimed at once, and a crash from here on leaves its outcome unknown."""
-    return queue(chosen, verification, by_stranger=by_stranger, is_claimed=conf.DISPATCH == "inline")
+    return queue(chosen, verification, **{"is_claimed": conf.DISPATCH == "inline", **of_message})

@@ -18,6 +18,7 @@ class Kind(NamedTuple):
 
     provider: int
     status: str
+    is_probe: bool = False
     purpose: str | None = None
     day: date | None = None
 
@@ -37,13 +38,13 @@ Counted = dict[Kind, Sums]
 
 def count_messages(since: datetime, until: datetime, using: str, *, by_purpose: bool) -> Counted:
     """The messages created between two moments, of which the first is included."""
-    names = ["provider", "status", "cost", *(["purpose"] if by_purpose else [])]
+    names = ["provider", "status", "is_probe", "cost", *(["purpose"] if by_purpose else [])]
     messages = Message.objects.using(using).filter(created_at__gte=since, created_at__lt=until).order_by()
     groups = messages.values(*names).annotate(count=Count("pk"), parts=Sum("segments"))
     # Amounts are multiplied and added in Python: SQLite would add floats.
     return added(
         (
-            Kind(group["provider"], group["status"], group.get("purpose")),
+            Kind(group["provider"], group["status"], group["is_probe"], group.get("purpose")),
             # MySQL returns the sum of integers as a Decimal.
             _sums(group["count"], int(group["parts"]), group["cost"]),
         )

@@ -15,7 +15,7 @@ from django_smsverify.models import LateChange, Message, SummedDay
 from .counting import Counted, Kind, Sums, added, count_messages, first_message
 from .days import Day, days_between
 
-OF_A_SUM = ("provider", "status", "purpose", *Sums._fields)
+OF_A_SUM = ("provider", "status", "is_probe", "purpose", *Sums._fields)
 
 
 def count_days(first: date, last: date, *, by_purpose: bool, by_day: bool) -> Counted:
@@ -25,11 +25,11 @@ def count_days(first: date, last: date, *, by_purpose: bool, by_day: bool) -> Co
     by_id = _ids(days, using)
     summed: set[Day] = set()
     found: list[tuple[Kind, Sums]] = []
-    for pk, provider, status, purpose, *sums in _stored(by_id, using):
+    for pk, provider, status, is_probe, purpose, *sums in _stored(by_id, using):
         day = by_id[pk]
         summed.add(day)
         if provider is not None:
-            kind = Kind(provider, status, purpose if by_purpose else None, day.date if by_day else None)
+            kind = Kind(provider, status, is_probe, purpose if by_purpose else None, day.date if by_day else None)
             found.append((kind, Sums(*sums)))
     for run in _runs(day for day in days if day not in summed):
         if by_day:

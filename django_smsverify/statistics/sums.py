@@ -124,6 +124,13 @@ def _replace_sums(row: SummedDay) -> None:
     counted = count_messages(row.starts_at, row.ends_at, SummedDay.objects.db, by_purpose=True)
     DailySum.objects.filter(day=row).delete()
     DailySum.objects.bulk_create(
-        DailySum(day=row, provider_id=kind.provider, status=kind.status, purpose=kind.purpose or "", **sums._asdict())
+        DailySum(
+            day=row,
+            provider_id=kind.provider,
+            status=kind.status,
+            is_probe=kind.is_probe,
+            purpose=kind.purpose or "",
+            **sums._asdict(),
+        )
         for kind, sums in counted.items()
     )

@@ -14,3 +14,4 @@ if find_spec("celery"):
 with suppress(Exception):
     from .for_django import balance as balance
     from .for_django import poll as poll
+    from .for_django import probe as probe

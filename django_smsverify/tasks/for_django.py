@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import django
 
 from django_smsverify.money import balances
+from django_smsverify.operations import canary
 from django_smsverify.polling import poll as polling
 
 if TYPE_CHECKING or django.VERSION < (6, 0):
@@ -25,3 +26,10 @@ def poll(limit: int = polling.LIMIT) -> dict[str, int]:
 def balance() -> dict[str, str]:
     """Does the same as `manage.py smsverify_balance`; returns the state of the balance by provider slug."""
     return {check.provider.slug: check.state.value for check in balances.check_and_mail()}
+
+
+@task()
+def probe(a_day: int = canary.A_DAY) -> dict[str, str]:
+    """Does the same as `manage.py smsverify_probe`; returns the state of each route by provider slug and carrier."""
+    found = canary.probe(a_day=a_day)
+    return {f"{route.provider.slug} {route.carrier}": route.probe.state for route in found if route.probe}

@@ -18,7 +18,7 @@ from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.masked import Secret
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.phones import mask
-from django_smsverify.sending.by_hand import send_code_by
+from django_smsverify.sending.by_hand import code_templates, send_code_by
 
 STATES = {MessageStatus.NOT_SENT: State.WRONG, MessageStatus.UNKNOWN: State.WRONG}
 """The state of an SMS with a status that is not good."""
@@ -61,7 +61,7 @@ class Command(TerminalCommand):
 
 def template_of(provider: Provider, purpose: str | None) -> Template:
     """The first template of the provider by which a code can be sent; raises CommandError."""
-    usable = [one for one in Template.objects.routable().filter(provider=provider) if one.carries_code]
+    usable = code_templates(provider)
     for template in usable:
         if purpose in (None, template.purpose):
             return template

@@ -92,6 +92,8 @@ def in_yuan(whole: CostRow) -> str:
         parts.append(f"{whole.unknown} messages unknown")
     if whole.unpriced:
         parts.append(f"{whole.unpriced} without a price")
+    if whole.probes:
+        parts.append(f"{in_fen(whole.probes)} of it for probes")
     return ", ".join(parts)
 
 
@@ -102,7 +104,7 @@ class Command(TerminalCommand):
     help = (
         "Tells what the SMS of a period cost, exactly. unknown: messages that may have been sent and charged, not in "
         "the sum; provisional: the part of the cost that the vendor waives for what does not arrive; unpriced: "
-        "messages of providers that had no price, not in the sum."
+        "messages of providers that had no price, not in the sum; probes: the part of the cost that is of probes."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,3 @@
+"""What operators watch a site with: probes of the routes."""
+
+from __future__ import annotations
