@@ -28,7 +28,7 @@ from django_smsverify.operations.canary import A_DAY, probe
 from django_smsverify.operations.route_alarms import SILENT_AFTER
 from django_smsverify.polling.poll import poll
 from django_smsverify.polling.recovery import STUCK_AFTER
-from django_smsverify.sending import by_hand, circuits, send_code
+from django_smsverify.sending import circuits, send_code
 from django_smsverify.signals import route_silent
 from django_smsverify.statistics.sums import SUM_AFTER
 from django_smsverify.types import News
@@ -166,8 +166,9 @@ class TestSchedule:
 
     def test_another_limit_may_be_given(self, numbers: None, acme: Provider) -> None:
         probe(a_day=1)
-        probe(a_day=2)
+        routes = probe(a_day=2)
         assert len(sent()) == 2
+        assert "2 probes in 24 hours are enough" in {route.waits for route in routes}
 
     def test_the_longest_not_probed_comes_first(
         self, numbers: None, acme: Provider, clock: time_machine.Traveller
@@ -186,12 +187,31 @@ class TestSchedule:
         (second,) = probe()
         assert (len(sent()), first.waits, second.waits) == (1, "", "a probe is under way")
 
-        tell()
-        probe()
-        assert len(sent()) == 2
+        Message.objects.update(status=MessageStatus.SENDING)
+        clock.shift(DAY)
+        (third,) = probe()
+        assert (len(sent()), third.waits) == (1, "a probe is under way")
 
-    def test_two_runs_at_once_double_no_probe(self, numbers: None, acme: Provider) -> None:
+    def test_those_to_one_carrier_are_spread_over_the_day(
+        self, mobile: ProbeNumber, acme: Provider, clock: time_machine.Traveller
+    ) -> None:
+        for _ in range(6 * 24):
+            probe()
+            if state() == ProbeState.UNDER_WAY:
+                tell(UNDELIVERED)
+            clock.shift(10 * MINUTE)
+
+        moments = list(Probe.objects.order_by("pk").values_list("created_at", flat=True))
+        assert [moment - NOW for moment in moments] == [timedelta(hours=hours) for hours in (0, 8, 16)]
+        clock.move_to(NOW + timedelta(hours=18))
+        (route,) = probe()
+        assert route.waits == "the last one was sent less than 8 hours ago"
+        probe(a_day=100)
+        assert len(sent()) == 4
+
+    def test_two_runs_at_once_double_no_probe(self, numbers: None, acme: Provider, clock: Any) -> None:
         for _round in range(5):
+            clock.shift(timedelta(hours=1))
             in_parallel(*[partial(run_probes, 99)] * 4)
             assert Message.objects.filter(is_probe=True).count() == Probe.objects.count() == len(MemoryGateway.outbox)
             open_ones = Probe.objects.filter(state=ProbeState.UNDER_WAY).values_list("carrier", flat=True)
@@ -208,16 +228,14 @@ class TestSchedule:
     def test_a_run_that_was_too_late_stores_and_charges_nothing(
         self, mobile: ProbeNumber, acme: Provider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real = by_hand.code_templates
+        real = canary._phones
 
-        def overtaken(provider: Provider) -> list[Template]:
-            monkeypatch.setattr(canary, "code_templates", real)
+        def overtaken(carrier: str) -> Iterator[str]:
+            monkeypatch.setattr(canary, "_phones", real)
             probe()
-            tell()
-            poll()
-            return real(provider)
+            return real(carrier)
 
-        monkeypatch.setattr(canary, "code_templates", overtaken)
+        monkeypatch.setattr(canary, "_phones", overtaken)
         (route,) = probe()
 
         assert route.waits == "another run has just sent one"
@@ -370,10 +388,29 @@ class TestSilence:
         poll()
         assert (state(), last().seconds) == (ProbeState.DELIVERED, 900)
 
+        clock.shift(DAY)
         probe()
         tell(UNDELIVERED)
         poll()
         assert len(raised) == 2
+
+    def test_a_probe_that_arrives_after_the_next_one_has_failed_ends_the_silence_too(
+        self, mobile: ProbeNumber, acme: Provider, raised: Raised, clock: Any
+    ) -> None:
+        counts = []
+        for _ in range(2):
+            probe()
+            clock.shift(DAY)
+            poll()
+            counts.append(len(raised))
+        first = Probe.objects.earliest("pk").message
+        push(acme, report(first.remote_id, phone=first.phone))
+        for _ in range(2):
+            probe()
+            clock.shift(DAY)
+            poll()
+            counts.append(len(raised))
+        assert counts == [1, 1, 2, 2]
 
     def test_each_carrier_has_an_alarm_of_its_own(self, numbers: None, acme: Provider, raised: Raised) -> None:
         TellingGateway.error = GatewayRejected("no")
@@ -522,7 +559,7 @@ class TestCommand:
         clock.shift(3)
         tell()
         assert run("--a-day", "1") == line.format(
-            "delivered", " · report after 3.0 s · no new probe: 1 probes in 24 hours are enough"
+            "delivered", " · report after 3.0 s · no new probe: the last one was sent less than 24 hours ago"
         )
 
     def test_a_silent_route_is_an_error(self, mobile: ProbeNumber, acme: Provider) -> None:

@@ -13,8 +13,9 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from django_smsverify.exceptions import GatewayRejected
-from django_smsverify.models import Message, Probe, ProbeNumber, Provider
+from django_smsverify.models import Message, ProbeNumber, Provider
 from django_smsverify.operations.canary import probe
+from django_smsverify.polling.poll import poll
 from django_smsverify.sending import send_code
 
 from .conftest import PHONE, MakeProvider
@@ -30,8 +31,9 @@ NATIONAL = PHONE[3:]
 @pytest.fixture(autouse=True)
 def clock() -> Any:
     TellingGateway.error = None
-    with time_machine.travel(datetime(2026, 11, 27, 12, tzinfo=UTC), tick=False), override_settings(SMSVERIFY=SITE):
-        yield
+    moment = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    with time_machine.travel(moment, tick=False) as traveller, override_settings(SMSVERIFY=SITE):
+        yield traveller
 
 
 @pytest.fixture
@@ -122,21 +124,25 @@ def acme(memory: MakeProvider) -> Provider:
 
 
 def test_the_page_of_a_provider_shows_the_last_probe_to_each_carrier(
-    number: ProbeNumber, acme: Provider, admin_client: Client
+    number: ProbeNumber, acme: Provider, admin_client: Client, clock: time_machine.Traveller
 ) -> None:
     url = reverse("admin:smsverify_provider_change", args=[acme.pk])
     assert "none yet" in page(admin_client, url)
 
+    probe()
+    clock.shift(2.5)
+    tell()
+    poll()
+    delivered = "<td>2026-11-27 20:00:00</td><td>delivered</td><td>2.5</td></tr>"
+    assert f"<tr><td>China Mobile</td>{delivered}" in page(admin_client, url)
+
+    TellingGateway.error = GatewayRejected("no")
     ProbeNumber.objects.create(phone="+8618600138001", added_by="boss")
     probe()
-    Probe.objects.filter(carrier="unicom").delete()
-    tell()
-    TellingGateway.error = GatewayRejected("no")
-    probe()
-
     text = page(admin_client, url)
-    assert "<tr><td>China Mobile</td><td>2026-11-27 20:00:00</td><td><strong>⚠ failed: not sent · no" in text
-    assert "<tr><td>China Unicom</td>" in text
+    failed = "<td>2026-11-27 20:00:02</td><td><strong>⚠ failed: not sent · no</strong></td><td>-</td></tr>"
+    assert f"<tr><td>China Mobile</td>{delivered}" in text
+    assert f"<tr><td>China Unicom</td>{failed}" in text
     assert NATIONAL not in text
 
 

@@ -53,8 +53,9 @@ def probe(
     """Judges earlier probes, sends those that are due, the longest not probed first, and mails alarms.
 
     Returns all routes: each active provider with each carrier at which a number is active. A provider sends at most
-    `a_day` probes in any 24 hours, and no second one to a carrier while one is under way. May run several times at
-    once. Stops when `stopped()` is true before a probe; calls `progress(done, total)` after each route.
+    `a_day` probes in any 24 hours. Those to one carrier are spread over the day, and none is sent while one is under
+    way. May run several times at once. Stops when `stopped()` is true before a probe; calls `progress(done, total)`
+    after each route.
 
     Raises InsideTransaction, because no transaction may be open during network calls.
     """
@@ -109,7 +110,7 @@ def _as_stored(found: Sequence[ProbedRoute]) -> list[ProbedRoute]:
 
 def _probe(route: ProbedRoute, a_day: int) -> None:
     """Sends a probe on this route, if it is due as the database is now; else says why not."""
-    earlier = Probe.objects.filter(provider=route.provider)
+    earlier, now, pause = Probe.objects.filter(provider=route.provider), timezone.now(), DAY / a_day
     # Read first: a probe that another run stores from now on has this number.
     number = (earlier.aggregate(last=Max("number"))["last"] or 0) + 1
     template = next(iter(code_templates(route.provider)), None)
@@ -117,7 +118,9 @@ def _probe(route: ProbedRoute, a_day: int) -> None:
         route.waits = "no template with a code is approved and active"
     elif earlier.filter(carrier=route.carrier, state=ProbeState.UNDER_WAY).exists():
         route.waits = "a probe is under way"
-    elif earlier.filter(created_at__gt=timezone.now() - DAY).count() >= a_day:
+    elif earlier.filter(carrier=route.carrier, created_at__gt=now - pause).exists():
+        route.waits = f"the last one was sent less than {pause.total_seconds() / 3600:.3g} hours ago"
+    elif earlier.filter(created_at__gt=now - DAY).count() >= a_day:
         route.waits = f"{a_day} probes in 24 hours are enough"
     else:
         _send(route, template, number)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
@@ -24,6 +24,7 @@ logger = logging.getLogger("django_smsverify")
 
 SILENT_AFTER = timedelta(minutes=10)
 """A probe that its vendor took, and that has no report after this time, is silent."""
+GOOD = (ProbeState.DELIVERED, ProbeState.ACCEPTED)
 BAD = [state for state in ProbeState if state.is_bad]
 REFUSED = (MessageStatus.NOT_SENT, MessageStatus.UNDELIVERED, MessageStatus.UNKNOWN)
 
@@ -51,7 +52,7 @@ def judge(probe: Probe) -> bool:
     state = _state_of(probe, timezone.now())
     if state == probe.state:
         return False
-    begins = state.is_bad and not probe.is_bad and not _was_bad_before(probe)
+    begins = state.is_bad and not probe.is_bad and not _is_told(probe)
     changes = {"state": state, **({"alarm": Alarm.RAISED} if begins else {})}
     # Of two runs with the same news, one changes the row.
     if not Probe.objects.filter(pk=probe.pk, state=probe.state).update(**changes):
@@ -84,11 +85,11 @@ def tells_reports(provider: Provider) -> bool:
     return gateway.pushes or gateway.answers_status or gateway.hands_out_reports
 
 
-def _was_bad_before(probe: Probe) -> bool:
-    """Whether the probe before this one, of the same provider and carrier, was bad: its alarm goes on."""
+def _is_told(probe: Probe) -> bool:
+    """Whether an earlier probe of the same provider and carrier has raised the alarm, and none has arrived since."""
     earlier = Probe.objects.filter(provider=probe.provider_id, carrier=probe.carrier, number__lt=probe.number)
-    last = earlier.order_by("-number").first()
-    return last is not None and last.is_bad
+    last_good = earlier.filter(state__in=GOOD).aggregate(last=Max("number"))["last"] or 0
+    return earlier.filter(number__gt=last_good).exclude(alarm="").exists()
 
 
 def _raise_alarm(probe: Probe) -> None:
