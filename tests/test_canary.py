@@ -13,9 +13,9 @@ import pytest
 import time_machine
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.test import override_settings
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from django_smsverify import alarms, tasks
 from django_smsverify.enums import Alarm, DeliveryOutcome, MessageStatus, ProbeState
@@ -241,6 +241,17 @@ class TestSchedule:
         assert route.waits == "another run has just sent one"
         assert (Message.objects.count(), TellingGateway.calls) == (1, 1)
 
+    def test_another_error_of_the_database_is_raised(
+        self, mobile: ProbeNumber, acme: Provider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: object) -> None:
+            raise IntegrityError("what is this?")
+
+        monkeypatch.setattr(canary, "_store", fail)
+        with pytest.raises(IntegrityError):
+            probe()
+        assert (Message.objects.count(), TellingGateway.calls) == (0, 0)
+
     def test_an_open_circuit_is_no_reason_to_wait(self, mobile: ProbeNumber, acme: Provider) -> None:
         for _ in range(circuits.FAILURES):
             circuits.note(acme, [GatewayUncertain("timeout")])
@@ -314,6 +325,8 @@ class TestSilence:
         poll()
 
         assert (state(), last().seconds, raised, mail.outbox) == (ProbeState.DELIVERED, 4.2, [], [])
+        with translation.override("en"):
+            assert str(last()) == "acme · China Mobile · delivered"
 
     @pytest.mark.parametrize("run", [poll, probe])
     def test_without_a_report_one_signal_and_one_mail_tell_it(
