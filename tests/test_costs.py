@@ -67,28 +67,37 @@ class Ledger:
     """An independent sum of what is sent: in whole numbers, with days at UTC+8."""
 
     def __init__(self) -> None:
-        self.lines: list[tuple[str, str, date, str, int, int | None]] = []
+        self.lines: list[tuple[str, str, date, str, int, int | None, bool]] = []
 
     def note(
-        self, provider: Provider, purpose: str, at: datetime, status: str, segments: int, price: int | None
+        self,
+        provider: Provider,
+        purpose: str,
+        at: datetime,
+        status: str,
+        segments: int,
+        price: int | None,
+        *,
+        is_probe: bool = False,
     ) -> int | None:
         day, cost = (at + timedelta(hours=8)).date(), charge(provider.slug, status, price, segments)
-        self.lines.append((provider.slug, purpose, day, status, segments, cost))
+        self.lines.append((provider.slug, purpose, day, status, segments, cost, is_probe))
         return cost
 
     def by(self, words: tuple[str, ...], first: date = BEGIN, last: date = END) -> dict[tuple[Any, ...], Figures]:
-        sums: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 6)
-        for slug, purpose, day, status, segments, cost in self.lines:
+        sums: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
+        for slug, purpose, day, status, segments, cost, is_probe in self.lines:
             if status in {"queued", "not_sent"} or not first <= day <= last:
                 continue
             values = {"provider": slug, "purpose": purpose, "day": day}
             sent, provisional = status in SENT, slug in BILLED_ON_DELIVERY and status == "accepted"
-            line = [sent, segments * sent, cost or 0, (cost or 0) * provisional, not sent, sent and cost is None]
+            paid = cost or 0
+            line = [sent, segments * sent, paid, paid * provisional, not sent, sent and cost is None, paid * is_probe]
             key = tuple(values[word] for word in words)
             sums[key] = [a + b for a, b in zip(sums[key], line, strict=True)]
         return {
-            key: (m, s, Decimal(c) / 10000, Decimal(p) / 10000, u, n, Decimal(0))
-            for key, (m, s, c, p, u, n) in sums.items()
+            key: (m, s, Decimal(c) / 10000, Decimal(p) / 10000, u, n, Decimal(o) / 10000)
+            for key, (m, s, c, p, u, n, o) in sums.items()
         }
 
 
@@ -128,9 +137,10 @@ def random_price() -> int | None:
 def random_message(provider: Provider, ledger: Ledger) -> Message:
     purpose, at, status = random.choice(PURPOSES), random_moment(), random.choice(STATUSES)
     segments, price = random.choice([1, 1, 1, 2, 3, 8]), random_price()
-    cost = ledger.note(provider, purpose, at, status, segments, price)
+    is_probe = random.random() < 0.1
+    cost = ledger.note(provider, purpose, at, status, segments, price, is_probe=is_probe)
     stored = None if cost is None else Decimal(cost) / 10000
-    return new_message(provider, purpose, at, status=status, segments=segments, cost=stored)
+    return new_message(provider, purpose, at, status=status, segments=segments, cost=stored, is_probe=is_probe)
 
 
 def new_message(provider: Provider, purpose: str, at: datetime, **fields: Any) -> Message:
