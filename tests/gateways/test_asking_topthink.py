@@ -144,14 +144,15 @@ def test_a_review_query_uses_the_configured_method_and_auth(
 
     (request,) = requests
     assert_asked(request, path, method, query.format("471"), body.format("471"), authorization)
-    texts = {"text": "订单{no}已发货", "name": "顶想云"} if submission == Submission.TEMPLATE else {"text": "顶想云"}
+    is_template = submission == Submission.TEMPLATE
     assert event == ReviewEvent(
         submission=submission,
         remote_id="471",
         status=ReviewStatus.REJECTED,
         reason="请提供网址或公众号",
         remark="用于顶想云服务短信通知和验证码",
-        **texts,
+        text="订单{no}已发货" if is_template else "顶想云",
+        name="顶想云" if is_template else "",
     )
 
 
