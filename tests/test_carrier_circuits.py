@@ -16,6 +16,7 @@ from django_smsverify.enums import Carrier, Cause, Reason
 from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.sending import arrival, circuits, resend_code, send_code, send_message
+from django_smsverify.sending.by_hand import send_code_by
 from django_smsverify.sending.worker import run_task
 from django_smsverify.signals import circuit_changed
 
@@ -330,6 +331,13 @@ class TestTrial:
 
         queued.refresh_from_db()
         assert (queued.provider, queued.is_trial) == (first, True)
+
+    @pytest.mark.parametrize("arrives", [True, False])
+    def test_what_an_operator_sends_by_it_is_a_trial(self, arrives: bool, first: Provider) -> None:
+        message = send_code_by(first.templates.get(), number(TELECOM))
+        tell(message, UNFILED, delivered=arrives)
+
+        assert is_open(first) != arrives
 
     def test_an_operator_closes_it(self, first: Provider, client: Client) -> None:
         client.force_login(User.objects.create_superuser("boss"))

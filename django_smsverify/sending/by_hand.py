@@ -18,7 +18,7 @@ from django_smsverify.numbers import requester_of
 from django_smsverify.verifying.context import canonical
 
 from .attempt import send_queued
-from .choosing import Chosen
+from .choosing import Chosen, whatever_is_open
 from .request import CodeRequest
 from .single import create_rows, in_turn
 
@@ -42,9 +42,9 @@ def send_code_by(
 ) -> Message:
     """Sends a code by this template, now and by this process, and returns its message as it is stored.
 
-    Rows and limits are those of `send_code`. The provider is tried whatever its circuit is, and no other is. The code
-    is bound to the provider's name, so that it opens nothing on the site. `store` is called with the new message, in
-    the transaction that stores it.
+    Rows and limits are those of `send_code`. The provider is tried whatever its circuit is, whose trial this is, and
+    no other is. The code is bound to the provider's name, so that it opens nothing on the site. `store` is called with
+    the new message, in the transaction that stores it.
 
     Raises InvalidPhone, PhoneNotSupported, Throttled, ThrottleUnavailable and InsideTransaction.
     """
@@ -56,7 +56,7 @@ def send_code_by(
     request = CodeRequest(phone=number, purpose=template.purpose, context=context, requester=requester, ip=None)
     is_known, by_stranger = requester.is_known, requester.is_stranger
     with time_limit(), admission(number, None, is_known=is_known, by_stranger=by_stranger) as charge:
-        create = partial(_create, request, Chosen(template), store, is_probe)
+        create = partial(_create, request, whatever_is_open(template, number), store, is_probe)
         verification, message = in_turn(number, requester, create)
     last = send_queued(verification, message, fails_over=False)
     last.refresh_from_db()

@@ -55,6 +55,16 @@ def choose_or_try(
     return None
 
 
+def whatever_is_open(template: Template, phone: str) -> Chosen:
+    """Returns this template whatever its circuits are; its report decides on that of the carrier."""
+    return _in_spite_of(template, phone, circuits.find_open(ways_of(template.provider_id, phone)))
+
+
+def _in_spite_of(template: Template, phone: str, found: Mapping[Way, Circuit]) -> Chosen:
+    is_trial = any(found.get(way, CLOSED).cause for way in ways_of(template.provider_id, phone))
+    return Chosen(template, is_trial=is_trial)
+
+
 def least_bad(templates: Sequence[Template], phone: str) -> Chosen:
     """Returns the template whose ways failed the fewest times and may be tried soonest; `templates` must not be
     empty."""
@@ -64,9 +74,7 @@ def least_bad(templates: Sequence[Template], phone: str) -> Chosen:
         own = [found.get(way, CLOSED) for way in ways_of(template.provider_id, phone)]
         return max(circuit.trips for circuit in own), max(circuit.until for circuit in own)
 
-    best = min(templates, key=badness)
-    is_trial = any(found.get(way, CLOSED).cause for way in ways_of(best.provider_id, phone))
-    return Chosen(best, is_trial=is_trial)
+    return _in_spite_of(min(templates, key=badness), phone, found)
 
 
 class RouteChoice:
