@@ -211,7 +211,7 @@ class SendStatusView(FrontEndView):
     def get(self, request: Request, verification_id: str, **path: Any) -> Response:
         check_flood("status", client_ip(request._request))
         verification = Verification.objects.find(verification_id)
-        last = Message.objects.carrying(verification.holder).order_by("-created_at", "-attempt").first()
+        last = self._last(verification)
         if last is not None and last.status != MessageStatus.NOT_SENT:
             verification.last_sent_at = last.created_at
         return Response(
@@ -222,6 +222,13 @@ class SendStatusView(FrontEndView):
                 **({"tries": 2} if last and last.follows else {}),
             }
         )
+
+    def _last(self, verification: Verification) -> Message | None:
+        """The newest SMS; the one before a second that was not sent after all: then there was one try."""
+        last = Message.objects.carrying(verification.holder).order_by("-created_at", "-attempt").first()
+        if last is None or last.follows is None or last.status != MessageStatus.NOT_SENT:
+            return last
+        return Message.objects.filter(pk=last.follows).first()
 
 
 class VerifyView(FrontEndView):

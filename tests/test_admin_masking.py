@@ -184,7 +184,7 @@ def test_a_vendors_error_message_is_masked(
 
 def test_the_reason_of_an_open_circuit_is_masked(memory: MakeProvider, admin_client: Client) -> None:
     provider = memory()
-    cache.set(f"smsverify:circuit:open:{provider.pk}", (time.time() + 60, 1, "请联系 13900139000"))
+    cache.set(f"smsverify:circuit:state:{provider.pk}", (time.time() + 60, 1, "请联系 13900139000"))
 
     for url in (page(Provider), page(provider, "change")):
         html = admin_client.get(url).content.decode()

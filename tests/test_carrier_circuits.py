@@ -127,6 +127,20 @@ def test_a_message_counts_once_whatever_is_reported_of_it(first: Provider, secon
     assert way() == "first"
 
 
+def test_one_number_alone_opens_nothing(first: Provider) -> None:
+    with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0, "PHONE_LIMITS": (), "PREFIX_LIMITS": ()}):
+        message = sent(TELECOM)
+        for _ in range(circuits.FAILURES):
+            send_code(message.phone, "login")
+        for one in Message.objects.all():
+            tell(one, UNFILED)
+        assert not is_open(first)
+
+        fail(times=1)
+
+    assert is_open(first)
+
+
 def test_failures_of_different_carriers_are_not_added_up(first: Provider, second: Provider) -> None:
     for carrier in BLOCKS:
         fail(carrier, circuits.FAILURES - 1)
@@ -250,6 +264,20 @@ class TestSuspicion:
                 tell(sent(TELECOM, purpose), OFF)
 
         assert not is_open(first)
+
+    def test_what_was_reported_before_it_was_closed_does_not_count_again(
+        self, first: Provider, second: Provider, clock: time_machine.Traveller
+    ) -> None:
+        tell(sent(MOBILE), delivered=True)
+        fail(code=OFF)
+        clock.shift(circuits.FIRST_PAUSE)
+        tell(sent(TELECOM), delivered=True)
+        fail(times=circuits.FAILURES - 1, code=OFF)
+        tell(sent(MOBILE), delivered=True)
+        assert not is_open(first)
+        fail(times=1, code=OFF)
+
+        assert is_open(first)
 
     def test_old_reports_do_not_count(self, first: Provider, second: Provider, clock: time_machine.Traveller) -> None:
         fail(times=4, code=OFF)

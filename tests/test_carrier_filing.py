@@ -98,13 +98,19 @@ class TestReports:
         assert known() == [("signature", "telecom", "suspected", "reports")]
         assert CarrierFiling.objects.get().note == "5/5"
 
-    def test_a_suspicion_does_not_replace_what_is_known(self, provider: Provider, signature: Signature) -> None:
-        note_filing(signature, TELECOM, FilingStatus.REFUSED, VENDOR)
+    @pytest.mark.parametrize(
+        ("status", "source"),
+        [(FilingStatus.REFUSED, VENDOR), (FilingStatus.FILED, HAND), (FilingStatus.UNFILED, REPORTS)],
+    )
+    def test_a_suspicion_does_not_replace_what_is_known(
+        self, status: FilingStatus, source: FilingSource, provider: Provider, signature: Signature
+    ) -> None:
+        note_filing(signature, TELECOM, status, source)
         tell(sent(MOBILE), delivered=True)
         for _ in range(5):
             tell(sent(TELECOM), OFF)
 
-        assert known() == [("signature", "telecom", "refused", "vendor")]
+        assert known() == [("signature", "telecom", status, source)]
 
     @pytest.mark.parametrize(("source", "after"), [(REPORTS, "filed"), (HAND, "unfiled")])
     def test_a_trial_that_arrives_ends_what_reports_have_said(

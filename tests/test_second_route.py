@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 import time_machine
 from django.core.cache import cache
+from django.db import transaction
 from django.test import Client, override_settings
 
 from django_smsverify.enums import Carrier, MessageStatus, Reason
@@ -19,7 +20,16 @@ from django_smsverify.exceptions import GatewayRejected, GatewayUncertain, Throt
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import DeliveryReport, Message, Provider, Verification
 from django_smsverify.polling.poll import poll
-from django_smsverify.sending import circuits, later, resend_code, second_route, send_code, send_message, worker
+from django_smsverify.sending import (
+    circuits,
+    dispatch,
+    later,
+    resend_code,
+    second_route,
+    send_code,
+    send_message,
+    worker,
+)
 from django_smsverify.sending.by_hand import send_code_by
 from django_smsverify.types import Acceptance
 from django_smsverify.verifying import verify_code
@@ -520,7 +530,7 @@ class TestLater:
 
     @pytest.mark.usefixtures("without_threads")
     def test_not_when_the_first_has_arrived_after_all(
-        self, sms: Message, tell: Tell, clock: time_machine.Traveller
+        self, sms: Message, tell: Tell, clock: time_machine.Traveller, client: Client
     ) -> None:
         tell(sms)
         tell(sms, delivered=True)
@@ -529,6 +539,9 @@ class TestLater:
 
         assert attempts() == [("first", "delivered"), ("second", "not_sent")]
         assert "arrived after all" in Message.objects.get(follows=sms.pk).error_message
+        status = client.get(f"/sms/send/{sms.verification_id}/").json()
+        assert status["status"] == "delivered"
+        assert not {"tries", "code"} & status.keys()
 
     @pytest.mark.usefixtures("without_threads")
     def test_never_by_the_provider_that_failed(
@@ -572,7 +585,8 @@ class TestLater:
             if not works:
                 raise ConnectionError("no broker")
 
-        monkeypatch.setattr("django_smsverify.sending.dispatch._enqueue", enqueue)
+        monkeypatch.setattr(dispatch, "_failed_at", float("-inf"))
+        monkeypatch.setattr(dispatch, "_enqueue", enqueue)
         with override_settings(SMSVERIFY={**SITE, "DISPATCH": "celery"}):
             tell(sms)
             assert attempts() == [("first", "undelivered"), ("second", "queued")]
@@ -580,6 +594,64 @@ class TestLater:
             worker.run_task(ids) if works else (clock.shift(61), poll())  # type: ignore[func-returns-value]
 
         assert attempts() == FAILED_AND_SENT_AGAIN
+
+
+def test_a_refusal_after_the_first_has_arrived_is_the_last(
+    first: Provider, second: Provider, tell: Tell, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory(slug="third", priority=3)
+    sms = send()
+
+    def refuse_slowly(gateway: Any, sms_: Any) -> Any:
+        push(first, report(sms.remote_id, DELIVERED, "0"))
+        return dict.fromkeys(sms_.recipients, GatewayRejected(reason=Reason.RATE))
+
+    monkeypatch.setattr(FlakyGateway, "transmit", refuse_slowly)
+    tell(sms)
+
+    assert attempts() == [("first", "delivered"), ("second", "not_sent")]
+
+
+def test_a_queue_that_fails_is_left_alone_for_a_while(
+    first: Provider, second: Provider, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[str]] = []
+
+    def fail(ids: list[str]) -> None:
+        calls.append(ids)
+        raise ConnectionError("no broker")
+
+    monkeypatch.setattr(dispatch, "_failed_at", float("-inf"))
+    monkeypatch.setattr(dispatch, "_enqueue", fail)
+    sent_by_first = [send(), *(send_other(f"1390013900{line}") for line in range(3))]
+    with override_settings(SMSVERIFY={**SITE, "DISPATCH": "celery"}):
+        for sms in sent_by_first:
+            tell(sms)
+
+    assert len(calls) == 1
+    assert [status for _, status in attempts()].count("queued") == 4
+
+
+def send_other(phone: str) -> Message:
+    send_code(phone, "login")
+    return Message.objects.get(phone=f"+86{phone}")
+
+
+def test_an_error_after_a_statement_loses_no_report(
+    sms: Message, tell: Tell, log: LogRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django would roll back all of a transaction in which a model's save failed with any error."""
+
+    def fail_within(*args: Any, **fields: Any) -> Any:
+        with transaction.atomic(savepoint=False):
+            raise ValueError("a bug")
+
+    monkeypatch.setattr(second_route, "queue_next", fail_within)
+    tell(sms)
+
+    assert attempts() == FAILED
+    assert DeliveryReport.objects.get().message == sms
+    assert "could not be followed up: ValueError" in log.text
 
 
 @pytest.mark.parametrize("where", ["second_of", "_is_wanted"])

@@ -20,4 +20,8 @@ class Migration(migrations.Migration):
             name='is_trial',
             field=models.BooleanField(db_default=False, default=False, editable=False, verbose_name='trial'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['follows'], name='smsverify_m_follows_a5ee93_idx'),
+        ),
     ]

@@ -223,6 +223,7 @@ class Message(Polled):
             models.Index(fields=["provider", "created_at"]),
             models.Index(fields=["purpose", "created_at"]),
             models.Index(fields=["error_reason", "created_at"]),
+            models.Index(fields=["follows"]),
             models.Index(fields=["created_at"]),
         ]
         constraints = [models.UniqueConstraint(fields=["batch", "phone"], name="smsverify_message_batch_phone")]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from django_smsverify.enums import DeliveryOutcome
 from django_smsverify.exceptions import describe
@@ -57,7 +57,8 @@ def second_of(report: DeliveryReport, message: Message) -> Second | None:
 def queue_second(second: Second, report: DeliveryReport) -> None:
     """Queues it; only an error of the database rolls the failure of the first SMS back."""
     try:
-        second.queue()
+        with transaction.atomic(using=Message.objects.db):  # else any error would roll back all of it
+            second.queue()
     except DatabaseError:
         raise
     except Exception as error:

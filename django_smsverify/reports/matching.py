@@ -18,7 +18,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
+from django_smsverify.limits.cache import time_limit
 from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.models.statements import find_unmatched_reports
@@ -80,21 +82,37 @@ def match_messages(messages: Iterable[Message]) -> None:
     The status is stored first: if the process dies in between, the report stays unmatched and is matched again.
     """
     for some in chunks(message for message in messages if message.remote_id):
-        by_key = {_key(message): message for message in some}
-        orphans = _of_provider(some[0].provider_id, DeliveryReport.objects.filter(_among(by_key), message__isnull=True))
-        found = sorted(orphans, key=lambda report: report.received_at)
-        # In a MySQL collation the id "a1" equals "A1".
-        reports = [report for report in found if _key(report) in by_key]
-        settled = [*_settle_with_second(by_key, reports), *_settle(by_key, reports)]
-        for report in reports:
-            report.message = by_key[_key(report)]
-        linked = _changed(reports, _link)
-        for report in linked:
-            delivery_reported.send_robust(DeliveryReport, report=report)
-        for message in settled:
-            message_settled.send_robust(Message, message=message)
-        for report in linked:
-            note_report(report, by_key[_key(report)])
+        with time_limit():
+            _match_some(some)
+
+
+def _match_some(some: Sequence[Message]) -> None:
+    by_key = {_key(message): message for message in some}
+    orphans = _of_provider(some[0].provider_id, DeliveryReport.objects.filter(_among(by_key), message__isnull=True))
+    found = sorted(orphans, key=lambda report: report.received_at)
+    # In a MySQL collation the id "a1" equals "A1".
+    reports = [report for report in found if _key(report) in by_key]
+    settled = [*_settle_with_second(by_key, reports), *_settle(by_key, reports)]
+    for report in reports:
+        report.message = by_key[_key(report)]
+    linked = _changed(reports, _link)
+    for report in linked:
+        delivery_reported.send_robust(DeliveryReport, report=report)
+    for message in settled:
+        message_settled.send_robust(Message, message=message)
+    for report in _last_of_each_kind(linked):
+        note_report(report, by_key[_key(report)])
+
+
+def _last_of_each_kind(reports: Sequence[DeliveryReport]) -> Iterable[DeliveryReport]:
+    """Leaves out what says the same of the same way: one look at the database tells of all of them."""
+    kinds: dict[object, DeliveryReport] = {}
+    for report in reports:
+        message = report.message
+        if message is not None:
+            of_trial = message.pk if message.is_trial else None
+            kinds[message.template_id, carrier_of(report.phone), report.outcome, report.cause, of_trial] = report
+    return kinds.values()
 
 
 def chunks(rows: Iterable[T]) -> Iterator[list[T]]:

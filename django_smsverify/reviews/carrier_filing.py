@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from django_smsverify.carriers.blocks import carrier_of
@@ -47,9 +48,13 @@ def note_failure(report: DeliveryReport, message: Message) -> None:
 
 
 def suspect(message: Message, carrier: str, count: str) -> None:
-    """Stores that the signature of a message may not be filed: so many of the last numbers got nothing."""
+    """Stores that the signature of a message may not be filed: so many of the last numbers got nothing.
+
+    What an operator or the vendor says is not replaced by a suspicion, nor what a report has said in so many words.
+    """
     signature = _template_of(message).signature
-    if signature is not None and not _stopped(signature).filter(carrier=carrier).exists():
+    is_known = Q(status=FilingStatus.UNFILED) | ~Q(source=FilingSource.REPORTS)
+    if signature is not None and not signature.filings.filter(is_known, carrier=carrier).exists():
         note_filing(signature, carrier, FilingStatus.SUSPECTED, FilingSource.REPORTS, count)
 
 

@@ -150,13 +150,15 @@ def _apply(text: Text, event: ReviewEvent) -> None:
     changes = {"status": event.status, "reason": event.reason}
     again_at = timezone.now() + ASK_AGAIN_AFTER if event.filings and event.status == ReviewStatus.APPROVED else None
     finished = {} if event.status == ReviewStatus.PENDING else {"poll_at": again_at, "polls": 0}
+    is_current = bool(event.filings) and rows.exists()
     changed = rows.exclude(**changes).update(**changes, **finished)
     if finished and not changed:
         rows.update(**finished)
     text.refresh_from_db(using=rows.db)
-    note_told(text, event.filings)
     if changed:
         review_changed.send_robust(type(text), text=text)
+    if is_current:
+        note_told(text, event.filings)
 
 
 def _rows(submission: Submission) -> Any:

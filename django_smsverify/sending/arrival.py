@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import takewhile
 
 from django.db.models import F
 from django.utils import timezone
@@ -57,7 +58,7 @@ def _end_trial(report: DeliveryReport, message: Message, way: Way) -> None:
 def _open_if_failing(report: DeliveryReport, message: Message, way: Way) -> None:
     last = _last_reports(way)
     blamed = list(_blamed_in_a_row(report, last)) if meaning_of(report.provider, report).blames_the_route else []
-    if len(blamed) >= FAILURES:
+    if len(blamed) >= FAILURES and len({report.phone for report in last}) > 1:
         circuits.open_by_reports(report.provider, way, blamed[0].cause, _words(report))
     elif count := _count_against(last, way):
         circuits.open_by_reports(report.provider, way, Cause.UNKNOWN, count)
@@ -77,7 +78,11 @@ def _last_reports(way: Way) -> list[DeliveryReport]:
         received_at__gt=timezone.now() - LATELY,
     )
     names = ("provider", "message", "phone", "outcome", "cause", "code", "detail", "received_at")
-    found = rows.order_by("-received_at", "-pk").only(*names).annotate(signature=F("message__template__signature"))
+    found = (
+        rows.order_by("-received_at", "-pk")
+        .only(*names)
+        .annotate(signature=F("message__template__signature"), is_trial=F("message__is_trial"))
+    )
     by_message: dict[object, DeliveryReport] = {}
     for report in found[:READ]:
         by_message.setdefault(report.message_id, report)
@@ -99,15 +104,20 @@ def _count_against(last: Sequence[DeliveryReport], way: Way) -> str:
 
     A code may hide its cause: Aliyun says that what fails for want of filing can come with any code (help page 101347).
     """
-    told = [report for report in last if report.cause != Cause.FREQUENCY and _signature(report) == _signature(last[0])]
     by_number: dict[str, DeliveryReport] = {}
-    for report in told:
-        by_number.setdefault(report.phone, report)
+    for report in takewhile(lambda report: not _has_closed(report), last):
+        if report.cause != Cause.FREQUENCY and _signature(report) == _signature(last[0]):
+            by_number.setdefault(report.phone, report)
     numbers = list(by_number.values())[:NUMBERS]
     failed = sum(report.outcome == DeliveryOutcome.UNDELIVERED for report in numbers)
     if failed < FAILED or not _others_deliver(way, numbers[-1]):
         return ""
     return f"{failed}/{len(numbers)}"
+
+
+def _has_closed(report: DeliveryReport) -> bool:
+    """Whether it closed the circuit: what was reported before does not count again."""
+    return report.outcome == DeliveryOutcome.DELIVERED and bool(getattr(report, "is_trial"))  # noqa: B009
 
 
 def _signature(report: DeliveryReport) -> object:

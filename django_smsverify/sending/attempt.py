@@ -28,10 +28,10 @@ from django_smsverify.models.inserts import insert
 from django_smsverify.transactions import retry_on_lost_connection, run_committed
 from django_smsverify.types import Acceptance
 
-from . import routing
+from . import circuits, routing
 from .choosing import Chosen, choose
 from .content import code_values, least_life, segments_of_code
-from .earlier_tries import other_ways
+from .earlier_tries import other_ways, why_not_to_follow
 from .vendor_call import note_health, record_acceptance, record_outcomes, send_to_vendor
 
 
@@ -94,7 +94,10 @@ def _next_attempt(
     if isinstance(outcome, Acceptance) and record_acceptance(message, outcome):
         return None
     chosen = _next_route(verification, message) if fails_over and _may_try_another(outcome) else None
-    return run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, chosen, pk))
+    upcoming = run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, chosen, pk))
+    if upcoming is None and chosen is not None:
+        circuits.release_trial(chosen.trial)
+    return upcoming
 
 
 def _may_try_another(outcome: Outcome) -> bool:
@@ -152,6 +155,8 @@ def _is_still_wanted(verification: Verification, message: Message) -> bool:
         history = NumberHistory.read(verification.phone, now)
         history.require_allowance(by_stranger=message.by_stranger, pauses=message.follows is None)
     except Throttled:
+        return False
+    if why_not_to_follow(verification, message):
         return False
     return verification.holder.expires_at - now >= least_life(verification.purpose)
 

@@ -116,5 +116,4 @@ class RouteChoice:
 
     def withdraw(self) -> None:
         """Lets another request make the trial of the chosen route, because this one does not."""
-        if self._trial:
-            circuits.release_trial(self._trial)
+        circuits.release_trial(self._trial)

@@ -46,15 +46,15 @@ class Way(NamedTuple):
     provider: int
     carrier: str = ""
 
-    def key(self, what: str = "open") -> str:
-        """The cache key of the open circuit, of its `try`, or of the `failures` before it opens."""
+    def key(self, what: str = "state") -> str:
+        """The cache key of the open circuit's state, of its `try`, or of the `failures` before it opens."""
         carrier = f":{self.carrier}" if self.carrier else ""
         return f"smsverify:circuit:{what}:{self.provider}{carrier}"
 
     @property
     def keys(self) -> list[str]:
         """All its cache keys."""
-        return [self.key(what) for what in ("open", "try", "failures")]
+        return [self.key(what) for what in ("state", "try", "failures")]
 
 
 class Circuit(NamedTuple):
@@ -133,7 +133,8 @@ def note(provider: Provider, outcomes: Iterable[Outcome], *, phone: str = "", ha
 
 def release_trial(ways: Sequence[Way]) -> None:
     """Lets another request try ways whose pause is over, after one that told nothing or never began."""
-    _ask_cache(lambda cache: cache.delete_many([way.key("try") for way in ways]), None)
+    if ways:
+        _ask_cache(lambda cache: cache.delete_many([way.key("try") for way in ways]), None)
 
 
 def close(provider: Provider) -> None:
@@ -174,9 +175,11 @@ def _mark_of(provider: int) -> str:
 
 
 def _change(way: Way, change: Callable[[BaseCache], T], fallback: T) -> T:
-    """Calls the cache; then marks the provider, so that requests ask for its circuits."""
+    """Calls the cache, and marks the provider, so that requests ask for its circuits: before, because the process may
+    die in between, and after, because another may just delete the mark."""
 
     def change_and_mark(cache: BaseCache) -> T:
+        cache.set(_mark_of(way.provider), 1, MARKED_FOR)
         result = change(cache)
         cache.set(_mark_of(way.provider), 1, MARKED_FOR)
         return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Container, Iterable, Sequence
 from itertools import islice
 
@@ -16,6 +17,9 @@ logger = logging.getLogger("django_smsverify")
 
 MESSAGES_A_TASK = 100
 """Messages in one task."""
+PAUSE_AFTER_FAILURE = 30.0
+"""Seconds."""
+_failed_at = float("-inf")
 
 
 def dispatch_code(verification: Verification, message: Message, without_failures: Container[int]) -> Message:
@@ -31,11 +35,15 @@ def dispatch_code(verification: Verification, message: Message, without_failures
 
 
 def dispatch_later(message: Message) -> None:
-    """Has a queued code sent by a thread or a worker; it stays queued for the poll if none can be told."""
+    """Has a queued code sent by a thread or a worker; it stays queued for the poll if none can be told.
+
+    After a failure of the queue it is left alone for a while: a batch of reports would wait for it each time.
+    """
+    global _failed_at
     if conf.DISPATCH == "inline":
         send_later([message.pk])
-    else:
-        _try_to_enqueue([message])
+    elif time.monotonic() - _failed_at > PAUSE_AFTER_FAILURE and not _try_to_enqueue([message]):
+        _failed_at = time.monotonic()
 
 
 def enqueue_many(messages: Iterable[Message], *, keep: bool) -> bool:

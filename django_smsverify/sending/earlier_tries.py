@@ -43,8 +43,8 @@ def ranks_of(sms: Iterable[Message | PastSMS]) -> Ranks:
 def other_ways(
     verification: Verification, templates: Iterable[Template], *, but: Message | None = None
 ) -> list[Template]:
-    """Returns the routes for a code that was not delivered: of providers that have neither failed with it nor may still
-    deliver it.
+    """Returns the routes for a code that was not delivered: of providers that have neither failed with it nor lost the
+    answer.
 
     Leaves out what became of the message `but`.
     """
