@@ -391,8 +391,9 @@ class TestMark:
             return delete(cache, key, *args)
 
         monkeypatch.setattr(kind, "delete", fail_meanwhile)
-        circuits.note(flaky, [Acceptance(remote_id="1")])
+        circuits.note(flaky, [Acceptance(remote_id="1")], phone="+8613800000000")
 
+        assert kind.delete is delete, "the mark was deleted meanwhile"
         assert self.is_marked(flaky)
 
     def test_a_trial_that_cannot_be_made_on_every_way_is_made_on_none(self, flaky: Provider) -> None:

@@ -11,9 +11,11 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client, override_settings
+from django.urls import reverse
 
 from django_smsverify.enums import Carrier, MessageStatus, Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain, Throttled, WrongCode
@@ -285,6 +287,25 @@ class TestOnce:
         assert second_route.followed(first, NOW) == (1, 0), "the second has not arrived"
         tell(Message.objects.get(follows=sms.pk), delivered=True)
         assert second_route.followed(first, NOW) == (1, 1)
+
+
+def test_the_admin_shows_both_and_how_often(
+    sms: Message, tell: Tell, first: Provider, second: Provider, client: Client
+) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+
+    def page_of(row: Message | Provider) -> str:
+        url = reverse(f"admin:smsverify_{row._meta.model_name}_change", args=[row.pk])
+        return client.get(url, headers={"accept-language": "en"}).content.decode()
+
+    assert "none in 30 days" in page_of(first)
+    tell(sms)
+
+    assert "1 in 30 days; of 0 both SMS arrived" in page_of(first)
+    assert "none in 30 days" in page_of(second), "the one that is told is the first"
+    followed = Message.objects.get(follows=sms.pk)
+    assert f'/message/{followed.pk}/change/">it failed, and was followed by second · accepted</a>' in page_of(sms)
+    assert f'/message/{sms.pk}/change/">after the failure of first · undelivered</a>' in page_of(followed)
 
 
 class TestLimits:
