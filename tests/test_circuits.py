@@ -384,11 +384,11 @@ class TestMark:
         kind: Any = type(caches["default"])
         delete = kind.delete
 
-        def fail_meanwhile(cache: Any, key: str, *args: Any) -> Any:
+        def fail_meanwhile(cache: Any, key: str, **options: Any) -> Any:
             if [key] == circuits.marks_of([flaky.pk]):
                 monkeypatch.undo()
                 circuits.note(flaky, [REFUSED])
-            return delete(cache, key, *args)
+            return delete(cache, key, **options)
 
         monkeypatch.setattr(kind, "delete", fail_meanwhile)
         circuits.note(flaky, [Acceptance(remote_id="1")], phone="+8613800000000")
