@@ -30,6 +30,7 @@ from django_smsverify.models import Message, Provider, Signature, Template
 from django_smsverify.sending.vendor_call import record_outcomes
 
 from . import redis_sockets, services
+from .joined_threads import threads
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Coverage measures this process; those that it starts would only become slower.
@@ -87,6 +88,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         elsewhere = [item for item in items if uses_the_database(item) and LIKE_OTHERS.isdisjoint(parameters(item))]
         config.hook.pytest_deselected(items=list(set(items).difference(elsewhere)))
         items[:] = elsewhere
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """Before the tables are emptied."""
+    threads.join()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -37,6 +36,7 @@ from django_smsverify.types import Acceptance
 from django_smsverify.verifying import verify_code
 
 from .conftest import PHONE, LogRecorder, MakeProvider, add_template, code_in, record
+from .joined_threads import threads
 from .test_circuits import FlakyGateway
 from .test_storing_reports import DELIVERED, UNDELIVERED, in_parallel, push, report
 
@@ -74,22 +74,10 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-@pytest.fixture(autouse=True)
-def sent_by_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+@pytest.fixture
+def sent_by_threads() -> Callable[[], None]:
     """Waits until the threads have sent what was given to them."""
-    futures: list[Future[Any]] = []
-
-    class Remembering(ThreadPoolExecutor):
-        def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
-            futures.append(super().submit(*args, **kwargs))
-            return futures[-1]
-
-    def join() -> None:
-        assert not wait(futures, 60).not_done
-
-    with Remembering(4) as threads:
-        monkeypatch.setattr(later, "_threads", threads)
-        yield join
+    return threads.join
 
 
 @pytest.fixture
