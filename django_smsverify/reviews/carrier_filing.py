@@ -20,14 +20,13 @@ ASK_AGAIN_AFTER = timedelta(days=7)
 """A vendor that tells filings is asked so often about an approved signature."""
 
 
-def note_filing(text: Text, carrier: str, status: FilingStatus, source: FilingSource, note: str = "") -> bool:
-    """Stores the newest word on a filing; returns whether it says something else than the one before."""
+def note_filing(text: Text, carrier: str, status: FilingStatus, source: FilingSource, note: str = "") -> None:
+    """Stores the newest word on a filing, where it says something else than the one before."""
     known = {"signature" if isinstance(text, Signature) else "template": text, "carrier": carrier}
     said: dict[str, Any] = {"status": status, "source": source, "note": note, "changed_at": timezone.now()}
     filing, is_new = CarrierFiling.objects.get_or_create(defaults=said, **known)
-    if is_new or filing.status == status:
-        return is_new
-    return bool(CarrierFiling.objects.filter(pk=filing.pk, status=filing.status).update(**said))
+    if not is_new and filing.status != status:
+        CarrierFiling.objects.filter(pk=filing.pk, status=filing.status).update(**said)
 
 
 def note_told(text: Text, filings: Mapping[Carrier, FilingStatus]) -> None:

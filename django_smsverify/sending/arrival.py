@@ -10,7 +10,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from django_smsverify.carriers.blocks import carrier_of
-from django_smsverify.carriers.causes import Meaning
 from django_smsverify.enums import Cause, DeliveryOutcome
 from django_smsverify.models import DeliveryReport, Message
 from django_smsverify.reports.causes import meaning_of
@@ -58,7 +57,7 @@ def _end_trial(report: DeliveryReport, message: Message, way: Way) -> None:
 def _open_if_failing(report: DeliveryReport, message: Message, way: Way) -> None:
     last = _last_reports(way)
     blamed = list(_blamed_in_a_row(report, last)) if meaning_of(report.provider, report).blames_the_route else []
-    if len(blamed) >= FAILURES and len({report.phone for report in last}) > 1:
+    if len(blamed) >= FAILURES and len({report.phone for report in blamed}) > 1:
         circuits.open_by_reports(report.provider, way, blamed[0].cause, _words(report))
     elif count := _count_against(last, way):
         circuits.open_by_reports(report.provider, way, Cause.UNKNOWN, count)
@@ -89,14 +88,13 @@ def _last_reports(way: Way) -> list[DeliveryReport]:
     return list(by_message.values())
 
 
-def _blamed_in_a_row(newest: DeliveryReport, last: Sequence[DeliveryReport]) -> Iterator[Meaning]:
-    """What the last reports mean that say something of the way, up to the last delivery."""
+def _blamed_in_a_row(newest: DeliveryReport, last: Sequence[DeliveryReport]) -> Iterator[DeliveryReport]:
+    """The last reports that blame the way, up to the last delivery."""
     for report in last:
         if report.outcome == DeliveryOutcome.DELIVERED:
             return
-        meaning = meaning_of(newest.provider, report)
-        if meaning.blames_the_route:
-            yield meaning
+        if meaning_of(newest.provider, report).blames_the_route:
+            yield report
 
 
 def _count_against(last: Sequence[DeliveryReport], way: Way) -> str:

@@ -27,15 +27,10 @@ class Chosen(NamedTuple):
     """Whether the report of this SMS decides on the open circuit of its carrier."""
 
 
-def choose(templates: Sequence[Template], phone: str = "") -> Chosen | None:
-    """Returns the first template whose circuits are closed or may now be tried by this caller; None without one."""
-    return choose_or_try(templates, phone)
-
-
-def choose_or_try(
-    templates: Sequence[Template], phone: str, without_failures: Container[int] = (), *, is_sender: bool = True
+def choose(
+    templates: Sequence[Template], phone: str = "", without_failures: Container[int] = (), *, is_sender: bool = True
 ) -> Chosen | None:
-    """Does what `choose` does.
+    """Returns the first template whose circuits are closed or may now be tried by this caller; None without one.
 
     Providers that are known to be `without_failures` are not asked about. A caller that only queues a message leaves
     trials to its sender.
@@ -99,7 +94,7 @@ class RouteChoice:
         version = self.found.get(route_cache.VERSION_KEY)
         templates = self._templates = order(routing.kept_routes(self._purpose, self._phone, version))
         is_sender = conf.DISPATCH == "inline"
-        chosen = choose_or_try(templates, self._phone, self.without_failures, is_sender=is_sender)
+        chosen = choose(templates, self._phone, self.without_failures, is_sender=is_sender)
         if chosen is None:
             return least_bad(templates, self._phone)
         self._trial = chosen.trial

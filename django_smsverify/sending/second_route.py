@@ -24,7 +24,7 @@ from django_smsverify.verifying.context import context_digest
 from . import routing
 from .attempt import queue_next
 from .by_hand import context_of
-from .choosing import Chosen, choose_or_try
+from .choosing import Chosen, choose
 from .content import least_life
 from .dispatch import dispatch_later
 from .earlier_tries import is_overtaken, other_ways
@@ -54,7 +54,7 @@ def _other_route(first: Message) -> Chosen | None:
     except (NoRoute, PhoneNotSupported, UnknownPurpose):
         return None
     left = other_ways(verification, templates, but=first)
-    return choose_or_try(left, first.phone, is_sender=False) if left else None
+    return choose(left, first.phone, is_sender=False) if left else None
 
 
 @dataclass(frozen=True, slots=True)

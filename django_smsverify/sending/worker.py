@@ -33,7 +33,7 @@ from django_smsverify.transactions import run_committed
 from . import circuits, route_cache, routing
 from .attempt import cancel, release_guesses, send_queued
 from .batching import batches, send_batch
-from .choosing import Chosen, choose, choose_or_try, whatever_is_open
+from .choosing import Chosen, choose, whatever_is_open
 from .connection import in_worker
 from .content import least_life, segments_of_code
 from .earlier_tries import other_ways, why_not_to_follow
@@ -127,7 +127,7 @@ def _send_code(message: Message) -> bool:
     templates, without_failures = _usable_routes(message)
     if not templates:
         return cancel(message, "while it was queued all templates for it became unusable")
-    chosen = choose_or_try(templates, message.phone, without_failures) or whatever_is_open(templates[0], message.phone)
+    chosen = choose(templates, message.phone, without_failures) or whatever_is_open(templates[0], message.phone)
     claim = partial(_claim_or_withdraw, message, chosen, message.created_at)
     verification, is_withdrawn = run_committed(Message, claim)
     if verification is None:
