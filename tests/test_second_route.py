@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.test import Client, override_settings
 from django.urls import reverse
 
@@ -21,6 +21,7 @@ from django_smsverify.exceptions import GatewayRejected, GatewayUncertain, Throt
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import DeliveryReport, Message, Provider, Verification
 from django_smsverify.polling.poll import poll
+from django_smsverify.reports import single
 from django_smsverify.sending import (
     circuits,
     dispatch,
@@ -644,6 +645,33 @@ def test_a_queue_that_fails_is_left_alone_for_a_while(
 def send_other(phone: str) -> Message:
     send_code(phone, "login")
     return Message.objects.get(phone=f"+86{phone}")
+
+
+def test_what_has_arrived_meanwhile_is_not_followed(sms: Message, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = single._store
+
+    def store_after_a_delivery(*args: Any) -> bool:
+        Message.objects.filter(pk=sms.pk).update(status=MessageStatus.DELIVERED)
+        return store(*args)
+
+    monkeypatch.setattr(single, "_store", store_after_a_delivery)
+    tell(sms)
+
+    assert attempts() == [("first", "delivered")]
+
+
+def test_an_error_of_the_database_is_not_swallowed(sms: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transaction is tried again, or the vendor repeats the report."""
+
+    def fail(*args: Any, **fields: Any) -> Any:
+        raise DatabaseError("gone")
+
+    monkeypatch.setattr(second_route, "queue_next", fail)
+    with pytest.raises(DatabaseError):
+        push(sms.provider, report(sms.remote_id, UNDELIVERED, UNFILED))
+
+    assert attempts() == [("first", "accepted")]
+    assert not DeliveryReport.objects.exists()
 
 
 def test_an_error_after_a_statement_loses_no_report(

@@ -217,7 +217,7 @@ def _settle_with_second(by_key: Mapping[Key, Message], reports: Sequence[Deliver
     for report in failed:
         report.provider = by_key[_key(failed[0])].provider
         message, status = by_key[_key(report)], MessageStatus(report.outcome)
-        if _key(report) in delivered or message in settled or message.status not in status.below():
+        if _key(report) in delivered or message.status not in status.below():
             continue
         if (second := second_of(report, message)) and retry_on_conflict(
             partial(_settle_and_queue, report, message, second), Message.objects.db
