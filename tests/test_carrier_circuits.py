@@ -484,6 +484,18 @@ class TestSecondTry:
         assert Message.objects.latest("created_at").provider.slug == expected
 
 
+def test_only_sms_with_the_same_code_decide_on_the_other_way(first: Provider, second: Provider) -> None:
+    add_template(second, "register", CODE_TEXT, "")
+    phone = sent(MOBILE).phone
+    with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0, "PREFIX_LIMITS": ()}):
+        send_code(phone, "register")
+        send_code(phone, "login")
+
+    assert [one.provider.slug for one in Message.objects.filter(phone=phone).order_by("pk")] == [
+        *("first", "second", "second")
+    ]
+
+
 def test_a_failing_cache_and_a_bug_lose_no_report(
     first: Provider, second: Provider, log: LogRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
