@@ -484,14 +484,17 @@ class TestSecondTry:
         assert Message.objects.latest("created_at").provider.slug == expected
 
 
-def test_only_sms_with_the_same_code_decide_on_the_other_way(first: Provider, second: Provider) -> None:
+def test_only_sms_with_the_same_code_decide_on_the_other_way(
+    first: Provider, second: Provider, clock: time_machine.Traveller
+) -> None:
     add_template(second, "register", CODE_TEXT, "")
     phone = sent(MOBILE).phone
     with override_settings(SMSVERIFY={"RESEND_INTERVAL": 0, "PREFIX_LIMITS": ()}):
-        send_code(phone, "register")
-        send_code(phone, "login")
+        for purpose in ("register", "login"):
+            clock.shift(1)
+            send_code(phone, purpose)
 
-    assert [one.provider.slug for one in Message.objects.filter(phone=phone).order_by("pk")] == [
+    assert [one.provider.slug for one in Message.objects.filter(phone=phone).order_by("created_at")] == [
         *("first", "second", "second")
     ]
 
