@@ -34,12 +34,18 @@ WITHOUT_CONCURRENCY = [
     f"tests/test_{name}.py"
     for name in (
         *("admin", "admin_destinations", "admin_submissions", "admin_masking", "admin_sending", "billing", "checks"),
-        *("commands", "costs", "fields", "linting_stored", "lost_keys", "models", "send_file", "webhooks_command"),
+        *("causes", "commands", "costs", "dispatch_checks", "fields", "linting_stored", "lost_keys", "models"),
+        *("probes_admin", "regions", "send_file", "setup_command", "site_checks", "tencent_site", "twilio_pushes"),
+        "webhooks_command",
     )
 ]
 """Tests without concurrent transactions; they are not run again for another isolation level alone."""
-OF_NO_DATABASE = [f"tests/test_{name}.py" for name in ("check_command", "check_output", "admin_check")]
-"""Tests of what an operator is told of a vendor; no database changes that."""
+OF_NO_DATABASE = [
+    f"tests/test_{name}.py"
+    for name in ("admin_check", "arrival_report", "check_command", "check_output", "console", "request_body")
+]
+"""Tests of what an operator is told of a vendor, of simulated vendors, and of requests that are not understood; no
+database changes that."""
 CACHE_TESTS = [
     f"tests/test_{name}.py" for name in ("services", "limits", "floods", "races", "http", "journey", "leaks")
 ]
