@@ -44,7 +44,7 @@ OF_NO_DATABASE = [
     f"tests/test_{name}.py"
     for name in ("admin_check", "arrival_report", "check_command", "check_output", "console", "request_body")
 ]
-"""Tests of what an operator is told of a vendor, of simulated vendors, and of requests that are not understood; no
+"""Tests of what an operator is told of a vendor, of simulated vendors, of consoles, and of how a body is read; no
 database changes that."""
 CACHE_TESTS = [
     f"tests/test_{name}.py" for name in ("services", "limits", "floods", "races", "http", "journey", "leaks")

@@ -481,6 +481,9 @@ def test_a_death_between_any_two_statements_leaves_exact_answers(
     assert deaths >= {"sum": 8, "one report": 4, "many reports": 7}[act]
 
 
+SEEDS = 10 if services.ELSEWHERE else 20
+
+
 class Site:
     """Messages by their status, and what may happen to some of them."""
 
@@ -536,7 +539,7 @@ class Site:
         self._clock.shift(timedelta(hours=self._rng.choice([self._rng.uniform(0, 3), self._rng.uniform(0, 60)])))
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, SEEDS))])
 def test_after_any_sequence_of_events_the_costs_are_exact(
     seed: int, providers: list[Provider], clock: time_machine.Traveller
 ) -> None:
