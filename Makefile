@@ -3,7 +3,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 RUNS ?= 200
-ROUNDS ?= 500
+ROUNDS ?= 200
 REQUESTS ?= 10000
 PEOPLE ?= 1000
 VENV := .venv
@@ -35,9 +35,9 @@ coverage: $(VENV)/test ## measure branch coverage with the slow ones
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 
-soak: $(VENV)/test $(VENV)/services ## kill, race and misbehave for an hour (RUNS=200 a point, ROUNDS=500, REQUESTS=10000)
+soak: $(VENV)/test $(VENV)/services ## kill, race and misbehave for 75 minutes (RUNS=200 a point, ROUNDS=200, REQUESTS=10000)
 	RUNS=$(RUNS) REQUIRE_SERVICES=1 $(RUN) -m pytest tests/crash -k "PostgreSQL or MariaDB" $(ARGS)
-	ROUNDS=$(ROUNDS) REQUIRE_SERVICES=1 $(RUN) -m pytest tests/processes $(ARGS)
+	ROUNDS=$(ROUNDS) REQUIRE_SERVICES=1 $(RUN) -m pytest tests/processes -k "PostgreSQL or MariaDB" $(ARGS)
 	REQUESTS=$(REQUESTS) $(RUN) -m pytest tests/test_soak.py $(ARGS)
 
 bench: $(VENV)/test $(VENV)/services ## measure instructions and load, beside the floor and other apps (minutes)
