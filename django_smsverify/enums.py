@@ -183,3 +183,19 @@ class Scope(TextChoices):
     IP = "ip", _("sends from one address")
     PREFIX = "prefix", _("sends to one number block")
     GLOBAL = "global", _("sends of the whole site")
+
+
+class Refused(TextChoices):
+    """Why a request for a code was refused, of which there is no message."""
+
+    RESEND = "resend", Scope.RESEND.label
+    PHONE = "phone", Scope.PHONE.label
+    IP = "ip", Scope.IP.label
+    PREFIX = "prefix", Scope.PREFIX.label
+    GLOBAL = "global", Scope.GLOBAL.label
+    CAPTCHA = "captcha", _("no captcha was solved")
+    NO_ROUTE = "no_route", _("no way for this purpose")
+    NOT_SUPPORTED = "not_supported", _("no way to this region")
+    UNKNOWN_PURPOSE = "unknown_purpose", _("no such purpose")
+    NO_CACHE = "no_cache", _("the cache of the limits did not answer")
+    OTHERS = "others", _("more numbers than are stored one by one")

@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 
 from . import phones
 from .conf import conf
-from .enums import MessageStatus, Reason
+from .enums import MessageStatus, Reason, Refused
 from .exceptions import (
     CaptchaRequired,
     IdempotencyMismatch,
@@ -43,6 +43,7 @@ from .http.request_body import BodyCompressed, LengthRequired, content_length, r
 from .idempotency import HEADER, KeyedRequest, keyed_request
 from .limits.flood import check_flood
 from .limits.per_number import resend_wait
+from .limits.refusals import record as record_refusal
 from .masked import Secret
 from .models import Message, Verification
 from .numbers import Requester, requester_of
@@ -297,6 +298,7 @@ def recognize(request: Request, phone: str, purpose: str, device: str) -> Reques
     if captcha is None or requester.is_trusted:
         return requester
     if not captcha(request, cast("Mapping[str, Any]", request.data)):
+        record_refusal(phone, Refused.CAPTCHA)
         raise CaptchaRequired
     return replace(requester, is_trusted=True)
 

@@ -58,8 +58,9 @@ JOIN = [
 ]
 """A send while a code is live; the number is known."""
 REFUSED = [*SEND[:4], ("ROLLBACK", "")]
+FIRST_REFUSED = [*REFUSED, ("INSERT refusal", "the first of the number, the reason and the hour")]
 JOIN_WITHOUT_SMS = [
-    *REFUSED,
+    *FIRST_REFUSED,
     *SEND[1:4],
     ("SELECT verification", "the one that holds the live code"),
     ("INSERT verification", ""),
@@ -181,7 +182,8 @@ COUNTED = ["add ip", "add ip", "add prefix", "get_many routes"]
 """Each count is one call; one more reads all buckets, the version of the routes, and the circuits."""
 UNKNOWN_CIRCUIT = ["get_many circuit", "get_many circuit"]
 """Only where the process did not know the providers before that trip."""
-REFUSED_CACHE = [*COUNTED, "decr ip", "decr ip", "decr prefix"]
+REFUSED_CACHE = [*COUNTED, "decr ip", "decr ip", "decr prefix", "add refused"]
+"""With a script, two trips: one counts, one gives back and counts the refusal."""
 
 
 class RecordingCache(LocMemCache):
@@ -291,10 +293,26 @@ def test_a_worker(front_end: FrontEnd, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_throttled_send(front_end: FrontEnd) -> None:
     front_end.send()
 
+    counted_again = ["incr ip", "incr ip", "incr prefix"]
     statements, calls = trips(front_end.send, 429)
 
-    assert statements == statements_only(REFUSED)
-    assert sorted(calls) == sorted([*REFUSED_CACHE, "incr ip", "incr ip", "incr prefix"])
+    assert statements == statements_only(FIRST_REFUSED)
+    assert sorted(calls) == sorted([*REFUSED_CACHE, *counted_again, "add refused"])
+
+    assert trips(front_end.send, 429)[0] == [*statements_only(REFUSED), "UPDATE refusal"], "the second"
+    statements, calls = trips(front_end.send, 429)
+
+    assert statements == statements_only(REFUSED), "the third, which only the cache counts"
+    assert sorted(calls) == sorted([*REFUSED_CACHE, *counted_again, "incr refused"])
+
+
+def test_a_send_refused_by_its_address(front_end: FrontEnd) -> None:
+    with override_settings(SMSVERIFY={"IP_LIMITS": ("1/h",)}):
+        front_end.send()
+
+        assert trips(front_end.send, 429)[0] == ["SELECT knownnumber", "INSERT refusal"]
+        trips(front_end.send, 429)
+        assert trips(front_end.send, 429)[0] == ["SELECT knownnumber"]
 
 
 def test_a_status(front_end: FrontEnd) -> None:

@@ -15,6 +15,7 @@ from django_smsverify.enums import Scope
 from django_smsverify.exceptions import Throttled
 
 from .per_number import NumberHistory
+from .refusals import refund_and_record, tally_of
 from .shared import SHARED, Charge, address_windows, shared_windows
 
 
@@ -22,13 +23,15 @@ from .shared import SHARED, Charge, address_windows, shared_windows
 def admission(
     phone: str, ip: str | None, *, is_known: bool = False, by_stranger: bool = False, beside: Sequence[str] = ()
 ) -> Iterator[Charge]:
-    """Counts a send for its address, block and site, and yields the Charge; it is given back when the body fails.
+    """Counts a send for its address, block and site, and yields the Charge.
+
+    When the body fails, all is given back; a refusal is recorded.
 
     The same trip to the cache reads the keys `beside`. The body must check the number's own limits, with the number
     locked. The block of a known number has no limit for it. Raises Throttled, in the order address, number, block,
     site, or ThrottleUnavailable.
     """
-    charge = Charge()
+    charge = Charge(tally_of(phone))
     try:
         waits = charge.count([*address_windows(ip), *shared_windows(phone, is_known=is_known)], beside)
         if waits:
@@ -36,8 +39,8 @@ def admission(
             NumberHistory.read(phone, timezone.now()).require_allowance(by_stranger=by_stranger)
             _refuse(waits, *SHARED)
         yield charge
-    except BaseException:
-        charge.refund(*Scope)
+    except BaseException as error:
+        refund_and_record(phone, charge, error)
         raise
 
 

@@ -7,46 +7,68 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.core.cache import BaseCache
 from django.core.cache.backends.redis import RedisCache
+
+from .tally import LIFETIME
 
 logger = logging.getLogger("django_smsverify")
 
 Limited = tuple[Sequence[str], int, int]
 """The bucket keys of a window, its limit, and the lifetime of a bucket in seconds."""
 
-COUNT = """
-local size, current, windows = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local found, fits = {}, true
-for i = 1, size * windows do found[i] = tonumber(redis.call('GET', KEYS[i])) or 0 end
-for window = 1, windows do
+TALLY = """
+local function tally(key, all, seconds)
+  local times, subjects = redis.call('INCR', key), 0
+  redis.call('EXPIRE', key, seconds)
+  if times == 1 then
+    subjects = redis.call('INCR', all)
+    redis.call('EXPIRE', all, seconds)
+  end
+  return {times, subjects}
+end
+"""
+COUNT = (
+    TALLY
+    + """
+local size, current, windows, others = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local buckets, found, full = size * windows, {}, nil
+for i = 1, buckets do found[i] = tonumber(redis.call('GET', KEYS[i])) or 0 end
+for window = windows, 1, -1 do
   local sum = 0
   for i = (window - 1) * size + 1, window * size do sum = sum + found[i] end
-  if sum >= tonumber(ARGV[2 + 2 * window]) then fits = false end
+  if sum >= tonumber(ARGV[4 + 2 * window]) then full = window end
 end
-if fits then
-  for window = 1, windows do
-    local key = KEYS[(window - 1) * size + current]
-    redis.call('INCR', key)
-    redis.call('EXPIRE', key, ARGV[3 + 2 * window])
-  end
+for window = 1, full and 0 or windows do
+  local key = KEYS[(window - 1) * size + current]
+  redis.call('INCR', key)
+  redis.call('EXPIRE', key, ARGV[5 + 2 * window])
 end
-local beside = {}
-for i = size * windows + 1, #KEYS do
-  local value = redis.call('GET', KEYS[i])
-  beside[i - size * windows] = value and (tonumber(value) or 1)
+local beside, tallied = {}, {}
+for i = 1, others do
+  local value = redis.call('GET', KEYS[buckets + i])
+  beside[i] = value and (tonumber(value) or 1)
 end
-return {fits and {} or found, beside}
+if full and #KEYS > buckets + others then
+  tallied = tally(KEYS[buckets + others + full], KEYS[#KEYS], ARGV[5])
+  table.insert(tallied, 1, full)
+end
+return {full and found or {}, beside, tallied}
 """
-GIVE_BACK = """
-for _, key in ipairs(KEYS) do
-  if (tonumber(redis.call('GET', key)) or 0) > 0 then redis.call('DECR', key) end
+)
+GIVE_BACK = (
+    TALLY
+    + """
+local counted = tonumber(ARGV[1])
+for i = 1, counted do
+  if (tonumber(redis.call('GET', KEYS[i])) or 0) > 0 then redis.call('DECR', KEYS[i]) end
 end
-return 1
+return #KEYS > counted and tally(KEYS[counted + 1], KEYS[counted + 2], ARGV[2]) or {}
 """
+)
 
 REFUSALS = ("unknown command", "unknown redis command", "crossslot", "noperm", "no permissions")
 """What a cluster, a proxy or a user without the permission answers to a script, in lower case."""
@@ -57,28 +79,44 @@ _without_scripts: set[str] = set()
 """The cache classes whose server refused to run a script: a cluster, or a proxy."""
 
 
-def count(
-    cache: BaseCache, windows: Sequence[Limited], current: int, beside: Sequence[str]
-) -> tuple[list[list[int]], dict[str, int]] | None:
-    """Adds one to the current bucket of each window if one more fits into all windows.
+class Found(NamedTuple):
+    """What the script that counts has found."""
 
-    Returns what the buckets of each window held where it does not fit, and those of the keys `beside` that exist: their
-    number, or 1 for what is none. None where scripts do not run.
+    counts: list[list[int]]
+    """What the buckets of each window held, where the request does not fit into all; else empty."""
+    beside: dict[str, int]
+    """Those of the other keys that exist: their number, or 1 for what is none."""
+    tallied: list[int]
+    """Where it does not fit: the place of the first full window, and what `give_back` returns."""
+
+
+def count(
+    cache: BaseCache, windows: Sequence[Limited], current: int, beside: Sequence[str], tally: Sequence[str]
+) -> Found | None:
+    """Adds one to the current bucket of each window if one more fits into all windows; else to the window's tally.
+
+    `tally` is a key for each window and one for all, or empty. Returns None where scripts do not run.
     """
     keys = [key for own, _, _ in windows for key in own]
     size = len(windows[0][0]) if windows else 0
     bounds = [bound for _, times, lifetime in windows for bound in (times, lifetime)]
-    answer = _run(cache, COUNT, [*keys, *beside], [size, current + 1, len(windows), *bounds])
+    numbers = [size, current + 1, len(windows), len(beside), LIFETIME, *bounds]
+    answer = _run(cache, COUNT, [*keys, *beside, *tally], numbers)
     if answer is None:
         return None
-    found, values = answer
-    rest = {key: value for key, value in zip(beside, values, strict=True) if value is not None}
-    return [found[start : start + size] for start in range(0, len(found), size or 1)], rest
+    counts, values, tallied = answer
+    found = {key: value for key, value in zip(beside, values, strict=True) if value is not None}
+    return Found([counts[start : start + size] for start in range(0, len(counts), size or 1)], found, tallied)
 
 
-def give_back(cache: BaseCache, keys: Sequence[str]) -> bool:
-    """Takes one off each bucket; returns False where scripts do not run."""
-    return _run(cache, GIVE_BACK, keys, []) is not None
+def give_back(cache: BaseCache, keys: Sequence[str], tally: Sequence[str]) -> list[int] | None:
+    """Takes one off each bucket, and adds one to the first key of `tally`, if there is one.
+
+    Returns what that key holds then, and for the first time what the second key of `tally` holds then, else 0; nothing
+    without a tally, and None where scripts do not run.
+    """
+    answer: list[int] | None = _run(cache, GIVE_BACK, [*keys, *tally], [len(keys), LIFETIME])
+    return answer
 
 
 def _run(cache: BaseCache, script: str, keys: Sequence[str], values: Sequence[int]) -> Any:

@@ -14,6 +14,7 @@ from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
 
 from .cache import ask_or_refuse, call_cache, digest
+from .tally import Tallied, Tally
 from .windows import Counting, Window, give_back
 
 SHARED = (Scope.PREFIX, Scope.GLOBAL)
@@ -27,7 +28,10 @@ DELAY = 10
 class Charge:
     """What one send has counted in the shared limits; it is given back if the send is refused later."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally | None = None) -> None:
+        self._tally = tally
+        self.tallied: Tallied | None = None
+        """The refusal of this send, if it was refused and is tallied."""
         self._counted: list[tuple[Scope, str]] = []
         self.beside: dict[str, int] = {}
         """What `count` read beside: those of the keys that exist, with their number, or 1 for what is none."""
@@ -37,10 +41,10 @@ class Charge:
 
         Raises ThrottleUnavailable.
         """
-        counting = Counting(windows, time.time(), beside)
+        counting = Counting(windows, time.time(), beside, self._tally)
         waits = ask_or_refuse(counting.count, counting.undo) if windows or beside else []
         self._counted += counting.counted
-        self.beside = counting.beside
+        self.beside, self.tallied = counting.beside, counting.tallied
         by_scope: dict[Scope, int] = {}
         for window, wait in zip(windows, waits, strict=True):
             if wait:
@@ -60,12 +64,17 @@ class Charge:
         charge._counted = [(window.scope, window.current_key(at)) for window in surely]
         return charge
 
-    def refund(self, *scopes: Scope) -> None:
-        """Gives back what was counted for these scopes; a missing bucket or a cache failure is ignored."""
+    def refund(self, *scopes: Scope, because: str = "") -> None:
+        """Gives back what was counted for these scopes, and tallies the reason of a refusal, if it has one.
+
+        A missing bucket or a cache failure is ignored.
+        """
         keys = [key for scope, key in self._counted if scope in scopes]
-        if keys:
+        tally = self._tally.keys([because]) if self._tally and because else []
+        if keys or tally:
             with suppress(Exception):
-                call_cache(lambda cache: give_back(cache, keys))
+                counts = call_cache(lambda cache: give_back(cache, keys, tally))
+                self.tallied = Tallied(because, *counts) if tally else self.tallied
         self._counted = [counted for counted in self._counted if counted[0] not in scopes]
 
 

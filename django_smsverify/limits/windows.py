@@ -19,6 +19,7 @@ from django_smsverify.enums import Scope
 
 from . import redis_script
 from .cache import COUNT_ATTEMPTS, increment
+from .tally import LIFETIME, Tallied, Tally
 
 BUCKETS = 12
 CURRENT = BUCKETS
@@ -69,14 +70,17 @@ class Window:
 
 
 class Counting:
-    """Counts one request in all of its windows, or in none, and reads other keys in the same trip."""
+    """Counts one request in all of its windows, or in none and in its tally, and reads other keys in the same trip."""
 
-    def __init__(self, windows: Sequence[Window], now: float, beside: Sequence[str] = ()) -> None:
-        self._windows, self._now, self._beside = windows, now, beside
+    def __init__(
+        self, windows: Sequence[Window], now: float, beside: Sequence[str] = (), tally: Tally | None = None
+    ) -> None:
+        self._windows, self._now, self._beside, self._tally = windows, now, beside, tally
         self.counted: list[tuple[Scope, str]] = []
         """The buckets that counted the request, with their scopes."""
         self.beside: dict[str, int] = {}
         """Those of the other keys that exist: their number, or 1 for what is none."""
+        self.tallied: Tallied | None = None
 
     def count(self, cache: BaseCache) -> list[int]:
         """Returns the seconds to wait in each window; all 0 when the request was counted.
@@ -96,12 +100,16 @@ class Counting:
         """Counts in all windows in one trip; None where the cache runs no scripts."""
         windows = zip(self._windows, keys, strict=True)
         limits = [(buckets, window.times, window.lifetime) for window, buckets in windows]
-        found = redis_script.count(cache, limits, CURRENT, self._beside)
+        tally = self._tally.keys([window.scope for window in self._windows]) if self._tally else []
+        found = redis_script.count(cache, limits, CURRENT, self._beside, tally)
         if found is None:
             return None
-        counts, self.beside = found
-        if counts:
-            return [window.wait(own, self._now) for window, own in zip(self._windows, counts, strict=True)]
+        self.beside = found.beside
+        if found.tallied:
+            full, *counts = found.tallied
+            self.tallied = Tallied(self._windows[full - 1].scope, *counts)
+        if found.counts:
+            return [window.wait(own, self._now) for window, own in zip(self._windows, found.counts, strict=True)]
         self.counted = [(window.scope, buckets[CURRENT]) for window, buckets in zip(self._windows, keys, strict=True)]
         return [0] * len(self._windows)
 
@@ -113,6 +121,9 @@ class Counting:
                 window.wait(_before(buckets, own, found), self._now)
                 for window, buckets in zip(self._windows, keys, strict=True)
             ]
+            if self._tally and any(waits):
+                full = next(window for window, wait in zip(self._windows, waits, strict=True) if wait)
+                self.tallied = Tallied(full.scope, *_count_refusal(cache, *self._tally.keys([full.scope])))
             return waits
         finally:
             if any(waits):
@@ -149,11 +160,20 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) else 1
 
 
-def give_back(cache: BaseCache, keys: Sequence[str]) -> None:
-    """Takes one off each of these buckets, if it still exists."""
-    if not keys or redis_script.give_back(cache, keys):
-        return
+def give_back(cache: BaseCache, keys: Sequence[str], tally: Sequence[str] = ()) -> list[int]:
+    """Takes one off each of these buckets, if it still exists; counts a refusal and returns how often, if it has a
+    tally, as `redis_script.give_back` does."""
+    if not keys and not tally:
+        return []
+    if (counted := redis_script.give_back(cache, keys, tally)) is not None:
+        return counted
     for key in keys:
         with suppress(Exception):  # such as ValueError, when the bucket has expired
             if cache.decr(key) < 0:  # flushed after the request was counted
                 cache.incr(key)
+    return _count_refusal(cache, *tally) if tally else []
+
+
+def _count_refusal(cache: BaseCache, key: str, subjects_key: str) -> list[int]:
+    times = increment(cache, key, LIFETIME)
+    return [times, increment(cache, subjects_key, LIFETIME) if times == 1 else 0]

@@ -8,6 +8,7 @@ from .late_changes import LateChange
 from .numbers import KnownNumber
 from .probes import Probe, ProbeNumber
 from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
+from .refusals import Refusal
 from .requests import RememberedRequest
 from .sums import DailySum, SummedDay
 from .texts import PURPOSE, Signature, Template
@@ -24,6 +25,7 @@ __all__ = [
     "ProbeNumber",
     "Provider",
     "Recipient",
+    "Refusal",
     "RememberedRequest",
     "Reply",
     "ReportBatch",

@@ -12,20 +12,14 @@ from django_smsverify.limits.admission import admission
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.shared import SHARED
-from django_smsverify.masked import Secret
 from django_smsverify.models import Message, Provider, Recipient, Template, Verification
 from django_smsverify.numbers import requester_of
-from django_smsverify.verifying.context import canonical
+from django_smsverify.verifying.context import context_of_test
 
 from .attempt import send_queued
 from .choosing import Chosen, whatever_is_open
 from .request import CodeRequest
 from .single import create_rows, in_turn
-
-
-def context_of(provider: Provider) -> Secret:
-    """What a code is bound to that tests a provider."""
-    return canonical({"provider": provider.slug})
 
 
 def code_templates(provider: Provider) -> list[Template]:
@@ -52,7 +46,7 @@ def send_code_by(
     if not template.provider.serves(number):
         raise PhoneNotSupported
     requester = requester_of(number)
-    context = context_of(template.provider)
+    context = context_of_test(template.provider.slug)
     request = CodeRequest(phone=number, purpose=template.purpose, context=context, requester=requester, ip=None)
     is_known, by_stranger = requester.is_known, requester.is_stranger
     with time_limit(), admission(number, None, is_known=is_known, by_stranger=by_stranger) as charge:

@@ -19,11 +19,10 @@ from django_smsverify.exceptions import NoRoute, PhoneNotSupported, Throttled, U
 from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.models import DeliveryReport, Message, Provider, Verification
 from django_smsverify.reports.causes import meaning_of
-from django_smsverify.verifying.context import context_digest
+from django_smsverify.verifying.context import is_of_test
 
 from . import routing
 from .attempt import queue_next
-from .by_hand import context_of
 from .choosing import Chosen, choose
 from .content import least_life
 from .dispatch import dispatch_later
@@ -83,7 +82,9 @@ def _is_wanted(verification: Verification, first: Message) -> bool:
     now = timezone.now()
     if not verification.is_live(now) or verification.holder.expires_at - now < least_life(first.purpose):
         return False
-    if is_overtaken(verification, first) or _has_followed(verification) or _is_by_hand(verification, first):
+    if is_overtaken(verification, first) or _has_followed(verification):
+        return False
+    if is_of_test(verification.holder, first.provider.slug):
         return False
     try:
         history = NumberHistory.read(first.phone, now)
@@ -95,11 +96,6 @@ def _is_wanted(verification: Verification, first: Message) -> bool:
 
 def _has_followed(verification: Verification) -> bool:
     return Message.objects.carrying(verification.holder).filter(follows__isnull=False).exists()
-
-
-def _is_by_hand(verification: Verification, first: Message) -> bool:
-    own = context_digest(verification.holder.key_id, first.phone, first.purpose, context_of(first.provider))
-    return bool(verification.context) and verification.context == own
 
 
 def followed(provider: Provider, since: datetime) -> tuple[int, int]:

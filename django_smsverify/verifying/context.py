@@ -76,6 +76,17 @@ def context_digest(key_id: str, phone: str, purpose: str, context: str) -> str:
     return codes.digest(key_id, Secret(f"{phone}:{purpose}:{context}")) if context else ""
 
 
+def context_of_test(provider: str) -> Secret:
+    """Returns what a code is bound to by which an operator tests the provider with this slug."""
+    return canonical({"provider": provider})
+
+
+def is_of_test(code: Verification, provider: str) -> bool:
+    """Whether an operator asked for a code to test the provider with this slug."""
+    context = context_digest(code.key_id, code.phone, code.purpose, context_of_test(provider))
+    return bool(code.context) and code.context == context
+
+
 def has_context(code: Verification, context: str) -> bool:
     """Whether a code is bound to this canonical context; raises LookupError when its key is no longer configured."""
     return constant_time_compare(code.context, context_digest(code.key_id, code.phone, code.purpose, context))

@@ -1,0 +1,84 @@
+"""What an operator can do about one message."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify.carriers.causes import Advice
+from django_smsverify.enums import MessageStatus, Reason
+from django_smsverify.models import Message
+from django_smsverify.reports.causes import meaning_of
+
+from .records import Records, deciding_report
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+SOON = timedelta(minutes=1)
+"""A queued message is usually sent within this time, and a report has usually come."""
+REFUSED: dict[str, StrOrPromise] = {
+    Reason.ACCOUNT: _("Look at key, balance and allowed addresses of the account: smsverify_check %(slug)s."),
+    Reason.CONTENT: _(
+        "Compare template and signature with the vendor's console: smsverify_check %(slug)s names what differs."
+    ),
+    Reason.RECIPIENT: _("Ask the person whether the number is right, and for another one if it is."),
+    Reason.FREQUENCY: _("The number's limit at the vendor is used up: wait, or add another provider."),
+    Reason.RATE: _("The vendor takes fewer SMS a second than were sent: have it raised, or add another provider."),
+    Reason.OTHER: _("Ask the vendor what its words mean; meanwhile another provider helps."),
+}
+NOT_REACHED = _("Look whether this server reaches the vendor: smsverify_check %(slug)s.")
+WITHDRAWN = _("Ask the person to ask again; if it happens often, start more workers.")
+WAITING = _("Look whether the worker runs, and smsverify_poll every minute.")
+WAIT = _("Wait for a minute and look again.")
+LOST = _("Ask the person to look at the phone, and to ask again if nothing came: the next SMS takes another way.")
+NO_REPORT = _(
+    "Ask the person to look at the phone. Look whether the vendor pushes reports to this site: smsverify_webhooks "
+    "shows the address, and smsverify_poll asks for what was not pushed."
+)
+ON_THE_PHONE = _(
+    "The SMS is on the phone: ask the person to look among the blocked messages, and whether the number is the one of "
+    "that phone."
+)
+LATE = _("It came after the code had ended: ask the person to ask again, and the vendor why it took so long.")
+WRONG = _("Ask the person to enter the code of the newest SMS; if it was somebody else who guessed, nothing was lost.")
+NOTHING = Advice.NOTHING.label
+
+
+def advice_on(message: Message, records: Records) -> StrOrPromise:
+    """Returns what to do; that nothing needs to be done where the number was verified and no provider failed."""
+    status = MessageStatus(message.status)
+    if status == MessageStatus.NOT_SENT:
+        return _on_refused(message) % {"slug": message.provider.slug}
+    if status == MessageStatus.UNDELIVERED:
+        report = deciding_report(message)
+        return meaning_of(message.provider, report).advice.label if report else Advice.READ_OUT.label
+    verification = message.verification
+    if verification is not None and verification.holder.verified_at:
+        return NOTHING
+    return _on_sent(message, status, records)
+
+
+def _on_refused(message: Message) -> str:
+    if message.error_reason:
+        return str(REFUSED[message.error_reason])
+    return str(WITHDRAWN if message.claimed_at is None else NOT_REACHED)
+
+
+def _on_sent(message: Message, status: MessageStatus, records: Records) -> StrOrPromise:
+    is_recent = records.now - message.created_at < SOON
+    if status in (MessageStatus.QUEUED, MessageStatus.SENDING):
+        return WAIT if is_recent else WAITING
+    if status == MessageStatus.UNKNOWN:
+        return LOST
+    verification = message.verification
+    if verification is None:
+        return NOTHING if status == MessageStatus.DELIVERED else NO_REPORT
+    if records.wrong_codes(verification):
+        return WRONG
+    if status == MessageStatus.ACCEPTED:
+        return WAIT if is_recent else NO_REPORT
+    is_late = message.settled_at is not None and message.settled_at > verification.holder.expires_at
+    return LATE if is_late else ON_THE_PHONE

@@ -1,0 +1,97 @@
+"""The number that an operator means: by itself, by its last four digits, or by an id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from django_smsverify import phones
+from django_smsverify.characters import plain
+from django_smsverify.exceptions import InvalidPhone, PhoneNotSupported
+from django_smsverify.models import Message, Refusal, Verification
+from django_smsverify.models.charsets import storable
+
+LOOKED_THROUGH = 200
+"""The newest rows of each kind from which candidates are taken."""
+LAST_DIGITS = re.compile(r"[0-9]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A number that may be meant, and the newest row that was found of it, by whose id it can be asked for."""
+
+    phone: phones.E164
+    id: UUID | None = None
+    last_at: datetime | None = None
+    """Both None for a number of which nothing is stored."""
+
+    @property
+    def masked(self) -> str:
+        """The number without its middle digits."""
+        return phones.mask(self.phone)
+
+
+def find(written: str, days: int) -> list[Candidate]:
+    """Returns the number that is meant, or those that may be, the last used one first.
+
+    `written` is a number, the last four digits of one that was used within `days`, a message's id at its vendor, or our
+    id of a message, a verification or a refusal. Raises InvalidPhone and PhoneNotSupported where it is none of these.
+    """
+    text = plain(written).strip()
+    if LAST_DIGITS.fullmatch(text):
+        return _ending_in(text, timezone.now() - timedelta(days=days))
+    try:
+        phone, error = phones.parse(text), None
+    except (InvalidPhone, PhoneNotSupported) as refusal:
+        phone, error = None, refusal
+    of_number = _used(Message.objects.filter(phone=phone), Refusal.objects.filter(phone=phone)) if phone else []
+    if found := of_number or _with_our_id(text) or _with_vendors_id(text):
+        return found
+    if phone is None:
+        raise error or InvalidPhone
+    return [Candidate(phone)]
+
+
+def _ending_in(digits: str, since: datetime) -> list[Candidate]:
+    return _used(
+        Message.objects.filter(created_at__gte=since, phone__endswith=digits),
+        Refusal.objects.filter(first_at__gte=since, phone__endswith=digits),
+    )
+
+
+def _with_our_id(text: str) -> list[Candidate]:
+    try:
+        pk = UUID(text)
+    except ValueError:
+        return []
+    verifications = Verification.objects.filter(pk=pk).values_list("phone", "pk", "created_at")
+    messages, refusals = Message.objects.filter(pk=pk), Refusal.objects.filter(pk=pk).exclude(phone="")
+    return _newest(verifications) or _used(messages, refusals)
+
+
+def _with_vendors_id(text: str) -> list[Candidate]:
+    words = storable(text, connections[Message.objects.db], f"{Message._meta.db_table}.remote_id")
+    return _used(Message.objects.filter(remote_id=words), Refusal.objects.none()) if words else []
+
+
+def _used(messages: QuerySet[Message], refusals: QuerySet[Refusal]) -> list[Candidate]:
+    """The numbers of these rows."""
+    of_messages = messages.order_by("-created_at").values_list("phone", "pk", "created_at")
+    of_refusals = refusals.order_by("-first_at").values_list("phone", "pk", "first_at")
+    return _newest(chain(of_messages[:LOOKED_THROUGH], of_refusals[:LOOKED_THROUGH]))
+
+
+def _newest(rows: Iterable[tuple[str, UUID, datetime]]) -> list[Candidate]:
+    """The newest of these rows for each number, the last one first."""
+    found: dict[str, Candidate] = {}
+    for phone, pk, at in sorted(rows, key=lambda row: row[2], reverse=True):
+        found.setdefault(phone, Candidate(phones.E164(phone), pk, at))
+    return list(found.values())
