@@ -1,0 +1,339 @@
+"""Refused requests are stored, so that an operator can tell why no SMS came; an attack does not fill the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.core.cache import BaseCache, cache, caches
+from django.db import DatabaseError, transaction
+from django.test import Client, override_settings
+from django.utils import timezone
+
+from django_smsverify.enums import Refused, ReviewStatus, Scope
+from django_smsverify.exceptions import (
+    CodeExpired,
+    NoRoute,
+    PhoneNotSupported,
+    SMSVerifyError,
+    Throttled,
+    ThrottleUnavailable,
+    UnknownPurpose,
+)
+from django_smsverify.limits import redis_script, refusals
+from django_smsverify.limits.shared import Charge
+from django_smsverify.limits.tally import Tallied, Tally
+from django_smsverify.limits.windows import Window
+from django_smsverify.models import Message, Provider, Refusal, Template
+from django_smsverify.sending import resend_code, send_code
+
+from .conftest import PHONE, LogRecorder, MakeProvider
+from .servers import require
+from .test_limits import NO_LIMITS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OTHER = "+8613900139000"
+ADDRESS = "203.0.113.7"
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    """In the middle of an hour, so that no test sees it end."""
+    with time_machine.travel(timezone.now().replace(minute=20), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture(autouse=True)
+def _no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "_outage_stored_at", -refusals.OUTAGE_PAUSE)
+
+
+@pytest.fixture
+def provider(memory: MakeProvider) -> Provider:
+    return memory("login")
+
+
+def limits(**changed: Any) -> Any:
+    return override_settings(SMSVERIFY={**NO_LIMITS, **changed})
+
+
+def refused(kind: type[SMSVerifyError] = Throttled, times: int = 1, phone: str = PHONE, **asked: Any) -> None:
+    for _ in range(times):
+        with pytest.raises(kind):
+            send_code(phone, **{"purpose": "login", **asked})
+
+
+def stored() -> dict[tuple[str, str], int]:
+    """The count of each row, by number and reason."""
+    return {(one.phone, one.reason): one.count for one in Refusal.objects.all()}
+
+
+class TestReasons:
+    @pytest.mark.parametrize(
+        ("reason", "changed"),
+        [
+            (Refused.RESEND, {"RESEND_INTERVAL": 60}),
+            (Refused.PHONE, {"PHONE_LIMITS": ("1/h",)}),
+            (Refused.IP, {"IP_LIMITS": ("1/h",)}),
+            (Refused.PREFIX, {"PREFIX_LIMITS": ("1/h",)}),
+            (Refused.GLOBAL, {"GLOBAL_LIMITS": ("1/h",)}),
+        ],
+    )
+    def test_a_limit(self, reason: Refused, changed: dict[str, Any], provider: Provider) -> None:
+        with limits(**changed):
+            send_code(PHONE, "login", ip=ADDRESS)
+            refused(ip=ADDRESS)
+
+        assert stored() == {(PHONE, reason): 1}
+
+    def test_a_resend(self, provider: Provider) -> None:
+        verification = send_code(PHONE, "login")
+        with pytest.raises(Throttled):
+            resend_code(verification.pk)
+
+        assert stored() == {(PHONE, Refused.RESEND): 1}
+
+    def test_no_captcha(self, client: Client, provider: Provider) -> None:
+        with override_settings(SMSVERIFY={"CAPTCHA": "django_smsverify.conf._refuse"}):
+            for _ in range(2):
+                client.post("/sms/send/", {"phone": PHONE, "purpose": "login"}, "application/json")
+
+        assert stored() == {(PHONE, Refused.CAPTCHA): 2}
+
+    def test_no_route(self, provider: Provider) -> None:
+        Template.objects.update(status=ReviewStatus.PENDING)
+        refused(NoRoute)
+        refused(UnknownPurpose, purpose="payment")
+        Template.objects.update(status=ReviewStatus.APPROVED)
+        Provider.objects.update(regions=["HK"])
+        refused(PhoneNotSupported)
+
+        assert stored() == {
+            (PHONE, Refused.NO_ROUTE): 1,
+            (PHONE, Refused.UNKNOWN_PURPOSE): 1,
+            (PHONE, Refused.NOT_SUPPORTED): 1,
+        }
+
+    def test_what_has_a_message_or_a_verification_makes_no_row(
+        self, provider: Provider, clock: time_machine.Traveller
+    ) -> None:
+        verification = send_code(PHONE, "login")
+        clock.shift(timedelta(hours=2))
+        with pytest.raises(CodeExpired):
+            resend_code(verification.pk)
+
+        assert stored() == {}
+
+
+class TestCounts:
+    def test_a_row_carries_the_count_at_the_powers_of_two(self, provider: Provider) -> None:
+        send_code(PHONE, "login")
+        counts = []
+        for _ in range(9):
+            refused()
+            counts.append(Refusal.objects.get().count)
+
+        assert counts == [1, 2, 2, 4, 4, 4, 4, 8, 8]
+
+    def test_the_times_are_those_of_the_first_and_of_the_last_that_was_stored(
+        self, provider: Provider, clock: time_machine.Traveller
+    ) -> None:
+        send_code(PHONE, "login")
+        first = timezone.now()
+        refused()
+        clock.shift(5)
+        refused()
+        clock.shift(5)
+        refused()
+
+        row = Refusal.objects.get()
+        assert (row.first_at, row.last_at) == (first, first + timedelta(seconds=5))
+
+    def test_each_hour_and_each_number_has_its_own(self, provider: Provider, clock: time_machine.Traveller) -> None:
+        with limits(PHONE_LIMITS=("1/d",)):
+            for phone in (PHONE, OTHER):
+                send_code(phone, "login")
+                refused(times=2, phone=phone)
+            clock.shift(timedelta(hours=1))
+            refused(times=3)
+
+        rows = Refusal.objects.order_by("first_at").values_list("phone", "count")
+        assert sorted(rows[:2]) == [(PHONE, 2), (OTHER, 2)]
+        assert list(rows[2:]) == [(PHONE, 2)]
+
+    def test_a_refused_request_is_not_counted_against_the_limits(self, provider: Provider) -> None:
+        with limits(PHONE_LIMITS=("1/h",), GLOBAL_LIMITS=("2/h",)):
+            send_code(PHONE, "login")
+            refused(times=5)
+            send_code(OTHER, "login")
+
+    def test_a_flushed_cache_keeps_the_row_and_its_count(self, provider: Provider) -> None:
+        send_code(PHONE, "login")
+        refused(times=4)
+        cache.clear()
+        refused(times=2)
+
+        assert stored() == {(PHONE, Refused.RESEND): 4}
+
+
+class TestAttack:
+    def test_after_the_most_rows_one_row_stands_for_all_further_numbers(
+        self, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(refusals, "MOST_ROWS", 3)
+        with limits(IP_LIMITS=("1/h",)):
+            send_code(PHONE, "login", ip=ADDRESS)
+            for number in range(8):
+                refused(times=3, phone=f"+861380013800{number}", ip=ADDRESS)
+
+        own = {(f"+861380013800{number}", Refused.IP.value): 2 for number in range(3)}
+        assert stored() == {**own, ("", Refused.OTHERS.value): 4}
+
+    def test_a_dead_cache_makes_a_row_a_minute(
+        self, provider: Provider, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+    ) -> None:
+        dead = {"default": {"BACKEND": "tests.test_limits.DeadCache"}}
+        with override_settings(CACHES=dead):
+            refused(ThrottleUnavailable, times=3)
+            assert stored() == {("", Refused.NO_CACHE): 1}
+            with django_assert_num_queries(1):  # whether the number is known
+                refused(ThrottleUnavailable, phone=OTHER)
+
+
+class TestFailures:
+    def test_a_refusal_that_cannot_be_stored_is_the_same_refusal(
+        self, provider: Provider, monkeypatch: pytest.MonkeyPatch, log: LogRecorder
+    ) -> None:
+        def fail(*args: object) -> bool:
+            raise DatabaseError(f"the row of {PHONE} is locked")
+
+        send_code(PHONE, "login")
+        monkeypatch.setattr(refusals, "upsert", fail)
+        refused()
+
+        assert stored() == {}
+        assert "A refused request could not be stored (DatabaseError)." in log.text
+
+    def test_nothing_is_written_into_a_caller_s_transaction(self, provider: Provider) -> None:
+        with limits(IP_LIMITS=("1/h",)):
+            send_code(PHONE, "login", ip=ADDRESS)
+            with transaction.atomic():
+                refused(ip=ADDRESS)
+
+        assert stored() == {}
+
+    def test_a_database_without_upsert_makes_the_row(self, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(refusals, "upsert", lambda *args: False)
+        send_code(PHONE, "login")
+        refused()
+        cache.clear()
+        refused()
+
+        assert stored() == {(PHONE, Refused.RESEND): 1}
+
+    def test_a_cache_that_dies_in_between_does_not_hide_the_refusal(
+        self, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: object) -> None:
+            raise ConnectionError
+
+        send_code(PHONE, "login")
+        monkeypatch.setattr("django_smsverify.limits.shared.give_back", fail)
+        refused()
+
+        assert stored() == {}
+
+
+@pytest.mark.django_db(transaction=False)
+class TestInATestCase:
+    def test_a_site_s_own_test_sees_the_row(self, provider: Provider) -> None:
+        """Which runs in a transaction."""
+        send_code(PHONE, "login")
+        refused()
+        cache.clear()
+        refused()
+
+        assert stored() == {(PHONE, Refused.RESEND): 1}
+
+
+@pytest.mark.slow
+class TestRedis:
+    """The script counts the refusal in the trip that is made anyway."""
+
+    @pytest.fixture(autouse=True)
+    def redis(self) -> Iterator[BaseCache]:
+        own = {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": require("Redis"),
+            "KEY_PREFIX": uuid4().hex,
+        }
+        with override_settings(CACHES={"default": own}):
+            yield caches["default"]
+        redis_script._without_scripts.clear()
+
+    @pytest.fixture
+    def commands(self, redis: BaseCache, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """The commands sent to the server, one for each round trip."""
+        sent: list[str] = []
+        kind = type(redis_script._client(redis))
+        run: Callable[..., Any] = kind.execute_command
+
+        def execute(client: Any, *args: Any, **options: Any) -> Any:
+            sent.append(str(args[0]))
+            return run(client, *args, **options)
+
+        monkeypatch.setattr(kind, "execute_command", execute)
+        return sent
+
+    def test_refused_by_address_in_one_trip_and_by_number_in_two(self, provider: Provider, commands: list[str]) -> None:
+        with limits(IP_LIMITS=("1/h",), PHONE_LIMITS=("1/h",), GLOBAL_LIMITS=("9/h",)):
+            send_code(PHONE, "login", ip=ADDRESS)
+            refused()  # loads the scripts
+            commands.clear()
+            refused(ip=ADDRESS)
+            assert commands == ["EVALSHA"]
+            commands.clear()
+            refused()
+
+        assert commands == ["EVALSHA", "EVALSHA"]
+        assert stored() == {(PHONE, Refused.IP): 1, (PHONE, Refused.PHONE): 2}
+
+    def test_scripts_and_single_commands_count_alike(self, redis: BaseCache) -> None:
+        def tallied(phone: str, because: str = "") -> Tallied | None:
+            charge = Charge(Tally(phone, 1_800_000_000))
+            if because:
+                charge.refund(because=because)
+            else:
+                charge.count(full)
+            return charge.tallied
+
+        full = [Window(Scope.IP, "one address", 1, 3600), Window(Scope.GLOBAL, "site", 1, 3600)]
+        Charge().count(full)
+
+        assert tallied(PHONE) == ("ip", 1, 1)
+        assert tallied(OTHER, "captcha") == ("captcha", 1, 2)
+        redis_script._without_scripts.add(redis_script._name(redis))
+        assert tallied(PHONE) == ("ip", 2, 0)
+        assert tallied(OTHER, "captcha") == ("captcha", 2, 0)
+        assert tallied(OTHER) == ("ip", 1, 3)
+        redis_script._without_scripts.clear()
+        assert tallied(OTHER) == ("ip", 2, 0)
+
+    def test_the_counts_of_an_hour_expire(self, redis: BaseCache) -> None:
+        Charge(Tally(PHONE, 1_800_000_000)).refund(because="captcha")
+        client = redis_script._client(redis)
+
+        assert [client.ttl(redis.make_key(key)) for key in Tally(PHONE, 1_800_000_000).keys(["captcha"])] == [7200] * 2
+
+
+def test_a_row_shows_no_full_number(provider: Provider) -> None:
+    send_code(PHONE, "login")
+    refused()
+
+    assert str(Refusal.objects.get()) == "138****8000 · pause between two SMS"
+    assert Message.objects.count() == 1
