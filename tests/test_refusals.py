@@ -312,7 +312,7 @@ class TestRedis:
                 charge.count(full)
             return charge.tallied
 
-        full = [Window(Scope.IP, "one address", 1, 3600), Window(Scope.GLOBAL, "site", 1, 3600)]
+        full = [Window(Scope.IP, "address", 1, 3600), Window(Scope.GLOBAL, "site", 1, 3600)]
         Charge().count(full)
 
         assert tallied(PHONE) == ("ip", 1, 1)

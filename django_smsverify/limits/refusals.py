@@ -98,7 +98,8 @@ def _store(phone: str, reason: str, times: int) -> None:
 
 
 def _write(phone: str, reason: str, times: int, now: datetime) -> None:
-    pk = UUID(hex=digest(Scope.PHONE, f"{phone}:{reason}:{hour_of(now.timestamp())}")[:32])
+    value = digest(Scope.PHONE, f"{phone}:{reason}:{hour_of(now.timestamp())}")
+    pk = UUID(hex=value[:32], version=4)  # MariaDB takes none without a version
     if times > 1:
         Refusal.objects.filter(pk=pk, count__lt=times).update(count=times, last_at=now)
         return
