@@ -20,11 +20,21 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import phones
 from django_smsverify.enums import DeliveryOutcome
 from django_smsverify.exceptions import SMSVerifyError
-from django_smsverify.models import DeliveryReport, Message, Recipient, Reply, ReportBatch, Template, Verification
+from django_smsverify.models import (
+    DeliveryReport,
+    Message,
+    Recipient,
+    Refusal,
+    Reply,
+    ReportBatch,
+    Template,
+    Verification,
+)
 from django_smsverify.reports.causes import meaning_of
 
 from .batches import BatchFilter, counted
 from .costs import CostsPage
+from .explaining import ExplainPage
 from .lookups import filtered_by
 from .masking import NOTHING, masked, masked_column
 from .probes import ProbeFilter
@@ -212,7 +222,7 @@ class VerificationAdmin(RecordAdmin):
 
 
 @admin.register(Message)
-class MessageAdmin(CostsPage, ProviderRecordAdmin):
+class MessageAdmin(CostsPage, ExplainPage, ProviderRecordAdmin):
     list_display = (
         "masked_phone",
         "purpose",
@@ -296,6 +306,20 @@ class DeliveryReportAdmin(ProviderRecordAdmin):
     def advice(self, row: DeliveryReport) -> StrOrPromise:
         """What follows from the cause; nothing for an SMS that arrived."""
         return NOTHING if row.outcome == DeliveryOutcome.DELIVERED else meaning_of(row.provider, row).advice.label
+
+
+@admin.register(Refusal)
+class RefusalAdmin(RecordAdmin):
+    list_display = ("number", "reason", "count", "first_at", "last_at")
+    list_filter = ("reason", "first_at")
+    fields = list_display
+    readonly_fields = fields
+    search_fields = ("phone__exact",)
+
+    @admin.display(description=_("phone"))
+    def number(self, row: Refusal) -> str:
+        """The masked number; a row without one is about all numbers."""
+        return phones.mask(row.phone) if row.phone else gettext("all")
 
 
 @admin.register(Reply)

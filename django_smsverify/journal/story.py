@@ -55,6 +55,11 @@ class Story:
     is_cut: bool
     """Whether older entries were left out."""
 
+    @property
+    def title(self) -> str:
+        """Of whom and of which time it is."""
+        return _("%(phone)s in the last %(days)d days") % {"phone": self.phone, "days": self.days}
+
 
 def tell(phone: str, days: int = DAYS) -> Story:
     """Returns the story of a number in E.164, in the active language, without any code."""
@@ -66,7 +71,13 @@ def tell(phone: str, days: int = DAYS) -> Story:
     ]
     entries += [Entry(one.first_at, told_refusal(one), ADVICE[one.reason]) for one in records.refusals]
     entries.sort(key=lambda entry: entry.at, reverse=True)
-    return Story(phones.mask(phone), days, [*_present(phone, now)], entries, records.is_cut)
+    present = [*([] if entries else [_nothing()]), *_present(phone, now)]
+    return Story(phones.mask(phone), days, present, entries, records.is_cut)
+
+
+def _nothing() -> str:
+    words = _("Nothing was asked for this number: another one was entered, or the page did not reach this site")
+    return sentence([words])
 
 
 def _present(phone: str, now: datetime) -> Iterator[str]:

@@ -1,0 +1,89 @@
+"""A page of the admin that tells what happened to a number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.journal.finding import Candidate, find
+from django_smsverify.journal.story import DAYS, MOST_DAYS, tell
+
+PERIODS = (
+    (1, _("the last day")),
+    (DAYS, _("the last 7 days")),
+    (30, _("the last 30 days")),
+    (MOST_DAYS, _("the last 190 days")),
+)
+
+
+class ExplainForm(forms.Form):
+    """Whom the story is of. Posted, so that no number is in an address that is logged."""
+
+    whom = forms.CharField(
+        label=_("Number"),
+        max_length=64,
+        help_text=_("The whole number or its last four digits, an id at the vendor, or that of a verification."),
+        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off", "autofocus": True}),
+    )
+    days = forms.TypedChoiceField(
+        label=_("Period"),
+        coerce=int,
+        choices=PERIODS,
+        initial=DAYS,
+    )
+    found: list[Candidate]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if {"whom", "days"} <= cleaned.keys():
+            try:
+                self.found = find(cleaned["whom"], cleaned["days"])
+            except SMSVerifyError as error:
+                raise forms.ValidationError({"whom": str(error)}) from None
+            if not self.found:
+                raise forms.ValidationError({"whom": _("No number with these last digits was used in that time.")})
+        return cleaned
+
+
+class ExplainPage:
+    """Adds the page to the admin of messages, for users who may view messages."""
+
+    admin_site: Any
+    opts: Any
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.explain_view)
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]
+        return [path("explain/", view, name="smsverify_message_explain"), *urls]
+
+    def explain_view(self, request: HttpRequest) -> HttpResponse:
+        """Tells the story of the number that is posted, or whose message has the id in the address."""
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        sought = request.POST if request.method == "POST" else request.GET
+        form = ExplainForm(_filled(sought) if "whom" in sought else None)
+        context = {"title": gettext("Why did no code come?"), "opts": self.opts, "form": form}
+        if form.is_valid():
+            days, found = form.cleaned_data["days"], form.found
+            if len(found) > 1:
+                context["candidates"] = found
+            elif request.method == "POST" and found[0].id:
+                url = reverse("admin:smsverify_message_explain", current_app=self.admin_site.name)
+                return HttpResponseRedirect(f"{url}?whom={found[0].id}&days={days}")
+            else:
+                context["story"] = tell(found[0].phone, days)
+        request.current_app = self.admin_site.name  # a site may have several admins
+        context = {**self.admin_site.each_context(request), **context}
+        return TemplateResponse(request, "admin/smsverify/message/explain.html", context)
+
+
+def _filled(sought: Any) -> dict[str, Any]:
+    return {"whom": sought["whom"], "days": sought.get("days") or DAYS}
