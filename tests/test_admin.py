@@ -24,6 +24,7 @@ from django_smsverify.models import (
     ProbeNumber,
     Provider,
     Recipient,
+    Refusal,
     Reply,
     ReportBatch,
     Signature,
@@ -39,7 +40,7 @@ from .test_models import rows_of
 pytestmark = pytest.mark.django_db
 
 Row = models.Model
-RECORDS = (Recipient, Verification, Message, DeliveryReport, Reply)
+RECORDS = (Recipient, Verification, Message, DeliveryReport, Reply, Refusal)
 MODELS = (Provider, Signature, Template, *RECORDS, ReportBatch)
 LANGUAGES = ("en", "zh-hans")
 SECRET, OTHER = "S3CRET-ORIGINAL", "S3CRET-REPLACED"

@@ -297,7 +297,7 @@ class TestLostTasks:
             assert poll() == {"taken up": 1}
 
         assert (statuses(), len(settled), len(MemoryGateway.outbox)) == (["not_sent"], 1, 0)
-        assert "only 59 seconds left" in Message.objects.get().error_message
+        assert "too few seconds left: 59" in Message.objects.get().error_message
         assert resend_code(verification.pk).seconds_left(timezone.now()) == 300, (
             "the unsent SMS does not count, so it may be resent"
         )

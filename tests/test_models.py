@@ -18,6 +18,7 @@ from django_smsverify.models import (
     Message,
     Provider,
     Recipient,
+    Refusal,
     Reply,
     Signature,
     Template,
@@ -307,6 +308,7 @@ def rows_of(provider: Provider) -> list[Any]:
         message,
         report,
         Reply.objects.create(content="T", fingerprint=UUID(int=1), **common),
+        Refusal.objects.create(id=UUID(int=1), phone=PHONE, reason="resend", first_at=now, last_at=now),
     ]
 
 
@@ -332,6 +334,7 @@ def test_the_text_form_of_each_row(memory: MakeProvider) -> None:
         "138****8000 · login · queued",
         "138****8000 · delivered",
         "138****8000",
+        "138****8000 · pause between two SMS",
         "memory",
         "【示例站】",
         "memory login",

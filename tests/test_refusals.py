@@ -28,7 +28,7 @@ from django_smsverify.limits import redis_script, refusals
 from django_smsverify.limits.shared import Charge
 from django_smsverify.limits.tally import Tallied, Tally
 from django_smsverify.limits.windows import Window
-from django_smsverify.models import Message, Provider, Refusal, Template
+from django_smsverify.models import Provider, Refusal, Template
 from django_smsverify.sending import resend_code, send_code
 
 from .conftest import PHONE, LogRecorder, MakeProvider
@@ -329,11 +329,3 @@ class TestRedis:
         client = redis_script._client(redis)
 
         assert [client.ttl(redis.make_key(key)) for key in Tally(PHONE, 1_800_000_000).keys(["captcha"])] == [7200] * 2
-
-
-def test_a_row_shows_no_full_number(provider: Provider) -> None:
-    send_code(PHONE, "login")
-    refused()
-
-    assert str(Refusal.objects.get()) == "138****8000 · pause between two SMS"
-    assert Message.objects.count() == 1

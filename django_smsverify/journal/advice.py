@@ -12,7 +12,7 @@ from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.models import Message
 from django_smsverify.reports.causes import meaning_of
 
-from .records import Records, deciding_report
+from .records import Records, asked_by_a_person, deciding_report
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -55,8 +55,8 @@ def advice_on(message: Message, records: Records) -> StrOrPromise:
     if status == MessageStatus.UNDELIVERED:
         report = deciding_report(message)
         return meaning_of(message.provider, report).advice.label if report else Advice.READ_OUT.label
-    verification = message.verification
-    if verification is not None and verification.holder.verified_at:
+    code = message.verification.holder if message.verification else None
+    if code is not None and code.verified_at:
         return NOTHING
     return _on_sent(message, status, records)
 
@@ -73,7 +73,7 @@ def _on_sent(message: Message, status: MessageStatus, records: Records) -> StrOr
         return WAIT if is_recent else WAITING
     if status == MessageStatus.UNKNOWN:
         return LOST
-    verification = message.verification
+    verification = asked_by_a_person(message)
     if verification is None:
         return NOTHING if status == MessageStatus.DELIVERED else NO_REPORT
     if records.wrong_codes(verification):

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 from django_smsverify.models import DeliveryReport, Message, Refusal, Verification
+from django_smsverify.verifying.context import is_of_test
 
 MOST = 100
 """Messages and refusals that are told, the newest."""
@@ -74,6 +75,14 @@ class Records:
 def code_of(message: Message) -> UUID | None:
     """The verification that holds the code of an SMS; None for a notice."""
     return message.verification.holder.pk if message.verification else None
+
+
+def asked_by_a_person(message: Message) -> Verification | None:
+    """The verification of a code that a person asked for; None for a notice, a probe or an operator's test."""
+    verification = message.verification
+    if verification is None or is_of_test(verification.holder, message.provider.slug):
+        return None
+    return verification
 
 
 def was_handed_over(message: Message) -> bool:

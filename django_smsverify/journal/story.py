@@ -65,11 +65,11 @@ def tell(phone: str, days: int = DAYS) -> Story:
     """Returns the story of a number in E.164, in the active language, without any code."""
     now = timezone.now()
     records = Records.read(phone, now - timedelta(days=days), now)
-    entries = [
+    entries = [Entry(one.first_at, told_refusal(one), ADVICE[one.reason]) for one in records.refusals]
+    entries += [
         Entry(one.created_at, ToldMessage(one, records).sentence, advice_on(one, records), one.pk)
         for one in records.messages
     ]
-    entries += [Entry(one.first_at, told_refusal(one), ADVICE[one.reason]) for one in records.refusals]
     entries.sort(key=lambda entry: entry.at, reverse=True)
     present = [*([] if entries else [_nothing()]), *_present(phone, now)]
     return Story(phones.mask(phone), days, present, entries, records.is_cut)

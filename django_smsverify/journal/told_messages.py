@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from django_smsverify.enums import MessageStatus, Reason
-from django_smsverify.models import Message, Verification
+from django_smsverify.models import Message
 from django_smsverify.reports.causes import meaning_of
-from django_smsverify.verifying.context import is_of_test
 
-from .records import Records, deciding_report, failed_before
-from .words import counted_wrong, duration, quoted, sentence, withdrawal
+from .records import Records, asked_by_a_person, deciding_report, failed_before
+from .words import counted_wrong, duration, own_words, quoted, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +27,13 @@ class ToldMessage:
         """All of it."""
         return sentence([self._asked(), self._vendor_said(), self._carrier_said(), self._tried_next(), self._entered()])
 
-    @property
-    def _code(self) -> Verification | None:
-        """The verification of a code that a person asked for; None for a notice or an operator's test."""
-        verification = self.message.verification
-        is_test = verification is not None and is_of_test(verification.holder, self.message.provider.slug)
-        return None if is_test else verification
-
     def _asked(self) -> str:
         message = self.message
         if message.is_probe:
             words = _("A probe was sent")
-        elif message.verification is not None and self._code is None:
+        elif message.verification is not None and asked_by_a_person(message) is None:
             words = _("An operator tested the provider")
-        elif self._code is None:
+        elif asked_by_a_person(message) is None:
             in_batch = _("A notice for “%(purpose)s” was sent in the batch “%(batch)s”")
             words = in_batch if message.batch else _("A notice for “%(purpose)s” was sent")
         elif message.follows:
@@ -58,7 +50,7 @@ class ToldMessage:
         message = self.message
         facts = {
             "provider": message.provider,
-            "said": quoted(message.error_code, message.error_message) or _("no words"),
+            "said": quoted(message.error_code, own_words(message.error_message)) or _("no words"),
             "reason": message.get_error_reason_display(),
         }
         if message.status == MessageStatus.NOT_SENT:
@@ -74,7 +66,7 @@ class ToldMessage:
         if self.message.error_reason:
             return _("“%(provider)s” refused it (%(said)s): %(reason)s") % facts
         if self.message.claimed_at is None:
-            return _("it was not sent: %s") % withdrawal(self.message.error_message)
+            return _("it was not sent: %s") % own_words(self.message.error_message)
         return _("“%(provider)s” could not be reached (%(said)s)") % facts
 
     def _carrier_said(self) -> str:
@@ -102,7 +94,7 @@ class ToldMessage:
             names = ", ".join(f"“{one.provider}”" for one in later)
             words = _("then it was tried by %(providers)s: %(status)s")
             return words % {"providers": names, "status": later[-1].get_status_display()}
-        if self._code is None:
+        if asked_by_a_person(message) is None:
             return ""
         if message.status == MessageStatus.UNDELIVERED:
             report = deciding_report(message)
@@ -115,7 +107,7 @@ class ToldMessage:
         return ""
 
     def _entered(self) -> str:
-        verification, now = self._code, self.records.now
+        verification, now = asked_by_a_person(self.message), self.records.now
         if verification is None:
             return ""
         code, count = verification.holder, self.records.wrong_codes(verification)

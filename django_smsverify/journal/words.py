@@ -47,7 +47,8 @@ def quoted(*words: str) -> str:
     return masked(" ".join(" ".join(filter(None, words)).split()))
 
 
-def withdrawal(words: str) -> str:
-    """Returns why an SMS was withdrawn, in the active language; what follows a colon is a detail."""
-    why, colon, detail = words.partition(": ")
+def own_words(words: str) -> str:
+    """Returns what this package stored of an SMS that it did not send, or whose answer was lost, in the active
+    language; what follows a colon is a detail."""
+    why, colon, detail = quoted(words).partition(": ")
     return f"{_(why)}{colon}{detail}" if why else ""

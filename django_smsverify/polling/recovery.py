@@ -12,6 +12,7 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from django_smsverify.enums import MessageStatus
 from django_smsverify.messages import settle_as_it_is
@@ -63,7 +64,7 @@ def _notices(queued: MessageQuerySet, limit: int) -> list[UUID]:
 def give_up_stuck(limit: int) -> Iterator[str]:
     """Marks messages whose process died while sending as unknown: they may have been sent, and are not sent again."""
     rows = Message.objects.filter(status=MessageStatus.SENDING)
-    why = "the process that handed it over ended before the vendor's answer was stored"
+    why = gettext_noop("the process that handed it over ended before the vendor's answer was stored")
     for message in list(rows.filter(claimed_at__lt=timezone.now() - STUCK_AFTER).only("created_at")[:limit]):
         rows.of(message).update(status=MessageStatus.UNKNOWN, values={}, error_message=why)
         yield "stuck"

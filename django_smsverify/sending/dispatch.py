@@ -7,6 +7,8 @@ import time
 from collections.abc import Container, Iterable, Sequence
 from itertools import islice
 
+from django.utils.translation import gettext_noop as _
+
 from django_smsverify.conf import conf
 from django_smsverify.models import Message, Verification
 
@@ -77,7 +79,7 @@ def _try_to_enqueue(messages: Sequence[Message]) -> bool:
 
 def _cancel_all(messages: Iterable[Message]) -> None:
     for message in messages:
-        cancel(message, "the task queue could not be reached")
+        cancel(message, _("the task queue could not be reached"))
 
 
 def _enqueue(ids: list[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from django.utils.translation import gettext_noop as _
+
 from django_smsverify.enums import MessageStatus
 from django_smsverify.models import Message, Template, Verification
 from django_smsverify.models.history import PastSMS
@@ -58,8 +60,8 @@ def why_not_to_follow(verification: Verification, message: Message) -> str:
     if message.follows is None:
         return ""
     if Message.objects.filter(pk=message.follows, status=MessageStatus.DELIVERED).exists():
-        return "while it was queued the SMS before it arrived after all"
-    return "while it was queued the code was sent again" if is_overtaken(verification, message) else ""
+        return _("while it was queued the SMS before it arrived after all")
+    return _("while it was queued the code was sent again") if is_overtaken(verification, message) else ""
 
 
 def is_overtaken(verification: Verification, message: Message) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.exceptions import (
@@ -42,6 +43,10 @@ logger = logging.getLogger("django_smsverify")
 
 NOTICES_EXPIRE_AFTER = timedelta(hours=24)
 """A notice that was queued for longer is out of date and is not sent."""
+DELIVERY_FAILED = _("its delivery failed, see the log")
+NO_LONGER_OF_USE = _("while it was queued the code was no longer of use")
+TOO_OLD = _("it was queued until the code had too few seconds left")
+"""Stored with a detail after a colon; the story translates what stands before it."""
 
 
 def run_task(ids: Sequence[str]) -> int:
@@ -70,7 +75,7 @@ def send_waiting(ids: Iterable[UUID | str]) -> int:
             name, bug = type(error).__name__, describe(error)
         logger.error("The delivery by %s failed with %s", batch[0].provider.slug, bug)
         for message in batch:
-            cancel(message, f"its delivery failed with {name}: see the log")
+            cancel(message, f"{DELIVERY_FAILED}: {name}")
     return len(messages) - left
 
 
@@ -86,14 +91,14 @@ def is_void(message: Message) -> bool:
     """Whether a notice can or should no longer be sent; if so, it is withdrawn."""
     why = ""
     if timezone.now() - message.created_at > NOTICES_EXPIRE_AFTER:
-        why = "it was queued for too long"
+        why = _("it was queued for too long")
     elif not _is_usable(message):
-        why = "while it was queued its template could no longer be used"
+        why = _("while it was queued its template could no longer be used")
     else:
         try:
             message.values  # noqa: B018 - decrypts
         except UndecryptableValue:
-            why = "its values were encrypted with a key that is no longer configured"
+            why = _("its values were encrypted with a key that is no longer configured")
     if why:
         cancel(message, why)
     return bool(why)
@@ -126,7 +131,7 @@ def _send_code(message: Message) -> bool:
     """Sends a code through the best route now, if it is still worth an SMS; returns whether no provider took it."""
     templates, without_failures = _usable_routes(message)
     if not templates:
-        return cancel(message, "while it was queued all templates for it became unusable")
+        return cancel(message, _("while it was queued all templates for it became unusable"))
     chosen = choose(templates, message.phone, without_failures) or whatever_is_open(templates[0], message.phone)
     claim = partial(_claim_or_withdraw, message, chosen, message.created_at)
     verification, is_withdrawn = run_committed(Message, claim)
@@ -196,13 +201,13 @@ def _why_not_worth_sending(verification: Verification, message: Message) -> str:
     try:
         verification.require_live(now)
     except CodeRejected as error:
-        return f"while it was queued the code was no longer of use: {error.code}"
+        return f"{NO_LONGER_OF_USE}: {error.code}"
     if verification.holder.expires_at - now < least_life(message.purpose):
-        return f"it was queued until the code had only {verification.seconds_left(now)} seconds left"
+        return f"{TOO_OLD}: {verification.seconds_left(now)}"
     try:
         history = NumberHistory.read(message.phone, now)
         pauses = message.follows is None
         history.require_allowance(by_stranger=message.by_stranger, but=message.pk, pauses=pauses)
     except Throttled:
-        return "while it was queued the number got as many other codes as it may"
+        return _("while it was queued the number got as many other codes as it may")
     return why_not_to_follow(verification, message)

@@ -1,0 +1,557 @@
+"""Twenty stories of "I got no code", as they happen at a site, and the sentence that explains each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client, override_settings
+from django.utils import translation
+
+from django_smsverify.enums import Reason, ReviewStatus
+from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain, SMSVerifyError
+from django_smsverify.journal.records import MOST
+from django_smsverify.journal.story import tell
+from django_smsverify.limits import refusals
+from django_smsverify.models import Message, Provider, Template, Verification
+from django_smsverify.polling.poll import poll
+from django_smsverify.sending import dispatch, resend_code, send_code, send_message
+from django_smsverify.sending.by_hand import send_code_by
+from django_smsverify.verifying import verify_code
+
+from .conftest import PHONE, MakeProvider, add_template, last_code, wrong
+from .joined_threads import threads
+from .test_circuits import FlakyGateway
+from .test_storing_reports import DELIVERED, UNDELIVERED, push, report
+
+Clock = time_machine.Traveller
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+SITE = {"GATEWAYS": {"flaky": "tests.test_circuits.FlakyGateway"}}
+OTHER = "+8613900139000"
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[time_machine.Traveller]:
+    monkeypatch.setattr(refusals, "_outage_stored_at", -refusals.OUTAGE_PAUSE)
+    with time_machine.travel(NOW, tick=False) as traveller, override_settings(SMSVERIFY=SITE):
+        FlakyGateway.error, FlakyGateway.calls = None, 0
+        yield traveller
+
+
+@pytest.fixture
+def acme(memory: MakeProvider) -> Provider:
+    """The first way, whose vendor can be made to fail."""
+    provider = memory("login", slug="acme", priority=1)
+    Provider.objects.filter(pk=provider.pk).update(name="Acme", gateway="flaky")
+    return Provider.objects.get(pk=provider.pk)
+
+
+@pytest.fixture
+def bureau(memory: MakeProvider) -> Provider:
+    """The second way."""
+    provider = memory("login", slug="bureau", priority=2)
+    Provider.objects.filter(pk=provider.pk).update(name="Bureau")
+    return provider
+
+
+def told(phone: str = PHONE) -> list[tuple[str, str]]:
+    """Each sentence with its advice, newest first."""
+    return [(entry.sentence, str(entry.advice)) for entry in tell(phone).entries]
+
+
+def ask(phone: str = PHONE, **asked: Any) -> None:
+    """A person asks for a code, and may be refused."""
+    with suppress(SMSVerifyError):
+        send_code(phone, **{"purpose": "login", **asked})
+
+
+def reported(code: str = "DELIVRD", *, delivered: bool = False, message: Message | None = None) -> None:
+    """The vendor reports on the newest SMS; what follows is sent."""
+    message = message or Message.objects.order_by("created_at", "attempt").last()
+    assert message is not None
+    push(message.provider, report(message.remote_id, DELIVERED if delivered else UNDELIVERED, code))
+    threads.join()
+
+
+def enter(code: str) -> None:
+    """A person enters a code for the newest request."""
+    with suppress(SMSVerifyError):
+        verify_code(Verification.objects.latest("created_at").pk, code)
+
+
+NOTHING = "Nothing needs to be done."
+ON_THE_PHONE = (
+    "The SMS is on the phone: ask the person to look among the blocked messages, and whether the number is the one of "
+    "that phone."
+)
+NO_REPORT = (
+    "Ask the person to look at the phone. Look whether the vendor pushes reports to this site: "
+    "smsverify_webhooks shows "
+    "the address, and smsverify_poll asks for what was not pushed."
+)
+WRONG = "Ask the person to enter the code of the newest SMS; if it was somebody else who guessed, nothing was lost."
+WAIT = "Wait for a minute and look again."
+FILE = "Have the vendor file the signature with this carrier; until then send by another vendor."
+ASKED = "A code for “login” was asked for; “Acme” accepted it; "
+FOUR_MINUTES = "the code is valid for another 4 min."
+
+
+class TestTheSMSArrived:
+    def test_and_its_code_was_entered(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(4)
+        reported(delivered=True)
+        clock.shift(17)
+        enter(last_code())
+
+        arrived = "China Mobile delivered it after 4 s; the right code was entered 21 s after the request."
+        assert told() == [(ASKED + arrived, NOTHING)]
+
+    def test_and_its_code_was_never_entered(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(4)
+        reported(delivered=True)
+        clock.shift(600)
+
+        assert told() == [(ASKED + "China Mobile delivered it after 4 s; no code was entered.", ON_THE_PHONE)]
+
+    def test_and_other_codes_were_entered(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(4)
+        reported(delivered=True)
+        enter(wrong(last_code()))
+        one = "China Mobile delivered it after 4 s; 1 wrong code was entered, " + FOUR_MINUTES
+        assert told() == [(ASKED + one, WRONG)]
+
+        for _ in range(4):
+            enter(wrong(last_code()))
+        every = "China Mobile delivered it after 4 s; all guesses were used up by wrong codes."
+        assert told() == [(ASKED + every, WRONG)]
+
+    def test_and_the_right_code_came_after_wrong_ones(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(4)
+        reported(delivered=True)
+        enter(wrong(last_code()))
+        enter(wrong(last_code()))
+        enter(last_code())
+
+        arrived = "China Mobile delivered it after 4 s; "
+        at_last = "2 wrong codes were entered, then the right one, 4 s after the request."
+        assert told() == [(ASKED + arrived + at_last, NOTHING)]
+
+    def test_when_the_code_had_ended(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(900)
+        reported(delivered=True)
+
+        late = "It came after the code had ended: ask the person to ask again, and the vendor why it took so long."
+        assert told() == [(ASKED + "China Mobile delivered it after 15 min; no code was entered.", late)]
+
+
+class TestThePhoneIsTheCause:
+    @pytest.mark.parametrize(
+        ("code", "cause", "advice"),
+        [
+            (
+                "MK:0010",
+                "the phone is off or out of reach",
+                "The phone was off or out of reach: ask the person to find a signal and to try again in a minute.",
+            ),
+            (
+                "MK:0017",
+                "the phone's memory is full",
+                "The phone cannot take more messages: ask the person to delete old ones, to restart it and to "
+                "try again.",
+            ),
+            (
+                "DB:0141",
+                "the number is on a blacklist",
+                "The carrier bars SMS to this number: its owner must call 10086, 10010, 10000 or 10099.",
+            ),
+        ],
+        ids=["off", "full", "blacklisted"],
+    )
+    def test_as_the_carrier_reports(
+        self, code: str, cause: str, advice: str, acme: Provider, bureau: Provider, clock: Clock
+    ) -> None:
+        ask()
+        clock.shift(8)
+        reported(code)
+
+        why = (
+            f"China Mobile did not deliver it ({code}, after 8 s): {cause}; another provider would have met the same; "
+        )
+        assert told() == [(ASKED + why + FOUR_MINUTES, advice)]
+
+    def test_as_the_vendor_says(self, acme: Provider, bureau: Provider) -> None:
+        FlakyGateway.error = GatewayRejected("mobile is wrong", reason=Reason.RECIPIENT, error_code="406")
+        ask()
+
+        assert told() == [
+            (
+                "A code for “login” was asked for; “Acme” refused it (406 mobile is wrong): recipient: the "
+                "number cannot "
+                "be served; no other provider was tried, as the number is the cause; no code was entered.",
+                "Ask the person whether the number is right, and for another one if it is.",
+            )
+        ]
+
+
+class TestTheWayIsTheCause:
+    def test_the_signature_is_not_filed_and_the_code_took_another_way(
+        self, acme: Provider, bureau: Provider, clock: Clock
+    ) -> None:
+        ask()
+        clock.shift(6)
+        reported("SIGNERR")
+        clock.shift(4)
+        reported(delivered=True)
+        clock.shift(9)
+        enter(last_code())
+
+        unfiled = "China Mobile did not deliver it (SIGNERR, after 6 s): the signature is not filed with the carrier; "
+        entered = "the right code was entered 19 s after the request."
+        assert told() == [
+            (
+                "The code for “login” took another way, because the SMS before it was not delivered; “Bureau” accepted "
+                f"it; China Mobile delivered it after 4 s; {entered}",
+                NOTHING,
+            ),
+            (f"{ASKED}{unfiled}then it was tried by “Bureau”: delivered; {entered}", FILE),
+        ]
+
+    def test_the_signature_is_not_filed_and_there_is_no_other_way(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(6)
+        reported("SIGNERR")
+        clock.shift(600)
+
+        unfiled = "China Mobile did not deliver it (SIGNERR, after 6 s): the signature is not filed with the carrier; "
+        assert told() == [(f"{ASKED}{unfiled}nothing was sent after it; no code was entered.", FILE)]
+
+    def test_the_first_arrived_after_all(self, acme: Provider, bureau: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(6)
+        reported("SIGNERR")
+        clock.shift(4)
+        reported(delivered=True)
+        reported(delivered=True, message=Message.objects.get(follows=None))
+
+        both = "China Mobile delivered it after 10 s, although a failure had been reported; "
+        assert told()[1] == (f"{ASKED}{both}then it was tried by “Bureau”: delivered; {FOUR_MINUTES}", ON_THE_PHONE)
+
+    def test_an_account_has_no_balance_and_the_next_one_sends(
+        self, acme: Provider, bureau: Provider, clock: Clock
+    ) -> None:
+        FlakyGateway.error = GatewayRejected("balance is not enough", reason=Reason.ACCOUNT, error_code="4051")
+        ask()
+        clock.shift(5)
+        reported(delivered=True)
+
+        assert told() == [
+            (
+                "The code for “login” took another way, because the provider before had not taken it; “Bureau” "
+                "accepted "
+                f"it; China Mobile delivered it after 5 s; {FOUR_MINUTES}",
+                ON_THE_PHONE,
+            ),
+            (
+                "A code for “login” was asked for; “Acme” refused it (4051 balance is not enough): account: key, "
+                "balance, "
+                f"address or contract; then it was tried by “Bureau”: delivered; {FOUR_MINUTES}",
+                "Look at key, balance and allowed addresses of the account: smsverify_check acme.",
+            ),
+        ]
+
+    def test_no_vendor_can_be_reached(self, acme: Provider) -> None:
+        FlakyGateway.error = GatewayUnavailable("connection refused")
+        ask()
+
+        assert told() == [
+            (
+                "A code for “login” was asked for; “Acme” could not be reached (connection refused); no other provider "
+                "was left to try; no code was entered.",
+                "Look whether this server reaches the vendor: smsverify_check acme.",
+            )
+        ]
+
+    def test_the_answer_was_lost(self, acme: Provider, bureau: Provider, clock: Clock) -> None:
+        FlakyGateway.error = GatewayUncertain("no answer within 10 s")
+        ask()
+        clock.shift(60)
+
+        assert told() == [
+            (
+                "A code for “login” was asked for; the answer of “Acme” was lost: it may have been sent or not "
+                "(no answer "
+                f"within 10 s); {FOUR_MINUTES}",
+                "Ask the person to look at the phone, and to ask again if nothing came: the next SMS takes "
+                "another way.",
+            )
+        ]
+
+    def test_no_report_has_come(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(59)
+        assert told() == [(f"{ASKED}no report has come for 59 s; {FOUR_MINUTES}", WAIT)]
+        clock.shift(61)
+        assert told() == [(f"{ASKED}no report has come for 2 min; the code is valid for another 3 min.", NO_REPORT)]
+
+        clock.shift(timedelta(days=4))
+        poll()
+        assert told() == [(f"{ASKED}no report of its delivery ever came; no code was entered.", NO_REPORT)]
+
+    def test_no_worker_runs(self, acme: Provider, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dispatch, "_enqueue", lambda ids: None)
+        with override_settings(SMSVERIFY={**SITE, "DISPATCH": "celery"}):
+            ask()
+            waits = (
+                "A code for “login” was asked for; it still waits to be sent by “Acme”; the code is valid for another "
+            )
+            assert told() == [(f"{waits}5 min.", WAIT)]
+            clock.shift(90)
+            assert told() == [(f"{waits}3 min.", "Look whether the worker runs, and smsverify_poll every minute.")]
+            clock.shift(900)
+            poll()
+
+        assert told() == [
+            (
+                "A code for “login” was asked for; it was not sent: while it was queued the code was no longer of use: "
+                "expired; no code was entered.",
+                "Ask the person to ask again; if it happens often, start more workers.",
+            )
+        ]
+
+
+class TestTheRequestWasRefused:
+    def test_in_the_pause(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(10)
+        for _ in range(3):
+            ask()
+
+        assert told() == [
+            (
+                "A code was asked for, at least 2 times until 2026-11-27 20:00:10, and no SMS was sent: the "
+                "pause after "
+                "the SMS before was not over (RESEND_INTERVAL).",
+                "Ask the person to look for the SMS before it, and to ask again when the pause is over.",
+            ),
+            (f"{ASKED}no report has come for 10 s; {FOUR_MINUTES}", WAIT),
+        ]
+
+    def test_after_too_many_sms(self, acme: Provider, clock: Clock) -> None:
+        for _ in range(6):
+            ask()
+            clock.shift(61)
+
+        assert len(told()) == 6
+        assert told()[0] == (
+            "A code was asked for, and no SMS was sent: the number had got as many SMS as it may (PHONE_LIMITS).",
+            "The person can ask again when an SMS is older than the limit; if it was somebody else who asked so often, "
+            "switch a captcha on.",
+        )
+
+    @pytest.mark.parametrize(
+        ("limit", "why", "advice"),
+        [
+            (
+                "IP_LIMITS",
+                "as many codes had been asked for from that network address as one may (IP_LIMITS)",
+                "If all visitors seem to have one address, set TRUSTED_PROXIES; if many people share one, raise "
+                "IP_LIMITS; else somebody attacks the site, and the limit did its work.",
+            ),
+            (
+                "PREFIX_LIMITS",
+                "the numbers with the same first digits had got as many SMS as they may (PREFIX_LIMITS)",
+                "Somebody probably tries numbers in a row, and the limit did its work: switch a captcha on. If not, "
+                "raise PREFIX_LIMITS.",
+            ),
+            (
+                "GLOBAL_LIMITS",
+                "the site had sent as many SMS as it may (GLOBAL_LIMITS)",
+                "If it was an attack, switch a captcha on; if it was not, raise GLOBAL_LIMITS.",
+            ),
+        ],
+    )
+    def test_by_a_limit_that_others_used_up(self, limit: str, why: str, advice: str, acme: Provider) -> None:
+        with override_settings(SMSVERIFY={**SITE, limit: ("1/h",)}):
+            ask("+8613800138001", ip="203.0.113.1")
+            ask(ip="203.0.113.1")
+
+        assert told() == [(f"A code was asked for, and no SMS was sent: {why}.", advice)]
+
+    def test_without_a_captcha(self, acme: Provider, client: Client) -> None:
+        with override_settings(SMSVERIFY={**SITE, "CAPTCHA": "django_smsverify.conf._refuse"}):
+            client.post("/sms/send/", {"phone": PHONE, "purpose": "login"}, "application/json")
+
+        assert told() == [
+            (
+                "A code was asked for, and no SMS was sent: no captcha was solved.",
+                "Nothing, if the person solved it afterwards; else look whether the page shows the captcha and sends "
+                "what was answered.",
+            )
+        ]
+
+    def test_while_the_cache_was_dead(self, acme: Provider) -> None:
+        with override_settings(CACHES={"default": {"BACKEND": "tests.test_limits.DeadCache"}}):
+            ask()
+
+        assert told() == [
+            (
+                "No number could get a code until 2026-11-27 20:00:00: the cache that keeps the limits did not answer.",
+                "Start the cache server again and look at its log; without it nothing is sent.",
+            )
+        ]
+
+    def test_for_a_purpose_without_a_usable_template(self, acme: Provider) -> None:
+        Template.objects.update(status=ReviewStatus.PENDING)
+        ask()
+
+        assert told() == [
+            (
+                "A code was asked for, and no SMS was sent: no provider could send for that purpose.",
+                "Look whether a template of that purpose is approved and active, and its provider too.",
+            )
+        ]
+        assert tell(PHONE).present[-1] == "No provider can send it a code for: login."
+
+    def test_for_a_purpose_that_the_page_invented(self, acme: Provider) -> None:
+        ask(purpose="signin")
+
+        assert told() == [
+            (
+                "A code was asked for, and no SMS was sent: no template with a code has the purpose that the "
+                "page asked "
+                "for.",
+                "Compare the purpose in the page with those of the templates.",
+            )
+        ]
+
+    def test_for_a_region_to_which_nobody_sends(self, acme: Provider) -> None:
+        Provider.objects.update(regions=["HK"])
+        ask()
+
+        assert told() == [
+            (
+                "A code was asked for, and no SMS was sent: no provider sends to that region.",
+                "Add a provider that sends to that region, or take the region out of REGIONS.",
+            )
+        ]
+
+    def test_among_more_numbers_than_are_stored(self, acme: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(refusals, "MOST_ROWS", 0)
+        ask()
+        ask()
+
+        assert told()[0] == (
+            "More numbers were refused in this hour than are stored one by one, and this number may be among them: at "
+            "least 1, until 2026-11-27 20:00:00.",
+            "So many numbers are refused in an attack: look at the other refusals of that hour.",
+        )
+
+
+class TestOtherSMS:
+    def test_a_notice(self, acme: Provider, clock: Clock) -> None:
+        send_message(add_template(acme, "order", "您的订单已发货", ""), {PHONE: {}})
+        clock.shift(3)
+        reported(delivered=True)
+
+        assert told() == [
+            ("A notice for “order” was sent; “Acme” accepted it; China Mobile delivered it after 3 s.", NOTHING)
+        ]
+
+    def test_an_operator_s_test(self, acme: Provider, clock: Clock) -> None:
+        send_code_by(acme.templates.get(), PHONE)
+        clock.shift(3)
+        reported("MK:0010")
+
+        (words, _advice), *_rest = told()
+        assert words == (
+            "An operator tested the provider; “Acme” accepted it; China Mobile did not deliver it (MK:0010, "
+            "after 3 s): "
+            "the phone is off or out of reach."
+        )
+
+    def test_a_probe(self, acme: Provider, clock: Clock) -> None:
+        send_code_by(acme.templates.get(), PHONE, is_probe=True)
+        clock.shift(3)
+        reported(delivered=True)
+
+        assert told() == [("A probe was sent; “Acme” accepted it; China Mobile delivered it after 3 s.", NOTHING)]
+
+
+class TestTheWholeStory:
+    def test_a_code_that_was_asked_for_again(self, acme: Provider, bureau: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(70)
+        resend_code(Verification.objects.get().pk)
+        clock.shift(3)
+        reported(delivered=True)
+
+        again = "The code for “login” was asked for again; “Bureau” accepted it; China Mobile delivered it after 3 s; "
+        assert [words for words, _ in told()] == [
+            again + FOUR_MINUTES,
+            f"{ASKED}no report has come for 73 s; {FOUR_MINUTES}",
+        ]
+
+    def test_what_holds_now(self, acme: Provider, clock: Clock) -> None:
+        mobile = "By its first digits it is a number of China Mobile; about 3 in 100 were ported."
+        assert tell(PHONE).present == [
+            "Nothing was asked for this number: another one was entered, or the page did not reach this site.",
+            mobile,
+            "Its own limits let it get an SMS now.",
+        ]
+        ask()
+        clock.shift(8)
+        assert tell(PHONE).present == [mobile, "It can get the next SMS in 52 s (pause between two SMS)."]
+
+    def test_other_numbers_and_older_days_are_left_out(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        ask(OTHER)
+        clock.shift(timedelta(days=7, seconds=1))
+
+        assert told() == []
+        assert len(tell(PHONE, days=8).entries) == 1
+
+    def test_only_the_newest_are_told(self, acme: Provider, clock: Clock) -> None:
+        with override_settings(SMSVERIFY={**SITE, "PHONE_LIMITS": ()}):
+            for _ in range(MOST + 1):
+                ask()
+                clock.shift(301)
+
+        story = tell(PHONE)
+        assert (len(story.entries), story.is_cut) == (MOST, True)
+        assert story.entries[0].at > story.entries[-1].at
+
+    def test_it_is_told_in_chinese(self, acme: Provider, bureau: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(6)
+        reported("SIGNERR")
+        clock.shift(4)
+        reported(delivered=True)
+        ask()
+
+        with translation.override("zh-hans"):
+            words = [f"{sentence}{advice}" for sentence, advice in told()]
+        assert words == [
+            "请求了验证码，但没有发送短信：距上一条短信的间隔未到（RESEND_INTERVAL）。请用户先找上一条短信，间隔过后再重新获取。",
+            "因为前一条短信没有送达，“login”验证码改走另一条通道；“Bureau”已受理；中国移动在 4 秒后送达；"
+            "验证码还有 4 分钟有效。短信已到手机：请用户查看拦截短信，并核对号码是不是这部手机的。",
+            "请求了“login”验证码；“Acme”已受理；中国移动没有送达（SIGNERR，6 秒后）：签名未在运营商报备；"
+            "随后由“Bureau”再发：已送达；验证码还有 4 分钟有效。请服务商向该运营商报备签名；在此之前换服务商发送。",
+        ]
+
+    def test_it_is_read_in_few_statements(self, acme: Provider, clock: Clock, django_assert_num_queries: Any) -> None:
+        for _ in range(3):
+            ask()
+            clock.shift(301)
+        with django_assert_num_queries(10):
+            tell(PHONE)
