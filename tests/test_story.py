@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.test import Client, override_settings
 from django.utils import translation
 
@@ -555,3 +559,30 @@ class TestTheWholeStory:
             clock.shift(301)
         with django_assert_num_queries(10):
             tell(PHONE)
+
+
+@pytest.mark.parametrize(
+    ("page", "language", "names"),
+    [
+        ("docs/troubleshooting.rst", "en", ("Aliyun", "Tencent")),
+        ("docs/zh-Hans/troubleshooting.rst", "zh-hans", ("阿里云", "腾讯云")),
+    ],
+)
+def test_the_example_in_the_documentation(
+    page: str, language: str, names: tuple[str, str], acme: Provider, bureau: Provider, clock: Clock
+) -> None:
+    for provider, name in zip((acme, bureau), names, strict=True):
+        Provider.objects.filter(pk=provider.pk).update(name=name)
+    clock.move_to(datetime(2026, 11, 28, 2, 2, 11, tzinfo=UTC))
+    ask()
+    clock.shift(6)
+    reported("SIGNERR")
+    clock.shift(4)
+    reported(delivered=True)
+    clock.shift(9)
+    enter(last_code())
+    clock.shift(6)
+    out = StringIO()
+    call_command("smsverify_explain", PHONE, "--language", language, stdout=out)
+
+    assert indent(out.getvalue(), "    ") in Path(page).read_text()
