@@ -59,6 +59,28 @@ class TestModels:
         template.variables = {"id": "order_no"}
         assert [found.rule for found in template.lint()] == ["segments"]
 
+    @pytest.mark.parametrize(
+        ("gateway", "level"),
+        [
+            ("aliyun", "error"),
+            ("tencent", "error"),
+            ("topthink", "warning"),
+            ("aliyun_pnvs", "warning"),
+            ("twilio", ""),
+        ],
+    )
+    def test_a_code_may_be_too_long_for_the_vendor(self, gateway: str, level: str) -> None:
+        provider = provider_at(gateway)
+
+        def levels(purpose: str, content: str = GOOD) -> list[str]:
+            found = Template(provider=provider, purpose=purpose, content=content).lint()
+            return [one.level for one in found if one.rule == "code_length"]
+
+        with override_settings(SMSVERIFY={"CODE_LENGTH": 6, "PURPOSES": {"payment": {"CODE_LENGTH": 8}}}):
+            assert levels("login") == []
+            assert levels("payment") == ([level] if level else [])
+            assert levels("payment", "您的订单{order}已发货。") == []
+
     def test_a_removed_gateway_leaves_the_general_rules(self) -> None:
         provider = provider_at("gone")
 

@@ -28,6 +28,8 @@ VARIABLE = re.compile(r"【变量[0-9]*】")
 STRAY = re.compile(r"[{｛][^{}｛｝\s]{0,40}[}｝]|[{}｛｝]")
 OTHERS = re.compile(r"\$(?=\{[A-Za-z_])|#[A-Za-z_]+#")
 """Placeholders in vendors' own syntax: ${code}, #code#."""
+LONGEST_CODE = 6
+"""The most digits of a code that vendors in mainland China are known to take."""
 
 
 def lint_content(
@@ -36,13 +38,14 @@ def lint_content(
     *,
     signature: str = "",
     variables: Mapping[str, str] | None = None,
+    code_length: int | None = None,
 ) -> list[Finding]:
     """What a vendor with these rules would refuse in a content, the most severe first.
 
     `signature` is the sender name without brackets, for rules that count it; `variables` maps our names of
-    placeholders to the vendor's.
+    placeholders to the vendor's; `code_length` are the digits of the codes.
     """
-    draft = Draft(content, rules or TextRules(), signature, variables or {})
+    draft = Draft(content, rules or TextRules(), signature, variables or {}, code_length)
     if not content.strip():
         return [at(None, Level.ERROR, "empty", _("Write the text."))]
     checks = (*CHECKS, *(MAINLAND if draft.rules.for_mainland else (_origin,)))
@@ -101,6 +104,19 @@ def _variables(draft: Draft) -> Iterator[Finding]:
     if rules.value_pattern and names and "code" not in names:
         message = _("The vendor fills in codes only: write a text with {code} and no other placeholder.")
         yield at(None, Level.WARNING, "variables", message)
+
+
+def _code_length(draft: Draft) -> Iterator[Finding]:
+    """Aliyun's and Tencent's code variables have at most six digits; of other vendors in China nothing is known."""
+    length, longest = draft.code_length or 0, draft.rules.longest_code
+    if not draft.carries_code or length <= (longest or LONGEST_CODE):
+        return
+    message = _("Codes have %(length)d digits here (CODE_LENGTH); the vendor takes at most %(longest)d.")
+    if longest is None:
+        message = _("Codes have %(length)d digits here (CODE_LENGTH): ask the vendor whether it takes more than six.")
+    if longest is not None or draft.rules.for_mainland:
+        level = Level.WARNING if longest is None else Level.ERROR
+        yield at(None, level, "code_length", message % {"length": length, "longest": longest})
 
 
 def _length(draft: Draft) -> Iterator[Finding]:
@@ -168,4 +184,4 @@ def _origin(draft: Draft) -> Iterator[Finding]:
 
 
 MAINLAND: tuple[Check, ...] = (*carrier_rules.CHECKS, *wording.CHECKS, traditional)
-CHECKS: tuple[Check, ...] = (_brackets, _braces, _names, _variables, _length, _urls, _topics, _unwelcome)
+CHECKS: tuple[Check, ...] = (_brackets, _braces, _names, _variables, _code_length, _length, _urls, _topics, _unwelcome)

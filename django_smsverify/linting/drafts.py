@@ -27,6 +27,8 @@ class Draft:
     rules: TextRules
     signature: str
     variables: Mapping[str, str]
+    code_length: int | None = None
+    """The digits of the codes that are sent with it; None where that is not known."""
     names: tuple[str, ...] = field(init=False)
     plain: str = field(init=False)
     """The folded text with VALUE for its placeholders."""

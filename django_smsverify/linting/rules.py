@@ -67,6 +67,8 @@ class TextRules:
     wants_context: bool = False
     """Whether the vendor wants a code's platform, use or lifetime to be said."""
 
+    longest_code: int | None = None
+    """The most digits of a code."""
     longest_value: int | None = None
     """The most characters of one value."""
     value_refuses: str = ""

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
+from django_smsverify.conf import conf
 from django_smsverify.enums import ReviewStatus
 from django_smsverify.linting import Finding, lint_content, lint_signature
 
@@ -130,7 +131,13 @@ class Template(Polled):
     def lint(self) -> list[Finding]:
         """What the provider's vendor would refuse in the content with its signature, the most severe first."""
         signature = self.signature.text if self.signature is not None else ""
-        return lint_content(self.content, self.provider.text_rules, signature=signature, variables=self._names)
+        return lint_content(
+            self.content,
+            self.provider.text_rules,
+            signature=signature,
+            variables=self._names,
+            code_length=conf.of(self.purpose).CODE_LENGTH,
+        )
 
     @property
     def _names(self) -> dict[str, str]:

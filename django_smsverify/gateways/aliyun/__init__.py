@@ -44,6 +44,7 @@ class AliyunGateway(AliyunSubmissions):
         variable_name="[A-Za-z][A-Za-z0-9_]*",
         longest=500,
         longest_value=35,
+        longest_code=6,  # numberCaptcha: 4 to 6 digits
     )
 
     def build_send(self, sms: OutgoingSMS) -> requests.Request:

@@ -43,7 +43,8 @@ class TencentGateway(TencentSubmissions, TencentPackages):
     finds_own_ids = True
     acknowledgement = '{"result":0,"errmsg":"OK"}'
     acknowledgement_type = "application/json"
-    text_rules = TextRules(signature_length=(2, 12), longest=500)  # cloud.tencent.com/document/product/382/39023
+    # cloud.tencent.com/document/product/382/39023
+    text_rules = TextRules(signature_length=(2, 12), longest=500, longest_code=6)
 
     def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
         if not phone.startswith("+86") and any(other.startswith("+86") for other in sms.recipients):

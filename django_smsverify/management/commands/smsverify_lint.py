@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, no_translations
 
+from django_smsverify.conf import conf
 from django_smsverify.exceptions import InvalidGateway
 from django_smsverify.linting import Finding, Level, lint_content, lint_signature, marked
 from django_smsverify.linting.findings import printable
@@ -76,7 +77,7 @@ def drafts(*, text: str | None, signature: str | None, gateway: str, **options: 
         yield Judged(row="", provider=gateway, text=signature, findings=lint_signature(signature, rules))
     if text is not None:
         text = text.replace("\\n", "\n")
-        found = lint_content(text, rules, signature=signature or "")
+        found = lint_content(text, rules, signature=signature or "", code_length=conf.CODE_LENGTH)
         yield Judged(row="", provider=gateway, text=text, findings=found)
 
 
