@@ -204,6 +204,7 @@ SAMPLES: dict[str, Any] = {
     "SlugField": "some",
     "DecimalField": Decimal("0.0500"),
     "PositiveSmallIntegerField": 3,
+    "PositiveIntegerField": 3,
     "ForeignKey": 7,
     "BooleanField": True,
 }

@@ -25,6 +25,7 @@ from django_smsverify.exceptions import (
 )
 from django_smsverify.models import Refusal
 from django_smsverify.models.inserts import upsert
+from django_smsverify.models.statements import count_refusals
 from django_smsverify.transactions import require_autocommit
 
 from .cache import digest
@@ -101,7 +102,7 @@ def _write(phone: str, reason: str, times: int, now: datetime) -> None:
     value = digest(Scope.PHONE, f"{phone}:{reason}:{hour_of(now.timestamp())}")
     pk = UUID(hex=value[:32], version=4)  # MariaDB takes none without a version
     if times > 1:
-        Refusal.objects.filter(pk=pk, count__lt=times).update(count=times, last_at=now)
+        count_refusals(pk=pk, count=times, now=now)
         return
     row = Refusal(pk=pk, phone=phone, reason=reason, first_at=now, last_at=now)
     if not upsert(row, "id", "last_at"):

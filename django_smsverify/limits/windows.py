@@ -175,5 +175,8 @@ def give_back(cache: BaseCache, keys: Sequence[str], tally: Sequence[str] = ()) 
 
 
 def _count_refusal(cache: BaseCache, key: str, subjects_key: str) -> list[int]:
-    times = increment(cache, key, LIFETIME)
+    times = 0
+    with suppress(ValueError):  # the first, or a flushed cache
+        times = cache.incr(key) or 0
+    times = times or increment(cache, key, LIFETIME)
     return [times, increment(cache, subjects_key, LIFETIME) if times == 1 else 0]

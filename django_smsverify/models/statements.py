@@ -94,6 +94,10 @@ def _verified(rows: Any, pk: Any, now: Any) -> RowsAndValues:
     return rows.filter(pk=pk).with_live_code(now), {"verified_at": now}
 
 
+def _refused_again(rows: Any, pk: Any, count: Any, now: Any) -> RowsAndValues:
+    return rows.filter(pk=pk, count__lt=count), {"count": count, "last_at": now}
+
+
 OF_ROOT = ("nonce", "key_id", "created_at", "expires_at", "verified_at")
 """What a verification reads from its root; the rest of what belongs to the code is the same in both."""
 OF_SENDS = ("is_active", "priority", "weight", "balance", "balance_checked_at", "balance_alarm", "balance_alert")
@@ -136,6 +140,8 @@ settle_message = {
     for status in map(MessageStatus, DeliveryOutcome.values)
 }
 """Raises a message to the status that a report has; what else follows from it is stored in the same statement."""
+count_refusals = Update("Refusal", _refused_again, pk="id", count="count", now="last_at")
+"""Raises the count of a row of refusals, if there is one."""
 lock_recipient = Update("Recipient", _locked, phone="phone", now="claimed_at")
 """Locks a number's row for the rest of the transaction."""
 find_queued_code = SelectObjects("Message", _queued_code, pk="id")
