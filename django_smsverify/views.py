@@ -298,7 +298,7 @@ def recognize(request: Request, phone: str, purpose: str, device: str) -> Reques
     if captcha is None or requester.is_trusted:
         return requester
     if not captcha(request, cast("Mapping[str, Any]", request.data)):
-        record_refusal(phone, Refused.CAPTCHA)
+        record_refusal(phone, purpose, Refused.CAPTCHA)
         raise CaptchaRequired
     return replace(requester, is_trusted=True)
 

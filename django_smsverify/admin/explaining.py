@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.exceptions import InvalidPhone, PhoneNotSupported
 from django_smsverify.journal.finding import Candidate, find
 from django_smsverify.journal.story import DAYS, MOST_DAYS, tell
 
@@ -28,7 +28,7 @@ class ExplainForm(forms.Form):
     """Whom the story is of. Posted, so that no number is in an address that is logged."""
 
     whom = forms.CharField(
-        label=_("Number"),
+        label=_("Number or id"),
         max_length=64,
         help_text=_("The whole number or its last four digits, an id at the vendor, or that of a verification."),
         widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off", "autofocus": True}),
@@ -46,8 +46,11 @@ class ExplainForm(forms.Form):
         if {"whom", "days"} <= cleaned.keys():
             try:
                 self.found = find(cleaned["whom"], cleaned["days"])
-            except SMSVerifyError as error:
+            except PhoneNotSupported as error:
                 raise forms.ValidationError({"whom": str(error)}) from None
+            except InvalidPhone:
+                words = _("This is neither a phone number nor an id that is known here.")
+                raise forms.ValidationError({"whom": words}) from None
             if not self.found:
                 raise forms.ValidationError({"whom": _("No number with these last digits was used in that time.")})
         return cleaned
@@ -79,7 +82,7 @@ class ExplainPage:
                 url = reverse("admin:smsverify_message_explain", current_app=self.admin_site.name)
                 return HttpResponseRedirect(f"{url}?whom={found[0].id}&days={days}")
             else:
-                context["story"] = tell(found[0].phone, days)
+                context |= {"story": tell(found[0].phone, days), "form": ExplainForm(initial={"days": days})}
         request.current_app = self.admin_site.name  # a site may have several admins
         context = {**self.admin_site.each_context(request), **context}
         return TemplateResponse(request, "admin/smsverify/message/explain.html", context)

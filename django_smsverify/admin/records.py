@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -216,9 +216,9 @@ class VerificationAdmin(RecordAdmin):
         return gettext("expired") if row.holder.expires_at <= timezone.now() else gettext("open")
 
     @admin.display(description=_("expires at"))
-    def ends_at(self, row: Verification) -> datetime:
-        """When the code ends, which another verification may hold."""
-        return row.holder.expires_at
+    def ends_at(self, row: Verification) -> str:
+        """When the code ends, which another verification may hold; in the site's time zone, also on the row's page."""
+        return display_for_value(row.holder.expires_at, NOTHING)
 
 
 @admin.register(Message)
@@ -310,7 +310,7 @@ class DeliveryReportAdmin(ProviderRecordAdmin):
 
 @admin.register(Refusal)
 class RefusalAdmin(RecordAdmin):
-    list_display = ("number", "reason", "count", "first_at", "last_at")
+    list_display = ("number", "purpose", "reason", "count", "first_at", "last_at")
     list_filter = ("reason", "first_at")
     fields = list_display
     readonly_fields = fields

@@ -56,7 +56,10 @@ class Advice(TextChoices):
     )
     CARRIER_LIST = (
         "carrier_list",
-        _("The carrier bars SMS to this number: its owner must call 10086, 10010, 10000 or 10099."),
+        _(
+            "The carrier bars SMS to this number: its owner must call the carrier (Mobile 10086, Unicom 10010, Telecom "
+            "10000, Broadnet 10099)."
+        ),
     )
     VENDOR_LIST = (
         "vendor_list",

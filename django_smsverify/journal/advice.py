@@ -42,8 +42,10 @@ ON_THE_PHONE = _(
     "The SMS is on the phone: ask the person to look among the blocked messages, and whether the number is the one of "
     "that phone."
 )
-LATE = _("It came after the code had ended: ask the person to ask again, and the vendor why it took so long.")
-WRONG = _("Ask the person to enter the code of the newest SMS; if it was somebody else who guessed, nothing was lost.")
+LATE = _("It came after the code had expired, so the person needs a new one. Find out from the vendor why it was late.")
+WRONG = _("Ask the person to enter the code of the newest SMS.")
+USED_UP = _("Ask the person to ask for a new code. If somebody else guessed, the limit did its work.")
+EXPIRED = _("By now the code has expired: the person needs a new one.")
 NOTHING = Advice.NOTHING.label
 
 
@@ -58,7 +60,9 @@ def advice_on(message: Message, records: Records) -> StrOrPromise:
     code = message.verification.holder if message.verification else None
     if code is not None and code.verified_at:
         return NOTHING
-    return _on_sent(message, status, records)
+    advice = _on_sent(message, status, records)
+    is_over = code is not None and not code.seconds_left(records.now) and advice not in (NOTHING, LATE, USED_UP)
+    return f"{advice} {EXPIRED}" if is_over else advice
 
 
 def _on_refused(message: Message) -> str:
@@ -77,7 +81,7 @@ def _on_sent(message: Message, status: MessageStatus, records: Records) -> StrOr
     if verification is None:
         return NOTHING if status == MessageStatus.DELIVERED else NO_REPORT
     if records.wrong_codes(verification):
-        return WRONG
+        return USED_UP if verification.attempts >= verification.max_attempts else WRONG
     if status == MessageStatus.ACCEPTED:
         return WAIT if is_recent else NO_REPORT
     is_late = message.settled_at is not None and message.settled_at > verification.holder.expires_at

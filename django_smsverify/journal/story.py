@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_smsverify import phones
 from django_smsverify.carriers.blocks import carrier_of
@@ -58,7 +59,8 @@ class Story:
     @property
     def title(self) -> str:
         """Of whom and of which time it is."""
-        return _("%(phone)s in the last %(days)d days") % {"phone": self.phone, "days": self.days}
+        words = ngettext("%(phone)s in the last day", "%(phone)s in the last %(days)d days", self.days)
+        return words % {"phone": self.phone, "days": self.days}
 
 
 def tell(phone: str, days: int = DAYS) -> Story:
@@ -76,14 +78,16 @@ def tell(phone: str, days: int = DAYS) -> Story:
 
 
 def _nothing() -> str:
-    words = _("Nothing was asked for this number: another one was entered, or the page did not reach this site")
+    words = _(
+        "No code was asked for: ask the person which number was entered, and look whether the page reaches this site"
+    )
     return sentence([words])
 
 
 def _present(phone: str, now: datetime) -> Iterator[str]:
     carrier = carrier_of(phone)
     if carrier:
-        words = _("By its first digits it is a number of %s; about 3 in 100 were ported")
+        words = _("By its first digits it is a number of %s, unless it was ported")
         yield sentence([words % Carrier(carrier).label])
     yield _limits(phone, now)
     if missing := sorted(_purposes_without_route(phone)):
@@ -97,7 +101,7 @@ def _limits(phone: str, now: datetime) -> str:
     except Throttled as error:
         facts = {"duration": duration(timedelta(seconds=error.retry_after)), "limit": error.scope.label}
         return sentence([_("It can get the next SMS in %(duration)s (%(limit)s)") % facts])
-    return sentence([_("Its own limits let it get an SMS now")])
+    return sentence([_("It has not used up its own limits")])
 
 
 def _purposes_without_route(phone: str) -> set[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from django_smsverify.carriers.causes import Side
 from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.models import Message
 from django_smsverify.reports.causes import meaning_of
@@ -64,7 +65,7 @@ class ToldMessage:
 
     def _not_sent(self, facts: dict[str, object]) -> str:
         if self.message.error_reason:
-            return _("“%(provider)s” refused it (%(said)s): %(reason)s") % facts
+            return _("“%(provider)s” refused it: %(said)s (%(reason)s)") % facts
         if self.message.claimed_at is None:
             return _("it was not sent: %s") % own_words(self.message.error_message)
         return _("“%(provider)s” could not be reached (%(said)s)") % facts
@@ -98,8 +99,9 @@ class ToldMessage:
             return ""
         if message.status == MessageStatus.UNDELIVERED:
             report = deciding_report(message)
-            could = report is not None and meaning_of(message.provider, report).another_vendor_helps
-            return _("nothing was sent after it") if could else _("another provider would have met the same")
+            is_of_phone = report is not None and meaning_of(message.provider, report).side == Side.PHONE
+            phone = _("no other provider was tried, as the phone is the cause")
+            return phone if is_of_phone else _("nothing was sent after it")
         if message.status == MessageStatus.NOT_SENT and message.claimed_at:
             is_of_number = message.error_reason == Reason.RECIPIENT
             number = _("no other provider was tried, as the number is the cause")

@@ -18,45 +18,57 @@ if TYPE_CHECKING:
 WHY: dict[Refused, StrOrPromise] = {
     Refused.RESEND: _("the pause after the SMS before was not over (RESEND_INTERVAL)"),
     Refused.PHONE: _("the number had got as many SMS as it may (PHONE_LIMITS)"),
-    Refused.IP: _("as many codes had been asked for from that network address as one may (IP_LIMITS)"),
+    Refused.IP: _("that network address had asked for as many codes as one may (IP_LIMITS)"),
     Refused.PREFIX: _("the numbers with the same first digits had got as many SMS as they may (PREFIX_LIMITS)"),
     Refused.GLOBAL: _("the site had sent as many SMS as it may (GLOBAL_LIMITS)"),
     Refused.CAPTCHA: _("no captcha was solved"),
     Refused.NO_ROUTE: _("no provider could send for that purpose"),
     Refused.NOT_SUPPORTED: _("no provider sends to that region"),
-    Refused.UNKNOWN_PURPOSE: _("no template with a code has the purpose that the page asked for"),
+    Refused.UNKNOWN_PURPOSE: _("there is no template with a code for that purpose"),
     Refused.NO_CACHE: _("the cache that keeps the limits did not answer"),
 }
 ADVICE: dict[str, StrOrPromise] = {
     Refused.RESEND: _("Ask the person to look for the SMS before it, and to ask again when the pause is over."),
     Refused.PHONE: _(
-        "The person can ask again when an SMS is older than the limit; if it was somebody else who asked so often, "
-        "switch a captcha on."
+        "Ask the person to look for the SMS before it, and to ask again when the number may get the next one, as "
+        "above; if somebody else asked so often, switch a captcha on."
     ),
     Refused.IP: _(
-        "If all visitors seem to have one address, set TRUSTED_PROXIES; if many people share one, raise IP_LIMITS; "
-        "else somebody attacks the site, and the limit did its work."
+        "Ask the person to try again later, or from another network. If all visitors seem to have one address, set "
+        "TRUSTED_PROXIES; if many people share one, raise IP_LIMITS; else somebody attacked the site."
     ),
     Refused.PREFIX: _(
-        "Somebody probably tries numbers in a row, and the limit did its work: switch a captcha on. If not, raise "
-        "PREFIX_LIMITS."
+        "Ask the person to try again later. Somebody probably tried numbers in a row: switch a captcha on. If not, "
+        "raise PREFIX_LIMITS."
     ),
-    Refused.GLOBAL: _("If it was an attack, switch a captcha on; if it was not, raise GLOBAL_LIMITS."),
+    Refused.GLOBAL: _(
+        "Ask the person to try again later. If it was an attack, switch a captcha on; if it was not, raise "
+        "GLOBAL_LIMITS."
+    ),
     Refused.CAPTCHA: _(
-        "Nothing, if the person solved it afterwards; else look whether the page shows the captcha and sends what was "
-        "answered."
+        "Ask the person to solve the captcha. If the page shows none, or does not send the answer, mend the page."
     ),
-    Refused.NO_ROUTE: _("Look whether a template of that purpose is approved and active, and its provider too."),
+    Refused.NO_ROUTE: _(
+        "Look whether a template of that purpose is approved and active, and its provider too; the person can ask "
+        "again afterwards."
+    ),
     Refused.NOT_SUPPORTED: _("Add a provider that sends to that region, or take the region out of REGIONS."),
-    Refused.UNKNOWN_PURPOSE: _("Compare the purpose in the page with those of the templates."),
-    Refused.NO_CACHE: _("Start the cache server again and look at its log; without it nothing is sent."),
+    Refused.UNKNOWN_PURPOSE: _(
+        "Compare the purpose with those of the templates, and mend the page or add a template; the person can ask "
+        "again afterwards."
+    ),
+    Refused.NO_CACHE: _(
+        "Start the cache server again and look at its log, as nothing is sent without it; the person can ask again "
+        "afterwards."
+    ),
     Refused.OTHERS: _("So many numbers are refused in an attack: look at the other refusals of that hour."),
 }
 
 
 def told_refusal(refusal: Refusal) -> str:
     """Returns the sentence about one row."""
-    reason, facts = Refused(refusal.reason), {"count": refusal.count, "until": moment(refusal.last_at)}
+    reason = Refused(refusal.reason)
+    facts = {"purpose": refusal.purpose, "count": refusal.count, "until": moment(refusal.last_at)}
     if reason == Refused.OTHERS:
         words = gettext(
             "More numbers were refused in this hour than are stored one by one, and this number may be among them: at "
@@ -65,7 +77,10 @@ def told_refusal(refusal: Refusal) -> str:
     elif not refusal.phone:
         words = gettext("No number could get a code until %(until)s: %(why)s")
     elif refusal.count > 1:
-        words = gettext("A code was asked for, at least %(count)d times until %(until)s, and no SMS was sent: %(why)s")
+        words = gettext(
+            "Codes were asked for at least %(count)d times until %(until)s, the first for “%(purpose)s”, and no SMS "
+            "was sent: %(why)s"
+        )
     else:
-        words = gettext("A code was asked for, and no SMS was sent: %(why)s")
+        words = gettext("A code for “%(purpose)s” was asked for, and no SMS was sent: %(why)s")
     return sentence([words % {**facts, "why": WHY.get(reason, "")}])

@@ -21,7 +21,13 @@ from .shared import SHARED, Charge, address_windows, shared_windows
 
 @contextmanager
 def admission(
-    phone: str, ip: str | None, *, is_known: bool = False, by_stranger: bool = False, beside: Sequence[str] = ()
+    phone: str,
+    purpose: str,
+    ip: str | None,
+    *,
+    is_known: bool = False,
+    by_stranger: bool = False,
+    beside: Sequence[str] = (),
 ) -> Iterator[Charge]:
     """Counts a send for its address, block and site, and yields the Charge.
 
@@ -40,7 +46,7 @@ def admission(
             _refuse(waits, *SHARED)
         yield charge
     except BaseException as error:
-        refund_and_record(phone, charge, error)
+        refund_and_record(phone, purpose, charge, error)
         raise
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
@@ -54,56 +53,52 @@ def tally_of(phone: str) -> Tally:
     return Tally(phone, time.time())
 
 
-def refund_and_record(phone: str, charge: Charge, error: BaseException) -> None:
+def refund_and_record(phone: str, purpose: str, charge: Charge, error: BaseException) -> None:
     """Gives back all that a send has counted which this error refused, and stores the refusal."""
     reason = Refused(error.scope.value) if isinstance(error, Throttled) else REASONS.get(type(error))
     charge.refund(*Scope, because=reason if reason and not charge.tallied else "")
     if reason == Refused.NO_CACHE:
         _record_outage()
     elif charge.tallied:
-        _record(phone, charge.tallied)
+        _record(phone, purpose, charge.tallied)
 
 
-def record(phone: str, reason: Refused) -> None:
+def record(phone: str, purpose: str, reason: Refused) -> None:
     """Counts and stores a refusal that came before anything was counted."""
     charge = Charge(tally_of(phone))
     charge.refund(because=reason)
     if charge.tallied:
-        _record(phone, charge.tallied)
+        _record(phone, purpose, charge.tallied)
 
 
-def _record(phone: str, tallied: Tallied) -> None:
+def _record(phone: str, purpose: str, tallied: Tallied) -> None:
     reason, times, subjects = tallied
+    row = Refusal(phone=phone, purpose=purpose, reason=reason)
     if subjects > MOST_ROWS:
-        phone, reason, times = "", Refused.OTHERS, subjects - MOST_ROWS
+        row, times = Refusal(reason=Refused.OTHERS), subjects - MOST_ROWS
     if not times & (times - 1):  # 1, 2, 4, 8 …: thousands of refusals are a dozen statements
-        _store(phone, reason, times)
+        _store(row, times)
 
 
 def _record_outage() -> None:
     global _outage_stored_at
     if time.monotonic() - _outage_stored_at >= OUTAGE_PAUSE:
         _outage_stored_at = time.monotonic()
-        _store("", Refused.NO_CACHE, 1)
+        _store(Refusal(reason=Refused.NO_CACHE), 1)
 
 
-def _store(phone: str, reason: str, times: int) -> None:
-    """Makes or changes a row; whatever happens here must not hide the refusal itself."""
+def _store(row: Refusal, times: int) -> None:
+    """Stores a row or its new count; whatever happens here must not hide the refusal itself."""
+    row.first_at = row.last_at = timezone.now()
+    value = digest(Scope.PHONE, f"{row.phone}:{row.reason}:{hour_of(row.first_at.timestamp())}")
+    row.pk = UUID(hex=value[:32], version=4)  # MariaDB takes none without a version
     try:
         require_autocommit(Refusal)
-        _write(phone, reason, times, timezone.now())
+        if times > 1:
+            count_refusals(pk=row.pk, count=times, now=row.last_at)
+        elif not upsert(row, "id", "last_at"):
+            Refusal.objects.bulk_create([row], ignore_conflicts=True)
     except InsideTransaction:
         return  # which may be rolled back, and would keep the row locked
     except Exception as error:
         logger.warning("A refused request could not be stored (%s).", type(error).__name__)
-
-
-def _write(phone: str, reason: str, times: int, now: datetime) -> None:
-    value = digest(Scope.PHONE, f"{phone}:{reason}:{hour_of(now.timestamp())}")
-    pk = UUID(hex=value[:32], version=4)  # MariaDB takes none without a version
-    if times > 1:
-        count_refusals(pk=pk, count=times, now=now)
-        return
-    row = Refusal(pk=pk, phone=phone, reason=reason, first_at=now, last_at=now)
-    if not upsert(row, "id", "last_at"):
-        Refusal.objects.bulk_create([row], ignore_conflicts=True)

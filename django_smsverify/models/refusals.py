@@ -18,6 +18,8 @@ class Refusal(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     """A keyed digest of number, reason and hour: one statement makes the row or finds it."""
     phone = PhoneField(_("phone"), blank=True)
+    purpose = models.CharField(_("purpose"), max_length=64, blank=True)
+    """That of the first."""
     reason = models.CharField(_("reason"), max_length=16, choices=Refused.choices)
     count = models.PositiveIntegerField(_("count"), default=1, help_text=_("At least; stored at 1, 2, 4, 8 …"))
     first_at = models.DateTimeField(_("first at"))

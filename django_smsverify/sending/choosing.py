@@ -76,7 +76,7 @@ class RouteChoice:
     """What one request learns of routes and circuits, by its one trip to the cache."""
 
     def __init__(self, purpose: str, phone: str) -> None:
-        self._purpose, self._phone = purpose, phone
+        self.purpose, self._phone = purpose, phone
         self._asked = route_cache.kept_providers(purpose)
         self.keys = [route_cache.VERSION_KEY, *circuits.marks_of(self._asked)]
         """What the trip must read."""
@@ -92,7 +92,7 @@ class RouteChoice:
     def choose(self, order: Callable[[list[Template]], list[Template]] = lambda templates: templates) -> Chosen:
         """Returns the route to try first; raises UnknownPurpose, NoRoute, PhoneNotSupported, ThrottleUnavailable."""
         version = self.found.get(route_cache.VERSION_KEY)
-        templates = self._templates = order(routing.kept_routes(self._purpose, self._phone, version))
+        templates = self._templates = order(routing.kept_routes(self.purpose, self._phone, version))
         is_sender = conf.DISPATCH == "inline"
         chosen = choose(templates, self._phone, self.without_failures, is_sender=is_sender)
         if chosen is None:

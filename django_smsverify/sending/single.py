@@ -90,7 +90,8 @@ def send_code_to(request: CodeRequest) -> Verification:
 @contextmanager
 def _admission(phone: str, ip: str | None, requester: Requester, choice: RouteChoice) -> Iterator[Charge]:
     is_known, by_stranger = requester.is_known, requester.is_stranger
-    with admission(phone, ip, is_known=is_known, by_stranger=by_stranger, beside=choice.keys) as charge:
+    admitted = admission(phone, choice.purpose, ip, is_known=is_known, by_stranger=by_stranger, beside=choice.keys)
+    with admitted as charge:
         choice.found = charge.beside
         try:
             yield charge
