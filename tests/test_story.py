@@ -16,10 +16,13 @@ from django.core.management import call_command
 from django.test import Client, override_settings
 from django.utils import translation
 
-from django_smsverify.enums import Reason, ReviewStatus
+from django_smsverify.carriers.causes import Advice
+from django_smsverify.enums import Reason, Refused, ReviewStatus
 from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain, SMSVerifyError
+from django_smsverify.journal import advice
 from django_smsverify.journal.records import MOST
 from django_smsverify.journal.story import tell
+from django_smsverify.journal.told_refusals import ADVICE
 from django_smsverify.limits import refusals
 from django_smsverify.models import Message, Provider, Template, Verification
 from django_smsverify.polling.poll import poll
@@ -64,9 +67,14 @@ def bureau(memory: MakeProvider) -> Provider:
     return provider
 
 
-def told(phone: str = PHONE) -> list[tuple[str, str]]:
-    """Each sentence with its advice, newest first."""
-    return [(entry.sentence, str(entry.advice)) for entry in tell(phone).entries]
+def said() -> list[str]:
+    """The sentences, newest first."""
+    return [entry.sentence for entry in tell(PHONE).entries]
+
+
+def advised() -> list[str]:
+    """What to do about each."""
+    return [str(entry.advice) for entry in tell(PHONE).entries]
 
 
 def ask(phone: str = PHONE, **asked: Any) -> None:
@@ -89,123 +97,99 @@ def enter(code: str) -> None:
         verify_code(Verification.objects.latest("created_at").pk, code)
 
 
-NOTHING = "Nothing needs to be done."
-ON_THE_PHONE = (
-    "The SMS is on the phone: ask the person to look among the blocked messages, and whether the number is the one of "
-    "that phone."
-)
-NO_REPORT = (
-    "Ask the person to look at the phone. Look whether the vendor pushes reports to this site: "
-    "smsverify_webhooks shows "
-    "the address, and smsverify_poll asks for what was not pushed."
-)
-WRONG = "Ask the person to enter the code of the newest SMS; if it was somebody else who guessed, nothing was lost."
-WAIT = "Wait for a minute and look again."
-FILE = "Have the vendor file the signature with this carrier; until then send by another vendor."
 ASKED = "A code for “login” was asked for; “Acme” accepted it; "
+ASKED_ONLY = "A code for “login” was asked for; "
+REFUSED = "A code for “login” was asked for, and no SMS was sent: "
 FOUR_MINUTES = "the code is valid for another 4 min."
+UNFILED = "China Mobile did not deliver it (SIGNERR, after 6 s): the signature is not filed with the carrier; "
+FILE = Advice.FILE_SIGNATURE.label
 
 
 class TestTheSMSArrived:
-    def test_and_its_code_was_entered(self, acme: Provider, clock: Clock) -> None:
+    @pytest.fixture(autouse=True)
+    def _arrived(self, acme: Provider, clock: Clock) -> None:
         ask()
         clock.shift(4)
         reported(delivered=True)
+
+    def test_and_its_code_was_entered(self, clock: Clock) -> None:
         clock.shift(17)
         enter(last_code())
 
-        arrived = "China Mobile delivered it after 4 s; the right code was entered 21 s after the request."
-        assert told() == [(ASKED + arrived, NOTHING)]
+        entered = "China Mobile delivered it after 4 s; the right code was entered 21 s after the request."
+        assert (said(), advised()) == ([ASKED + entered], [advice.NOTHING])
 
-    def test_and_its_code_was_never_entered(self, acme: Provider, clock: Clock) -> None:
-        ask()
-        clock.shift(4)
-        reported(delivered=True)
+    def test_and_its_code_was_not_entered(self, clock: Clock) -> None:
+        assert said() == [ASKED + "China Mobile delivered it after 4 s; " + FOUR_MINUTES]
+        assert advised() == [advice.ON_THE_PHONE]
         clock.shift(600)
 
-        assert told() == [(ASKED + "China Mobile delivered it after 4 s; no code was entered.", ON_THE_PHONE)]
+        assert said() == [ASKED + "China Mobile delivered it after 4 s; no code was entered."]
+        assert advised() == [f"{advice.ON_THE_PHONE} {advice.EXPIRED}"]
 
-    def test_and_other_codes_were_entered(self, acme: Provider, clock: Clock) -> None:
-        ask()
-        clock.shift(4)
-        reported(delivered=True)
+    def test_and_other_codes_were_entered(self) -> None:
         enter(wrong(last_code()))
-        one = "China Mobile delivered it after 4 s; 1 wrong code was entered, " + FOUR_MINUTES
-        assert told() == [(ASKED + one, WRONG)]
+        assert said() == [ASKED + "China Mobile delivered it after 4 s; 1 wrong code was entered, " + FOUR_MINUTES]
+        assert advised() == [advice.WRONG]
 
         for _ in range(4):
             enter(wrong(last_code()))
-        every = "China Mobile delivered it after 4 s; all guesses were used up by wrong codes."
-        assert told() == [(ASKED + every, WRONG)]
+        assert said() == [ASKED + "China Mobile delivered it after 4 s; all guesses were used up by wrong codes."]
+        assert advised() == [advice.USED_UP]
 
-    def test_and_the_right_code_came_after_wrong_ones(self, acme: Provider, clock: Clock) -> None:
-        ask()
-        clock.shift(4)
-        reported(delivered=True)
+    def test_and_the_right_code_came_after_wrong_ones(self) -> None:
         enter(wrong(last_code()))
         enter(wrong(last_code()))
         enter(last_code())
 
-        arrived = "China Mobile delivered it after 4 s; "
         at_last = "2 wrong codes were entered, then the right one, 4 s after the request."
-        assert told() == [(ASKED + arrived + at_last, NOTHING)]
+        assert said() == [ASKED + "China Mobile delivered it after 4 s; " + at_last]
+        assert advised() == [advice.NOTHING]
 
-    def test_when_the_code_had_ended(self, acme: Provider, clock: Clock) -> None:
-        ask()
-        clock.shift(900)
-        reported(delivered=True)
 
-        late = "It came after the code had ended: ask the person to ask again, and the vendor why it took so long."
-        assert told() == [(ASKED + "China Mobile delivered it after 15 min; no code was entered.", late)]
+def test_the_sms_arrived_when_the_code_had_expired(acme: Provider, clock: Clock) -> None:
+    ask()
+    clock.shift(900)
+    reported(delivered=True)
+
+    assert said() == [ASKED + "China Mobile delivered it after 15 min; no code was entered."]
+    assert advised() == [advice.LATE]
 
 
 class TestThePhoneIsTheCause:
     @pytest.mark.parametrize(
-        ("code", "cause", "advice"),
+        ("code", "cause", "next_", "what"),
         [
-            (
-                "MK:0010",
-                "the phone is off or out of reach",
-                "The phone was off or out of reach: ask the person to find a signal and to try again in a minute.",
-            ),
-            (
-                "MK:0017",
-                "the phone's memory is full",
-                "The phone cannot take more messages: ask the person to delete old ones, to restart it and to "
-                "try again.",
-            ),
-            (
-                "DB:0141",
-                "the number is on a blacklist",
-                "The carrier bars SMS to this number: its owner must call 10086, 10010, 10000 or 10099.",
-            ),
+            ("MK:0010", "the phone is off or out of reach", "PHONE", Advice.ASK_AGAIN),
+            ("MK:0017", "the phone's memory is full", "PHONE", Advice.FREE_MEMORY),
+            ("DB:0141", "the number is on a blacklist", "NOTHING", Advice.CARRIER_LIST),
         ],
         ids=["off", "full", "blacklisted"],
     )
     def test_as_the_carrier_reports(
-        self, code: str, cause: str, advice: str, acme: Provider, bureau: Provider, clock: Clock
+        self, code: str, cause: str, next_: str, what: Advice, acme: Provider, bureau: Provider, clock: Clock
     ) -> None:
         ask()
         clock.shift(8)
         reported(code)
 
-        why = (
-            f"China Mobile did not deliver it ({code}, after 8 s): {cause}; another provider would have met the same; "
-        )
-        assert told() == [(ASKED + why + FOUR_MINUTES, advice)]
+        why = f"China Mobile did not deliver it ({code}, after 8 s): {cause}; "
+        then = {
+            "PHONE": "no other provider was tried, as the phone is the cause; ",
+            "NOTHING": "nothing was sent after it; ",
+        }
+        assert said() == [ASKED + why + then[next_] + FOUR_MINUTES]
+        assert advised() == [what.label]
 
     def test_as_the_vendor_says(self, acme: Provider, bureau: Provider) -> None:
         FlakyGateway.error = GatewayRejected("mobile is wrong", reason=Reason.RECIPIENT, error_code="406")
         ask()
 
-        assert told() == [
-            (
-                "A code for “login” was asked for; “Acme” refused it (406 mobile is wrong): recipient: the "
-                "number cannot "
-                "be served; no other provider was tried, as the number is the cause; no code was entered.",
-                "Ask the person whether the number is right, and for another one if it is.",
-            )
+        assert said() == [
+            ASKED_ONLY + "“Acme” refused it: 406 mobile is wrong (recipient: the number cannot be served); "
+            "no other provider was tried, as the number is the cause; no code was entered."
         ]
+        assert advised() == [advice.REFUSED[Reason.RECIPIENT]]
 
 
 class TestTheWayIsTheCause:
@@ -220,16 +204,13 @@ class TestTheWayIsTheCause:
         clock.shift(9)
         enter(last_code())
 
-        unfiled = "China Mobile did not deliver it (SIGNERR, after 6 s): the signature is not filed with the carrier; "
         entered = "the right code was entered 19 s after the request."
-        assert told() == [
-            (
-                "The code for “login” took another way, because the SMS before it was not delivered; “Bureau” accepted "
-                f"it; China Mobile delivered it after 4 s; {entered}",
-                NOTHING,
-            ),
-            (f"{ASKED}{unfiled}then it was tried by “Bureau”: delivered; {entered}", FILE),
+        another_way = "The code for “login” took another way, because the SMS before it was not delivered; "
+        assert said() == [
+            f"{another_way}“Bureau” accepted it; China Mobile delivered it after 4 s; {entered}",
+            f"{ASKED}{UNFILED}then it was tried by “Bureau”: delivered; {entered}",
         ]
+        assert advised() == [advice.NOTHING, FILE]
 
     def test_the_signature_is_not_filed_and_there_is_no_other_way(self, acme: Provider, clock: Clock) -> None:
         ask()
@@ -237,8 +218,8 @@ class TestTheWayIsTheCause:
         reported("SIGNERR")
         clock.shift(600)
 
-        unfiled = "China Mobile did not deliver it (SIGNERR, after 6 s): the signature is not filed with the carrier; "
-        assert told() == [(f"{ASKED}{unfiled}nothing was sent after it; no code was entered.", FILE)]
+        assert said() == [f"{ASKED}{UNFILED}nothing was sent after it; no code was entered."]
+        assert advised() == [FILE]
 
     def test_the_first_arrived_after_all(self, acme: Provider, bureau: Provider, clock: Clock) -> None:
         ask()
@@ -249,7 +230,8 @@ class TestTheWayIsTheCause:
         reported(delivered=True, message=Message.objects.get(follows=None))
 
         both = "China Mobile delivered it after 10 s, although a failure had been reported; "
-        assert told()[1] == (f"{ASKED}{both}then it was tried by “Bureau”: delivered; {FOUR_MINUTES}", ON_THE_PHONE)
+        assert said()[1] == f"{ASKED}{both}then it was tried by “Bureau”: delivered; {FOUR_MINUTES}"
+        assert advised()[1] == advice.ON_THE_PHONE
 
     def test_an_account_has_no_balance_and_the_next_one_sends(
         self, acme: Provider, bureau: Provider, clock: Clock
@@ -259,207 +241,155 @@ class TestTheWayIsTheCause:
         clock.shift(5)
         reported(delivered=True)
 
-        assert told() == [
-            (
-                "The code for “login” took another way, because the provider before had not taken it; “Bureau” "
-                "accepted "
-                f"it; China Mobile delivered it after 5 s; {FOUR_MINUTES}",
-                ON_THE_PHONE,
-            ),
-            (
-                "A code for “login” was asked for; “Acme” refused it (4051 balance is not enough): account: key, "
-                "balance, "
-                f"address or contract; then it was tried by “Bureau”: delivered; {FOUR_MINUTES}",
-                "Look at key, balance and allowed addresses of the account: smsverify_check acme.",
-            ),
+        another_way = "The code for “login” took another way, because the provider before had not taken it; "
+        refused = "“Acme” refused it: 4051 balance is not enough (account: key, balance, address or contract); "
+        assert said() == [
+            f"{another_way}“Bureau” accepted it; China Mobile delivered it after 5 s; {FOUR_MINUTES}",
+            f"{ASKED_ONLY}{refused}then it was tried by “Bureau”: delivered; {FOUR_MINUTES}",
+        ]
+        assert advised() == [
+            advice.ON_THE_PHONE,
+            "Look at key, balance and allowed addresses of the account: smsverify_check acme.",
         ]
 
     def test_no_vendor_can_be_reached(self, acme: Provider) -> None:
         FlakyGateway.error = GatewayUnavailable("connection refused")
         ask()
 
-        assert told() == [
-            (
-                "A code for “login” was asked for; “Acme” could not be reached (connection refused); no other provider "
-                "was left to try; no code was entered.",
-                "Look whether this server reaches the vendor: smsverify_check acme.",
-            )
-        ]
+        unreached = "“Acme” could not be reached (connection refused); no other provider was left to try; "
+        assert said() == [f"{ASKED_ONLY}{unreached}no code was entered."]
+        assert advised() == ["Look whether this server reaches the vendor: smsverify_check acme."]
 
     def test_the_answer_was_lost(self, acme: Provider, bureau: Provider, clock: Clock) -> None:
         FlakyGateway.error = GatewayUncertain("no answer within 10 s")
         ask()
         clock.shift(60)
 
-        assert told() == [
-            (
-                "A code for “login” was asked for; the answer of “Acme” was lost: it may have been sent or not "
-                "(no answer "
-                f"within 10 s); {FOUR_MINUTES}",
-                "Ask the person to look at the phone, and to ask again if nothing came: the next SMS takes "
-                "another way.",
-            )
-        ]
+        lost = "the answer of “Acme” was lost: it may have been sent or not (no answer within 10 s); "
+        assert said() == [ASKED_ONLY + lost + FOUR_MINUTES]
+        assert advised() == [advice.LOST]
 
     def test_no_report_has_come(self, acme: Provider, clock: Clock) -> None:
         ask()
         clock.shift(59)
-        assert told() == [(f"{ASKED}no report has come for 59 s; {FOUR_MINUTES}", WAIT)]
+        assert said() == [f"{ASKED}no report has come for 59 s; {FOUR_MINUTES}"]
+        assert advised() == [advice.WAIT]
         clock.shift(61)
-        assert told() == [(f"{ASKED}no report has come for 2 min; the code is valid for another 3 min.", NO_REPORT)]
+        assert said() == [f"{ASKED}no report has come for 2 min; the code is valid for another 3 min."]
+        assert advised() == [advice.NO_REPORT]
 
         clock.shift(timedelta(days=4))
         poll()
-        assert told() == [(f"{ASKED}no report of its delivery ever came; no code was entered.", NO_REPORT)]
+        assert said() == [f"{ASKED}no report of its delivery ever came; no code was entered."]
+        assert advised() == [f"{advice.NO_REPORT} {advice.EXPIRED}"]
 
     def test_no_worker_runs(self, acme: Provider, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(dispatch, "_enqueue", lambda ids: None)
         with override_settings(SMSVERIFY={**SITE, "DISPATCH": "celery"}):
             ask()
-            waits = (
-                "A code for “login” was asked for; it still waits to be sent by “Acme”; the code is valid for another "
-            )
-            assert told() == [(f"{waits}5 min.", WAIT)]
+            waits = "it still waits to be sent by “Acme”; the code is valid for another "
+            assert said() == [f"{ASKED_ONLY}{waits}5 min."]
+            assert advised() == [advice.WAIT]
             clock.shift(90)
-            assert told() == [(f"{waits}3 min.", "Look whether the worker runs, and smsverify_poll every minute.")]
+            assert said() == [f"{ASKED_ONLY}{waits}3 min."]
+            assert advised() == [advice.WAITING]
             clock.shift(900)
             poll()
 
-        assert told() == [
-            (
-                "A code for “login” was asked for; it was not sent: while it was queued the code was no longer of use: "
-                "expired; no code was entered.",
-                "Ask the person to ask again; if it happens often, start more workers.",
-            )
-        ]
+        withdrawn = "it was not sent: while it was queued the code was no longer of use: expired; no code was entered."
+        assert said() == [ASKED_ONLY + withdrawn]
+        assert advised() == [advice.WITHDRAWN]
 
 
 class TestTheRequestWasRefused:
     def test_in_the_pause(self, acme: Provider, clock: Clock) -> None:
         ask()
         clock.shift(10)
-        for _ in range(3):
-            ask()
+        ask()
+        pause = "the pause after the SMS before was not over (RESEND_INTERVAL)."
+        assert said()[0] == REFUSED + pause
 
-        assert told() == [
-            (
-                "A code was asked for, at least 2 times until 2026-11-27 20:00:10, and no SMS was sent: the "
-                "pause after "
-                "the SMS before was not over (RESEND_INTERVAL).",
-                "Ask the person to look for the SMS before it, and to ask again when the pause is over.",
-            ),
-            (f"{ASKED}no report has come for 10 s; {FOUR_MINUTES}", WAIT),
+        ask()
+        ask()
+        assert said() == [
+            "Codes were asked for at least 2 times until 2026-11-27 20:00:10, the first for “login”, and no SMS was "
+            f"sent: {pause}",
+            f"{ASKED}no report has come for 10 s; {FOUR_MINUTES}",
         ]
+        assert advised() == [ADVICE[Refused.RESEND], advice.WAIT]
 
     def test_after_too_many_sms(self, acme: Provider, clock: Clock) -> None:
         for _ in range(6):
             ask()
             clock.shift(61)
 
-        assert len(told()) == 6
-        assert told()[0] == (
-            "A code was asked for, and no SMS was sent: the number had got as many SMS as it may (PHONE_LIMITS).",
-            "The person can ask again when an SMS is older than the limit; if it was somebody else who asked so often, "
-            "switch a captcha on.",
-        )
+        assert len(said()) == 6
+        assert said()[0] == REFUSED + "the number had got as many SMS as it may (PHONE_LIMITS)."
+        assert advised()[0] == ADVICE[Refused.PHONE]
 
     @pytest.mark.parametrize(
-        ("limit", "why", "advice"),
+        ("limit", "why", "reason"),
         [
-            (
-                "IP_LIMITS",
-                "as many codes had been asked for from that network address as one may (IP_LIMITS)",
-                "If all visitors seem to have one address, set TRUSTED_PROXIES; if many people share one, raise "
-                "IP_LIMITS; else somebody attacks the site, and the limit did its work.",
-            ),
-            (
-                "PREFIX_LIMITS",
-                "the numbers with the same first digits had got as many SMS as they may (PREFIX_LIMITS)",
-                "Somebody probably tries numbers in a row, and the limit did its work: switch a captcha on. If not, "
-                "raise PREFIX_LIMITS.",
-            ),
-            (
-                "GLOBAL_LIMITS",
-                "the site had sent as many SMS as it may (GLOBAL_LIMITS)",
-                "If it was an attack, switch a captcha on; if it was not, raise GLOBAL_LIMITS.",
-            ),
+            ("IP_LIMITS", "that network address had asked for as many codes as one may", Refused.IP),
+            ("PREFIX_LIMITS", "the numbers with the same first digits had got as many SMS as they may", Refused.PREFIX),
+            ("GLOBAL_LIMITS", "the site had sent as many SMS as it may", Refused.GLOBAL),
         ],
     )
-    def test_by_a_limit_that_others_used_up(self, limit: str, why: str, advice: str, acme: Provider) -> None:
+    def test_by_a_limit_that_others_used_up(self, limit: str, why: str, reason: Refused, acme: Provider) -> None:
         with override_settings(SMSVERIFY={**SITE, limit: ("1/h",)}):
             ask("+8613800138001", ip="203.0.113.1")
             ask(ip="203.0.113.1")
 
-        assert told() == [(f"A code was asked for, and no SMS was sent: {why}.", advice)]
+        assert said() == [f"{REFUSED}{why} ({limit})."]
+        assert advised() == [ADVICE[reason]]
 
     def test_without_a_captcha(self, acme: Provider, client: Client) -> None:
         with override_settings(SMSVERIFY={**SITE, "CAPTCHA": "django_smsverify.conf._refuse"}):
             client.post("/sms/send/", {"phone": PHONE, "purpose": "login"}, "application/json")
 
-        assert told() == [
-            (
-                "A code was asked for, and no SMS was sent: no captcha was solved.",
-                "Nothing, if the person solved it afterwards; else look whether the page shows the captcha and sends "
-                "what was answered.",
-            )
-        ]
+        assert said() == [REFUSED + "no captcha was solved."]
+        assert advised() == [ADVICE[Refused.CAPTCHA]]
 
     def test_while_the_cache_was_dead(self, acme: Provider) -> None:
         with override_settings(CACHES={"default": {"BACKEND": "tests.test_limits.DeadCache"}}):
             ask()
 
-        assert told() == [
-            (
-                "No number could get a code until 2026-11-27 20:00:00: the cache that keeps the limits did not answer.",
-                "Start the cache server again and look at its log; without it nothing is sent.",
-            )
-        ]
+        until = "No number could get a code until 2026-11-27 20:00:00: "
+        assert said() == [until + "the cache that keeps the limits did not answer."]
+        assert advised() == [ADVICE[Refused.NO_CACHE]]
 
     def test_for_a_purpose_without_a_usable_template(self, acme: Provider) -> None:
         Template.objects.update(status=ReviewStatus.PENDING)
         ask()
 
-        assert told() == [
-            (
-                "A code was asked for, and no SMS was sent: no provider could send for that purpose.",
-                "Look whether a template of that purpose is approved and active, and its provider too.",
-            )
-        ]
+        assert said() == [REFUSED + "no provider could send for that purpose."]
+        assert advised() == [ADVICE[Refused.NO_ROUTE]]
         assert tell(PHONE).present[-1] == "No provider can send it a code for: login."
 
     def test_for_a_purpose_that_the_page_invented(self, acme: Provider) -> None:
         ask(purpose="signin")
 
-        assert told() == [
-            (
-                "A code was asked for, and no SMS was sent: no template with a code has the purpose that the "
-                "page asked "
-                "for.",
-                "Compare the purpose in the page with those of the templates.",
-            )
-        ]
+        there_is_none = "and no SMS was sent: there is no template with a code for that purpose."
+        assert said() == [f"A code for “signin” was asked for, {there_is_none}"]
+        assert advised() == [ADVICE[Refused.UNKNOWN_PURPOSE]]
 
     def test_for_a_region_to_which_nobody_sends(self, acme: Provider) -> None:
         Provider.objects.update(regions=["HK"])
         ask()
 
-        assert told() == [
-            (
-                "A code was asked for, and no SMS was sent: no provider sends to that region.",
-                "Add a provider that sends to that region, or take the region out of REGIONS.",
-            )
-        ]
+        assert said() == [REFUSED + "no provider sends to that region."]
+        assert advised() == [ADVICE[Refused.NOT_SUPPORTED]]
 
     def test_among_more_numbers_than_are_stored(self, acme: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(refusals, "MOST_ROWS", 0)
         ask()
         ask()
 
-        assert told()[0] == (
+        assert said()[0] == (
             "More numbers were refused in this hour than are stored one by one, and this number may be among them: at "
-            "least 1, until 2026-11-27 20:00:00.",
-            "So many numbers are refused in an attack: look at the other refusals of that hour.",
+            "least 1, until 2026-11-27 20:00:00."
         )
+        assert advised()[0] == ADVICE[Refused.OTHERS]
 
 
 class TestOtherSMS:
@@ -468,28 +398,25 @@ class TestOtherSMS:
         clock.shift(3)
         reported(delivered=True)
 
-        assert told() == [
-            ("A notice for “order” was sent; “Acme” accepted it; China Mobile delivered it after 3 s.", NOTHING)
-        ]
+        assert said() == ["A notice for “order” was sent; “Acme” accepted it; China Mobile delivered it after 3 s."]
+        assert advised() == [advice.NOTHING]
 
     def test_an_operator_s_test(self, acme: Provider, clock: Clock) -> None:
         send_code_by(acme.templates.get(), PHONE)
         clock.shift(3)
         reported("MK:0010")
 
-        (words, _advice), *_rest = told()
-        assert words == (
-            "An operator tested the provider; “Acme” accepted it; China Mobile did not deliver it (MK:0010, "
-            "after 3 s): "
-            "the phone is off or out of reach."
-        )
+        failed = "China Mobile did not deliver it (MK:0010, after 3 s): the phone is off or out of reach."
+        assert said() == [f"An operator tested the provider; “Acme” accepted it; {failed}"]
+        assert advised() == [Advice.ASK_AGAIN.label]
 
     def test_a_probe(self, acme: Provider, clock: Clock) -> None:
         send_code_by(acme.templates.get(), PHONE, is_probe=True)
         clock.shift(3)
         reported(delivered=True)
 
-        assert told() == [("A probe was sent; “Acme” accepted it; China Mobile delivered it after 3 s.", NOTHING)]
+        assert said() == ["A probe was sent; “Acme” accepted it; China Mobile delivered it after 3 s."]
+        assert advised() == [advice.NOTHING]
 
 
 class TestTheWholeStory:
@@ -501,17 +428,18 @@ class TestTheWholeStory:
         reported(delivered=True)
 
         again = "The code for “login” was asked for again; “Bureau” accepted it; China Mobile delivered it after 3 s; "
-        assert [words for words, _ in told()] == [
+        assert said() == [
             again + FOUR_MINUTES,
             f"{ASKED}no report has come for 73 s; {FOUR_MINUTES}",
         ]
 
     def test_what_holds_now(self, acme: Provider, clock: Clock) -> None:
-        mobile = "By its first digits it is a number of China Mobile; about 3 in 100 were ported."
+        mobile = "By its first digits it is a number of China Mobile, unless it was ported."
         assert tell(PHONE).present == [
-            "Nothing was asked for this number: another one was entered, or the page did not reach this site.",
+            "No code was asked for: ask the person which number was entered, and look whether the page reaches this "
+            "site.",
             mobile,
-            "Its own limits let it get an SMS now.",
+            "It has not used up its own limits.",
         ]
         ask()
         clock.shift(8)
@@ -522,7 +450,7 @@ class TestTheWholeStory:
         ask(OTHER)
         clock.shift(timedelta(days=7, seconds=1))
 
-        assert told() == []
+        assert said() == []
         assert len(tell(PHONE, days=8).entries) == 1
 
     def test_only_the_newest_are_told(self, acme: Provider, clock: Clock) -> None:
@@ -544,11 +472,11 @@ class TestTheWholeStory:
         ask()
 
         with translation.override("zh-hans"):
-            words = [f"{sentence}{advice}" for sentence, advice in told()]
+            words = [f"{sentence}{what}" for sentence, what in zip(said(), advised(), strict=True)]
         assert words == [
-            "请求了验证码，但没有发送短信：距上一条短信的间隔未到（RESEND_INTERVAL）。请用户先找上一条短信，间隔过后再重新获取。",
+            "请求了“login”验证码，但未发送短信：距上一条短信的间隔未到（RESEND_INTERVAL）。请用户先找上一条短信，间隔过后再重新获取。",
             "因为前一条短信没有送达，“login”验证码改走另一条通道；“Bureau”已受理；中国移动在 4 秒后送达；"
-            "验证码还有 4 分钟有效。短信已到手机：请用户查看拦截短信，并核对号码是不是这部手机的。",
+            "验证码还有 4 分钟有效。短信已到手机：请用户查看短信拦截记录（垃圾短信），并核对号码是不是这部手机的。",
             "请求了“login”验证码；“Acme”已受理；中国移动没有送达（SIGNERR，6 秒后）：签名未在运营商报备；"
             "随后由“Bureau”再发：已送达；验证码还有 4 分钟有效。请服务商向该运营商报备签名；在此之前换服务商发送。",
         ]

@@ -59,7 +59,7 @@ class Story:
     @property
     def title(self) -> str:
         """Of whom and of which time it is."""
-        words = ngettext("%(phone)s in the last day", "%(phone)s in the last %(days)d days", self.days)
+        words = ngettext("%(phone)s in the last %(days)d day", "%(phone)s in the last %(days)d days", self.days)
         return words % {"phone": self.phone, "days": self.days}
 
 
