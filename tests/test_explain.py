@@ -236,13 +236,20 @@ class TestPage:
 
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
 
-    def test_it_takes_the_permission_to_view_messages(self, sms: Message, client: Client) -> None:
+    def test_it_takes_the_permission_to_view_all_that_it_tells_of(self, sms: Message, client: Client) -> None:
         user = User.objects.create_user("staff", is_staff=True)
         client.force_login(user)
         assert client.get(f"{PAGE}?whom={sms.pk}").status_code == 403
         assert client.post(PAGE, {"whom": PHONE, "days": 7}).status_code == 403
 
-        user.user_permissions.add(Permission.objects.get(codename="view_message"))
+        page = reverse("admin:smsverify_message_change", args=[sms.pk])
+        user.user_permissions.set(Permission.objects.filter(codename="view_message"))
+        assert client.get(f"{PAGE}?whom={sms.pk}").status_code == 403
+        assert PAGE not in client.get(page).content.decode()
+
+        told = ["view_message", "view_verification", "view_refusal"]
+        user.user_permissions.set(Permission.objects.filter(codename__in=told))
+        assert PAGE in client.get(page).content.decode()
         assert client.get(f"{PAGE}?whom={sms.pk}").status_code == 200
 
     def test_visitors_are_sent_to_the_login(self, client: Client) -> None:

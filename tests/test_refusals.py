@@ -24,7 +24,7 @@ from django_smsverify.exceptions import (
     ThrottleUnavailable,
     UnknownPurpose,
 )
-from django_smsverify.limits import redis_script, refusals
+from django_smsverify.limits import redis_script, refusals, tally
 from django_smsverify.limits.shared import Charge
 from django_smsverify.limits.tally import Tallied, Tally
 from django_smsverify.limits.windows import Window
@@ -56,6 +56,17 @@ def _no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def provider(memory: MakeProvider) -> Provider:
     return memory("login")
+
+
+@pytest.fixture
+def most(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets how many numbers and reasons are counted one by one in an hour."""
+
+    def most(number: int) -> None:
+        for module in (tally, refusals):
+            monkeypatch.setattr(module, "MOST_SUBJECTS", number)
+
+    return most
 
 
 def limits(**changed: Any) -> Any:
@@ -183,16 +194,16 @@ class TestCounts:
 
 class TestAttack:
     def test_after_the_most_rows_one_row_stands_for_all_further_numbers(
-        self, provider: Provider, monkeypatch: pytest.MonkeyPatch
+        self, provider: Provider, most: Callable[[int], None]
     ) -> None:
-        monkeypatch.setattr(refusals, "MOST_ROWS", 3)
+        most(3)
         with limits(IP_LIMITS=("1/h",)):
             send_code(PHONE, "login", ip=ADDRESS)
             for number in range(8):
                 refused(times=3, phone=f"+861380013800{number}", ip=ADDRESS)
 
         own = {(f"+861380013800{number}", Refused.IP.value): 2 for number in range(3)}
-        assert stored() == {**own, ("", Refused.OTHERS.value): 4}
+        assert stored() == {**own, ("", Refused.OTHERS.value): 8}, "of fifteen further refusals"
 
     def test_a_dead_cache_makes_a_row_a_minute(
         self, provider: Provider, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any

@@ -14,16 +14,16 @@ import pytest
 import time_machine
 from django.core.management import call_command
 from django.test import Client, override_settings
-from django.utils import translation
+from django.utils import timezone, translation
 
 from django_smsverify.carriers.causes import Advice
 from django_smsverify.enums import Reason, Refused, ReviewStatus
 from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain, SMSVerifyError
 from django_smsverify.journal import advice
 from django_smsverify.journal.records import MOST
+from django_smsverify.journal.refusal_sentences import ADVICE
 from django_smsverify.journal.story import tell
-from django_smsverify.journal.told_refusals import ADVICE
-from django_smsverify.limits import refusals
+from django_smsverify.limits import refusals, tally
 from django_smsverify.models import Message, Provider, Template, Verification
 from django_smsverify.polling.poll import poll
 from django_smsverify.sending import dispatch, resend_code, send_code, send_message
@@ -72,7 +72,7 @@ def said() -> list[str]:
     return [entry.sentence for entry in tell(PHONE).entries]
 
 
-def advised() -> list[str]:
+def advised() -> list[object]:
     """What to do about each."""
     return [str(entry.advice) for entry in tell(PHONE).entries]
 
@@ -87,7 +87,8 @@ def reported(code: str = "DELIVRD", *, delivered: bool = False, message: Message
     """The vendor reports on the newest SMS; what follows is sent."""
     message = message or Message.objects.order_by("created_at", "attempt").last()
     assert message is not None
-    push(message.provider, report(message.remote_id, DELIVERED if delivered else UNDELIVERED, code))
+    outcome = DELIVERED if delivered else UNDELIVERED
+    push(message.provider, report(message.remote_id, outcome, code, occurred_at=timezone.now()))
     threads.join()
 
 
@@ -101,7 +102,8 @@ ASKED = "A code for “login” was asked for; “Acme” accepted it; "
 ASKED_ONLY = "A code for “login” was asked for; "
 REFUSED = "A code for “login” was asked for, and no SMS was sent: "
 FOUR_MINUTES = "the code is valid for another 4 min."
-UNFILED = "China Mobile did not deliver it (SIGNERR, after 6 s): the signature is not filed with the carrier; "
+NOT_DELIVERED = "China Mobile reported after %d s that it was not delivered (%s): %s"
+UNFILED = NOT_DELIVERED % (6, "SIGNERR", "the signature is not filed with the carrier; ")
 FILE = Advice.FILE_SIGNATURE.label
 
 
@@ -116,7 +118,7 @@ class TestTheSMSArrived:
         clock.shift(17)
         enter(last_code())
 
-        entered = "China Mobile delivered it after 4 s; the right code was entered 21 s after the request."
+        entered = "China Mobile delivered it after 4 s; the right code was entered 21 s later."
         assert (said(), advised()) == ([ASKED + entered], [advice.NOTHING])
 
     def test_and_its_code_was_not_entered(self, clock: Clock) -> None:
@@ -142,7 +144,7 @@ class TestTheSMSArrived:
         enter(wrong(last_code()))
         enter(last_code())
 
-        at_last = "2 wrong codes were entered, then the right one, 4 s after the request."
+        at_last = "2 wrong codes were entered, then the right one, 4 s later."
         assert said() == [ASKED + "China Mobile delivered it after 4 s; " + at_last]
         assert advised() == [advice.NOTHING]
 
@@ -173,10 +175,10 @@ class TestThePhoneIsTheCause:
         clock.shift(8)
         reported(code)
 
-        why = f"China Mobile did not deliver it ({code}, after 8 s): {cause}; "
+        why = NOT_DELIVERED % (8, code, f"{cause}; ")
         then = {
             "PHONE": "no other provider was tried, as the phone is the cause; ",
-            "NOTHING": "nothing was sent after it; ",
+            "NOTHING": "no other provider was tried; ",
         }
         assert said() == [ASKED + why + then[next_] + FOUR_MINUTES]
         assert advised() == [what.label]
@@ -204,11 +206,11 @@ class TestTheWayIsTheCause:
         clock.shift(9)
         enter(last_code())
 
-        entered = "the right code was entered 19 s after the request."
+        entered = "the right code was entered"
         another_way = "The code for “login” took another way, because the SMS before it was not delivered; "
         assert said() == [
-            f"{another_way}“Bureau” accepted it; China Mobile delivered it after 4 s; {entered}",
-            f"{ASKED}{UNFILED}then it was tried by “Bureau”: delivered; {entered}",
+            f"{another_way}“Bureau” accepted it; China Mobile delivered it after 4 s; {entered} 13 s later.",
+            f"{ASKED}{UNFILED}then it was tried by “Bureau”: delivered; {entered} 19 s later.",
         ]
         assert advised() == [advice.NOTHING, FILE]
 
@@ -218,7 +220,7 @@ class TestTheWayIsTheCause:
         reported("SIGNERR")
         clock.shift(600)
 
-        assert said() == [f"{ASKED}{UNFILED}nothing was sent after it; no code was entered."]
+        assert said() == [f"{ASKED}{UNFILED}no other provider was tried; no code was entered."]
         assert advised() == [FILE]
 
     def test_the_first_arrived_after_all(self, acme: Provider, bureau: Provider, clock: Clock) -> None:
@@ -229,7 +231,7 @@ class TestTheWayIsTheCause:
         reported(delivered=True)
         reported(delivered=True, message=Message.objects.get(follows=None))
 
-        both = "China Mobile delivered it after 10 s, although a failure had been reported; "
+        both = "China Mobile delivered it after 10 s; a failure was reported, too; "
         assert said()[1] == f"{ASKED}{both}then it was tried by “Bureau”: delivered; {FOUR_MINUTES}"
         assert advised()[1] == advice.ON_THE_PHONE
 
@@ -256,7 +258,7 @@ class TestTheWayIsTheCause:
         FlakyGateway.error = GatewayUnavailable("connection refused")
         ask()
 
-        unreached = "“Acme” could not be reached (connection refused); no other provider was left to try; "
+        unreached = "“Acme” could not be reached (connection refused); no other provider was tried; "
         assert said() == [f"{ASKED_ONLY}{unreached}no code was entered."]
         assert advised() == ["Look whether this server reaches the vendor: smsverify_check acme."]
 
@@ -354,8 +356,10 @@ class TestTheRequestWasRefused:
         with override_settings(CACHES={"default": {"BACKEND": "tests.test_limits.DeadCache"}}):
             ask()
 
-        until = "No number could get a code until 2026-11-27 20:00:00: "
-        assert said() == [until + "the cache that keeps the limits did not answer."]
+        assert said() == [
+            "Requests of any number were refused between 2026-11-27 20:00:00 and 2026-11-27 20:00:00, some or all: the "
+            "cache that keeps the limits did not answer."
+        ]
         assert advised() == [ADVICE[Refused.NO_CACHE]]
 
     def test_for_a_purpose_without_a_usable_template(self, acme: Provider) -> None:
@@ -381,13 +385,14 @@ class TestTheRequestWasRefused:
         assert advised() == [ADVICE[Refused.NOT_SUPPORTED]]
 
     def test_among_more_numbers_than_are_stored(self, acme: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(refusals, "MOST_ROWS", 0)
+        for module in (tally, refusals):
+            monkeypatch.setattr(module, "MOST_SUBJECTS", 0)
         ask()
         ask()
 
         assert said()[0] == (
-            "More numbers were refused in this hour than are stored one by one, and this number may be among them: at "
-            "least 1, until 2026-11-27 20:00:00."
+            "More numbers were refused in this hour than are stored one by one, and this number may be among them: "
+            "1 requests or more, between 2026-11-27 20:00:00 and 2026-11-27 20:00:00."
         )
         assert advised()[0] == ADVICE[Refused.OTHERS]
 
@@ -406,7 +411,7 @@ class TestOtherSMS:
         clock.shift(3)
         reported("MK:0010")
 
-        failed = "China Mobile did not deliver it (MK:0010, after 3 s): the phone is off or out of reach."
+        failed = NOT_DELIVERED % (3, "MK:0010", "the phone is off or out of reach.")
         assert said() == [f"An operator tested the provider; “Acme” accepted it; {failed}"]
         assert advised() == [Advice.ASK_AGAIN.label]
 
@@ -436,8 +441,8 @@ class TestTheWholeStory:
     def test_what_holds_now(self, acme: Provider, clock: Clock) -> None:
         mobile = "By its first digits it is a number of China Mobile, unless it was ported."
         assert tell(PHONE).present == [
-            "No code was asked for: ask the person which number was entered, and look whether the page reaches this "
-            "site.",
+            "No code was asked for in this time: ask the person which number was entered, and look whether the page "
+            "reaches this site.",
             mobile,
             "It has not used up its own limits.",
         ]
@@ -477,7 +482,7 @@ class TestTheWholeStory:
             "请求了“login”验证码，但未发送短信：距上一条短信的间隔未到（RESEND_INTERVAL）。请用户先找上一条短信，间隔过后再重新获取。",
             "因为前一条短信没有送达，“login”验证码改走另一条通道；“Bureau”已受理；中国移动在 4 秒后送达；"
             "验证码还有 4 分钟有效。短信已到手机：请用户查看短信拦截记录（垃圾短信），并核对号码是不是这部手机的。",
-            "请求了“login”验证码；“Acme”已受理；中国移动没有送达（SIGNERR，6 秒后）：签名未在运营商报备；"
+            "请求了“login”验证码；“Acme”已受理；中国移动在 6 秒后报告未送达（SIGNERR）：签名未在运营商报备；"
             "随后由“Bureau”再发：已送达；验证码还有 4 分钟有效。请服务商向该运营商报备签名；在此之前换服务商发送。",
         ]
 
@@ -485,7 +490,7 @@ class TestTheWholeStory:
         for _ in range(3):
             ask()
             clock.shift(301)
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             tell(PHONE)
 
 

@@ -160,6 +160,7 @@ IDLE_POLL = [
     ("SELECT message", "without a report for too long"),
     ("SELECT probe", "without a report, or with an alarm that was not mailed"),
     ("SELECT knownnumber", "to be forgotten"),
+    ("SELECT refusal", "to be forgotten"),
     ("SELECT latechange", "of days that are summed"),
     ("SELECT summedday", "all"),
     ("SELECT message", "the first, where no day is summed yet"),

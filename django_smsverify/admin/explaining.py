@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -14,8 +15,10 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.exceptions import InvalidPhone, PhoneNotSupported
 from django_smsverify.journal.finding import Candidate, find
-from django_smsverify.journal.story import DAYS, MOST_DAYS, tell
+from django_smsverify.journal.story import DAYS, MOST_DAYS, days_back, tell
 
+TOLD = ("message", "verification", "refusal")
+"""Whose rows are told."""
 PERIODS = (
     (1, _("the last day")),
     (DAYS, _("the last 7 days")),
@@ -57,7 +60,7 @@ class ExplainForm(forms.Form):
 
 
 class ExplainPage:
-    """Adds the page to the admin of messages, for users who may view messages."""
+    """Adds the page to the admin of messages, for users who may view all that it tells of."""
 
     admin_site: Any
     opts: Any
@@ -69,9 +72,9 @@ class ExplainPage:
 
     def explain_view(self, request: HttpRequest) -> HttpResponse:
         """Tells the story of the number that is posted, or whose message has the id in the address."""
-        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+        if not all(request.user.has_perm(f"smsverify.view_{name}") for name in TOLD):
             raise PermissionDenied
-        sought = request.POST if request.method == "POST" else request.GET
+        sought = request.POST if request.method == "POST" else _by_id(request.GET)
         form = ExplainForm(_filled(sought) if "whom" in sought else None)
         context = {"title": gettext("Why did no code come?"), "opts": self.opts, "form": form}
         if form.is_valid():
@@ -82,10 +85,20 @@ class ExplainPage:
                 url = reverse("admin:smsverify_message_explain", current_app=self.admin_site.name)
                 return HttpResponseRedirect(f"{url}?whom={found[0].id}&days={days}")
             else:
-                context |= {"story": tell(found[0].phone, days), "form": ExplainForm(initial={"days": days})}
+                story = tell(found[0].phone, days_back(found[0].last_at, days))
+                context |= {"story": story, "form": ExplainForm(initial={"days": days})}
         request.current_app = self.admin_site.name  # a site may have several admins
         context = {**self.admin_site.each_context(request), **context}
         return TemplateResponse(request, "admin/smsverify/message/explain.html", context)
+
+
+def _by_id(sought: Any) -> dict[str, Any]:
+    """What stands in an address: only an id of ours may, as addresses are logged."""
+    try:
+        UUID(sought.get("whom", ""))
+    except ValueError:
+        return {}
+    return {"whom": sought["whom"], "days": sought.get("days")}
 
 
 def _filled(sought: Any) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.carriers.causes import Advice
 from django_smsverify.enums import MessageStatus, Reason
-from django_smsverify.models import Message
+from django_smsverify.models import Message, Verification
 from django_smsverify.reports.causes import meaning_of
 
-from .records import Records, asked_by_a_person, deciding_report
+from .records import Records, asked_by_a_person, deciding_report, delivered_at
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -33,7 +33,11 @@ NOT_REACHED = _("Look whether this server reaches the vendor: smsverify_check %(
 WITHDRAWN = _("Ask the person to ask again; if it happens often, start more workers.")
 WAITING = _("Look whether the worker runs, and smsverify_poll every minute.")
 WAIT = _("Wait for a minute and look again.")
-LOST = _("Ask the person to look at the phone, and to ask again if nothing came: the next SMS takes another way.")
+LOST = _(
+    "Ask the person to look at the phone, and to ask again if nothing came: the next SMS takes another way, if there "
+    "is one."
+)
+ASK_THE_VENDOR = _("Only the vendor knows whether it was sent: look into its console.")
 NO_REPORT = _(
     "Ask the person to look at the phone. Look whether the vendor pushes reports to this site: smsverify_webhooks "
     "shows the address, and smsverify_poll asks for what was not pushed."
@@ -57,12 +61,12 @@ def advice_on(message: Message, records: Records) -> StrOrPromise:
     if status == MessageStatus.UNDELIVERED:
         report = deciding_report(message)
         return meaning_of(message.provider, report).advice.label if report else Advice.READ_OUT.label
-    code = message.verification.holder if message.verification else None
-    if code is not None and code.verified_at:
+    verification = asked_by_a_person(message)
+    if status == MessageStatus.DELIVERED and (verification is None or verification.holder.verified_at):
         return NOTHING
-    advice = _on_sent(message, status, records)
-    is_over = code is not None and not code.seconds_left(records.now) and advice not in (NOTHING, LATE, USED_UP)
-    return f"{advice} {EXPIRED}" if is_over else advice
+    if verification is None or not verification.holder.verified_at:
+        return _on_sent(message, status, verification, records)
+    return NOTHING
 
 
 def _on_refused(message: Message) -> str:
@@ -71,18 +75,32 @@ def _on_refused(message: Message) -> str:
     return str(WITHDRAWN if message.claimed_at is None else NOT_REACHED)
 
 
-def _on_sent(message: Message, status: MessageStatus, records: Records) -> StrOrPromise:
+def _on_sent(
+    message: Message, status: MessageStatus, verification: Verification | None, records: Records
+) -> StrOrPromise:
     is_recent = records.now - message.created_at < SOON
+    if verification is None:
+        by_status = {MessageStatus.UNKNOWN: ASK_THE_VENDOR, MessageStatus.ACCEPTED: NO_REPORT}
+        return WAIT if is_recent else by_status.get(status, WAITING)
+    if verification.attempts >= verification.max_attempts:
+        return USED_UP
+    is_over = not verification.seconds_left(records.now)
+    advice = _on_code(message, status, verification, records, is_recent=is_recent)
+    if not is_over or advice is LATE:
+        return advice
+    return EXPIRED if advice in (WAIT, WRONG) else f"{advice} {EXPIRED}"
+
+
+def _on_code(
+    message: Message, status: MessageStatus, verification: Verification, records: Records, *, is_recent: bool
+) -> StrOrPromise:
     if status in (MessageStatus.QUEUED, MessageStatus.SENDING):
         return WAIT if is_recent else WAITING
     if status == MessageStatus.UNKNOWN:
         return LOST
-    verification = asked_by_a_person(message)
-    if verification is None:
-        return NOTHING if status == MessageStatus.DELIVERED else NO_REPORT
     if records.wrong_codes(verification):
-        return USED_UP if verification.attempts >= verification.max_attempts else WRONG
+        return WRONG
     if status == MessageStatus.ACCEPTED:
         return WAIT if is_recent else NO_REPORT
-    is_late = message.settled_at is not None and message.settled_at > verification.holder.expires_at
-    return LATE if is_late else ON_THE_PHONE
+    arrived = delivered_at(message)
+    return LATE if arrived and arrived > verification.holder.expires_at else ON_THE_PHONE

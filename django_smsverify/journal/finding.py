@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from django.db import connections
@@ -19,8 +20,10 @@ from django_smsverify.exceptions import InvalidPhone, PhoneNotSupported
 from django_smsverify.models import Message, Refusal, Verification
 from django_smsverify.models.charsets import storable
 
-LOOKED_THROUGH = 200
+MOST = 200
 """The newest rows of each kind from which candidates are taken."""
+LOOKED_THROUGH = 500_000
+"""The newest rows of each kind that are searched for last digits, for which there is no index."""
 LAST_DIGITS = re.compile(r"[0-9]{4}")
 
 
@@ -61,10 +64,15 @@ def find(written: str, days: int) -> list[Candidate]:
 
 
 def _ending_in(digits: str, since: datetime) -> list[Candidate]:
-    return _used(
-        Message.objects.filter(created_at__gte=since, phone__endswith=digits),
-        Refusal.objects.filter(first_at__gte=since, phone__endswith=digits),
-    )
+    messages = Message.objects.filter(created_at__gte=_not_too_far(Message.objects.all(), "created_at", since))
+    refusals = Refusal.objects.filter(first_at__gte=_not_too_far(Refusal.objects.all(), "first_at", since))
+    return _used(messages.filter(phone__endswith=digits), refusals.filter(phone__endswith=digits))
+
+
+def _not_too_far(rows: QuerySet[Any], name: str, since: datetime) -> datetime:
+    """The later one of this moment and of the time since which there are LOOKED_THROUGH rows."""
+    newest: QuerySet[Any, datetime] = rows.order_by(f"-{name}").values_list(name, flat=True)
+    return max([since, *newest[LOOKED_THROUGH : LOOKED_THROUGH + 1]])
 
 
 def _with_our_id(text: str) -> list[Candidate]:
@@ -86,7 +94,7 @@ def _used(messages: QuerySet[Message], refusals: QuerySet[Refusal]) -> list[Cand
     """The numbers of these rows."""
     of_messages = messages.order_by("-created_at").values_list("phone", "pk", "created_at")
     of_refusals = refusals.order_by("-first_at").values_list("phone", "pk", "first_at")
-    return _newest(chain(of_messages[:LOOKED_THROUGH], of_refusals[:LOOKED_THROUGH]))
+    return _newest(chain(of_messages[:MOST], of_refusals[:MOST]))
 
 
 def _newest(rows: Iterable[tuple[str, UUID, datetime]]) -> list[Candidate]:

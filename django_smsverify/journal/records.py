@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Q
 
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 from django_smsverify.models import DeliveryReport, Message, Refusal, Verification
+from django_smsverify.models.history import MAX_CLOCK_SKEW
 from django_smsverify.verifying.context import is_of_test
 
 MOST = 100
-"""Messages and refusals that are told, the newest."""
+"""Messages, and refusals, that are told: the newest."""
+MOST_OF_ALL = 20
+"""Refusals of all numbers that are told beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,43 +28,52 @@ class Records:
     messages: Sequence[Message]
     """Newest first."""
     verifications: Sequence[Verification]
+    """Those with the codes of these messages."""
     refusals: Sequence[Refusal]
-    is_cut: bool
-    """Whether older ones were left out."""
+    refusals_of_all: Sequence[Refusal]
+    starts_at: datetime | None
+    """Where older ones were left out: the time from which all are here."""
 
     @classmethod
     def read(cls, phone: str, since: datetime, now: datetime) -> Records:
-        """Reads what was stored of a number since a moment, in five statements."""
-        messages = Message.objects.filter(phone=phone, created_at__gte=since).order_by("-created_at", "-attempt")
-        own = Refusal.objects.filter(Q(phone=phone) | Q(phone=""), first_at__gte=since)
-        found = list(messages.prefetch_related("provider", "verification__root", "reports")[: MOST + 1])
-        refusals = list(own.order_by("-first_at")[: MOST + 1])
-        verifications = Verification.objects.filter(recipient__phone=phone, created_at__gte=since)
+        """Reads what was stored of a number since a moment, in seven statements."""
+        of_number = Message.objects.filter(phone=phone, created_at__gte=since).order_by("-created_at", "-attempt")
+        messages = list(of_number.prefetch_related("provider", "verification__root", "reports")[: MOST + 1])
+        codes = {code for message in messages if (code := code_of(message))}
+        verifications = Verification.objects.filter(Q(pk__in=codes) | Q(root__in=codes))
+        lately = Refusal.objects.filter(first_at__gte=since).order_by("-first_at")
+        refusals = list(lately.filter(phone=phone)[: MOST + 1])
+        left_out = [message.created_at for message in messages[MOST:]] + [one.first_at for one in refusals[MOST:]]
         return cls(
-            now,
-            found[:MOST],
-            list(verifications),
-            refusals[:MOST],
-            is_cut=max(len(found), len(refusals)) > MOST,
+            now=now,
+            messages=messages[:MOST],
+            verifications=list(verifications),
+            refusals=refusals[:MOST],
+            refusals_of_all=list(lately.filter(phone="")[:MOST_OF_ALL]),
+            starts_at=max(left_out) + timedelta.resolution if left_out else None,
         )
 
     def is_repeated(self, message: Message) -> bool:
         """Whether an earlier SMS had the same code."""
-        return any(one.created_at < message.created_at for one in self._with_code_of(message) if was_handed_over(one))
+        return any(one.created_at < message.created_at and was_sent(one) for one in self._with_code_of(message))
+
+    def is_followed(self, message: Message) -> bool:
+        """Whether a later SMS had the same code."""
+        return any(one.created_at > message.created_at for one in self._with_code_of(message))
 
     def tried_next(self, message: Message) -> list[Message]:
         """The later attempts with the same code that the failure of this one caused, in their order."""
-        chain = [message]
-        with_code = self._with_code_of(message)
-        for one in reversed(with_code[: with_code.index(message)] if message in with_code else []):
-            if one.attempt == 1:  # the code was asked for again
-                break
-            if one.follows == chain[-1].pk or is_next_attempt(chain[-1], one):
+        chain, is_same_request = [message], True
+        for one in reversed(self._with_code_of(message)):
+            if one.created_at < message.created_at or one == message:
+                continue
+            is_same_request = is_same_request and one.attempt > 1
+            if one.follows == chain[-1].pk or (is_same_request and _is_next_attempt(chain[-1], one)):
                 chain.append(one)
         return chain[1:]
 
     def wrong_codes(self, verification: Verification) -> int:
-        """How many wrong codes were entered while this verification's code was asked for."""
+        """How many wrong codes were entered for the code of this verification."""
         code = verification.holder
         guesses = sum(one.attempts for one in self.verifications if code.pk in (one.pk, one.root_id))
         return max(0, guesses - (1 if code.verified_at else 0))
@@ -85,25 +97,31 @@ def asked_by_a_person(message: Message) -> Verification | None:
     return verification
 
 
-def was_handed_over(message: Message) -> bool:
+def was_sent(message: Message) -> bool:
     """Whether the phone may have got it."""
     return message.status != MessageStatus.NOT_SENT
 
 
-def is_next_attempt(last: Message, one: Message) -> bool:
-    """Whether it is the next attempt of the same request."""
+def _is_next_attempt(last: Message, one: Message) -> bool:
     same_request = (one.verification_id, one.follows) == (last.verification_id, last.follows)
     return same_request and one.attempt == last.attempt + 1
 
 
 def deciding_report(message: Message) -> DeliveryReport | None:
-    """The report that gave a message its status; None where the vendor has not told, or it came as an answer."""
-    outcome = message.status
-    reports = [one for one in message.reports.all() if one.outcome == outcome]
+    """The report that gave a message its status; None where there is none."""
+    reports = [one for one in message.reports.all() if one.outcome == message.status]
     return min(reports, key=lambda one: one.received_at) if reports else None
 
 
-def failed_before(message: Message) -> bool:
-    """Whether a failure was reported of an SMS that arrived after all."""
-    reports = message.reports.all()
-    return any(one.outcome == DeliveryOutcome.UNDELIVERED for one in reports)
+def delivered_at(message: Message) -> datetime | None:
+    """When an SMS was delivered, as its vendor says; None where it does not: a report may come long afterwards."""
+    report = deciding_report(message)
+    at = report.occurred_at if report else None
+    if at is None or report is None or not message.created_at - MAX_CLOCK_SKEW <= at <= report.received_at:
+        return None
+    return max(at, message.created_at)
+
+
+def has_failed_too(message: Message) -> bool:
+    """Whether a failure was reported of an SMS, too, that arrived."""
+    return any(one.outcome == DeliveryOutcome.UNDELIVERED for one in message.reports.all())

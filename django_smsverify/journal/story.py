@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,9 +22,9 @@ from django_smsverify.models import Template
 from django_smsverify.numbers import requester_of
 
 from .advice import advice_on
+from .message_sentences import message_sentence
 from .records import Records
-from .told_messages import ToldMessage
-from .told_refusals import ADVICE, told_refusal
+from .refusal_sentences import ADVICE, refusal_sentence
 from .words import duration, sentence
 
 if TYPE_CHECKING:
@@ -63,23 +64,32 @@ class Story:
         return words % {"phone": self.phone, "days": self.days}
 
 
+def days_back(last_at: datetime | None, days: int) -> int:
+    """Returns as many days, or more, so that what happened at this time is told."""
+    return days if last_at is None else max(days, math.ceil((timezone.now() - last_at) / timedelta(days=1)))
+
+
 def tell(phone: str, days: int = DAYS) -> Story:
     """Returns the story of a number in E.164, in the active language, without any code."""
     now = timezone.now()
     records = Records.read(phone, now - timedelta(days=days), now)
-    entries = [Entry(one.first_at, told_refusal(one), ADVICE[one.reason]) for one in records.refusals]
-    entries += [
-        Entry(one.created_at, ToldMessage(one, records).sentence, advice_on(one, records), one.pk)
+    own = [Entry(one.first_at, refusal_sentence(one), ADVICE[one.reason]) for one in records.refusals]
+    own += [
+        Entry(one.created_at, message_sentence(one, records), advice_on(one, records), one.pk)
         for one in records.messages
     ]
-    entries.sort(key=lambda entry: entry.at, reverse=True)
-    present = [*([] if entries else [_nothing()]), *_present(phone, now)]
-    return Story(phones.mask(phone), days, present, entries, records.is_cut)
+    of_all = [Entry(one.first_at, refusal_sentence(one), ADVICE[one.reason]) for one in records.refusals_of_all]
+    entries = sorted([*of_all, *own], key=lambda entry: entry.at, reverse=True)
+    start = records.starts_at
+    present = [*([] if own else [_nothing()]), *_present(phone, now)]
+    told = [entry for entry in entries if start is None or entry.at >= start]
+    return Story(phones.mask(phone), days, present, told, is_cut=start is not None)
 
 
 def _nothing() -> str:
     words = _(
-        "No code was asked for: ask the person which number was entered, and look whether the page reaches this site"
+        "No code was asked for in this time: ask the person which number was entered, and look whether the page "
+        "reaches this site"
     )
     return sentence([words])
 
@@ -89,19 +99,29 @@ def _present(phone: str, now: datetime) -> Iterator[str]:
     if carrier:
         words = _("By its first digits it is a number of %s, unless it was ported")
         yield sentence([words % Carrier(carrier).label])
-    yield _limits(phone, now)
+    yield sentence(_limits(phone, now))
     if missing := sorted(_purposes_without_route(phone)):
         yield sentence([_("No provider can send it a code for: %s") % ", ".join(missing)])
 
 
-def _limits(phone: str, now: datetime) -> str:
-    is_stranger = requester_of(phone).is_stranger
+def _limits(phone: str, now: datetime) -> Iterator[str]:
+    history = NumberHistory.read(phone, now)
+    if waiting := _waiting(history, by_stranger=False):
+        yield _("It can get the next SMS in %(duration)s (%(limit)s)") % waiting
+    else:
+        yield _("It has not used up its own limits")
+    strangers = _waiting(history, by_stranger=True) if requester_of(phone).is_known else None
+    if strangers and strangers != waiting:
+        yield _("without captcha and device token in %(duration)s (%(limit)s)") % strangers
+
+
+def _waiting(history: NumberHistory, *, by_stranger: bool) -> dict[str, StrOrPromise]:
+    """How long the number must wait, and for which limit; empty if it need not."""
     try:
-        NumberHistory.read(phone, now).require_allowance(by_stranger=is_stranger)
+        history.require_allowance(by_stranger=by_stranger)
     except Throttled as error:
-        facts = {"duration": duration(timedelta(seconds=error.retry_after)), "limit": error.scope.label}
-        return sentence([_("It can get the next SMS in %(duration)s (%(limit)s)") % facts])
-    return sentence([_("It has not used up its own limits")])
+        return {"duration": duration(timedelta(seconds=error.retry_after)), "limit": error.scope.label}
+    return {}
 
 
 def _purposes_without_route(phone: str) -> set[str]:

@@ -28,16 +28,17 @@ def admission(
     is_known: bool = False,
     by_stranger: bool = False,
     beside: Sequence[str] = (),
+    recorded: bool = True,
 ) -> Iterator[Charge]:
     """Counts a send for its address, block and site, and yields the Charge.
 
-    When the body fails, all is given back; a refusal is recorded.
+    When the body fails, all is given back, and the refusal is stored where it is to be `recorded`.
 
     The same trip to the cache reads the keys `beside`. The body must check the number's own limits, with the number
     locked. The block of a known number has no limit for it. Raises Throttled, in the order address, number, block,
     site, or ThrottleUnavailable.
     """
-    charge = Charge(tally_of(phone))
+    charge = Charge(tally_of(phone) if recorded else None)
     try:
         waits = charge.count([*address_windows(ip), *shared_windows(phone, is_known=is_known)], beside)
         if waits:

@@ -63,12 +63,12 @@ def cache_alias() -> str:
 
 
 @contextmanager
-def time_limit() -> Iterator[None]:
-    """Limits all cache calls in the body to MAX_SECONDS in total; inside another limit, to what is left of that."""
+def time_limit(seconds: float = MAX_SECONDS) -> Iterator[None]:
+    """Limits all cache calls in the body to these seconds in total; inside another limit, to what is left of that."""
     if _time_left.get(None) is not None:
         yield
         return
-    token = _time_left.set(TimeLeft(MAX_SECONDS))
+    token = _time_left.set(TimeLeft(seconds))
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from django.core.cache import BaseCache
 from django.core.cache.backends.redis import RedisCache
 
-from .tally import LIFETIME
+from . import tally
 
 logger = logging.getLogger("django_smsverify")
 
@@ -21,14 +21,13 @@ Limited = tuple[Sequence[str], int, int]
 """The bucket keys of a window, its limit, and the lifetime of a bucket in seconds."""
 
 TALLY = """
-local function tally(key, all, seconds)
-  local times, subjects = redis.call('INCR', key), 0
-  redis.call('EXPIRE', key, seconds)
-  if times == 1 then
-    subjects = redis.call('INCR', all)
-    redis.call('EXPIRE', all, seconds)
-  end
-  return {times, subjects}
+local function tally(key, all, seconds, most)
+  if redis.call('EXISTS', key) == 1 then return {redis.call('INCR', key), 0} end
+  local subjects = redis.call('INCR', all)
+  redis.call('EXPIRE', all, seconds)
+  if subjects > tonumber(most) then return {0, subjects} end
+  redis.call('SET', key, 1, 'EX', seconds)
+  return {1, subjects}
 end
 """
 COUNT = (
@@ -40,21 +39,21 @@ for i = 1, buckets do found[i] = tonumber(redis.call('GET', KEYS[i])) or 0 end
 for window = windows, 1, -1 do
   local sum = 0
   for i = (window - 1) * size + 1, window * size do sum = sum + found[i] end
-  if sum >= tonumber(ARGV[4 + 2 * window]) then full = window end
+  if sum >= tonumber(ARGV[5 + 2 * window]) then full = window end
 end
 for window = 1, full and 0 or windows do
   local key = KEYS[(window - 1) * size + current]
   redis.call('INCR', key)
-  redis.call('EXPIRE', key, ARGV[5 + 2 * window])
+  redis.call('EXPIRE', key, ARGV[6 + 2 * window])
 end
-local beside, tallied = {}, {}
+local beside, tallied, tallies = {}, {}, #KEYS - buckets - others - 1
 for i = 1, others do
   local value = redis.call('GET', KEYS[buckets + i])
   beside[i] = value and (tonumber(value) or 1)
 end
-if full and #KEYS > buckets + others then
-  tallied = tally(KEYS[buckets + others + full], KEYS[#KEYS], ARGV[5])
-  table.insert(tallied, 1, full)
+if full and full <= tallies then
+  local counted, counts = pcall(tally, KEYS[buckets + others + full], KEYS[#KEYS], ARGV[5], ARGV[6])
+  if counted then tallied = {full, counts[1], counts[2]} end
 end
 return {full and found or {}, beside, tallied}
 """
@@ -66,7 +65,7 @@ local counted = tonumber(ARGV[1])
 for i = 1, counted do
   if (tonumber(redis.call('GET', KEYS[i])) or 0) > 0 then redis.call('DECR', KEYS[i]) end
 end
-return #KEYS > counted and tally(KEYS[counted + 1], KEYS[counted + 2], ARGV[2]) or {}
+return #KEYS > counted and tally(KEYS[counted + 1], KEYS[counted + 2], ARGV[2], ARGV[3]) or {}
 """
 )
 
@@ -87,21 +86,22 @@ class Found(NamedTuple):
     beside: dict[str, int]
     """Those of the other keys that exist: their number, or 1 for what is none."""
     tallied: list[int]
-    """Where it does not fit: the place of the first full window, and what `give_back` returns."""
+    """The place of the first full window, and the counts of `Tallied`; empty where no refusal was counted."""
 
 
 def count(
-    cache: BaseCache, windows: Sequence[Limited], current: int, beside: Sequence[str], tally: Sequence[str]
+    cache: BaseCache, windows: Sequence[Limited], current: int, beside: Sequence[str], tallies: Sequence[str]
 ) -> Found | None:
-    """Adds one to the current bucket of each window if one more fits into all windows; else to the window's tally.
+    """Adds one to the current bucket of each window if one more fits into all windows.
 
-    `tally` is a key for each window and one for all, or empty. Returns None where scripts do not run.
+    Else it counts the refusal, if the first full window has a tally: `tallies` has a key for each of the first windows,
+    and the last for all. Returns None where scripts do not run.
     """
     keys = [key for own, _, _ in windows for key in own]
     size = len(windows[0][0]) if windows else 0
     bounds = [bound for _, times, lifetime in windows for bound in (times, lifetime)]
-    numbers = [size, current + 1, len(windows), len(beside), LIFETIME, *bounds]
-    answer = _run(cache, COUNT, [*keys, *beside, *tally], numbers)
+    numbers = [size, current + 1, len(windows), len(beside), tally.LIFETIME, tally.MOST_SUBJECTS, *bounds]
+    answer = _run(cache, COUNT, [*keys, *beside, *tallies], numbers)
     if answer is None:
         return None
     counts, values, tallied = answer
@@ -109,13 +109,13 @@ def count(
     return Found([counts[start : start + size] for start in range(0, len(counts), size or 1)], found, tallied)
 
 
-def give_back(cache: BaseCache, keys: Sequence[str], tally: Sequence[str]) -> list[int] | None:
-    """Takes one off each bucket, and adds one to the first key of `tally`, if there is one.
+def give_back(cache: BaseCache, keys: Sequence[str], tallies: Sequence[str]) -> list[int] | None:
+    """Takes one off each bucket, and counts a refusal in these two keys, if they are given.
 
-    Returns what that key holds then, and for the first time what the second key of `tally` holds then, else 0; nothing
-    without a tally, and None where scripts do not run.
+    Returns the counts of `Tallied`, which are empty without a tally, and None where scripts do not run.
     """
-    answer: list[int] | None = _run(cache, GIVE_BACK, [*keys, *tally], [len(keys), LIFETIME])
+    numbers = [len(keys), tally.LIFETIME, tally.MOST_SUBJECTS]
+    answer: list[int] | None = _run(cache, GIVE_BACK, [*keys, *tallies], numbers)
     return answer
 
 

@@ -1,17 +1,20 @@
 """Refused requests for a code are stored, so that an operator can tell why no SMS came.
 
 An attack must not fill the database: of the refusals of one number, reason and hour the first makes a row, which
-carries their count; after MOST_ROWS in an hour one row stands for all further numbers.
+carries their count; after MOST_SUBJECTS in an hour one row stands for all further refusals.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 from django.utils import timezone
 
+from django_smsverify.conf import conf
 from django_smsverify.enums import Refused, Scope
 from django_smsverify.exceptions import (
     CaptchaRequired,
@@ -22,27 +25,28 @@ from django_smsverify.exceptions import (
     ThrottleUnavailable,
     UnknownPurpose,
 )
-from django_smsverify.models import Refusal
+from django_smsverify.models import PURPOSE, Refusal
 from django_smsverify.models.inserts import upsert
 from django_smsverify.models.statements import count_refusals
 from django_smsverify.transactions import require_autocommit
 
-from .cache import digest
+from .cache import digest, time_limit
 from .shared import Charge
-from .tally import Tallied, Tally, hour_of
+from .tally import HOUR, MOST_SUBJECTS, Tally
 
 logger = logging.getLogger("django_smsverify")
 
-MOST_ROWS = 1000
-"""Rows an hour, as long as the cache is not flushed."""
+PATIENCE = 0.2
+"""Seconds that the cache may take to count a refusal for which nothing else is asked of it."""
 OUTAGE_PAUSE = 60.0
 """Seconds in which a process stores at most once that the cache does not answer."""
+OLD_AT_ONCE = 1000
+"""Rows that one run of the poll deletes."""
 REASONS: dict[type[BaseException], Refused] = {
     CaptchaRequired: Refused.CAPTCHA,
     NoRoute: Refused.NO_ROUTE,
     PhoneNotSupported: Refused.NOT_SUPPORTED,
     UnknownPurpose: Refused.UNKNOWN_PURPOSE,
-    ThrottleUnavailable: Refused.NO_CACHE,
 }
 
 _outage_stored_at = -OUTAGE_PAUSE
@@ -54,43 +58,49 @@ def tally_of(phone: str) -> Tally:
 
 
 def refund_and_record(phone: str, purpose: str, charge: Charge, error: BaseException) -> None:
-    """Gives back all that a send has counted which this error refused, and stores the refusal."""
-    reason = Refused(error.scope.value) if isinstance(error, Throttled) else REASONS.get(type(error))
-    charge.refund(*Scope, because=reason if reason and not charge.tallied else "")
-    if reason == Refused.NO_CACHE:
+    """Gives back all that a send has counted which this error refused, and stores the refusal, if the charge has a
+    tally."""
+    reason = error.scope.value if isinstance(error, Throttled) else REASONS.get(type(error), "")
+    charge.refund(*Scope, because="" if charge.tallied else reason)
+    if isinstance(error, ThrottleUnavailable):
         _record_outage()
-    elif charge.tallied:
-        _record(phone, purpose, charge.tallied)
+    else:
+        _record(phone, purpose, charge)
 
 
 def record(phone: str, purpose: str, reason: Refused) -> None:
     """Counts and stores a refusal that came before anything was counted."""
     charge = Charge(tally_of(phone))
-    charge.refund(because=reason)
-    if charge.tallied:
-        _record(phone, purpose, charge.tallied)
+    with time_limit(PATIENCE):
+        charge.refund(because=reason)
+    _record(phone, purpose, charge)
 
 
-def _record(phone: str, purpose: str, tallied: Tallied) -> None:
-    reason, times, subjects = tallied
-    row = Refusal(phone=phone, purpose=purpose, reason=reason)
-    if subjects > MOST_ROWS:
-        row, times = Refusal(reason=Refused.OTHERS), subjects - MOST_ROWS
+def _record(phone: str, purpose: str, charge: Charge) -> None:
+    if charge.tally is None or charge.tallied is None:
+        return
+    reason, times, subjects = charge.tallied
+    # Anything may have been posted as a purpose.
+    row = Refusal(phone=phone, purpose=purpose if PURPOSE.fullmatch(purpose) else "", reason=reason)
+    if not times:
+        row, times = Refusal(reason=Refused.OTHERS), subjects - MOST_SUBJECTS
     if not times & (times - 1):  # 1, 2, 4, 8 …: thousands of refusals are a dozen statements
-        _store(row, times)
+        _store(row, times, charge.tally.hour)
 
 
 def _record_outage() -> None:
     global _outage_stored_at
-    if time.monotonic() - _outage_stored_at >= OUTAGE_PAUSE:
+    now = time.time()
+    if time.monotonic() - _outage_stored_at >= OUTAGE_PAUSE and _store(
+        Refusal(reason=Refused.NO_CACHE), 1, int(now // HOUR)
+    ):
         _outage_stored_at = time.monotonic()
-        _store(Refusal(reason=Refused.NO_CACHE), 1)
 
 
-def _store(row: Refusal, times: int) -> None:
-    """Stores a row or its new count; whatever happens here must not hide the refusal itself."""
+def _store(row: Refusal, times: int, hour: int) -> bool:
+    """Stores a row or its new count, and returns whether it could; a failure must not hide the refusal itself."""
     row.first_at = row.last_at = timezone.now()
-    value = digest(Scope.PHONE, f"{row.phone}:{row.reason}:{hour_of(row.first_at.timestamp())}")
+    value = digest(Scope.PHONE, f"{row.phone}:{row.reason}:{hour}")
     row.pk = UUID(hex=value[:32], version=4)  # MariaDB takes none without a version
     try:
         require_autocommit(Refusal)
@@ -99,6 +109,16 @@ def _store(row: Refusal, times: int) -> None:
         elif not upsert(row, "id", "last_at"):
             Refusal.objects.bulk_create([row], ignore_conflicts=True)
     except InsideTransaction:
-        return  # which may be rolled back, and would keep the row locked
+        return False  # it may be rolled back, and would keep the row locked
     except Exception as error:
         logger.warning("A refused request could not be stored (%s).", type(error).__name__)
+        return False
+    return True
+
+
+def forget_old() -> Iterator[str]:
+    """Deletes refusals older than RETENTION_DAYS; yields the word that the poll counts, for each."""
+    old = Refusal.objects.filter(first_at__lt=timezone.now() - timedelta(days=conf.RETENTION_DAYS))
+    for pk in list(old.order_by("first_at").values_list("pk", flat=True)[:OLD_AT_ONCE]):
+        if Refusal.objects.filter(pk=pk).delete()[0]:
+            yield "refusal forgotten"

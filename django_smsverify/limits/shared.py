@@ -29,9 +29,10 @@ class Charge:
     """What one send has counted in the shared limits; it is given back if the send is refused later."""
 
     def __init__(self, tally: Tally | None = None) -> None:
-        self._tally = tally
+        self.tally = tally
+        """Where a refusal of this send is counted; None where it is not."""
         self.tallied: Tallied | None = None
-        """The refusal of this send, if it was refused and is tallied."""
+        """The refusal, once it is counted."""
         self._counted: list[tuple[Scope, str]] = []
         self.beside: dict[str, int] = {}
         """What `count` read beside: those of the keys that exist, with their number, or 1 for what is none."""
@@ -41,7 +42,7 @@ class Charge:
 
         Raises ThrottleUnavailable.
         """
-        counting = Counting(windows, time.time(), beside, self._tally)
+        counting = Counting(windows, time.time(), beside, self.tally)
         waits = ask_or_refuse(counting.count, counting.undo) if windows or beside else []
         self._counted += counting.counted
         self.beside, self.tallied = counting.beside, counting.tallied
@@ -65,16 +66,16 @@ class Charge:
         return charge
 
     def refund(self, *scopes: Scope, because: str = "") -> None:
-        """Gives back what was counted for these scopes, and tallies the reason of a refusal, if it has one.
+        """Gives back what was counted for these scopes, and counts a refusal for this reason, if there is one.
 
         A missing bucket or a cache failure is ignored.
         """
         keys = [key for scope, key in self._counted if scope in scopes]
-        tally = self._tally.keys([because]) if self._tally and because else []
-        if keys or tally:
+        tallies = self.tally.keys([because]) if self.tally and because else []
+        if keys or tallies:
             with suppress(Exception):
-                counts = call_cache(lambda cache: give_back(cache, keys, tally))
-                self.tallied = Tallied(because, *counts) if tally else self.tallied
+                counts = call_cache(lambda cache: give_back(cache, keys, tallies))
+                self.tallied = Tallied(because, *counts) if tallies else self.tallied
         self._counted = [counted for counted in self._counted if counted[0] not in scopes]
 
 

@@ -1,6 +1,7 @@
-"""How often a number was refused within the hour, counted by the trip to the cache that is made anyway.
+"""How often a number was refused within the hour, counted in the cache, mostly by a trip that is made anyway.
 
-The count tells which refusals are stored: the first of a number and reason, and of the others some.
+The count tells which refusals are stored: the first of a number and reason, and of the others some. Only so many
+numbers and reasons are counted in an hour, as an attacker can name any number; the rest is counted together.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from .cache import digest
 HOUR = 3600
 LIFETIME = 2 * HOUR
 """Seconds for which the counts of an hour are kept."""
+MOST_SUBJECTS = 1000
+"""Numbers and reasons that are counted one by one in an hour, as long as the cache is not flushed."""
 
 
 class Tallied(NamedTuple):
@@ -22,24 +25,21 @@ class Tallied(NamedTuple):
 
     reason: str
     times: int
-    """How often the number was refused for this reason in this hour."""
+    """How often the number was refused for this reason in this hour; 0 where it is not counted by itself."""
     subjects: int
-    """If it is the first time: how many numbers and reasons were refused in this hour; else 0."""
+    """How many numbers and reasons were refused in this hour before any more were counted together, and then how many
+    refusals; 0 where the number was counted before."""
 
 
 class Tally:
     """The keys that count the refusals of a number in one hour."""
 
     def __init__(self, phone: str, now: float) -> None:
-        self._hour = hour_of(now)
-        self._number = digest(Scope.PHONE, f"{phone}:{self._hour}")
+        self.hour = int(now // HOUR)
+        """Since 1970."""
+        self._number = digest(Scope.PHONE, f"{phone}:{self.hour}")
 
     def keys(self, reasons: Iterable[str]) -> list[str]:
-        """A key for each reason, and the last for the first refusals of all numbers."""
+        """A key for each reason, and the last one for all numbers."""
         own = [f"smsverify:refused:{self._number}:{reason}" for reason in reasons]
-        return [*own, f"smsverify:refused:all:{self._hour}"]
-
-
-def hour_of(now: float) -> int:
-    """Returns the number of the hour at a UNIX time."""
-    return int(now // HOUR)
+        return [*own, f"smsverify:refused:all:{self.hour}"]

@@ -17,9 +17,9 @@ from django.core.cache import BaseCache
 
 from django_smsverify.enums import Scope
 
-from . import redis_script
+from . import redis_script, tally
 from .cache import COUNT_ATTEMPTS, increment
-from .tally import LIFETIME, Tallied, Tally
+from .tally import Tallied, Tally
 
 BUCKETS = 12
 CURRENT = BUCKETS
@@ -70,7 +70,10 @@ class Window:
 
 
 class Counting:
-    """Counts one request in all of its windows, or in none and in its tally, and reads other keys in the same trip."""
+    """Counts one request in all of its windows, or in none, and reads other keys in the same trip.
+
+    A request that its address may not make is tallied: what refuses another is decided later.
+    """
 
     def __init__(
         self, windows: Sequence[Window], now: float, beside: Sequence[str] = (), tally: Tally | None = None
@@ -100,8 +103,9 @@ class Counting:
         """Counts in all windows in one trip; None where the cache runs no scripts."""
         windows = zip(self._windows, keys, strict=True)
         limits = [(buckets, window.times, window.lifetime) for window, buckets in windows]
-        tally = self._tally.keys([window.scope for window in self._windows]) if self._tally else []
-        found = redis_script.count(cache, limits, CURRENT, self._beside, tally)
+        of_address = [window.scope for window in self._windows if window.scope == Scope.IP]
+        tallies = self._tally.keys(of_address) if self._tally else []
+        found = redis_script.count(cache, limits, CURRENT, self._beside, tallies)
         if found is None:
             return None
         self.beside = found.beside
@@ -121,8 +125,8 @@ class Counting:
                 window.wait(_before(buckets, own, found), self._now)
                 for window, buckets in zip(self._windows, keys, strict=True)
             ]
-            if self._tally and any(waits):
-                full = next(window for window, wait in zip(self._windows, waits, strict=True) if wait)
+            full = next((window for window, wait in zip(self._windows, waits, strict=True) if wait), None)
+            if self._tally and full and full.scope == Scope.IP:
                 self.tallied = Tallied(full.scope, *_count_refusal(cache, *self._tally.keys([full.scope])))
             return waits
         finally:
@@ -160,23 +164,25 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) else 1
 
 
-def give_back(cache: BaseCache, keys: Sequence[str], tally: Sequence[str] = ()) -> list[int]:
-    """Takes one off each of these buckets, if it still exists; counts a refusal and returns how often, if it has a
-    tally, as `redis_script.give_back` does."""
-    if not keys and not tally:
+def give_back(cache: BaseCache, keys: Sequence[str], tallies: Sequence[str] = ()) -> list[int]:
+    """Takes one off each of these buckets, if it still exists, and counts a refusal in these two keys, if they are
+    given; returns the counts of `Tallied`."""
+    if not keys and not tallies:
         return []
-    if (counted := redis_script.give_back(cache, keys, tally)) is not None:
+    if (counted := redis_script.give_back(cache, keys, tallies)) is not None:
         return counted
     for key in keys:
         with suppress(Exception):  # such as ValueError, when the bucket has expired
             if cache.decr(key) < 0:  # flushed after the request was counted
                 cache.incr(key)
-    return _count_refusal(cache, *tally) if tally else []
+    return _count_refusal(cache, *tallies) if tallies else []
 
 
-def _count_refusal(cache: BaseCache, key: str, subjects_key: str) -> list[int]:
-    times = 0
-    with suppress(ValueError):  # the first, or a flushed cache
-        times = cache.incr(key) or 0
-    times = times or increment(cache, key, LIFETIME)
-    return [times, increment(cache, subjects_key, LIFETIME) if times == 1 else 0]
+def _count_refusal(cache: BaseCache, key: str, all_key: str) -> list[int]:
+    with suppress(ValueError):  # the first, or it is not counted by itself
+        if times := cache.incr(key):
+            return [times, 0]
+    subjects = increment(cache, all_key, tally.LIFETIME)
+    if subjects > tally.MOST_SUBJECTS:
+        return [0, subjects]
+    return [increment(cache, key, tally.LIFETIME), subjects]

@@ -13,9 +13,10 @@ from django.utils import timezone
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, UndecryptableValue, describe
 from django_smsverify.gateways.base import Gateway
+from django_smsverify.limits import refusals
 from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.money import balances
-from django_smsverify.numbers.known import forget_old
+from django_smsverify.numbers import known
 from django_smsverify.operations.route_alarms import watch_probes
 from django_smsverify.reviews.verdicts import due_reviews
 from django_smsverify.statistics.sums import sum_days
@@ -55,7 +56,7 @@ def poll(
     _ask_all(deque(islice(_questions(limit, providers), limit)), limit, tally, stopped, progress)
     ended = chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit, providers))
     alarms = chain(balances.mail_alarms(providers), watch_probes())
-    _recover(chain(ended, alarms, forget_old()), tally, stopped)
+    _recover(chain(ended, alarms, known.forget_old(), refusals.forget_old()), tally, stopped)
     days = sum_days()
     while not stopped() and next(days, None):
         pass

@@ -49,7 +49,8 @@ def send_code_by(
     context = context_of_test(template.provider.slug)
     request = CodeRequest(phone=number, purpose=template.purpose, context=context, requester=requester, ip=None)
     is_known, by_stranger = requester.is_known, requester.is_stranger
-    with time_limit(), admission(number, template.purpose, None, is_known=is_known, by_stranger=by_stranger) as charge:
+    admitted = admission(number, "", None, is_known=is_known, by_stranger=by_stranger, recorded=False)
+    with time_limit(), admitted as charge:
         create = partial(_create, request, whatever_is_open(template, number), store, is_probe)
         verification, message = in_turn(number, requester, create)
     last = send_queued(verification, message, fails_over=False)

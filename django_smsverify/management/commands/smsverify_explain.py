@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.journal.finding import Candidate, find
-from django_smsverify.journal.story import DAYS, MOST_DAYS, Story, tell
+from django_smsverify.journal.story import DAYS, MOST_DAYS, Story, days_back, tell
 from django_smsverify.journal.words import moment
 from django_smsverify.management.terminal import TerminalCommand
 
@@ -51,7 +51,7 @@ def _lines(whom: str, days: int) -> Iterator[str]:
     except SMSVerifyError as error:
         raise CommandError(f"{phones.masked(whom)}: {error} ({error.code})") from None
     if len(found) == 1:
-        yield from _told(tell(found[0].phone, days))
+        yield from _told(tell(found[0].phone, days_back(found[0].last_at, days)))
     else:
         yield from _listed(found, days)
 

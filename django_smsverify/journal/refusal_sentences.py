@@ -65,17 +65,22 @@ ADVICE: dict[str, StrOrPromise] = {
 }
 
 
-def told_refusal(refusal: Refusal) -> str:
+def refusal_sentence(refusal: Refusal) -> str:
     """Returns the sentence about one row."""
     reason = Refused(refusal.reason)
-    facts = {"purpose": refusal.purpose, "count": refusal.count, "until": moment(refusal.last_at)}
+    facts = {
+        "purpose": refusal.purpose or "?",
+        "count": refusal.count,
+        "since": moment(refusal.first_at),
+        "until": moment(refusal.last_at),
+    }
     if reason == Refused.OTHERS:
         words = gettext(
-            "More numbers were refused in this hour than are stored one by one, and this number may be among them: at "
-            "least %(count)d, until %(until)s"
+            "More numbers were refused in this hour than are stored one by one, and this number may be among them: "
+            "%(count)d requests or more, between %(since)s and %(until)s"
         )
     elif not refusal.phone:
-        words = gettext("No number could get a code until %(until)s: %(why)s")
+        words = gettext("Requests of any number were refused between %(since)s and %(until)s, some or all: %(why)s")
     elif refusal.count > 1:
         words = gettext(
             "Codes were asked for at least %(count)d times until %(until)s, the first for “%(purpose)s”, and no SMS "
