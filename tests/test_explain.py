@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_smsverify.exceptions import InvalidPhone, Throttled
+from django_smsverify.journal import finding
 from django_smsverify.journal.finding import Candidate, find
 from django_smsverify.models import Message, Refusal, Verification
 from django_smsverify.phones import E164
@@ -100,6 +101,19 @@ class TestFinding:
 
         send_code("+8613912345678", "login")
         assert numbers("13912345678") == ["+8613912345678"], "the number, now that it is used"
+
+    def test_last_digits_are_looked_for_among_the_newest_rows(
+        self, sms: Message, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """There is no index for them."""
+        monkeypatch.setattr(finding, "LOOKED_THROUGH", 1)
+        assert numbers("8000") == [PHONE]
+        clock.shift(1)
+        for phone in ("+8613900139001", "+8613900139002"):
+            send_code(phone, "login")
+            clock.shift(1)
+
+        assert numbers("8000") == []
 
     def test_a_row_about_all_numbers_is_nobody(self) -> None:
         now = timezone.now()
@@ -193,6 +207,23 @@ class TestPage:
             link = f"{PAGE}?whom={row.pk}"
             assert f'href="{link}"' in admin_client.get(url).content.decode()
             assert ASKED in searched(admin_client.get(link)).content.decode()
+
+    def test_an_old_message_is_told_too(
+        self, sms: Message, admin_client: Client, clock: time_machine.Traveller
+    ) -> None:
+        clock.shift(timedelta(days=10))
+        html = searched(admin_client.get(f"{PAGE}?whom={sms.pk}")).content.decode()
+
+        assert "<h2>138****8000 in the last 10 days</h2>" in html
+        assert ASKED in html
+
+    @pytest.mark.parametrize("whom", ["13900139000", "8000", "vendor-123", "", "\x00", "🔑"])
+    def test_only_an_id_of_ours_may_be_in_an_address(self, whom: str, sms: Message, admin_client: Client) -> None:
+        response = admin_client.get(PAGE, {"whom": whom})
+
+        assert response.status_code == 200
+        assert "story" not in response.context
+        assert "candidates" not in response.context
 
     def test_several_numbers_are_offered(
         self, sms: Message, admin_client: Client, clock: time_machine.Traveller

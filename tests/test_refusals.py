@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import time_machine
 from django.core.cache import BaseCache, cache, caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.db import DatabaseError, transaction
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -29,11 +31,13 @@ from django_smsverify.limits.shared import Charge
 from django_smsverify.limits.tally import Tallied, Tally
 from django_smsverify.limits.windows import Window
 from django_smsverify.models import Provider, Refusal, Template
+from django_smsverify.polling.poll import poll
 from django_smsverify.sending import resend_code, send_code
+from django_smsverify.sending.by_hand import send_code_by
 
-from .conftest import PHONE, LogRecorder, MakeProvider
+from .conftest import PHONE, LogRecorder, MakeProvider, cached
 from .servers import require
-from .test_limits import NO_LIMITS
+from .test_limits import NO_LIMITS, DeadCache
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,6 +119,36 @@ class TestReasons:
                 client.post("/sms/send/", {"phone": PHONE, "purpose": "login"}, "application/json")
 
         assert stored() == {(PHONE, Refused.CAPTCHA): 2}
+
+    def test_a_purpose_that_cannot_be_is_not_stored(self, client: Client, provider: Provider) -> None:
+        """Anybody may post any text as one; it would be printed to an operator."""
+        with override_settings(SMSVERIFY={"CAPTCHA": "django_smsverify.conf._refuse"}):
+            for purpose in ("login", f"\x1b[31mcall {OTHER}"):
+                client.post("/sms/send/", {"phone": PHONE, "purpose": purpose}, "application/json")
+                cache.clear()
+
+        client.post("/sms/send/", {"phone": OTHER, "purpose": "\x1b[31m"}, "application/json")
+        assert list(Refusal.objects.values_list("purpose", flat=True)) == ["login"]
+        Refusal.objects.all().delete()
+        refusals.record(PHONE, "\x1b[31m", Refused.CAPTCHA)
+        assert Refusal.objects.get().purpose == ""
+
+    def test_of_several_limits_the_one_that_was_answered(self, provider: Provider) -> None:
+        with limits(PREFIX_LIMITS=("1/h",), RESEND_INTERVAL=60):
+            send_code(PHONE, "login")
+            with pytest.raises(Throttled) as caught:
+                send_code(PHONE, "login")
+            refused(phone="+8613800138001")
+
+        assert caught.value.scope == Scope.RESEND
+        assert stored() == {(PHONE, Refused.RESEND): 1, ("+8613800138001", Refused.PREFIX): 1}
+
+    def test_an_operator_s_test_makes_no_row(self, provider: Provider) -> None:
+        send_code_by(provider.templates.get(), PHONE)
+        with pytest.raises(Throttled):
+            send_code_by(provider.templates.get(), PHONE)
+
+        assert stored() == {}
 
     def test_no_route(self, provider: Provider) -> None:
         Template.objects.update(status=ReviewStatus.PENDING)
@@ -205,6 +239,20 @@ class TestAttack:
         own = {(f"+861380013800{number}", Refused.IP.value): 2 for number in range(3)}
         assert stored() == {**own, ("", Refused.OTHERS.value): 8}, "of fifteen further refusals"
 
+    def test_the_cache_and_the_statements_are_bounded_too(
+        self, provider: Provider, most: Callable[[int], None], django_assert_num_queries: Any
+    ) -> None:
+        most(3)
+        with limits(IP_LIMITS=("1/h",)):
+            send_code(PHONE, "login", ip=ADDRESS)
+            for number in range(8):
+                refused(phone=f"+861380013800{number}", ip=ADDRESS)
+            keys = [key for key in cached() if ":refused:" in key]
+            with django_assert_num_queries(2):  # whether the number is known: the cache counts the sixth and seventh
+                refused(times=2, phone="+8613800138009", ip=ADDRESS)
+
+        assert len(keys) == 4, "three numbers, and all others"
+
     def test_a_dead_cache_makes_a_row_a_minute(
         self, provider: Provider, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
     ) -> None:
@@ -216,7 +264,51 @@ class TestAttack:
                 refused(ThrottleUnavailable, phone=OTHER)
 
 
+class TestForgetting:
+    def test_the_poll_deletes_them_after_the_retention(self, provider: Provider, clock: time_machine.Traveller) -> None:
+        send_code(PHONE, "login")
+        refused()
+        with override_settings(SMSVERIFY={"RETENTION_DAYS": 3}):
+            clock.shift(timedelta(days=3))
+            assert poll()["refusal forgotten"] == 0
+            clock.shift(1)
+            assert poll()["refusal forgotten"] == 1
+
+        assert stored() == {}
+
+
 class TestFailures:
+    def test_a_dead_cache_is_asked_once(self, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+
+        def fail(cache: DeadCache, key: str, *args: object) -> None:
+            asked.append(key)
+            raise ConnectionError
+
+        for name in ("add", "incr", "decr"):
+            monkeypatch.setattr(DeadCache, name, fail)
+        with override_settings(CACHES={"default": {"BACKEND": "tests.test_limits.DeadCache"}}):
+            refused(ThrottleUnavailable)
+
+        assert len(asked) == 1
+
+    def test_a_cache_that_hangs_is_not_waited_for(
+        self, client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With the patience of a send, this test would last longer than its timeout."""
+        monkeypatch.setattr("django_smsverify.limits.cache.MAX_SECONDS", 10_000)
+        monkeypatch.setattr("django_smsverify.limits.cache.CALLED_DIRECTLY", ())
+        free = Event()
+        monkeypatch.setattr(LocMemCache, "incr", lambda *args: free.wait())
+        try:
+            with override_settings(SMSVERIFY={"CAPTCHA": "django_smsverify.conf._refuse"}):
+                answer = client.post("/sms/send/", {"phone": PHONE, "purpose": "login"}, "application/json")
+        finally:
+            free.set()
+
+        assert answer.json()["code"] == "captcha_required"
+        assert stored() == {}
+
     def test_a_refusal_that_cannot_be_stored_is_the_same_refusal(
         self, provider: Provider, monkeypatch: pytest.MonkeyPatch, log: LogRecorder
     ) -> None:

@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from textwrap import indent
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -17,14 +18,14 @@ from django.test import Client, override_settings
 from django.utils import timezone, translation
 
 from django_smsverify.carriers.causes import Advice
-from django_smsverify.enums import Reason, Refused, ReviewStatus
+from django_smsverify.enums import DeliveryOutcome, Reason, Refused, ReviewStatus
 from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain, SMSVerifyError
 from django_smsverify.journal import advice
-from django_smsverify.journal.records import MOST
+from django_smsverify.journal.records import MOST, MOST_OF_ALL
 from django_smsverify.journal.refusal_sentences import ADVICE
 from django_smsverify.journal.story import tell
 from django_smsverify.limits import refusals, tally
-from django_smsverify.models import Message, Provider, Template, Verification
+from django_smsverify.models import Message, Provider, Refusal, Template, Verification
 from django_smsverify.polling.poll import poll
 from django_smsverify.sending import dispatch, resend_code, send_code, send_message
 from django_smsverify.sending.by_hand import send_code_by
@@ -397,7 +398,81 @@ class TestTheRequestWasRefused:
         assert advised()[0] == ADVICE[Refused.OTHERS]
 
 
+class TestReports:
+    """A report may come long after the SMS, or about another try."""
+
+    def push(self, sms: Message, outcome: DeliveryOutcome, code: str = "1", **fields: Any) -> None:
+        push(sms.provider, report(sms.remote_id, outcome, code, **fields))
+        threads.join()
+
+    def test_a_late_report_does_not_make_the_sms_late(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        sms, arrived = Message.objects.get(), timezone.now() + timedelta(seconds=3)
+        clock.shift(2400)
+        self.push(sms, DELIVERED, occurred_at=arrived)
+
+        assert said() == [ASKED + "China Mobile delivered it after 3 s; no code was entered."]
+        assert advised() == [f"{advice.ON_THE_PHONE} {advice.EXPIRED}"]
+
+    @pytest.mark.parametrize("occurred_at", [None, NOW - timedelta(hours=8), NOW + timedelta(hours=8)])
+    def test_a_report_without_a_time_that_can_be(
+        self, occurred_at: datetime | None, acme: Provider, clock: Clock
+    ) -> None:
+        """Some vendors give none, some give one in another time zone."""
+        ask()
+        clock.shift(2400)
+        self.push(Message.objects.get(), DELIVERED, occurred_at=occurred_at)
+
+        assert said() == [ASKED + "China Mobile reported after 40 min that it was delivered; no code was entered."]
+        assert advised() == [f"{advice.ON_THE_PHONE} {advice.EXPIRED}"]
+
+    def test_a_failure_of_the_first_is_followed_although_another_request_came_between(
+        self, acme: Provider, bureau: Provider, clock: Clock
+    ) -> None:
+        ask()
+        first = Message.objects.get()
+        clock.shift(61)
+        Provider.objects.filter(pk=bureau.pk).update(gateway="flaky")
+        FlakyGateway.error = GatewayUnavailable("connection refused")
+        ask()
+        FlakyGateway.error = None
+        clock.shift(1)
+        self.push(first, UNDELIVERED, "SIGNERR")
+
+        assert Message.objects.filter(follows=first.pk).exists()
+        assert "then it was tried by “Bureau”: accepted" in said()[-1]
+
+    def test_a_failure_that_is_reported_after_the_right_code(
+        self, acme: Provider, bureau: Provider, clock: Clock
+    ) -> None:
+        ask()
+        clock.shift(5)
+        enter(last_code())
+        clock.shift(5)
+        self.push(Message.objects.get(), UNDELIVERED, "SIGNERR")
+
+        why = NOT_DELIVERED % (10, "SIGNERR", "the signature is not filed with the carrier; ")
+        assert said() == [ASKED + why + "the right code was entered 5 s later."]
+
+    def test_a_failure_before_the_code_was_asked_for_again(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(6)
+        self.push(Message.objects.get(), UNDELIVERED, "SIGNERR")
+        clock.shift(60)
+        ask()
+
+        assert said()[-1] == ASKED + UNFILED + "the code is valid for another 5 min."
+
+
 class TestOtherSMS:
+    def test_a_notice_whose_answer_was_lost(self, acme: Provider, clock: Clock) -> None:
+        FlakyGateway.error = GatewayUncertain("no answer within 10 s")
+        send_message(add_template(acme, "order", "您的订单已发货", ""), {PHONE: {}})
+        assert advised() == [advice.WAIT]
+
+        clock.shift(61)
+        assert advised() == [advice.ASK_THE_VENDOR]
+
     def test_a_notice(self, acme: Provider, clock: Clock) -> None:
         send_message(add_template(acme, "order", "您的订单已发货", ""), {PHONE: {}})
         clock.shift(3)
@@ -437,6 +512,62 @@ class TestTheWholeStory:
             again + FOUR_MINUTES,
             f"{ASKED}no report has come for 73 s; {FOUR_MINUTES}",
         ]
+
+    def test_after_the_keys_were_rotated(self, acme: Provider, clock: Clock) -> None:
+        send_code(PHONE, "login", context={"amount": 5})
+        Verification.objects.update(key_id="0123456789abcdef")
+
+        assert said() == [ASKED + "no report has come for 0 s; no code was entered."]
+
+    def test_a_visitor_is_no_operator(self, acme: Provider, clock: Clock) -> None:
+        send_code(PHONE, "login", context={"provider": "acme"})
+
+        assert said()[0].startswith(ASKED)
+
+    def test_a_wrong_code_by_now_expired(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        enter(wrong(last_code()))
+        clock.shift(301)
+
+        assert said() == [ASKED + "no report has come for 5 min; 1 wrong code was entered."]
+        assert advised() == [advice.EXPIRED]
+
+    def test_guesses_of_a_code_whose_first_sms_is_older(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        enter(wrong(last_code()))
+        clock.shift(200)
+        resend_code(Verification.objects.get().pk)
+        clock.shift(86400 - 100)
+
+        (only,) = tell(PHONE, days=1).entries
+        assert only.sentence.endswith("; 1 wrong code was entered.")
+
+    def test_refusals_of_all_numbers_hide_nothing(self, acme: Provider, clock: Clock) -> None:
+        ask()
+        clock.shift(5)
+        ask()
+        for hour in range(MOST + 1):
+            at = NOW + timedelta(hours=hour)
+            Refusal.objects.create(id=uuid4(), reason=Refused.OTHERS, first_at=at, last_at=at)
+        clock.shift(timedelta(hours=MOST + 1))
+
+        story = tell(PHONE)
+        assert len(story.entries) == MOST_OF_ALL + 2
+        assert not story.is_cut
+        assert tell(OTHER).present[0].startswith("No code was asked for")
+
+    def test_the_owner_need_not_wait_for_what_strangers_used_up(self, acme: Provider, clock: Clock) -> None:
+        with override_settings(SMSVERIFY={**SITE, "PHONE_LIMITS": ("4/h",)}):
+            ask()
+            enter(last_code())
+            for _ in range(2):
+                clock.shift(61)
+                ask()
+            clock.shift(61)
+
+            assert tell(PHONE).present[-1] == (
+                "It has not used up its own limits; without captcha and device token in 57 min (SMS to one number)."
+            )
 
     def test_what_holds_now(self, acme: Provider, clock: Clock) -> None:
         mobile = "By its first digits it is a number of China Mobile, unless it was ported."
