@@ -301,7 +301,8 @@ class TestFailures:
         free = Event()
         monkeypatch.setattr(LocMemCache, "incr", lambda *args: free.wait())
         try:
-            with override_settings(SMSVERIFY={"CAPTCHA": "django_smsverify.conf._refuse"}):
+            local = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": __name__}}
+            with override_settings(CACHES=local, SMSVERIFY={"CAPTCHA": "django_smsverify.conf._refuse"}):
                 answer = client.post("/sms/send/", {"phone": PHONE, "purpose": "login"}, "application/json")
         finally:
             free.set()

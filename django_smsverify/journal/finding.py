@@ -87,7 +87,7 @@ def _with_our_id(text: str) -> list[Candidate]:
 
 def _with_vendors_id(text: str) -> list[Candidate]:
     words = storable(text, connections[Message.objects.db], f"{Message._meta.db_table}.remote_id")
-    return _used(Message.objects.filter(remote_id=words), Refusal.objects.none()) if words else []
+    return _used(Message.objects.filter(remote_id=words), Refusal.objects.none()) if words and "\0" not in words else []
 
 
 def _used(messages: QuerySet[Message], refusals: QuerySet[Refusal]) -> list[Candidate]:
