@@ -34,9 +34,19 @@ WITHOUT_CONCURRENCY = [
     f"tests/test_{name}.py"
     for name in (
         *("admin", "admin_destinations", "admin_submissions", "admin_masking", "admin_sending", "billing", "checks"),
-        *("causes", "commands", "costs", "dispatch_checks", "fields", "linting_stored", "lost_keys", "models"),
-        *("probes_admin", "regions", "send_file", "setup_command", "site_checks", "tencent_site", "twilio_pushes"),
-        "webhooks_command",
+        *("causes", "commands", "costs", "dispatch_checks", "explain", "fields", "linting_stored", "lost_keys"),
+        *(
+            "models",
+            "probes_admin",
+            "refusals",
+            "regions",
+            "send_file",
+            "setup_command",
+            "site_checks",
+            "story",
+            "tencent_site",
+        ),
+        *("tencent_site", "twilio_pushes", "webhooks_command"),
     )
 ]
 """Tests without concurrent transactions; they are not run again for another isolation level alone."""

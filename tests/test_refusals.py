@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from threading import Event
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import time_machine
-from django.core.cache import BaseCache, cache, caches
+from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import DatabaseError, transaction
 from django.test import Client, override_settings
@@ -26,17 +25,13 @@ from django_smsverify.exceptions import (
     ThrottleUnavailable,
     UnknownPurpose,
 )
-from django_smsverify.limits import redis_script, refusals, tally
-from django_smsverify.limits.shared import Charge
-from django_smsverify.limits.tally import Tallied, Tally
-from django_smsverify.limits.windows import Window
+from django_smsverify.limits import refusals, tally
 from django_smsverify.models import Provider, Refusal, Template
 from django_smsverify.polling.poll import poll
 from django_smsverify.sending import resend_code, send_code
 from django_smsverify.sending.by_hand import send_code_by
 
 from .conftest import PHONE, LogRecorder, MakeProvider, cached
-from .servers import require
 from .test_limits import NO_LIMITS, DeadCache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -363,73 +358,3 @@ class TestInATestCase:
         refused()
 
         assert stored() == {(PHONE, Refused.RESEND): 1}
-
-
-@pytest.mark.slow
-class TestRedis:
-    """The script counts the refusal in the trip that is made anyway."""
-
-    @pytest.fixture(autouse=True)
-    def redis(self) -> Iterator[BaseCache]:
-        own = {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": require("Redis"),
-            "KEY_PREFIX": uuid4().hex,
-        }
-        with override_settings(CACHES={"default": own}):
-            yield caches["default"]
-        redis_script._without_scripts.clear()
-
-    @pytest.fixture
-    def commands(self, redis: BaseCache, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """The commands sent to the server, one for each round trip."""
-        sent: list[str] = []
-        kind = type(redis_script._client(redis))
-        run: Callable[..., Any] = kind.execute_command
-
-        def execute(client: Any, *args: Any, **options: Any) -> Any:
-            sent.append(str(args[0]))
-            return run(client, *args, **options)
-
-        monkeypatch.setattr(kind, "execute_command", execute)
-        return sent
-
-    def test_refused_by_address_in_one_trip_and_by_number_in_two(self, provider: Provider, commands: list[str]) -> None:
-        with limits(IP_LIMITS=("1/h",), PHONE_LIMITS=("1/h",), GLOBAL_LIMITS=("9/h",)):
-            send_code(PHONE, "login", ip=ADDRESS)
-            refused()  # loads the scripts
-            commands.clear()
-            refused(ip=ADDRESS)
-            assert commands == ["EVALSHA"]
-            commands.clear()
-            refused()
-
-        assert commands == ["EVALSHA", "EVALSHA"]
-        assert stored() == {(PHONE, Refused.IP): 1, (PHONE, Refused.PHONE): 2}
-
-    def test_scripts_and_single_commands_count_alike(self, redis: BaseCache) -> None:
-        def tallied(phone: str, because: str = "") -> Tallied | None:
-            charge = Charge(Tally(phone, 1_800_000_000))
-            if because:
-                charge.refund(because=because)
-            else:
-                charge.count(full)
-            return charge.tallied
-
-        full = [Window(Scope.IP, "address", 1, 3600), Window(Scope.GLOBAL, "site", 1, 3600)]
-        Charge().count(full)
-
-        assert tallied(PHONE) == ("ip", 1, 1)
-        assert tallied(OTHER, "captcha") == ("captcha", 1, 2)
-        redis_script._without_scripts.add(redis_script._name(redis))
-        assert tallied(PHONE) == ("ip", 2, 0)
-        assert tallied(OTHER, "captcha") == ("captcha", 2, 0)
-        assert tallied(OTHER) == ("ip", 1, 3)
-        redis_script._without_scripts.clear()
-        assert tallied(OTHER) == ("ip", 2, 0)
-
-    def test_the_counts_of_an_hour_expire(self, redis: BaseCache) -> None:
-        Charge(Tally(PHONE, 1_800_000_000)).refund(because="captcha")
-        client = redis_script._client(redis)
-
-        assert [client.ttl(redis.make_key(key)) for key in Tally(PHONE, 1_800_000_000).keys(["captcha"])] == [7200] * 2

@@ -17,14 +17,19 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
 from django_smsverify.enums import Scope
-from django_smsverify.limits import redis_script
+from django_smsverify.exceptions import Throttled
+from django_smsverify.limits import redis_script, tally
 from django_smsverify.limits.shared import Charge, address_windows, networks, shared_windows
+from django_smsverify.limits.tally import Tallied, Tally
 from django_smsverify.limits.windows import BUCKETS, Counting, Window
+from django_smsverify.models import Refusal
+from django_smsverify.sending import send_code
 
-from .conftest import PHONE
+from .conftest import PHONE, MakeProvider
 from .servers import require
 
 NOW = 1_790_000_000.0
+OTHER, ADDRESS = "+8613900139000", "203.0.113.7"
 ROOMY = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 1_000_000}}
 
 
@@ -151,34 +156,36 @@ REDIS = {
 }
 
 
+@pytest.fixture(params=REDIS)
+def redis(request: pytest.FixtureRequest) -> Iterator[BaseCache]:
+    where = require("Redis")
+    if request.param == "django-redis":
+        pytest.importorskip("django_redis")
+    redis_script._without_scripts.clear()
+    own = {"BACKEND": REDIS[request.param], "LOCATION": where, "KEY_PREFIX": uuid4().hex}
+    with override_settings(CACHES={"default": own}):
+        yield caches["default"]
+    redis_script._without_scripts.clear()
+
+
+@pytest.fixture
+def commands(redis: BaseCache) -> Iterator[list[str]]:
+    """The commands sent to the server, one for each round trip."""
+    sent: list[str] = []
+    client = redis_script._client(redis)
+    run_command = client.execute_command
+
+    def execute(*args: Any, **options: Any) -> Any:
+        sent.append(str(args[0]))
+        return run_command(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(client), "execute_command", lambda self, *args, **options: execute(*args, **options))
+        yield sent
+
+
 @pytest.mark.slow
 class TestRedis:
-    @pytest.fixture(params=REDIS)
-    def redis(self, request: pytest.FixtureRequest) -> Iterator[BaseCache]:
-        where = require("Redis")
-        if request.param == "django-redis":
-            pytest.importorskip("django_redis")
-        redis_script._without_scripts.clear()
-        own = {"BACKEND": REDIS[request.param], "LOCATION": where, "KEY_PREFIX": uuid4().hex}
-        with override_settings(CACHES={"default": own}):
-            yield caches["default"]
-        redis_script._without_scripts.clear()
-
-    @pytest.fixture
-    def commands(self, redis: BaseCache) -> Iterator[list[str]]:
-        """The commands sent to the server, one for each round trip."""
-        sent: list[str] = []
-        client = redis_script._client(redis)
-        run_command = client.execute_command
-
-        def execute(*args: Any, **options: Any) -> Any:
-            sent.append(str(args[0]))
-            return run_command(*args, **options)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(type(client), "execute_command", lambda self, *args, **options: execute(*args, **options))
-            yield sent
-
     def test_many_requests_never_exceed_the_limit(self, redis: BaseCache) -> None:
         rng, rule, now, passed = random.Random(1), window(7, 60), NOW, []
         for _ in range(5000):
@@ -249,6 +256,82 @@ class TestRedis:
         redis_script._without_scripts.clear()
 
         assert not passes(redis, [rule], NOW)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+class TestRefusals:
+    """The script counts a refusal in the trip that is made anyway."""
+
+    def test_by_address_in_one_trip_and_by_number_in_two(self, memory: MakeProvider, commands: list[str]) -> None:
+        def refused(ip: str | None = None) -> None:
+            with pytest.raises(Throttled):
+                send_code(PHONE, "login", ip=ip)
+
+        memory("login")
+        changed = {"IP_LIMITS": ("1/h",), "PHONE_LIMITS": ("1/h",), "GLOBAL_LIMITS": ("9/h",), "RESEND_INTERVAL": 0}
+        with override_settings(SMSVERIFY=changed):
+            send_code(PHONE, "login", ip=ADDRESS)
+            refused()  # loads the scripts
+            commands.clear()
+            refused(ip=ADDRESS)
+            assert commands == ["EVALSHA"]
+            commands.clear()
+            refused()
+
+        assert commands == ["EVALSHA", "EVALSHA"]
+        assert set(Refusal.objects.values_list("reason", "count")) == {("ip", 1), ("phone", 2)}
+
+    def test_scripts_and_single_commands_count_alike(self, redis: BaseCache) -> None:
+        def tallied(phone: str, because: str = "") -> Tallied | None:
+            charge = Charge(Tally(phone, 1_800_000_000))
+            if because:
+                charge.refund(because=because)
+            else:
+                charge.count(full)
+            return charge.tallied
+
+        full = [Window(Scope.IP, "address", 1, 3600), Window(Scope.GLOBAL, "site", 1, 3600)]
+        Charge().count(full)
+
+        assert tallied(PHONE) == ("ip", 1, 1)
+        assert tallied(OTHER, "captcha") == ("captcha", 1, 2)
+        redis_script._without_scripts.add(redis_script._name(redis))
+        assert tallied(PHONE) == ("ip", 2, 0)
+        assert tallied(OTHER, "captcha") == ("captcha", 2, 0)
+        assert tallied(OTHER) == ("ip", 1, 3)
+        redis_script._without_scripts.clear()
+        assert tallied(OTHER) == ("ip", 2, 0)
+
+    def test_many_numbers_are_counted_together(self, redis: BaseCache, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tally, "MOST_SUBJECTS", 1)
+        counted = []
+        for phone in (PHONE, OTHER, OTHER, PHONE):
+            charge = Charge(Tally(phone, 1_800_000_000))
+            charge.refund(because="captcha")
+            counted.append(charge.tallied)
+
+        assert counted == [("captcha", 1, 1), ("captcha", 0, 2), ("captcha", 0, 3), ("captcha", 2, 0)]
+        client = redis_script._client(redis)
+        assert len(list(client.scan_iter(f"{redis.key_prefix}*"))) == 2
+
+    def test_a_refusal_that_cannot_be_counted_is_one(self, redis: BaseCache, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Such as by a server whose memory is full."""
+        full = [Window(Scope.IP, "address", 1, 3600)]
+        Charge().count(full)
+        for name in ("COUNT", "GIVE_BACK"):
+            broken = getattr(redis_script, name).replace("redis.call('EXISTS', key)", "redis.call('NOSUCHCOMMAND')")
+            monkeypatch.setattr(redis_script, name, broken)
+        charge = Charge(Tally(PHONE, 1_800_000_000))
+
+        assert charge.count(full).keys() == {Scope.IP}
+        assert charge.tallied is None
+
+    def test_the_counts_of_an_hour_expire(self, redis: BaseCache) -> None:
+        Charge(Tally(PHONE, 1_800_000_000)).refund(because="captcha")
+        client = redis_script._client(redis)
+
+        assert [client.ttl(redis.make_key(key)) for key in Tally(PHONE, 1_800_000_000).keys(["captcha"])] == [7200] * 2
 
 
 class TestSubjects:
