@@ -45,9 +45,8 @@ def send_code_by(
     number = phone = phones.parse(phone)
     if not template.provider.serves(number):
         raise PhoneNotSupported
-    requester = requester_of(number)
-    context = context_of_test(template.provider.slug)
-    request = CodeRequest(phone=number, purpose=template.purpose, context=context, requester=requester, ip=None)
+    request = _request(template, number)
+    requester = request.requester
     is_known, by_stranger = requester.is_known, requester.is_stranger
     admitted = admission(number, "", None, is_known=is_known, by_stranger=by_stranger, recorded=False)
     with time_limit(), admitted as charge:
@@ -58,6 +57,11 @@ def send_code_by(
     if last.status == MessageStatus.NOT_SENT:
         charge.refund(*SHARED)
     return last
+
+
+def _request(template: Template, number: phones.E164) -> CodeRequest:
+    context, requester = context_of_test(template.provider.slug), requester_of(number)
+    return CodeRequest(phone=number, purpose=template.purpose, context=context, requester=requester, ip=None)
 
 
 def _create(
