@@ -287,6 +287,17 @@ class TestFailures:
 
         assert len(asked) == 1
 
+    def test_a_refusal_that_cannot_be_counted_is_the_same_refusal(
+        self, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: object) -> None:
+            raise ConnectionError
+
+        with limits(IP_LIMITS=("1/h",)):
+            send_code(PHONE, "login", ip=ADDRESS)
+            monkeypatch.setattr("django_smsverify.limits.windows._count_refusal", fail)
+            refused(ip=ADDRESS)
+
     def test_a_cache_that_hangs_is_not_waited_for(
         self, client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -127,7 +127,8 @@ class Counting:
             ]
             full = next((window for window, wait in zip(self._windows, waits, strict=True) if wait), None)
             if self._tally and full and full.scope == Scope.IP:
-                self.tallied = Tallied(full.scope, *_count_refusal(cache, *self._tally.keys([full.scope])))
+                with suppress(Exception):  # it is a refusal all the same
+                    self.tallied = Tallied(full.scope, *_count_refusal(cache, *self._tally.keys([full.scope])))
             return waits
         finally:
             if any(waits):
