@@ -62,11 +62,8 @@ def advice_on(message: Message, records: Records) -> StrOrPromise:
         report = deciding_report(message)
         return meaning_of(message.provider, report).advice.label if report else Advice.READ_OUT.label
     verification = asked_by_a_person(message)
-    if status == MessageStatus.DELIVERED and (verification is None or verification.holder.verified_at):
-        return NOTHING
-    if verification is None or not verification.holder.verified_at:
-        return _on_sent(message, status, verification, records)
-    return NOTHING
+    is_done = verification.holder.verified_at if verification else status == MessageStatus.DELIVERED
+    return NOTHING if is_done else _on_sent(message, status, verification, records)
 
 
 def _on_refused(message: Message) -> str:
