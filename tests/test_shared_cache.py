@@ -106,6 +106,19 @@ class TestCall:
             threading.Event().wait(2 * SHORT)  # a vendor that is slow
             assert read_cache() is None
 
+    def test_after_a_call_in_vain_nothing_is_left(
+        self, hanging: type[HangingCache], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Although the system may end a wait a moment early."""
+        monkeypatch.setattr(cache._Call, "is_answered", lambda *args: False)
+        with time_limit():
+            assert cache._time_left.get().seconds == SHORT
+            for _ in range(2):
+                with pytest.raises(TimeoutError):
+                    read_cache()
+
+        assert len(cache._hung) == 1
+
     def test_all_calls_share_the_time(self, hanging: type[HangingCache]) -> None:
         with time_limit():
             hanging.answers.clear()

@@ -63,12 +63,13 @@ def cache_alias() -> str:
 
 
 @contextmanager
-def time_limit(seconds: float = MAX_SECONDS) -> Iterator[None]:
-    """Limits all cache calls in the body to these seconds in total; inside another limit, to what is left of that."""
+def time_limit(seconds: float | None = None) -> Iterator[None]:
+    """Limits all cache calls in the body to MAX_SECONDS, or these, in total; inside another limit, to what is left of
+    that."""
     if _time_left.get(None) is not None:
         yield
         return
-    token = _time_left.set(TimeLeft(seconds))
+    token = _time_left.set(TimeLeft(MAX_SECONDS if seconds is None else seconds))
     try:
         yield
     finally:
@@ -104,7 +105,8 @@ def _is_answered(call: _Call[R]) -> bool:
     started = time.monotonic()
     cache_threads.run(call.run)
     in_time = call.is_answered(left.seconds)
-    left.seconds -= time.monotonic() - started
+    # A wait may end a moment early: then nothing is left all the same.
+    left.seconds = left.seconds - (time.monotonic() - started) if in_time else 0
     return in_time
 
 
