@@ -57,7 +57,8 @@ OF_NO_DATABASE = [
 """Tests of what an operator is told of a vendor, of simulated vendors, of consoles, and of how a body is read; no
 database changes that."""
 CACHE_TESTS = [
-    f"tests/test_{name}.py" for name in ("services", "limits", "floods", "races", "http", "journey", "leaks")
+    f"tests/test_{name}.py"
+    for name in ("services", "limits", "floods", "races", "http", "journey", "leaks", "refusals")
 ]
 
 
