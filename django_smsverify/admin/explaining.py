@@ -59,9 +59,17 @@ class ExplainForm(forms.Form):
         return cleaned
 
 
-class ExplainPage:
+class Explained:
+    """Rows whose pages lead to the story of their number."""
+
+    change_form_template: Any = "admin/smsverify/record_change_form.html"
+    change_list_template: Any = "admin/smsverify/record_change_list.html"
+
+
+class ExplainPage(Explained):
     """Adds the page to the admin of messages, for users who may view all that it tells of."""
 
+    change_list_template: Any = None  # its own, with the costs
     admin_site: Any
     opts: Any
 

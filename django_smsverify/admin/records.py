@@ -34,7 +34,7 @@ from django_smsverify.reports.causes import meaning_of
 
 from .batches import BatchFilter, counted
 from .costs import CostsPage
-from .explaining import ExplainPage
+from .explaining import Explained, ExplainPage
 from .lookups import filtered_by
 from .masking import NOTHING, masked, masked_column
 from .probes import ProbeFilter
@@ -174,7 +174,7 @@ class RecipientAdmin(RecordAdmin):
 
 
 @admin.register(Verification)
-class VerificationAdmin(RecordAdmin):
+class VerificationAdmin(Explained, RecordAdmin):
     list_display = (
         "masked_phone",
         "purpose",
@@ -309,7 +309,7 @@ class DeliveryReportAdmin(ProviderRecordAdmin):
 
 
 @admin.register(Refusal)
-class RefusalAdmin(RecordAdmin):
+class RefusalAdmin(Explained, RecordAdmin):
     list_display = ("number", "purpose", "reason", "count", "first_at", "last_at")
     list_filter = ("reason", "first_at")
     fields = list_display

@@ -52,15 +52,13 @@ def find(written: str, days: int) -> list[Candidate]:
     if LAST_DIGITS.fullmatch(text):
         return _ending_in(text, timezone.now() - timedelta(days=days))
     try:
-        phone, error = phones.parse(text), None
-    except (InvalidPhone, PhoneNotSupported) as refusal:
-        phone, error = None, refusal
-    of_number = _used(Message.objects.filter(phone=phone), Refusal.objects.filter(phone=phone)) if phone else []
-    if found := of_number or _with_our_id(text) or _with_vendors_id(text):
-        return found
-    if phone is None:
-        raise error or InvalidPhone
-    return [Candidate(phone)]
+        phone = phones.parse(text)
+    except (InvalidPhone, PhoneNotSupported):
+        if found := _with_id(text):
+            return found
+        raise
+    of_number = _used(Message.objects.filter(phone=phone), Refusal.objects.filter(phone=phone))
+    return of_number or _with_id(text) or [Candidate(phone)]
 
 
 def _ending_in(digits: str, since: datetime) -> list[Candidate]:
@@ -73,6 +71,10 @@ def _not_too_far(rows: QuerySet[Any], name: str, since: datetime) -> datetime:
     """The later one of this moment and of the time since which there are LOOKED_THROUGH rows."""
     newest: QuerySet[Any, datetime] = rows.order_by(f"-{name}").values_list(name, flat=True)
     return max([since, *newest[LOOKED_THROUGH : LOOKED_THROUGH + 1]])
+
+
+def _with_id(text: str) -> list[Candidate]:
+    return _with_our_id(text) or _with_vendors_id(text)
 
 
 def _with_our_id(text: str) -> list[Candidate]:

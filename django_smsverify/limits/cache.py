@@ -105,7 +105,7 @@ def _is_answered(call: _Call[R]) -> bool:
     started = time.monotonic()
     cache_threads.run(call.run)
     in_time = call.is_answered(left.seconds)
-    # A wait may end a moment early: then nothing is left all the same.
+    # A call that was not answered has used up the time.
     left.seconds = left.seconds - (time.monotonic() - started) if in_time else 0
     return in_time
 
