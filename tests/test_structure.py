@@ -24,13 +24,13 @@ FLOORS = [
     "alarms conf gateways idempotency transactions",
     "http phones serializers testing",
     "models",
-    "limits messages numbers reviews statistics",
-    "checks diagnosis money reports verifying",
-    "costs journal sending webhooks",
-    "operations",
-    "admin polling views",
-    "management openapi tasks urls",
-    "apps",
+    "limits numbers reviews statistics",
+    "checks diagnosis messages money verifying",
+    "costs reports",
+    "journal sending webhooks",
+    "operations views",
+    "admin openapi polling",
+    "apps management tasks urls",
 ]
 """Every module or package at the top. It imports only from lower floors, so there is no circle of imports."""
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_smsverify.models import LateChange, Message, SummedDay
 
 from .counting import Counted, Kind, Sums, added, count_messages, first_message
-from .days import Day, days_between
+from django_smsverify.models.days import Day, days_between
 
 OF_A_SUM = ("provider", "status", "is_probe", "purpose", *Sums._fields)
 
