@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from .enums import Period
 from .types import PrivateHosts
 
 BUILTIN_GATEWAYS = {
@@ -42,6 +44,8 @@ class Limit(NamedTuple):
     seconds: int
 
 
+Budget = Mapping[Period, Decimal]
+"""Yuan that may be spent within a day or a month, or both; a period that is missing has no limit."""
 UNCHANGING = (int, str, tuple)
 CaptchaCheck = Callable[[Any, Mapping[str, Any]], bool]
 T = TypeVar("T")
@@ -106,6 +110,22 @@ def _captcha(value: object) -> CaptchaCheck | None:
     if not callable(found):
         raise ValueError("the dotted path of a function f(request, data) -> bool, or None")
     return cast("CaptchaCheck", found)
+
+
+def _budget(value: object) -> Budget:
+    if not isinstance(value, Mapping) or not all(
+        period in Period.values and _is_amount(amount) for period, amount in value.items()
+    ):
+        raise ValueError('a dict of yuan, from 0 to 99999999, such as {"day": 50, "month": 1000}')
+    return {Period(period): Decimal(str(amount)) for period, amount in value.items()}
+
+
+def _is_amount(value: object) -> bool:
+    """Whether it is an amount of yuan of at most four decimals, as prices have them."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return False
+    amount = Decimal(str(value))
+    return amount.is_finite() and 0 <= amount < 10**8 and amount == round(amount, 4)
 
 
 def _boolean(value: object) -> bool:
@@ -226,6 +246,7 @@ class Settings:
     REGIONS = Key(("CN",), _regions)
     CAPTCHA: Key[CaptchaCheck | None] = Key(None, _captcha, broken=_refuse, per_purpose=True)
     DISPATCH = Key("inline", _dispatch)
+    BUDGET: Key[Budget] = Key({}, _budget, broken={Period.DAY: Decimal(0)}, per_purpose=True)
     REPORT_FAILOVER = Key(True, _boolean, per_purpose=True)
     PROOF_LIFETIME = Key(600, _integer(1, 86400))
     TIMEOUT = Key((3, 5, 10), _timeout)

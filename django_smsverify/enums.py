@@ -146,6 +146,20 @@ class Alarm(TextChoices):
     MAILED = "mailed", _("mailed")
 
 
+class Period(TextChoices):
+    """The time for which a budget is, in TIME_ZONE."""
+
+    DAY = "day", _("day")
+    MONTH = "month", _("month")
+
+
+class BudgetAlarm(TextChoices):
+    """How much of a budget is spent, as far as somebody must know; blank for less."""
+
+    NEAR = "near", _("80 % are spent")
+    SPENT = "spent", _("spent")
+
+
 class ProbeState(TextChoices):
     """What became of a probe; `smsverify_probe` prints these values."""
 
@@ -197,5 +211,6 @@ class Refused(TextChoices):
     NO_ROUTE = "no_route", _("no way for this purpose")
     NOT_SUPPORTED = "not_supported", _("no way to this region")
     UNKNOWN_PURPOSE = "unknown_purpose", _("no such purpose")
+    BUDGET = "budget", _("a budget is spent")
     NO_CACHE = "no_cache", _("the cache of the limits did not answer")
     OTHERS = "others", _("more numbers than are stored one by one")

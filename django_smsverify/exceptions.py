@@ -7,7 +7,9 @@ SMSVerifyError
 │   └── GatewayUncertain      it may have been sent: never try another provider
 ├── InvalidPhone · PhoneNotSupported · PhoneRejected · InvalidContext
 ├── InvalidIdempotencyKey · IdempotencyMismatch · InProgress
-├── UnknownPurpose · NoRoute · CaptchaRequired
+├── UnknownPurpose · CaptchaRequired
+├── NoRoute
+│   └── OverBudget(why)
 ├── Throttled(scope, retry_after) · ThrottleUnavailable
 ├── VerificationNotFound
 ├── InvalidCallback           (SuspiciousOperation) a vendor's call cannot be read
@@ -153,6 +155,17 @@ class NoRoute(SMSVerifyError):
     sentence = _("The SMS could not be sent. Please try again in a moment.")
 
 
+class OverBudget(NoRoute):
+    """A budget has no room for what is to be sent; the person is told no more than by NoRoute."""
+
+    def __init__(self, why: str, fits: int = 0) -> None:
+        super().__init__()
+        self.why = why
+        """The sentence for an operator, in English."""
+        self.fits = fits
+        """How many of the messages would fit, from the first on."""
+
+
 class CaptchaRequired(SMSVerifyError):
     """The site's captcha did not accept the request."""
 
@@ -293,6 +306,11 @@ class UndecryptableValue(ImproperlyConfigured):
 
 class InsideTransaction(RuntimeError):
     """The call runs inside a transaction, whose rollback would lose a guess or an SMS."""
+
+
+def words_for_operators(error: Exception) -> str:
+    """Returns what an operator needs to know of an error, which may be more than a visitor is told."""
+    return f"{error} ({error.why})" if isinstance(error, OverBudget) else str(error)
 
 
 def describe(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from . import phones
 from .enums import MessageStatus
 from .exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Outcome
+from .limits import budget
 from .models import Message
 from .models.expressions import ValueOfRow
 from .models.late_changes import late_moments
@@ -43,11 +44,13 @@ def mark_claimed(message: Message) -> None:
 def claim(message: Message) -> bool:
     """Claims a queued message; returns whether this caller, and no other, may now send it to its vendor.
 
-    A message that was stored as claimed can be taken once.
+    A message that was stored as claimed can be taken once. Raises what `claim_all` raises.
     """
     if message.is_claimed:
         message.is_claimed = False
         return True
+    if budget.ceilings(message.provider, message.purpose, timezone.now()):
+        return claim_all([message])
     queued = Message.objects.of(message).filter(status=MessageStatus.QUEUED)
     price, now = message.provider.price, timezone.now()
     if not queued.update(status=MessageStatus.SENDING, claimed_at=now, price=price):
@@ -57,20 +60,24 @@ def claim(message: Message) -> bool:
 
 
 def claim_all(messages: Sequence[Message]) -> bool:
-    """Claims all of these messages or none; returns whether this caller, and no other, may now send them."""
+    """Claims all of these messages or none; returns whether this caller, and no other, may now send them.
+
+    They are of one provider and purpose. Raises OverBudget, and claims none, when they do not all fit into a budget.
+    """
     queued = Message.objects.of(*messages).filter(status=MessageStatus.QUEUED)
     price, now = messages[0].provider.price, timezone.now()
 
     def claim_or_undo() -> None:
         if queued.update(status=MessageStatus.SENDING, claimed_at=now, price=price) != len(messages):
             raise _ClaimedByOthersError
+        for message in messages:
+            message.price, message.claimed_at = price, now
+        budget.reserve(messages)
 
     try:
         run_committed(Message, claim_or_undo)
     except _ClaimedByOthersError:
         return False
-    for message in messages:
-        message.price, message.claimed_at = price, now
     return True
 
 
@@ -81,7 +88,7 @@ class _ClaimedByOthersError(Exception):
 def withdraw(message: Message, why: str) -> bool:
     """Withdraws a message that is queued, or that this process has claimed and not sent; it is never sent.
 
-    Returns whether this caller, and no other, did it.
+    Returns whether this caller, and no other, did it. The caller must have begun a transaction.
     """
     rows, now = Message.objects.of(message), timezone.now()
     if message.is_claimed:
@@ -95,6 +102,7 @@ def withdraw(message: Message, why: str) -> bool:
     if not withdrawn:
         message.is_claimed = False  # the time is now that of the other's claim
     else:
+        budget.give_back([message])
         logger.warning("SMS to %s by %s is withdrawn: %s", phones.mask(message.phone), message.provider.slug, why)
         transaction.on_commit(lambda: message_settled.send_robust(Message, message=message), using=rows.db, robust=True)
     return bool(withdrawn)
@@ -124,7 +132,7 @@ def record_one_acceptance(message: Message, acceptance: Acceptance) -> bool:
 
 
 def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
-    """Stores the outcomes of the messages of one call, in their rows and objects, in few statements.
+    """Stores the outcomes of the messages of one call, in their rows and objects, in few statements of one transaction.
 
     The vendor's ids and the times are stored whatever the status: a delivery report may have arrived first.
     """
@@ -133,6 +141,7 @@ def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
         whatever_status, if_raised = dict(timestamps), {"status": status, **dict(fields)}
         if _record_identical(identical, whatever_status, if_raised) and status == MessageStatus.NOT_SENT:
             refused += [message for message, _ in identical if message.status == status]
+    budget.give_back(refused)
     for message, _ in outcomes:
         message.values = {}
         _log(message)

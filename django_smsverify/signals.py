@@ -26,6 +26,10 @@ review_changed = Signal()
 balance_low = Signal()
 """A provider's balance has fallen below its alert: `provider`. Sent again only after it was at or above the alert."""
 
+budget_spent = Signal()
+"""A budget has no room for one more SMS: `spending`, a Spending, and `budget`, in yuan. Sent once in a day or
+month, and again after the budget was raised."""
+
 route_silent = Signal()
 """Probes of a provider to a carrier have begun to fail, or to get no report: `provider`, `carrier`, `message` (the
 probe) and `why`, in English. Sent again only after a probe of both has arrived."""

@@ -32,6 +32,7 @@ from .exceptions import (
     InvalidIdempotencyKey,
     InvalidPhone,
     NoRoute,
+    OverBudget,
     PhoneRejected,
     SMSVerifyError,
     Throttled,
@@ -64,6 +65,7 @@ STATUSES: dict[type[SMSVerifyError], int] = {
     IdempotencyMismatch: 422,
     Throttled: 429,
     NoRoute: 503,
+    OverBudget: 503,
     ThrottleUnavailable: 503,
 }
 """HTTP status of our errors; 400 for all others."""

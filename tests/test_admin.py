@@ -28,6 +28,7 @@ from django_smsverify.models import (
     Reply,
     ReportBatch,
     Signature,
+    Spending,
     Template,
     Verification,
 )
@@ -736,7 +737,7 @@ def test_a_signature_can_be_added_and_belongs_to_its_provider(memory: MakeProvid
 def test_every_model_is_registered() -> None:
     registered = {model for model in admin.site._registry if model._meta.app_label == "smsverify"}
 
-    assert registered == {*MODELS, ProbeNumber}, "with tests here, or of its own in test_probes_admin"
+    assert registered == {*MODELS, ProbeNumber, Spending}, "with tests here, or in test_probes_admin and test_budget"
 
 
 def test_the_search_for_secrets_finds_them(rows: dict[type[Row], Row]) -> None:

@@ -24,6 +24,7 @@ from django_smsverify.enums import Alarm, BalanceState
 from django_smsverify.exceptions import GatewayUnavailable, InsideTransaction, NoRoute
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.models import Message, Provider
+from django_smsverify.models.amounts import plain
 from django_smsverify.money import balances
 from django_smsverify.money.balances import PAUSE, check_balances, mail_alarms, note_balance, watch
 from django_smsverify.polling.poll import poll
@@ -67,7 +68,7 @@ def stored(provider: Provider) -> Provider:
 
 
 def balance_of(provider: Provider) -> str:
-    return balances.plain(stored(provider).balance)
+    return plain(stored(provider).balance)
 
 
 def set_balance(provider: Provider, amount: float | str) -> bool:
@@ -211,7 +212,7 @@ class TestAlarm:
         with alarms() as raised:
             check_balances()
             check_balances()
-        assert [(p.slug, balances.plain(p.balance), p.balance_alarm) for p in raised] == [("veesing", "9", "raised")]
+        assert [(p.slug, plain(p.balance), p.balance_alarm) for p in raised] == [("veesing", "9", "raised")]
         assert stored(provider).balance_alarm == Alarm.RAISED
 
     def test_without_an_alert_no_alarm_is_raised(self, account: Provider) -> None:

@@ -76,7 +76,7 @@ def test_e001_settings_that_are_no_dict(value: Any) -> None:
         (
             {"PURPOSES": {"payment": {"RESEND_INTERVAL": 1}}},
             'SMSVERIFY["PURPOSES"]["payment"] has an unknown key "RESEND_INTERVAL"',
-            "The keys are: CODE_LENGTH, CODE_LIFETIME, MAX_ATTEMPTS, CAPTCHA, REPORT_FAILOVER.",
+            "The keys are: CODE_LENGTH, CODE_LIFETIME, MAX_ATTEMPTS, CAPTCHA, BUDGET, REPORT_FAILOVER.",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "REGIONS": ("CN",),
     "CAPTCHA": None,
     "DISPATCH": "inline",
+    "BUDGET": {},
     "REPORT_FAILOVER": True,
     "PROOF_LIFETIME": 600,
     "TIMEOUT": (3, 5, 10),
@@ -58,6 +60,7 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "TIMEOUT": ([0.5, 1, 120], (0.5, 1, 120)),
     "RETENTION_DAYS": (30, 30),
     "GATEWAYS": ({"acme": "acme.Gateway"}, {**BUILTIN_GATEWAYS, "acme": "acme.Gateway"}),
+    "BUDGET": ({"day": 49.5, "month": 1000}, {"day": Decimal("49.5"), "month": Decimal(1000)}),
     "ALLOW_PRIVATE_HOSTS": (False, False),
     "CA_BUNDLE": (Path("/etc/ssl/company.pem"), "/etc/ssl/company.pem"),
     "DELIVERY_CODES": (Path("/srv/site/codes.csv"), "/srv/site/codes.csv"),
@@ -79,6 +82,10 @@ BAD: dict[str, list[Any]] = {
     "REGIONS": ["CN", (), ("XX",), ("cn",), ("CN", None), ([],), None],
     "CAPTCHA": ["", "captcha", "no.such.module.check", "tests.test_conf.MISSING", ".captcha.check", ".x", 5, all],
     "DISPATCH": ["queue", "INLINE", ["celery"], None],
+    "BUDGET": [
+        *[None, [], 50, "50", {"week": 5}, {"day": "50"}, {"day": -1}, {"day": None}, {"day": True}, {"month": 10**8}],
+        *[{"day": 0.00001}, {"day": float("nan")}, {"day": float("inf")}, {"day": Decimal("NaN")}, {1: 5}, {"day": []}],
+    ],
     "REPORT_FAILOVER": [None, 0, 1, "yes", "True"],
     "PROOF_LIFETIME": [0, -600, "600"],
     "TIMEOUT": [5, (3, 5), (3, 5, 0), (3, 5, 121), (3, "5", 10), (True, 5, 10), (3, 5, float("nan"))],
@@ -90,7 +97,7 @@ BAD: dict[str, list[Any]] = {
     "ENCRYPTION_KEYS": ["one-secret-text", [], [""], [b"bytes"], ["ok", None]],
     "PURPOSES": [[], "payment", {"payment": 120}, None],
 }
-PER_PURPOSE = ("CAPTCHA", "CODE_LENGTH", "CODE_LIFETIME", "MAX_ATTEMPTS", "REPORT_FAILOVER")
+PER_PURPOSE = ("BUDGET", "CAPTCHA", "CODE_LENGTH", "CODE_LIFETIME", "MAX_ATTEMPTS", "REPORT_FAILOVER")
 
 
 def closed(request: HttpRequest, data: object) -> bool:
@@ -118,10 +125,16 @@ def test_a_value_is_read_while_it_is_set(key: str, written: Any, expected: Any) 
     assert getattr(conf, key) == DEFAULTS[key] != expected
 
 
-@folded("key, value", pairs({key: bad for key, bad in BAD.items() if key != "CAPTCHA"}))
+@folded("key, value", pairs({key: bad for key, bad in BAD.items() if key not in ("BUDGET", "CAPTCHA")}))
 def test_a_bad_value_leaves_the_default_in_force(key: str, value: Any) -> None:
     with override_settings(SMSVERIFY={key: value}):
         assert getattr(conf, key) == DEFAULTS[key]
+
+
+@pytest.mark.parametrize("value", BAD["BUDGET"])
+def test_a_bad_budget_allows_nothing(value: Any) -> None:
+    with override_settings(SMSVERIFY={"BUDGET": value}):
+        assert conf.BUDGET == {"day": 0}
 
 
 @pytest.mark.parametrize("path", BAD["CAPTCHA"])

@@ -36,7 +36,7 @@ from django_smsverify.exceptions import CodeExpired, SMSVerifyError
 from django_smsverify.gateways.dialect import Dialect
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits.cache import cache_alias
-from django_smsverify.models import Message, Provider, Signature, Template
+from django_smsverify.models import Message, Provider, Signature, Spending, Template
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.reports.causes import delivery_codes
 from django_smsverify.sending import send_code
@@ -223,7 +223,7 @@ def test_the_python_of_the_documentation_runs(
     memory: MakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, _, answered = snippet("python", "make_proof(verification)").partition("verification = verify_code")
-    template = add_template(memory(), "notice", "{name}，您的订单已发货，请注意查收。", "")
+    template = add_template(memory(price="0.045"), "notice", "{name}，您的订单已发货，请注意查收。", "")
     found: dict[str, Any] = {"template": template}
 
     exec(asked, found)
@@ -241,6 +241,10 @@ def test_the_python_of_the_documentation_runs(
     exec(snippet("costs", "from django_smsverify.costs import costs"), found)
     assert found["rows"] == []
     exec(snippet("reviews", "template.lint()"), {"template": template})
+    exec(snippet("costs", '"BUDGET": {"day": 50'), found)
+    with override_settings(SMSVERIFY=found["SMSVERIFY"]):
+        send_code("13800138009", "login")
+    assert {row.subject for row in Spending.objects.all()} == {"", "purpose:login"}
 
 
 def test_a_site_explains_delivery_codes_by_a_table_of_its_own(tmp_path: Path) -> None:

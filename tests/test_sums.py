@@ -26,10 +26,10 @@ from django_smsverify.gateways.base import Outcome
 from django_smsverify.messages import claim, record_all, withdraw
 from django_smsverify.models import DailySum, LateChange, Message, Provider, SummedDay
 from django_smsverify.models.compiled import Update
+from django_smsverify.models.days import date_of, days_between
 from django_smsverify.models.late_changes import LATE_AFTER, SUMMED
 from django_smsverify.polling.poll import poll
 from django_smsverify.statistics import sums
-from django_smsverify.models.days import date_of, days_between
 from django_smsverify.statistics.questions import count_days
 from django_smsverify.statistics.sums import SUM_AFTER, sum_days
 from django_smsverify.transactions import run_committed

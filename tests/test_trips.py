@@ -18,7 +18,7 @@ from django.utils import timezone
 from sandbox.server import Sandbox
 
 from django_smsverify.enums import ReviewStatus
-from django_smsverify.models import Message, Verification
+from django_smsverify.models import Message, Provider, Verification
 from django_smsverify.models.late_changes import LATE_AFTER
 from django_smsverify.polling import poll as polling
 from django_smsverify.polling.poll import poll
@@ -85,6 +85,14 @@ VERIFY_WITHOUT_SMS = [
     ("UPDATE verification", "a right guess: the success, which the holder of the code stores"),
     KNOWN,
     ("COMMIT", ""),
+]
+SEND_WITH_BUDGET = [
+    SEND[0],
+    ("SELECT spending", "which providers may be chosen"),
+    *SEND[1:5],
+    ("SELECT spending", "locks what is spent, of all budgets that the SMS must fit into"),
+    ("UPDATE spending", "adds price and segments to all of them"),
+    *SEND[5:],
 ]
 SEND_WITH_KEY = [*SEND[:5], ("INSERT rememberedrequest", "for the same key again"), *SEND[5:]]
 REPEATED_SEND = [
@@ -274,6 +282,19 @@ def test_a_send(front_end: FrontEnd) -> None:
     statements, calls = trips(lambda: front_end.send(phone="13900139000"), 202)
 
     assert statements == statements_only(SEND)
+    assert sorted(calls) == sorted([*COUNTED, "incr ip", "incr ip"])
+
+
+def test_a_send_with_budgets_of_everything(front_end: FrontEnd) -> None:
+    """However many budgets there are, it is three statements more, and nothing of the cache."""
+    both = {"day": 50, "month": 1000}
+    Provider.objects.update(price="0.045", budget_day=50, budget_month=1000)
+    with override_settings(SMSVERIFY={"BUDGET": both, "PURPOSES": {"login": {"BUDGET": both}}}):
+        front_end.send()
+
+        statements, calls = trips(lambda: front_end.send(phone="13900139000"), 202)
+
+    assert statements == statements_only(SEND_WITH_BUDGET)
     assert sorted(calls) == sorted([*COUNTED, "incr ip", "incr ip"])
 
 

@@ -12,6 +12,7 @@ from .records import (
     ReportBatchAdmin,
     VerificationAdmin,
 )
+from .spending import SpendingAdmin
 from .texts import SignatureAdmin, TemplateAdmin
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ReplyAdmin",
     "ReportBatchAdmin",
     "SignatureAdmin",
+    "SpendingAdmin",
     "TemplateAdmin",
     "VerificationAdmin",
 ]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.enums import BalanceState
 from django_smsverify.models import Provider
+from django_smsverify.models.amounts import plain
 from django_smsverify.models.gateway_classes import gateway_class_or_missing
 from django_smsverify.money import balances
 
@@ -43,7 +44,7 @@ class ShowsBalance(admin.ModelAdmin):
             return gettext("none: the account pays afterwards")
         if row.balance is None:
             return gettext("not known yet") if answers_balance(row) else gettext("this vendor has no query for it")
-        shown = f"{balances.plain(row.balance)} {balances.unit_of(row)}"
+        shown = f"{plain(row.balance)} {balances.unit_of(row)}"
         if row.balance_checked_at is not None:
             shown += f" ({balances.local(row.balance_checked_at):%Y-%m-%d %H:%M:%S})"
         if row.balance <= 0:

@@ -51,6 +51,9 @@ def gateway_choices() -> list[tuple[str, str]]:
     return choices
 
 
+MONEY = ("price", "budget_day", "budget_month", "balance_alert")
+
+
 class ProviderForm(forms.ModelForm):
     """The fields that all gateways have; `form_for` adds those of one gateway."""
 
@@ -70,8 +73,7 @@ class ProviderForm(forms.ModelForm):
             "is_active",
             "priority",
             "weight",
-            "price",
-            "balance_alert",
+            *MONEY,
         )
         help_texts: ClassVar = {
             "balance_alert": _(
@@ -187,7 +189,7 @@ class ProviderAdmin(TestsProvider, ShowsBalance, SearchesWhatIsStored, KeptByRec
             (None, {"fields": ["name", "slug", "gateway", "is_active"]}),
             (_("Credentials"), {"fields": ["base_url", *(CREDENTIAL + c.name for c in kind.credentials)]}),
             (_("Options"), {"fields": [OPTION + o.name for o in kind.options]}),
-            (_("Routing and money"), {"fields": ["priority", "weight", "regions", "price", "balance_alert"]}),
+            (_("Routing and money"), {"fields": ["priority", "weight", "regions", *MONEY]}),
         ]
         if obj is not None:
             sections[0][1]["fields"] += ["circuit", "unreadable", "second_ways", "probes"]

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from django_smsverify.conf import conf
-from django_smsverify.exceptions import SMSVerifyError, UndecryptableValue
+from django_smsverify.exceptions import SMSVerifyError, UndecryptableValue, words_for_operators
 from django_smsverify.masked import PerNumber, Secret
 from django_smsverify.models import Template
 from django_smsverify.models.fields import Ciphertext, decrypt, encrypt
@@ -125,7 +125,7 @@ class SendsToMany(admin.ModelAdmin):
             batch, numbers = _unsealed(request.POST["sealed"], template)
             queue_up(template, numbers, batch)
         except (ValueError, SMSVerifyError, ImproperlyConfigured) as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, words_for_operators(error), messages.ERROR)
             return HttpResponseRedirect(request.path)
         facts = {"count": len(numbers), "batch": batch}
         self.log_change(request, template, gettext("Sent to %(count)d numbers, batch %(batch)s") % facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import budgets as budgets
 from . import filings as filings
 from . import settings as settings
 from . import site as site

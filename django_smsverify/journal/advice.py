@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.carriers.causes import Advice
-from django_smsverify.enums import MessageStatus, Reason
+from django_smsverify.enums import MessageStatus, Reason, Refused
+from django_smsverify.limits import budget
 from django_smsverify.models import Message, Verification
 from django_smsverify.reports.causes import meaning_of
 
 from .records import Records, asked_by_a_person, deciding_report, delivered_at
+from .refusal_sentences import ADVICE
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -69,6 +71,8 @@ def advice_on(message: Message, records: Records) -> StrOrPromise:
 def _on_refused(message: Message) -> str:
     if message.error_reason:
         return str(REFUSED[message.error_reason])
+    if message.error_message == budget.SPENT:
+        return str(ADVICE[Refused.BUDGET])
     return str(WITHDRAWN if message.claimed_at is None else NOT_REACHED)
 
 

@@ -25,6 +25,7 @@ WHY: dict[Refused, StrOrPromise] = {
     Refused.NO_ROUTE: _("no provider could send for that purpose"),
     Refused.NOT_SUPPORTED: _("no provider sends to that region"),
     Refused.UNKNOWN_PURPOSE: _("there is no template with a code for that purpose"),
+    Refused.BUDGET: _("a budget was spent (BUDGET, or that of the provider), or a provider has no price"),
     Refused.NO_CACHE: _("the cache that keeps the limits did not answer"),
 }
 ADVICE: dict[str, StrOrPromise] = {
@@ -56,6 +57,11 @@ ADVICE: dict[str, StrOrPromise] = {
     Refused.UNKNOWN_PURPOSE: _(
         "Compare the purpose with those of the templates, and mend the page or add a template; the person can ask "
         "again afterwards."
+    ),
+    Refused.BUDGET: _(
+        "Look at the spending of budgets in the admin: if the money went to real people, raise the budget; if it did "
+        "not, somebody pumps SMS through the site, so switch a captcha on. Nothing is sent until the budget is raised "
+        "or the next day or month begins."
     ),
     Refused.NO_CACHE: _(
         "Start the cache server again and look at its log, as nothing is sent without it; the person can ask again "

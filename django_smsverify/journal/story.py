@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,8 +18,9 @@ from django_smsverify import phones
 from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.enums import Carrier
 from django_smsverify.exceptions import Throttled
+from django_smsverify.limits.budget import over_budget
 from django_smsverify.limits.per_number import NumberHistory
-from django_smsverify.models import Template
+from django_smsverify.models import Provider, Template
 from django_smsverify.numbers import requester_of
 
 from .advice import advice_on
@@ -100,8 +102,20 @@ def _present(phone: str, now: datetime) -> Iterator[str]:
         words = _("By its first digits it is a number of %s, unless it was ported")
         yield sentence([words % Carrier(carrier).label])
     yield sentence(_limits(phone, now))
-    if missing := sorted(_purposes_without_route(phone)):
+    yield from _purposes(phone)
+
+
+def _purposes(phone: str) -> Iterator[str]:
+    """For which purposes it can be sent no code now: without a usable template, or without a budget left."""
+    codes = {one.purpose for one in Template.objects.only("purpose", "content") if one.carries_code}
+    ways: dict[str, set[Provider]] = defaultdict(set)
+    for template in Template.objects.routable():
+        if template.carries_code and template.provider.serves(phone):
+            ways[template.purpose].add(template.provider)
+    if missing := sorted(codes - ways.keys()):
         yield sentence([_("No provider can send it a code for: %s") % ", ".join(missing)])
+    if spent := sorted(purpose for purpose, some in ways.items() if len(over_budget(some, purpose)) == len(some)):
+        yield sentence([_("A budget is spent, so that no code is sent for: %s") % ", ".join(spent)])
 
 
 def _limits(phone: str, now: datetime) -> Iterator[str]:
@@ -122,10 +136,3 @@ def _waiting(history: NumberHistory, *, by_stranger: bool) -> dict[str, StrOrPro
     except Throttled as error:
         return {"duration": duration(timedelta(seconds=error.retry_after)), "limit": error.scope.label}
     return {}
-
-
-def _purposes_without_route(phone: str) -> set[str]:
-    """The purposes of codes for which no usable template of a provider that serves the number is there."""
-    codes = {one.purpose for one in Template.objects.only("purpose", "content") if one.carries_code}
-    usable = Template.objects.routable()
-    return codes - {one.purpose for one in usable if one.carries_code and one.provider.serves(phone)}

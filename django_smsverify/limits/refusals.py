@@ -20,6 +20,7 @@ from django_smsverify.exceptions import (
     CaptchaRequired,
     InsideTransaction,
     NoRoute,
+    OverBudget,
     PhoneNotSupported,
     Throttled,
     ThrottleUnavailable,
@@ -45,6 +46,7 @@ OLD_AT_ONCE = 1000
 REASONS: dict[type[BaseException], Refused] = {
     CaptchaRequired: Refused.CAPTCHA,
     NoRoute: Refused.NO_ROUTE,
+    OverBudget: Refused.BUDGET,
     PhoneNotSupported: Refused.NOT_SUPPORTED,
     UnknownPurpose: Refused.UNKNOWN_PURPOSE,
 }

@@ -10,6 +10,7 @@ from .probes import Probe, ProbeNumber
 from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
 from .refusals import Refusal
 from .requests import RememberedRequest
+from .spending import Spending
 from .sums import DailySum, SummedDay
 from .texts import PURPOSE, Signature, Template
 
@@ -30,6 +31,7 @@ __all__ = [
     "Reply",
     "ReportBatch",
     "Signature",
+    "Spending",
     "SummedDay",
     "Template",
     "Verification",

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import phones
-from django_smsverify.conf import conf
-from django_smsverify.enums import Alarm, Billing
+from django_smsverify.conf import Budget, conf
+from django_smsverify.enums import Alarm, Billing, Period
 from django_smsverify.exceptions import InvalidGateway, UndecryptableValue
 from django_smsverify.gateways.base import PROXY, PUBLIC_URL, Gateway
 from django_smsverify.gateways.hosts import Objection, objection
@@ -114,6 +114,23 @@ class Provider(models.Model):
         validators=[MinValueValidator(0)],
         help_text=_("In yuan, such as 0.0450."),
     )
+    budget_day = models.DecimalField(
+        _("budget of a day"),
+        max_digits=12,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("In yuan: when it is spent, codes take other providers. Blank: none but those of the settings."),
+    )
+    budget_month = models.DecimalField(
+        _("budget of a month"),
+        max_digits=12,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+    )
     webhook_secret = models.CharField(_("webhook secret"), max_length=64, default=new_webhook_secret)
     previous_webhook_secret = models.CharField(_("previous webhook secret"), max_length=64, blank=True)
     balance = models.DecimalField(_("balance"), max_digits=14, decimal_places=4, null=True, blank=True)
@@ -134,6 +151,12 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def budget(self) -> Budget:
+        """Its own budget, beside those of the settings."""
+        amounts = {Period.DAY: self.budget_day, Period.MONTH: self.budget_month}
+        return {period: amount for period, amount in amounts.items() if amount is not None}
 
     def serves(self, phone: str) -> bool:
         """Whether a code for this number, in E.164, may be sent by it."""
@@ -164,6 +187,8 @@ class Provider(models.Model):
             raise ValidationError({"gateway": str(error)}) from None
         if self.base_url and (why := _address_problem(self.base_url)):
             raise ValidationError({"base_url": why})
+        if self.budget and self.price is None:
+            raise ValidationError({"price": _("Enter the price, by which the budget is spent.")})
         self._clean_options(gateway)
         self._clean_proxy(gateway)
 

@@ -191,6 +191,8 @@ class Message(Polled):
         help_text=_("When it was handed over, in yuan."),
     )
     cost = models.DecimalField(_("cost"), max_digits=10, decimal_places=4, null=True, blank=True)
+    counted_in = models.CharField(max_length=120, blank=True, default="", db_default="", editable=False)
+    """The primary keys of each Spending that counts price × segments of it, apart by spaces; see `limits.budget`."""
     remote_id = VendorCharField(_("id at the vendor"), max_length=64, blank=True)
     status = models.CharField(_("status"), max_length=16, choices=MessageStatus.choices, default=MessageStatus.QUEUED)
     error_reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices, blank=True)

@@ -100,7 +100,10 @@ def _refused_again(rows: Any, pk: Any, count: Any, now: Any) -> RowsAndValues:
 
 OF_ROOT = ("nonce", "key_id", "created_at", "expires_at", "verified_at")
 """What a verification reads from its root; the rest of what belongs to the code is the same in both."""
-OF_SENDS = ("is_active", "priority", "weight", "balance", "balance_checked_at", "balance_alarm", "balance_alert")
+OF_SENDS = (
+    *("is_active", "priority", "weight", "budget_day", "budget_month"),
+    *("balance", "balance_checked_at", "balance_alarm", "balance_alert"),
+)
 """What a provider's webhook does not need; each column costs SQLite and MySQL's drivers."""
 IN_BRIEF = ("provider", "remote_id", "phone", "status", "price", "segments", "is_trial", "created_at")
 """What a report needs of its message."""

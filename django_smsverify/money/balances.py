@@ -26,6 +26,7 @@ from django_smsverify.exceptions import GatewayError
 from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.limits.cache import call_cache
 from django_smsverify.models import Provider
+from django_smsverify.models.amounts import plain
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.signals import balance_low
 from django_smsverify.transactions import require_autocommit
@@ -267,8 +268,3 @@ def unit_of(provider: Provider) -> str:
 def local(moment: datetime) -> datetime:
     """A time in the site's zone, if it uses zones."""
     return timezone.localtime(moment) if timezone.is_aware(moment) else moment
-
-
-def plain(amount: Decimal | None) -> str:
-    """An amount without trailing zeros: 241 and not 241.0000; empty for None."""
-    return "" if amount is None else f"{amount.normalize():f}"

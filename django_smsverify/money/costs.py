@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from django_smsverify.enums import Billing, MessageStatus
 from django_smsverify.models import Provider
-from django_smsverify.statistics.counting import Kind, Sums
 from django_smsverify.models.days import date_of
+from django_smsverify.statistics.counting import Kind, Sums
 from django_smsverify.statistics.questions import count_days
 
 BY = ("provider", "purpose", "day")

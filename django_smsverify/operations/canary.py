@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from django_smsverify.enums import ProbeState
-from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.exceptions import SMSVerifyError, words_for_operators
 from django_smsverify.models import Message, Probe, ProbeNumber, Provider, Template
 from django_smsverify.sending.by_hand import code_templates, send_code_by
 from django_smsverify.transactions import require_autocommit
@@ -132,7 +132,7 @@ def _send(route: ProbedRoute, template: Template, number: int) -> None:
         try:
             message = send_code_by(template, phone, is_probe=True, store=partial(_store, route, number))
         except SMSVerifyError as error:
-            route.waits = f"{error} ({error.code})"
+            route.waits = f"{words_for_operators(error)} ({error.code})"
             continue
         except IntegrityError:
             if not Probe.objects.filter(provider=route.provider, number=number).exists():

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from django_smsverify.enums import MessageStatus
+from django_smsverify.limits.budget import over_budget
 from django_smsverify.messages import settle_as_it_is
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.models.querysets import MessageQuerySet
@@ -49,16 +50,25 @@ def _send(ids: Sequence[UUID], at_once: int) -> Iterator[str]:
 
 
 def _notices(queued: MessageQuerySet, limit: int) -> list[UUID]:
-    """The oldest notices whose provider's circuit is not open: a code may use another provider, a notice waits."""
-    notices = queued.filter(verification=None).order_by("created_at").values_list("pk", "provider")
-    resting: set[int] = set()
+    """The oldest notices that can be sent: a code may use another provider, a notice waits until the circuit of its own
+    is closed, and its budget has room."""
+    notices = queued.filter(verification=None).order_by("created_at").values_list("pk", "provider", "purpose")
     while True:
-        found = list(notices.exclude(provider__in=resting)[:limit])
-        circuits_of_found = circuits.open_circuits({provider for _, provider in found})
-        new = {pk for pk, circuit in circuits_of_found.items() if circuit.is_resting}
-        if not new:
-            return [pk for pk, _ in found]
-        resting |= new
+        found = list(notices[:limit])
+        circuits_of_found = circuits.open_circuits({provider for _, provider, _ in found})
+        resting = {pk for pk, circuit in circuits_of_found.items() if circuit.is_resting}
+        spent = _over_budget({(provider, purpose) for _, provider, purpose in found if provider not in resting})
+        if not resting and not spent:
+            return [pk for pk, _, _ in found]
+        notices = notices.exclude(provider__in=resting)
+        for provider, purpose in spent:
+            notices = notices.exclude(provider=provider, purpose=purpose)
+
+
+def _over_budget(ways: set[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those of these providers and purposes for which a budget has no room."""
+    providers = Provider.objects.in_bulk({pk for pk, _ in ways}) if ways else {}
+    return {(pk, purpose) for pk, purpose in ways if over_budget([providers[pk]], purpose)}
 
 
 def give_up_stuck(limit: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -20,6 +21,7 @@ from django.utils import timezone
 
 from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
+from django_smsverify.limits.budget import count_after_all
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
@@ -250,11 +252,13 @@ def _status_update(settled_as: Settled, now: datetime) -> Callable[[Sequence[Mes
     status, cost, cause = settled_as
 
     def change(messages: Sequence[Message]) -> int:
-        return (
-            Message.objects.of(*messages)
-            .filter(status__in=status.below())
-            .update(status=status, cost=cost, cause=cause, settled_at=now)
-        )
+        rows = Message.objects.of(*messages).filter(status__in=status.below())
+        given_back = [message for message in messages if message.status == MessageStatus.NOT_SENT]
+        with transaction.atomic(using=rows.db) if given_back else nullcontext():
+            changed = rows.update(status=status, cost=cost, cause=cause, settled_at=now)
+            for message in given_back if changed else ():
+                count_after_all(message)
+        return changed
 
     return change
 

@@ -13,6 +13,7 @@ from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
 from django_smsverify.enums import MessageStatus
+from django_smsverify.limits.budget import count_after_all
 from django_smsverify.messages import cost_of, refresh
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.models.inserts import insert
@@ -108,6 +109,8 @@ def _store_and_settle(report: DeliveryReport, message: Message, second: Second |
         is_settled = settle_message[status](pk=message.pk, cost=cost, cause=report.cause, settled_at=now) == 1
         if is_settled and (late := late_moments([message.created_at])):
             mark_late(late, using)
+        if is_settled and message.status == MessageStatus.NOT_SENT:
+            count_after_all(message)
         insert(report)
         if second and is_settled:
             queue_second(second, report)

@@ -14,11 +14,13 @@ from django_smsverify.exceptions import (
     GatewayRejected,
     GatewayUnavailable,
     NoRoute,
+    OverBudget,
     PhoneNotSupported,
     Throttled,
     UnknownPurpose,
 )
 from django_smsverify.gateways.base import Outcome
+from django_smsverify.limits import budget
 from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.masked import PerNumber
 from django_smsverify.messages import mark_claimed, withdraw
@@ -39,7 +41,8 @@ def queue(chosen: Chosen, verification: Verification, *, is_claimed: bool, **fie
     """Creates and returns one attempt to send a code; the caller must have locked the number's row.
 
     With `is_claimed` this process will send it at once, and no other may; else it is queued for whoever claims it.
-    `fields` are more of the message, such as `by_stranger`.
+    `fields` are more of the message, such as `by_stranger`. Raises OverBudget: then the transaction must be
+    rolled back.
     """
     message = Message(
         **{"id": new_id(), **fields},
@@ -54,6 +57,7 @@ def queue(chosen: Chosen, verification: Verification, *, is_claimed: bool, **fie
     )
     if is_claimed:
         mark_claimed(message)
+        budget.reserve([message])
     insert(message)
     return message
 
@@ -94,7 +98,10 @@ def _next_attempt(
     if isinstance(outcome, Acceptance) and record_acceptance(message, outcome):
         return None
     chosen = _next_route(verification, message) if fails_over and _may_try_another(outcome) else None
-    upcoming = run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, chosen, pk))
+    try:
+        upcoming = run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, chosen, pk))
+    except OverBudget:  # another process was faster
+        upcoming = run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, None, pk))
     if upcoming is None and chosen is not None:
         circuits.release_trial(chosen.trial)
     return upcoming
@@ -117,7 +124,8 @@ def untried(verification: Verification, message: Message) -> list[Template]:
     tried = set(attempts.values_list("provider_id", flat=True)[: message.attempt])
     try:
         routes = routing.routes(verification.purpose, verification.phone, but=tried)
-        return routes if message.follows is None else other_ways(verification, routes)
+        left = budget.affordable(routes, verification.purpose, without=message)
+        return left if message.follows is None else other_ways(verification, left)
     except (NoRoute, PhoneNotSupported, UnknownPurpose):  # no other route, or an operator has disabled it meanwhile
         return []
 

@@ -18,7 +18,8 @@ from .vendor_call import note_health, record_outcomes, send_to_vendor
 def send_batch(batch: Sequence[Message]) -> list[Outcome]:
     """Sends one batch of notices, as `batches` builds them, to their gateway in one call.
 
-    Returns their outcomes, without messages that another process has claimed.
+    Returns their outcomes, without messages that another process has claimed. Raises OverBudget, and sends none, when
+    they do not all fit into a budget.
     """
     outcomes = send_to_vendor(batch, PerNumber((message.phone, message.values) for message in batch))
     if outcomes:

@@ -8,6 +8,7 @@ from itertools import islice
 from django_smsverify import texts
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus
+from django_smsverify.limits.budget import over_budget
 from django_smsverify.masked import PerNumber
 from django_smsverify.messages import refresh
 from django_smsverify.models import Message, Provider, Template
@@ -44,11 +45,11 @@ def send_message(
     often this is called. Called again after a crash, it sends to numbers without a message or with a queued one,
     changes nothing else (the first values stay) and returns all messages. Only with a name may `stopped` end the run
     between chunks of at most 1000 numbers. After that, or when the provider fails 5 calls in a row or refuses the
-    account, numbers that were not reached have no message.
+    account, or a budget is spent, numbers that were not reached have no message.
 
     Raises ValueError for a template with `{code}`, one that may not be used now, missing or surplus values, duplicate
-    numbers and a name that another template has; InvalidPhone, PhoneNotSupported, InvalidGateway and InsideTransaction.
-    Then nothing was sent.
+    numbers and a name that another template has; OverBudget without a name; InvalidPhone, PhoneNotSupported,
+    InvalidGateway and InsideTransaction. Then nothing was sent.
     """
     recipients = PerNumber(recipients)  # its repr shows no numbers from here on
     return _send_all(template, recipients, batch, progress, stopped)
@@ -103,8 +104,11 @@ def _begin(template: Template, batch: str | None, stopped: Stopped | None, progr
     _check_template(template)
     _check_batch(batch, template, stopped)
     run = Run(template, batch, progress)
+    refused = over_budget([template.provider], template.purpose).get(template.provider_id)
     if batch is not None:
-        run.end(_why_not_now(template.provider))
+        run.end(refused.why if refused else _why_not_now(template.provider))
+    elif refused:
+        raise refused
     return run
 
 

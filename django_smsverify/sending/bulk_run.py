@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason
-from django_smsverify.exceptions import GatewayRejected
+from django_smsverify.exceptions import GatewayRejected, OverBudget
 from django_smsverify.gateways.base import PACE, Outcome
 from django_smsverify.models import Message, Template
 from django_smsverify.models.gateway_classes import gateway_class
@@ -141,8 +141,13 @@ class Run:
             self._send(batch)
 
     def _send(self, batch: list[Message]) -> None:
-        if not self.why_over:
+        if self.why_over or not batch:
+            return
+        try:
             self._stop_if_failing(send_batch(batch))
+        except OverBudget as error:
+            self._send(batch[: error.fits])
+            self.end(error.why)
 
     def _stop_if_failing(self, outcomes: list[Outcome]) -> None:
         """Slows down or ends the run, depending on the outcomes of a call."""

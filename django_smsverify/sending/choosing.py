@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 from django_smsverify.conf import conf
+from django_smsverify.limits import budget
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.models import Template
 from django_smsverify.models.history import PastSMS
@@ -90,9 +91,13 @@ class RouteChoice:
         return circuits.without_failures(self._asked, self.found)
 
     def choose(self, order: Callable[[list[Template]], list[Template]] = lambda templates: templates) -> Chosen:
-        """Returns the route to try first; raises UnknownPurpose, NoRoute, PhoneNotSupported, ThrottleUnavailable."""
+        """Returns the route to try first.
+
+        Raises UnknownPurpose, NoRoute, OverBudget, PhoneNotSupported, ThrottleUnavailable.
+        """
         version = self.found.get(route_cache.VERSION_KEY)
-        templates = self._templates = order(routing.kept_routes(self.purpose, self._phone, version))
+        routes = routing.kept_routes(self.purpose, self._phone, version)
+        templates = self._templates = order(budget.affordable(routes, self.purpose))
         is_sender = conf.DISPATCH == "inline"
         chosen = choose(templates, self._phone, self.without_failures, is_sender=is_sender)
         if chosen is None:

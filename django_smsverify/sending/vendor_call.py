@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import (
     GatewayRejected,
+    OverBudget,
     describe,
 )
 from django_smsverify.gateways.base import Gateway, Outcome
@@ -33,7 +34,8 @@ def send_to_vendor(
 ) -> list[tuple[Message, Outcome]]:
     """Sends queued messages of one template to its gateway in one call; returns them with their outcomes.
 
-    Leaves out messages that another process has claimed. The caller must record the outcomes.
+    Leaves out messages that another process has claimed. The caller must record the outcomes. Raises OverBudget when a
+    notice does not fit into a budget; a code that is claimed does.
     """
     claimed = PerNumber((message.phone, message) for message in _claimed(messages))
     if not claimed:
@@ -48,7 +50,15 @@ def _claimed(messages: Sequence[Message]) -> Sequence[Message]:
     """The messages that this process could claim: usually all of them, with one statement."""
     if len(messages) > 1 and claim_all(messages):
         return messages
-    return [message for message in messages if claim(message)]
+    claimed: list[Message] = []
+    for message in messages:
+        try:
+            claimed += [message] if claim(message) else []
+        except OverBudget:
+            if not claimed:
+                raise
+            break  # what is claimed must be sent
+    return claimed
 
 
 def _outcomes(template: Template, values: Mapping[str, Mapping[str, str]], own_id: str) -> Mapping[str, Outcome]:

@@ -15,12 +15,14 @@ from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.exceptions import (
     CodeRejected,
     NoRoute,
+    OverBudget,
     PhoneNotSupported,
     Throttled,
     UndecryptableValue,
     UnknownPurpose,
     describe,
 )
+from django_smsverify.limits import budget
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.limits.shared import SHARED, Charge
@@ -115,7 +117,11 @@ def _send_or_skip(batch: Sequence[Message]) -> bool:
     if message.verification_id is None:
         if choose([message.template]) is None:
             return False
-        send_batch(batch)
+        try:
+            send_batch(batch)
+        except OverBudget as error:
+            logger.warning("Notices by %s stay queued: %s.", message.provider.slug, error.why)
+            return False
     elif _send_code(message) and message.follows is None:  # what follows was not counted
         _refund_shared(message.phone, queued_at)
     return True
@@ -129,12 +135,25 @@ def _refund_shared(phone: str, queued_at: datetime) -> None:
 
 def _send_code(message: Message) -> bool:
     """Sends a code through the best route now, if it is still worth an SMS; returns whether no provider took it."""
+    try:
+        return _send_by_best_route(message)
+    except OverBudget as error:
+        logger.warning("A code by %s is not sent: %s.", message.provider.slug, error.why)
+    return cancel(message, budget.SPENT)
+
+
+def _send_by_best_route(message: Message) -> bool:
     templates, without_failures = _usable_routes(message)
     if not templates:
         return cancel(message, _("while it was queued all templates for it became unusable"))
     chosen = choose(templates, message.phone, without_failures) or whatever_is_open(templates[0], message.phone)
-    claim = partial(_claim_or_withdraw, message, chosen, message.created_at)
-    verification, is_withdrawn = run_committed(Message, claim)
+    queued_at = message.created_at
+    try:
+        verification, is_withdrawn = run_committed(Message, partial(_claim_or_withdraw, message, chosen, queued_at))
+    except OverBudget:
+        message.is_claimed, message.created_at = False, queued_at  # it was rolled back
+        circuits.release_trial(chosen.trial)
+        raise
     if verification is None:
         circuits.release_trial(chosen.trial)
         return is_withdrawn
@@ -143,15 +162,22 @@ def _send_code(message: Message) -> bool:
 
 
 def _usable_routes(message: Message) -> tuple[list[Template], frozenset[int]]:
-    """The routes for a queued code, its own first; and the providers that are known to have no failure lately."""
+    """The routes for a queued code, its own first; and the providers that are known to have no failure lately.
+
+    Raises OverBudget.
+    """
     providers = route_cache.kept_providers(message.purpose)
     found = circuits.read([route_cache.VERSION_KEY, *circuits.marks_of(providers)])
     version = found.get(route_cache.VERSION_KEY)
     try:
         if version is None:  # the cache has failed, or is not shared
-            return _own_first(message, routing.routes(message.purpose, message.phone)), frozenset()
+            templates = routing.routes(message.purpose, message.phone)
+            return _own_first(message, budget.affordable(templates, message.purpose)), frozenset()
         templates = routing.kept_routes(message.purpose, message.phone, version)
-        return _own_first(message, templates), circuits.without_failures(providers, found)
+        left = budget.affordable(templates, message.purpose)
+        return _own_first(message, left), circuits.without_failures(providers, found)
+    except OverBudget:
+        raise
     except (NoRoute, PhoneNotSupported, UnknownPurpose):
         return [], frozenset()
 
@@ -192,6 +218,8 @@ def _claim(verification: Verification, message: Message, chosen: Chosen) -> bool
     message.is_claimed = claim_message(pk=message.pk, **{name: getattr(message, name) for name in OF_ROUTE}) == 1
     if message.is_claimed and late:
         mark_late(late, Message.objects.db)
+    if message.is_claimed:
+        budget.reserve([message])
     return message.is_claimed
 
 

@@ -11,9 +11,9 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from django_smsverify.models import LateChange, Message, SummedDay
+from django_smsverify.models.days import Day, days_between
 
 from .counting import Counted, Kind, Sums, added, count_messages, first_message
-from django_smsverify.models.days import Day, days_between
 
 OF_A_SUM = ("provider", "status", "is_probe", "purpose", *Sums._fields)
 

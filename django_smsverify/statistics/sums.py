@@ -26,11 +26,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from django_smsverify.models import DailySum, LateChange, SummedDay
+from django_smsverify.models.days import Day, day_of
 from django_smsverify.models.late_changes import LATE_AFTER
 from django_smsverify.transactions import run_committed
 
 from .counting import count_messages, first_message
-from django_smsverify.models.days import Day, day_of
 
 SUM_AFTER = LATE_AFTER + timedelta(hours=2)
 """How long after its end a day is summed: an hour is for open transactions, and one for clocks that differ or are put

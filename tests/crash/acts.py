@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 from unittest.mock import patch
@@ -19,12 +21,14 @@ from sandbox.catalogue import CREDENTIALS, PLAIN_TEXT
 from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError, SubmissionRefused
 from django_smsverify.gateways import transport  # noqa: F401 - slow to import
+from django_smsverify.limits.budget import amount_of
 from django_smsverify.models import (
     DeliveryReport,
     KnownNumber,
     Message,
     Provider,
     Signature,
+    Spending,
     Template,
     Verification,
 )
@@ -86,6 +90,20 @@ def set_up(base_urls: Mapping[str, str]) -> None:
         )
         for purpose in purposes:
             add_template(provider, purpose, CODE_TEXT, REMOTE_IDS.get(vendor, ""))
+
+
+def set_budgets() -> None:
+    """Gives every provider a price, and a budget that is not spent."""
+    Provider.objects.update(price="0.045", budget_day=100, budget_month=100)
+
+
+def budgets() -> list[tuple[str, str]]:
+    """What is stored as spent of each budget, and what the messages cost that are counted in it."""
+    counted: dict[str, Decimal] = defaultdict(Decimal)
+    for message in Message.objects.exclude(counted_in=""):
+        for pk in message.counted_in.split():
+            counted[pk] += amount_of(message)
+    return [(str(row.spent), f"{counted[str(row.pk)]:.4f}") for row in Spending.objects.all()]
 
 
 def send(phones: Iterable[str]) -> None:
@@ -241,6 +259,7 @@ def rows() -> list[dict[str, Any]]:
             "id": str(message.pk),
             "phone": message.phone,
             "status": message.status,
+            "counted": bool(message.counted_in),
             "claimed": message.claimed_at is not None,
             "settled": message.settled_at is not None,
         }

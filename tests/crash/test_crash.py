@@ -210,3 +210,21 @@ def test_a_killed_submission_is_not_repeated(scene: Scene) -> None:
         set(drafts) & set(at_vendor), 1
     )
     assert max(submitted.values()) == 1
+
+
+@pytest.mark.parametrize("verb", ["send", "failover", "worker", "failed"])
+def test_a_budget_counts_what_was_sent_or_may_have_been_wherever_a_process_is_killed(verb: str, scene: Scene) -> None:
+    scene.site.do("set_budgets", at=scene.now)
+    for event in count(1):
+        (phone,) = scene.new_phones(verb, 1)
+        if scene.site.survives(verb, [phone] if verb == "send" else phone, at=scene.now, event=event):
+            break
+
+    rows = scene.recover(scene.poll)
+
+    assert event > 3
+    assert {row["counted"] for row in rows if row["status"] in {"queued", "not_sent"}} <= {False}
+    assert {row["counted"] for row in rows if row["status"] not in {"queued", "not_sent"}} == {True}
+    spent = scene.site.do("budgets", at=scene.now)
+    assert [stored for stored, _ in spent] == [counted for _, counted in spent]
+    assert any(float(stored) for stored, _ in spent)

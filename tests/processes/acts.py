@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 from wsgiref.simple_server import WSGIRequestHandler
 
@@ -15,7 +16,8 @@ from django.db.models import F
 from django.test import Client
 from sandbox import catalogue
 
-from django_smsverify.models import Message, Provider, Verification
+from django_smsverify.limits.budget import amount_of
+from django_smsverify.models import Message, Provider, Spending, Verification
 from django_smsverify.sending import send_code
 from django_smsverify.verifying import verify_code
 from tests.conftest import CODE_TEXT, REMOTE_IDS, add_template
@@ -110,3 +112,16 @@ def serve() -> str:
     server.set_app(get_wsgi_application())
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"
+
+
+def set_budget(purpose: str, yuan: str | None, price: str | None) -> None:
+    """Gives the providers of a purpose a price and a budget of the month."""
+    providers = Provider.objects.filter(templates__purpose=purpose)
+    Provider.objects.filter(pk__in=list(providers.values_list("pk", flat=True))).update(price=price, budget_month=yuan)
+
+
+def spent_and_sent() -> tuple[Decimal, Decimal]:
+    """What is stored as spent of budgets, and what the messages that are counted cost."""
+    counted = Message.objects.exclude(counted_in="").exclude(status__in=("queued", "not_sent"))
+    rows = Spending.objects.values_list("spent", flat=True)
+    return sum(rows, Decimal(0)), sum(map(amount_of, counted), Decimal(0))

@@ -7,6 +7,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import islice
 from uuid import UUID
 
@@ -27,6 +28,8 @@ from .acts import (
     send,
     send_or_verify,
     serve,
+    set_budget,
+    spent_and_sent,
     verify,
 )
 from .crew import WorkerPool, count_codes
@@ -192,3 +195,21 @@ def test_without_redis_nothing_is_sent_until_it_is_back(
     answers = [site.send(phone).status_code for site, phone in zip(sites, phones, strict=True)]
     assert answers == [202] * PROCESSES
     assert [len(sandbox.inbox.of(phone)) for phone in phones] == [1] * PROCESSES
+
+
+def test_a_budget_is_not_exceeded_by_one_fen_also_when_the_cache_is_flushed(
+    worker_pool: WorkerPool, sandbox: Sandbox
+) -> None:
+    price, fits = Decimal("0.045"), 10
+    try:
+        for number in range(1, ROUNDS + 1):
+            worker_pool.call(set_budget, "login", str(number * fits * price), str(price))
+            sends = [(next(PHONES), "login", index % 8 == 0) for index in range(4 * fits)]
+
+            outcomes = count_codes(worker_pool.run_at_once(send, sends))
+
+            assert outcomes == {"done": fits, "gateway_unavailable": 3 * fits}
+            assert sum(len(sandbox.inbox.of(phone)) for phone, *_ in sends) == fits
+            assert worker_pool.call(spent_and_sent) == (number * fits * price, number * fits * price)
+    finally:
+        worker_pool.call(set_budget, "login", None, None)

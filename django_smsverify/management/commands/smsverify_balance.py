@@ -12,7 +12,8 @@ from django.utils import translation
 from django_smsverify.enums import BalanceState
 from django_smsverify.management.naming import providers_named
 from django_smsverify.management.terminal import TerminalCommand, progress_bar, stoppable
-from django_smsverify.money.balances import BalanceCheck, check_and_mail, local, plain, unit_of
+from django_smsverify.models.amounts import plain
+from django_smsverify.money.balances import BalanceCheck, check_and_mail, local, unit_of
 
 
 class Command(TerminalCommand):

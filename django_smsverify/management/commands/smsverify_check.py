@@ -11,7 +11,7 @@ from django_smsverify.diagnosis.exchanges import secrets_of, shown
 from django_smsverify.diagnosis.findings import Finding, State, has_wrong
 from django_smsverify.diagnosis.provider import diagnose
 from django_smsverify.enums import MessageStatus
-from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.exceptions import SMSVerifyError, words_for_operators
 from django_smsverify.gateways.recording import recording
 from django_smsverify.management.naming import providers_named
 from django_smsverify.management.terminal import TerminalCommand
@@ -76,7 +76,7 @@ def send(template: Template, phone: str) -> tuple[Finding, list[str]]:
         try:
             message = send_code_by(template, phone)
         except SMSVerifyError as error:
-            raise CommandError(f"No SMS: {error} ({error.code})") from None
+            raise CommandError(f"No SMS: {words_for_operators(error)} ({error.code})") from None
     secrets = [*secrets_of(template.provider), *secrets_in(message)]
     return finding_of(message), [shown(one, secrets) for one in recorded]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.exceptions import SMSVerifyError, words_for_operators
 from django_smsverify.management.many import send_file
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.phones import mask
@@ -46,7 +46,7 @@ class Command(TerminalCommand):
         try:
             verification = send_code(phone, purpose)
         except SMSVerifyError as error:
-            raise CommandError(f"{error} ({error.code})") from None
+            raise CommandError(f"{words_for_operators(error)} ({error.code})") from None
         for message in verification.messages.select_related("provider").order_by("created_at"):
             words = f" {message.error_code} {message.error_message}".rstrip()
             self.stdout.write(f"{message.provider}: {message.status}{words}")

@@ -1,0 +1,240 @@
+"""Budgets in yuan: of the site, of a purpose, of a provider; each for a day, a month, or both.
+
+Counted is price × segments of every SMS that was accepted or may have been. It is counted before the SMS leaves, in the
+transaction that stores it as being sent, and taken off in the one that stores that it was certainly not sent. Each
+message knows in which rows it is counted. A row that is missing begins with what the messages of its period cost, so
+that a budget may be set at any time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import accumulate
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from django_smsverify.conf import Budget, conf
+from django_smsverify.enums import MessageStatus, Period
+from django_smsverify.exceptions import OverBudget
+from django_smsverify.models import Message, Provider, Spending, Template
+from django_smsverify.models.amounts import plain
+from django_smsverify.models.days import date_of, days_between
+from django_smsverify.transactions import retry_on_conflict
+
+from .budget_alarms import note_spending
+
+SITE, PURPOSE, PROVIDER = "", "purpose:", "provider:"
+LONGEST_QUEUE = timedelta(days=3)
+"""No message is sent so long after its row was created."""
+SPENT = _("while it was queued the budget was spent")
+"""Stored with a message that was withdrawn."""
+NOT_COUNTED = (MessageStatus.QUEUED, MessageStatus.NOT_SENT)
+
+Key = tuple[str, str, date]
+
+
+class Ceiling(NamedTuple):
+    """One budget in the period that is now."""
+
+    subject: str
+    period: Period
+    starts_on: date
+    amount: Decimal
+
+    @property
+    def key(self) -> Key:
+        """What identifies its row."""
+        return self.subject, self.period, self.starts_on
+
+
+def is_any_set(providers: Iterable[Provider]) -> bool:
+    """Whether the site, a purpose or any of all providers has a budget."""
+    of_purposes = (_own_budget(purpose) for purpose in conf.PURPOSES)
+    return any([conf.BUDGET, *of_purposes, *(provider.budget for provider in providers)])
+
+
+def current_budget(row: Spending) -> Decimal | None:
+    """Returns the budget of whom a row is, as it is now; None without one."""
+    budget: Budget = conf.BUDGET
+    if row.subject.startswith(PURPOSE):
+        budget = _own_budget(row.subject.removeprefix(PURPOSE))
+    elif row.subject.startswith(PROVIDER):
+        provider = Provider.objects.filter(pk=row.subject.removeprefix(PROVIDER)).first()
+        budget = provider.budget if provider else {}
+    return budget.get(Period(row.period))
+
+
+def _own_budget(purpose: str) -> Budget:
+    """The budget of a purpose beside that of the site."""
+    own = conf.of(purpose)
+    return own.BUDGET if "BUDGET" in own.overrides() else {}
+
+
+def ceilings(provider: Provider, purpose: str, now: datetime) -> list[Ceiling]:
+    """Returns the budgets that an SMS of a purpose through a provider must fit into."""
+    budgets = {
+        SITE: conf.BUDGET,
+        f"{PURPOSE}{purpose}": _own_budget(purpose),
+        f"{PROVIDER}{provider.pk}": provider.budget,
+    }
+    if not any(budgets.values()):
+        return []
+    today = date_of(now)
+    starts = {Period.DAY: today, Period.MONTH: today.replace(day=1)}
+    return [
+        Ceiling(subject, period, starts[period], amount)
+        for subject, budget in budgets.items()
+        for period, amount in budget.items()
+    ]
+
+
+def reserve(messages: Sequence[Message]) -> None:
+    """Counts messages of one provider and purpose, in the transaction that stores them as being sent.
+
+    New ones must be stored afterwards, with what they are counted in.
+
+    Raises OverBudget if they do not all fit; then that transaction must not be committed.
+    """
+    first = messages[0]
+    found = ceilings(first.provider, first.purpose, first.claimed_at or timezone.now())
+    if not found:
+        return
+    rows = _rows(found, locked=True, but=messages)
+    if why := _why_not(first.provider, found, rows, sum(map(amount_of, messages), Decimal(0))):
+        room = min(one.amount - rows[one.key].spent for one in found)
+        raise OverBudget(why, fits=sum(total <= room for total in accumulate(map(amount_of, messages))))
+    _count(messages, [rows[one.key] for one in found])
+    for one in found:
+        note_spending(rows[one.key], one.amount, amount_of(first))
+
+
+def count_after_all(message: Message) -> None:
+    """Counts a message that its vendor had refused, and yet reports on, whether it fits or not."""
+    if found := ceilings(message.provider, message.purpose, message.claimed_at or message.created_at):
+        with transaction.atomic(using=Spending.objects.db):
+            rows = _rows(found, locked=True, but=[message])
+            _count([message], [rows[one.key] for one in found])
+
+
+def give_back(messages: Iterable[Message]) -> None:
+    """Takes messages that are now stored as not sent off what was spent, once, in the transaction that stored it."""
+    counted = [message.pk for message in messages if message.counted_in]
+    if not counted:
+        return
+    # All is read here: the objects may tell of a transaction that was rolled back.
+    rows = Message.objects.filter(pk__in=counted, status=MessageStatus.NOT_SENT).exclude(counted_in="").order_by()
+    amounts: dict[str, Decimal] = defaultdict(Decimal)
+    for message in rows.select_for_update().only("counted_in", "price", "segments"):
+        amounts[message.counted_in] += amount_of(message)
+    rows.update(counted_in="")
+    for ids, amount in amounts.items():
+        Spending.objects.filter(pk__in=ids.split()).update(spent=F("spent") - amount)
+
+
+def affordable(templates: Sequence[Template], purpose: str, *, without: Message | None = None) -> list[Template]:
+    """Returns the templates for which the budgets have room for one more segment.
+
+    With `without`, as if this message was not sent. Raises OverBudget when there is room for none of several.
+    """
+    refused = over_budget({template.provider for template in templates}, purpose, without=without)
+    left = [template for template in templates if template.provider_id not in refused]
+    if templates and not left:
+        raise refused[templates[0].provider_id]
+    return left
+
+
+def over_budget(
+    providers: Collection[Provider], purpose: str, *, without: Message | None = None
+) -> dict[int, OverBudget]:
+    """Returns why nothing more can be sent for a purpose, by the keys of the providers of which that is so."""
+    now = timezone.now()
+    asked = {provider: found for provider in providers if (found := ceilings(provider, purpose, now))}
+    if not asked:
+        return {}
+    rows = retry_on_conflict(partial(_rows_and_alarms, asked, without), Spending.objects.db)
+    whys = {provider.pk: _why_not(provider, found, rows, provider.price) for provider, found in asked.items()}
+    return {pk: OverBudget(why) for pk, why in whys.items() if why}
+
+
+def _rows_and_alarms(asked: Mapping[Provider, Sequence[Ceiling]], without: Message | None) -> dict[Key, Spending]:
+    rows = _rows([one for found in asked.values() for one in found])
+    for row in rows.values():
+        if without and str(row.pk) in without.counted_in.split():
+            row.spent -= amount_of(without)
+    for provider, found in asked.items():
+        for one in found:
+            note_spending(rows[one.key], one.amount, provider.price)
+    return rows
+
+
+def amount_of(message: Message) -> Decimal:
+    """Returns what a message counts."""
+    return (message.price or Decimal(0)) * message.segments
+
+
+def _why_not(provider: Provider, found: Iterable[Ceiling], rows: Mapping[Key, Spending], amount: Decimal | None) -> str:
+    """Why so much more may not be spent; empty if it may."""
+    if provider.price is None:
+        return f"{provider} has no price, without which nothing is sent by it while a budget is set"
+    for one in found:
+        spent = rows[one.key].spent
+        if spent + (amount or provider.price) > one.amount:
+            return (
+                f"the budget of {one.subject or 'the site'} for the {one.period} since {one.starts_on} is spent: "
+                f"{plain(spent)} of {plain(one.amount)} yuan"
+            )
+    return ""
+
+
+def _rows(found: Sequence[Ceiling], *, locked: bool = False, but: Sequence[Message] = ()) -> dict[Key, Spending]:
+    """The rows of these budgets, made where they are missing; a new one has what was spent before, without `but`."""
+    rows = _read(found, locked=locked)
+    if missing := {one.key: one for one in found if one.key not in rows}:
+        new = [
+            Spending(subject=one.subject, period=one.period, starts_on=one.starts_on, spent=_spent_before(one, but))
+            for one in missing.values()
+        ]
+        Spending.objects.bulk_create(new, ignore_conflicts=True)
+        rows = _read(found, locked=locked)
+    return rows
+
+
+def _read(found: Sequence[Ceiling], *, locked: bool) -> dict[Key, Spending]:
+    subjects, starts = {one.subject for one in found}, {one.starts_on for one in found}
+    rows = Spending.objects.filter(starts_on__in=starts, subject__in=subjects).order_by("pk")
+    if locked:  # always in this order, so that no two wait for each other
+        rows = rows.select_for_update()
+    return {(row.subject, row.period, row.starts_on): row for row in rows}
+
+
+def _count(messages: Sequence[Message], rows: Sequence[Spending]) -> None:
+    amount = sum(map(amount_of, messages), Decimal(0))
+    Spending.objects.filter(pk__in=[row.pk for row in rows]).update(spent=F("spent") + amount)
+    for row in rows:
+        row.spent += amount
+    counted_in = " ".join(str(row.pk) for row in rows)
+    if stored := [message for message in messages if not message._state.adding]:
+        Message.objects.of(*stored).update(counted_in=counted_in)
+    for message in messages:
+        message.counted_in = counted_in
+
+
+def _spent_before(ceiling: Ceiling, but: Sequence[Message]) -> Decimal:
+    """What the messages of a period cost that is not counted yet, as when its budget was set just now."""
+    since = days_between(ceiling.starts_on, ceiling.starts_on)[0].starts_at
+    sent = Message.objects.filter(created_at__gte=since - LONGEST_QUEUE, claimed_at__gte=since, price__isnull=False)
+    sent = sent.exclude(status__in=NOT_COUNTED).exclude(pk__in=[message.pk for message in but])
+    kind, _, value = ceiling.subject.rpartition(":")
+    if kind:
+        sent = sent.filter(**{"purpose" if f"{kind}:" == PURPOSE else "provider": value})
+    groups = sent.order_by().values_list("price").annotate(Sum("segments"))
+    # In Python: SQLite would add floats. MySQL returns the sum of integers as a Decimal.
+    return sum((price * int(segments) for price, segments in groups), Decimal(0))
