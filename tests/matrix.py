@@ -37,6 +37,7 @@ WITHOUT_CONCURRENCY = [
         *("causes", "commands", "costs", "dispatch_checks", "explain", "fields", "linting_stored", "lost_keys"),
         *(
             "models",
+            "opt_outs",
             "probes_admin",
             "refusals",
             "regions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .opt_outs import OptOutAdmin
 from .probes import ProbeNumberAdmin
 from .providers import ProviderAdmin
 from .records import (
@@ -18,6 +19,7 @@ from .texts import SignatureAdmin, TemplateAdmin
 __all__ = [
     "DeliveryReportAdmin",
     "MessageAdmin",
+    "OptOutAdmin",
     "ProbeNumberAdmin",
     "ProviderAdmin",
     "RecipientAdmin",

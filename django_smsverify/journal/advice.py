@@ -11,6 +11,7 @@ from django_smsverify.carriers.causes import Advice
 from django_smsverify.enums import MessageStatus, Reason, Refused
 from django_smsverify.limits import budget
 from django_smsverify.models import Message, Verification
+from django_smsverify.numbers import opt_outs
 from django_smsverify.reports.causes import meaning_of
 
 from .records import Records, asked_by_a_person, deciding_report, delivered_at
@@ -44,6 +45,7 @@ NO_REPORT = _(
     "Ask the person to look at the phone. Look whether the vendor pushes reports to this site: smsverify_webhooks "
     "shows the address, and smsverify_poll asks for what was not pushed."
 )
+OPTED_OUT = _("Leave it so. If the owner wants notices again, delete the number under “numbers without notices”.")
 ON_THE_PHONE = _(
     "The SMS is on the phone: ask the person to look among the blocked messages, and whether the number is the one of "
     "that phone."
@@ -73,6 +75,8 @@ def _on_refused(message: Message) -> str:
         return str(REFUSED[message.error_reason])
     if message.error_message == budget.SPENT:
         return str(ADVICE[Refused.BUDGET])
+    if message.error_message == opt_outs.WHY:
+        return str(OPTED_OUT)
     return str(WITHDRAWN if message.claimed_at is None else NOT_REACHED)
 
 

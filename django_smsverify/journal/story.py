@@ -20,14 +20,14 @@ from django_smsverify.enums import Carrier
 from django_smsverify.exceptions import Throttled
 from django_smsverify.limits.budget import over_budget
 from django_smsverify.limits.per_number import NumberHistory
-from django_smsverify.models import Provider, Template
+from django_smsverify.models import OptOut, Provider, Template
 from django_smsverify.numbers import requester_of
 
 from .advice import advice_on
 from .message_sentences import message_sentence
 from .records import Records
 from .refusal_sentences import ADVICE, refusal_sentence
-from .words import duration, sentence
+from .words import duration, moment, sentence
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -101,6 +101,9 @@ def _present(phone: str, now: datetime) -> Iterator[str]:
     if carrier:
         words = _("By its first digits it is a number of %s, unless it was ported")
         yield sentence([words % Carrier(carrier).label])
+    if out := OptOut.objects.filter(phone=phone).first():
+        words = _("It has opted out of notices at %s; it gets codes all the same")
+        yield sentence([words % moment(out.created_at)])
     yield sentence(_limits(phone, now))
     yield from _purposes(phone)
 

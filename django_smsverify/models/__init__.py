@@ -6,6 +6,7 @@ from .accounts import Provider
 from .filings import CarrierFiling
 from .late_changes import LateChange
 from .numbers import KnownNumber
+from .opt_outs import OptOut
 from .probes import Probe, ProbeNumber
 from .records import DeliveryReport, Message, Recipient, Reply, ReportBatch, Verification
 from .refusals import Refusal
@@ -22,6 +23,7 @@ __all__ = [
     "KnownNumber",
     "LateChange",
     "Message",
+    "OptOut",
     "Probe",
     "ProbeNumber",
     "Provider",

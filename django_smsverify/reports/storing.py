@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from django_smsverify import phones
 from django_smsverify.enums import MessageStatus, ReportSource
 from django_smsverify.gateways.redaction import hide_tokens
 from django_smsverify.models import DeliveryReport, Message, Provider, Reply
+from django_smsverify.numbers.opt_outs import note_reply
 from django_smsverify.reviews.verdicts import store_review_result
 from django_smsverify.signals import reply_received
 from django_smsverify.transactions import retry_on_conflict
@@ -28,6 +31,8 @@ logger = logging.getLogger("django_smsverify")
 
 SEARCHED = 100
 """Messages to a number among which a reply's is searched; not by the provider, see `statements.find_messages`."""
+REPEATED_WITHIN = timedelta(days=1)
+"""How long a vendor repeats a reply that was not acknowledged."""
 BULK_ATTEMPTS = 3
 """How often to try a bulk insert while other processes store some of the same reports; then one by one."""
 
@@ -117,18 +122,18 @@ def _insert(reports: Sequence[DeliveryReport]) -> None:
 def _store_reply(provider: Provider, event: ReplyEvent) -> bool:
     when = event.occurred_at.isoformat() if event.occurred_at else ""
     fingerprint = fingerprint_of("reply", provider, event.remote_id, event.phone, event.content, when)
-    reply, is_new = Reply.objects.get_or_create(
-        fingerprint=fingerprint,
-        defaults={
-            "provider": provider,
-            "message": _answered_message(provider, event),
-            "remote_id": event.remote_id,
-            "phone": phones.E164(event.phone),
-            "content": event.content,
-            "occurred_at": storable_time(event.occurred_at),
-            "payload": dict(event.payload),
-        },
-    )
+    defaults = {
+        "provider": provider,
+        "message": _answered_message(provider, event),
+        "remote_id": event.remote_id,
+        "phone": phones.E164(event.phone),
+        "content": event.content,
+        "occurred_at": storable_time(event.occurred_at),
+        "payload": dict(event.payload),
+    }
+    reply, is_new = Reply.objects.get_or_create(fingerprint=fingerprint, defaults=defaults)
+    if is_new or reply.received_at > timezone.now() - REPEATED_WITHIN:  # a process may have died in between
+        note_reply(reply)
     if is_new:
         reply_received.send_robust(Reply, reply=reply)
     return is_new

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from django.db import IntegrityError
+from django.utils import timezone
 
+from django_smsverify.enums import MessageStatus
 from django_smsverify.masked import PerNumber
 from django_smsverify.models import Message, Template
 from django_smsverify.models.fields import encrypt
+from django_smsverify.numbers.opt_outs import WHY, opted_out
+from django_smsverify.signals import message_settled
 from django_smsverify.transactions import run_committed
 
 from .content import segments
@@ -25,7 +29,8 @@ def get_or_create_messages(template: Template, values: PerNumber[Values], batch:
     """One message per number, created if it does not exist yet; the caller must send the queued ones."""
     known = _existing_messages(template, batch, values)
     fresh = PerNumber((phone, own) for phone, own in values.items() if phone not in known)
-    created = list(_new_messages(template, fresh, batch))
+    refused = opted_out(fresh)
+    created = list(_new_messages(template, fresh, batch, refused))
     try:
         _create(created)
     except IntegrityError:
@@ -34,13 +39,26 @@ def get_or_create_messages(template: Template, values: PerNumber[Values], batch:
         known = _existing_messages(template, batch, values)
     else:
         for message in created:
-            message.values = dict(values[message.phone])
+            if message.phone not in refused:
+                message.values = dict(values[message.phone])
             known[message.phone] = message
+        _tell_refused(message for message in created if message.phone in refused)
     return [known[phone] for phone in values if phone in known]
 
 
-def _new_messages(template: Template, values: PerNumber[Values], batch: str | None) -> Iterator[Message]:
-    """Messages whose values are encrypted; for numbers one after another with the same values, once."""
+def _tell_refused(messages: Iterable[Message]) -> None:
+    for message in messages:
+        message_settled.send_robust(Message, message=message)
+
+
+def _new_messages(
+    template: Template, values: PerNumber[Values], batch: str | None, refused: PerNumber[bool]
+) -> Iterator[Message]:
+    """Messages whose values are encrypted; for numbers one after another with the same values, once.
+
+    Those to a number that has opted out are stored as not sent.
+    """
+    not_sent = {"status": MessageStatus.NOT_SENT, "error_message": WHY, "settled_at": timezone.now()}
     last: Values | None = None
     for phone, own in values.items():
         if own != last:
@@ -52,8 +70,8 @@ def _new_messages(template: Template, values: PerNumber[Values], batch: str | No
             phone=phone,
             purpose=template.purpose,
             batch=batch,
-            values=encrypted,
             segments=billed,
+            **(not_sent if phone in refused else {"values": encrypted}),
         )
 
 

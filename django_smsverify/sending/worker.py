@@ -30,7 +30,8 @@ from django_smsverify.messages import mark_claimed, withdraw
 from django_smsverify.models import Message, Template, Verification
 from django_smsverify.models.late_changes import late_moments, mark_late
 from django_smsverify.models.statements import OF_ROUTE, claim_message, find_queued_code
-from django_smsverify.numbers import requester_of
+from django_smsverify.numbers import opt_outs, requester_of
+from django_smsverify.numbers.opt_outs import opted_out
 from django_smsverify.transactions import run_committed
 
 from . import circuits, route_cache, routing
@@ -96,6 +97,8 @@ def is_void(message: Message) -> bool:
         why = _("it was queued for too long")
     elif not _is_usable(message):
         why = _("while it was queued its template could no longer be used")
+    elif opted_out([message.phone]):
+        why = opt_outs.WHY
     else:
         try:
             message.values  # noqa: B018 - decrypts

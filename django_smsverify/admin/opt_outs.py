@@ -1,0 +1,91 @@
+"""The numbers that get no notices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from django_smsverify import phones
+from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.models import OptOut
+
+from .lookups import filtered_by
+from .masking import NOTHING, masked, masked_column
+
+NOTE = masked_column(OptOut, "note")
+
+
+class OptOutForm(forms.ModelForm):
+    """A number, as people write it, whose owner said so elsewhere, such as to the hotline."""
+
+    phone = forms.CharField(label=_("phone"), max_length=32)
+
+    class Meta:
+        model = OptOut
+        fields = ("phone", "note")
+
+    def clean_phone(self) -> str:
+        """The number in E.164."""
+        try:
+            number = phones.parse(self.cleaned_data["phone"])
+        except SMSVerifyError as error:
+            raise ValidationError(str(error)) from None
+        if OptOut.objects.filter(phone=number).exists():
+            raise ValidationError(_("It gets no notices already."))
+        return number
+
+
+@admin.register(OptOut)
+class OptOutAdmin(admin.ModelAdmin):
+    """A number is entered once, and masked from then on. When its owner wants notices again, it is deleted."""
+
+    list_display = ("masked_phone", "said", NOTE, "added_by", "created_at")
+    list_filter = ("created_at",)
+    list_select_related = ("reply",)
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+    search_fields = ("phone__exact",)
+    search_help_text = _("A whole number, as people write it")
+    form = OptOutForm
+
+    def has_change_permission(self, request: HttpRequest, obj: OptOut | None = None) -> bool:
+        return False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Allows the list's own filters only."""
+        return filtered_by(self, lookup)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        try:
+            return queryset.filter(phone=phones.parse(search_term)), False
+        except SMSVerifyError:
+            return (queryset.none() if search_term else queryset), False
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return sensitive_post_parameters()(super().changeform_view)(request, *args, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
+        return ("phone", "note") if obj is None else ("masked_phone", "said", NOTE, "added_by", "created_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
+        return () if obj is None else self.get_fields(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: OptOut, form: Any, change: bool) -> None:
+        obj.added_by = phones.masked(request.user.get_username())[:150]
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description=_("phone"))
+    def masked_phone(self, row: OptOut) -> str:
+        """The number without its middle digits."""
+        return phones.mask(row.phone)
+
+    @admin.display(description=_("reply"), empty_value=NOTHING)
+    def said(self, row: OptOut) -> str | None:
+        """What its owner answered."""
+        return masked(row.reply.content) if row.reply else None
