@@ -26,7 +26,7 @@ from django_smsverify.exceptions import GatewayRejected, NoRoute, OverBudget
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits import budget_alarms
-from django_smsverify.limits.budget import amount_of, reserve
+from django_smsverify.limits.budget import amount_of, count_after_all, reserve
 from django_smsverify.messages import claim
 from django_smsverify.models import Message, Provider, Refusal, Spending, Template
 from django_smsverify.polling.poll import poll
@@ -326,6 +326,16 @@ class TestGivenBack:
                 match_messages([Message.objects.get()])
 
         assert Message.objects.get().status in ("delivered", "undelivered")
+        assert spent() == {("", "day"): PRICE}
+
+    def test_two_reports_at_once_count_it_once(self, vendor: MakeProvider) -> None:
+        vendor("ihuyi", price=PRICE)
+        with site():
+            send_code(PHONE, "login")
+        with budget("1"):
+            for _ in range(2):
+                run_committed(Message, lambda: count_after_all(Message.objects.get()))
+
         assert spent() == {("", "day"): PRICE}
 
 

@@ -16,7 +16,6 @@ from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
-from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
@@ -117,11 +116,15 @@ def reserve(messages: Sequence[Message]) -> None:
 
 
 def count_after_all(message: Message) -> None:
-    """Counts a message that its vendor had refused, and yet reports on, whether it fits or not."""
-    if found := ceilings(message.provider, message.purpose, message.claimed_at or message.created_at):
-        with transaction.atomic(using=Spending.objects.db):
-            rows = _rows(found, locked=True, but=[message])
-            _count([message], [rows[one.key] for one in found])
+    """Counts a message that its vendor had refused, and yet reports on, once, whether it fits or not.
+
+    It must be called in the transaction that has raised the status.
+    """
+    found = ceilings(message.provider, message.purpose, message.claimed_at or message.created_at)
+    given_back = Message.objects.filter(pk=message.pk, counted_in="").select_for_update()
+    if found and given_back.first():  # no other report was faster
+        rows = _rows(found, locked=True, but=[message])
+        _count([message], [rows[one.key] for one in found])
 
 
 def give_back(messages: Iterable[Message]) -> None:
