@@ -158,10 +158,12 @@ class NoRoute(SMSVerifyError):
 class OverBudget(NoRoute):
     """A budget has no room for what is to be sent; the person is told no more than by NoRoute."""
 
-    def __init__(self, why: str, fits: int = 0) -> None:
+    def __init__(self, why: str, provider: int, fits: int = 0) -> None:
         super().__init__()
         self.why = why
         """The sentence for an operator, in English."""
+        self.provider = provider
+        """The primary key of the provider that was to send it: another may have a budget left."""
         self.fits = fits
         """How many of the messages would fit, from the first on."""
 

@@ -33,7 +33,8 @@ from django_smsverify.polling.poll import poll
 from django_smsverify.reports.matching import match_messages
 from django_smsverify.sending import attempt, choosing, dispatch, resend_code, send_code, send_message, worker
 from django_smsverify.sending.batching import send_batch
-from django_smsverify.sending.bulk import send_bulk
+from django_smsverify.sending.bulk import queue_up, send_bulk
+from django_smsverify.sending.bulk_rows import CHUNK
 from django_smsverify.sending.by_hand import code_templates, send_code_by
 from django_smsverify.sending.worker import send_waiting
 from django_smsverify.signals import budget_spent
@@ -201,6 +202,30 @@ class TestWhatIsCounted:
             assert send_until_spent() == 4 - counted
 
         assert {row.spent for row in Spending.objects.all()} == {4 * PRICE}
+
+    def test_a_budget_that_was_away_knows_what_was_spent_meanwhile(self, provider: Provider) -> None:
+        with budget("1"):
+            send_code(PHONES[0], "login")
+        with site():
+            send_code(PHONES[1], "login")
+            assert poll()["spending forgotten"] == 1
+
+        with budget("0.135"):
+            assert send_until_spent("payment") == 1
+
+    def test_a_day_that_begins_later_is_not_in_the_sum_of_the_one_before(
+        self, provider: Provider, clock: time_machine.Traveller
+    ) -> None:
+        with site():
+            send_code(PHONES[0], "login")
+            refused = Message.objects.get()
+            clock.shift(timedelta(days=1))
+            send_code(PHONES[1], "login")
+        with site(BUDGET={"day": 1, "month": 1}):
+            run_committed(Message, lambda: count_after_all(refused))
+
+        found = {(row.period, str(row.starts_on)): row.spent for row in Spending.objects.all()}
+        assert found == {("day", "2026-11-20"): PRICE, ("month", "2026-11-01"): 2 * PRICE}
 
     def test_a_raised_budget_holds_at_once(self, provider: Provider) -> None:
         with budget("0.045"):
@@ -381,6 +406,52 @@ class TestSpent:
 
         assert Counter(Message.objects.values_list("provider__slug", flat=True)) == {"first": 2, "second": 3}
 
+    @pytest.mark.parametrize("queued", [False, True])
+    def test_a_text_that_no_longer_fits_takes_the_other_provider(
+        self, queued: bool, memory: MakeProvider, tasks: Tasks
+    ) -> None:
+        """One segment would fit, and it has two."""
+        memory(slug="first", price=PRICE, priority=1, budget_day=3 * PRICE)
+        memory(slug="second", price=PRICE, priority=2)
+        Template.objects.update(content="您的验证码是{code}，5分钟内有效。" + "请勿泄露" * 15)
+
+        with site(DISPATCH="celery" if queued else "inline"):
+            for phone in PHONES[:3]:
+                send_code(phone, "login")
+            for ids in tasks:
+                send_waiting(ids)
+
+        assert Counter(Message.objects.values_list("provider__slug", "status")) == {
+            ("first", "accepted"): 1,
+            ("second", "accepted"): 2,
+        }
+
+    def test_a_code_fails_over_to_the_third_provider_if_the_second_cannot_pay_its_two_segments(
+        self, memory: MakeProvider
+    ) -> None:
+        refusing(memory, slug="first", price=PRICE, priority=1)
+        memory(slug="second", price=PRICE, priority=2, budget_day=PRICE)
+        memory(slug="third", price=PRICE, priority=3)
+        Template.objects.update(content="您的验证码是{code}，5分钟内有效。" + "请勿泄露" * 15)
+
+        with site():
+            send_code(PHONE, "login")
+
+        found = Message.objects.order_by("attempt").values_list("provider__slug", "status")
+        assert list(found) == [("first", "not_sent"), ("third", "accepted")]
+
+    def test_why_nothing_is_sent_stands_in_the_log_once_a_minute(
+        self, provider: Provider, log: LogRecorder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(budget_alarms, "_logged", {})
+        Provider.objects.update(price=None)
+        with budget("1"):
+            for phone in PHONES[:3]:
+                with pytest.raises(OverBudget):
+                    send_code(phone, "login")
+
+        assert log.text.count("An SMS is not sent: memory has no price, without which nothing is sent by it") == 1
+
     def test_a_provider_without_a_price_is_no_route_while_a_budget_is_set(
         self, memory: MakeProvider, provider: Provider
     ) -> None:
@@ -437,6 +508,12 @@ class TestSpent:
         assert [message.provider.slug for message in Message.objects.all()] == ["first"]
         assert spent() == {("", "day"): 0}
 
+    def test_explain_only_reads(self, provider: Provider) -> None:
+        with budget("0"):
+            call_command("smsverify_explain", PHONE, stdout=io.StringIO())
+
+        assert not Spending.objects.exists()
+
     def test_explain_says_so(self, provider: Provider, capsys: pytest.CaptureFixture[str]) -> None:
         with budget("0"):
             assert send_until_spent() == 0
@@ -444,7 +521,7 @@ class TestSpent:
 
         told = capsys.readouterr().out
         assert "a budget was spent (BUDGET, or that of the provider)" in told
-        assert "A budget is spent, so that no code is sent for: login, payment" in told
+        assert "A budget is spent, or a provider has no price, so that no code is sent for: login, payment" in told
 
     @pytest.mark.parametrize("command", ["smsverify_send", "smsverify_check"])
     def test_commands_name_the_budget(self, command: str, provider: Provider) -> None:
@@ -462,13 +539,62 @@ class TestBulk:
         with budget("13.5"):
             first = send_bulk(notice, pairs, name="b")
             assert first.counts == {"accepted": 300, "queued": 100}
-            assert "the budget of the site for the day since 2026-11-20 is spent" in first.why_over
+            assert "the budget of the site for the day since 2026-11-20 has no room for 9 yuan" in first.why_over
             again = send_bulk(notice, pairs, name="b")
             assert (again.counts, again.reached) == (first.counts, 0)
             clock.move_to(NOON + timedelta(hours=13))
             assert send_bulk(notice, pairs, name="b").counts == {"accepted": 400}
 
         assert sorted(row.spent for row in Spending.objects.all()) == [100 * PRICE, 300 * PRICE]
+
+    def test_a_budget_that_an_operator_enters_stops_a_run(self, notice: Template) -> None:
+        def pairs() -> Iterator[tuple[str, dict[str, str]]]:
+            for number in range(3 * CHUNK):
+                if number == CHUNK:
+                    Provider.objects.update(budget_day=CHUNK * PRICE + 1)
+                yield f"138{number:08}", {}
+
+        with site():
+            result = send_bulk(notice, pairs(), name="b")
+
+        assert 0 < result.counts["accepted"] < 2 * CHUNK
+        assert result.why_over.startswith("the budget of provider:memory for the day since 2026-11-20 has no room for ")
+
+    def test_the_poll_sends_what_fits_of_what_waits(
+        self, notice: Template, tasks: Tasks, clock: time_machine.Traveller
+    ) -> None:
+        with site(DISPATCH="celery"):
+            send_bulk(notice, [(phone, {}) for phone in PHONES[:30]], name="a")
+        clock.shift(120)
+
+        with budget("0.3"):
+            poll()
+
+        assert Counter(Message.objects.values_list("status", flat=True)) == {"queued": 24, "accepted": 6}
+        assert spent() == {("", "day"): 6 * PRICE}
+
+    def test_long_notices_that_do_not_fit_do_not_hold_up_the_others(
+        self, notice: Template, provider: Provider, tasks: Tasks, clock: time_machine.Traveller
+    ) -> None:
+        other = add_template(provider, "other", "系统维护已完成。", "")
+        Template.objects.filter(pk=notice.pk).update(content="系统维护已完成。" * 10)
+        notice.refresh_from_db()
+        with site(DISPATCH="celery"):
+            send_bulk(notice, [(phone, {}) for phone in PHONES[:30]], name="a")
+            send_bulk(other, [(phone, {}) for phone in PHONES[30:33]], name="b")
+        clock.shift(120)
+
+        with site(PURPOSES={"notice": {"BUDGET": {"day": PRICE}}}):
+            poll(limit=10)
+
+        found = Counter(Message.objects.values_list("purpose", "status"))
+        assert found == {("notice", "queued"): 30, ("other", "accepted"): 3}
+
+    def test_from_the_admin_nothing_is_queued_without_a_budget(self, notice: Template) -> None:
+        with budget("0"), pytest.raises(OverBudget):
+            queue_up(notice, {PHONE: {}}, "b")
+
+        assert not Message.objects.exists()
 
     def test_without_a_name_nothing_is_begun(self, notice: Template) -> None:
         with budget("0.04"), pytest.raises(OverBudget):
@@ -644,6 +770,26 @@ class TestAlarms:
                 assert poll()["mail failed"] == 1
             assert poll()["mailed"] == 1
 
+    def test_processes_with_two_budgets_do_not_tell_in_turn(self, provider: Provider, heard: list[Any]) -> None:
+        """As while a site is restarted, or a run goes on with what it knew."""
+        for _ in range(3):
+            with budget("0.06"):
+                send_until_spent()
+            with budget("0.05"):
+                send_until_spent()
+
+        assert heard == [("", Decimal("0.06"))]
+
+    def test_a_budget_that_suffices_for_the_cheaper_provider_is_not_spent(
+        self, memory: MakeProvider, provider: Provider, heard: list[Any]
+    ) -> None:
+        memory("login", slug="dear", price=Decimal("0.6"), priority=1)
+
+        with budget("0.5"):
+            assert send_until_spent() == 11
+
+        assert heard == [("", Decimal("0.5"))]
+
     def test_old_rows_are_deleted(self, provider: Provider, clock: time_machine.Traveller) -> None:
         with budget("1"):
             send_code(PHONE, "login")
@@ -690,14 +836,14 @@ class TestRaces:
         """Another process takes the rest after the next route was chosen; the refusal is stored all the same."""
         refusing(memory, slug="first", price=PRICE, priority=1)
         second = memory(slug="second", price=PRICE, priority=2, budget_day=PRICE)
-        choose = attempt._next_route
+        find = attempt.untried
 
-        def choose_too_late(*args: Any) -> Any:
-            chosen = choose(*args)
+        def find_too_early(*args: Any) -> Any:
+            found = find(*args)
             Spending.objects.filter(subject=f"provider:{second.pk}").update(spent=PRICE)
-            return chosen
+            return found
 
-        monkeypatch.setattr(attempt, "_next_route", choose_too_late)
+        monkeypatch.setattr(attempt, "untried", find_too_early)
         with site(), pytest.raises(NoRoute):
             send_code(PHONE, "login")
 

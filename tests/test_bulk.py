@@ -264,9 +264,9 @@ def test_a_call_with_many_numbers_needs_few_statements(
     assert statuses() == {"accepted": 2 * bulk_rows.CHUNK}
     calls = 2 + 5
     assert sum(sql.startswith("UPDATE") for sql in statements) == 2 * calls, "the claim and the outcome"
-    # For each batch: the template, a batch of the same name, messages of the numbers, numbers without notices; for each
-    # call: early reports.
-    assert sum(sql.startswith("SELECT") for sql in statements) == 2 * 4 + calls
+    # For each batch: the template, a batch of the same name, messages of the numbers, numbers without notices, the
+    # budget; for each call: early reports.
+    assert sum(sql.startswith("SELECT") for sql in statements) == 2 * 5 + calls
 
 
 # ------------------------------------------------------------------------------------ what ends a run

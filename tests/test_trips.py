@@ -167,6 +167,7 @@ IDLE_POLL = [
     ("SELECT deliveryreport", "without their message"),
     ("SELECT message", "without a report for too long"),
     ("SELECT probe", "without a report, or with an alarm that was not mailed"),
+    ("SELECT spending", "old, or of a budget that was taken away"),
     ("SELECT knownnumber", "to be forgotten"),
     ("SELECT refusal", "to be forgotten"),
     ("SELECT latechange", "of days that are summed"),

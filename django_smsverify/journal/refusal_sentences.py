@@ -61,7 +61,7 @@ ADVICE: dict[str, StrOrPromise] = {
     Refused.BUDGET: _(
         "Look at the spending of budgets in the admin: if the money went to real people, raise the budget; if it did "
         "not, somebody pumps SMS through the site, so switch a captcha on. Nothing is sent until the budget is raised "
-        "or the next day or month begins."
+        "or the next day or month begins. If a provider has no price, enter it: smsverify.E014 names it."
     ),
     Refused.NO_CACHE: _(
         "Start the cache server again and look at its log, as nothing is sent without it; the person can ask again "

@@ -18,7 +18,7 @@ from django_smsverify import phones
 from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.enums import Carrier
 from django_smsverify.exceptions import Throttled
-from django_smsverify.limits.budget import over_budget
+from django_smsverify.limits.budget import seen_over_budget
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.models import OptOut, Provider, Template
 from django_smsverify.numbers import requester_of
@@ -117,8 +117,9 @@ def _purposes(phone: str) -> Iterator[str]:
             ways[template.purpose].add(template.provider)
     if missing := sorted(codes - ways.keys()):
         yield sentence([_("No provider can send it a code for: %s") % ", ".join(missing)])
-    if spent := sorted(purpose for purpose, some in ways.items() if len(over_budget(some, purpose)) == len(some)):
-        yield sentence([_("A budget is spent, so that no code is sent for: %s") % ", ".join(spent)])
+    if spent := sorted(one for one, some in ways.items() if len(seen_over_budget(some, one)) == len(some)):
+        words = _("A budget is spent, or a provider has no price, so that no code is sent for: %s")
+        yield sentence([words % ", ".join(spent)])
 
 
 def _limits(phone: str, now: datetime) -> Iterator[str]:

@@ -9,14 +9,14 @@ that a budget may be set at any time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -28,10 +28,10 @@ from django_smsverify.models.amounts import plain
 from django_smsverify.models.days import date_of, days_between
 from django_smsverify.transactions import retry_on_conflict
 
-from .budget_alarms import note_spending
+from .budget_alarms import log_refusal, note_spending
 
 SITE, PURPOSE, PROVIDER = "", "purpose:", "provider:"
-LONGEST_QUEUE = timedelta(days=3)
+LONGEST_QUEUE = timedelta(hours=26)
 """No message is sent so long after its row was created."""
 SPENT = _("while it was queued the budget was spent")
 """Stored with a message that was withdrawn."""
@@ -60,15 +60,27 @@ def is_any_set(providers: Iterable[Provider]) -> bool:
     return any([conf.BUDGET, *of_purposes, *(provider.budget for provider in providers)])
 
 
-def current_budget(row: Spending) -> Decimal | None:
-    """Returns the budget of whom a row is, as it is now; None without one."""
+def current_budget(row: Spending, providers: Mapping[str, Provider]) -> Decimal | None:
+    """Returns the budget of whom a row is, as it is now; None without one. `providers` are all, by primary key."""
     budget: Budget = conf.BUDGET
     if row.subject.startswith(PURPOSE):
         budget = _own_budget(row.subject.removeprefix(PURPOSE))
     elif row.subject.startswith(PROVIDER):
-        provider = Provider.objects.filter(pk=row.subject.removeprefix(PROVIDER)).first()
+        provider = providers.get(row.subject.removeprefix(PROVIDER))
         budget = provider.budget if provider else {}
     return budget.get(Period(row.period))
+
+
+def forget_unused(providers: Iterable[Provider]) -> Iterator[str]:
+    """Deletes rows older than RETENTION_DAYS, and those of the present whose budget was taken away: if it is set again,
+    they begin anew, with what was sent meanwhile. Yields the word that the poll counts, for each."""
+    today, by_pk = date_of(timezone.now()), {str(provider.pk): provider for provider in providers}
+    current = Q(period=Period.DAY, starts_on=today) | Q(period=Period.MONTH, starts_on=today.replace(day=1))
+    is_old = Q(starts_on__lt=today - timedelta(days=conf.RETENTION_DAYS + 31))
+    for row in Spending.objects.filter(current | is_old):
+        if row.starts_on < today.replace(day=1) or current_budget(row, by_pk) is None:
+            row.delete()
+            yield "spending forgotten"
 
 
 def _own_budget(purpose: str) -> Budget:
@@ -107,12 +119,14 @@ def reserve(messages: Sequence[Message]) -> None:
     if not found:
         return
     rows = _rows(found, locked=True, but=messages)
-    if why := _why_not(first.provider, found, rows, sum(map(amount_of, messages), Decimal(0))):
+    amounts = [amount_of(message) for message in messages]
+    if why := _why_not(first.provider, found, rows, sum(amounts, Decimal(0))):
         room = min(one.amount - rows[one.key].spent for one in found)
-        raise OverBudget(why, fits=sum(total <= room for total in accumulate(map(amount_of, messages))))
+        fits = sum(total <= room for total in accumulate(amounts)) if first.provider.price is not None else 0
+        raise OverBudget(why, first.provider_id, fits)
     _count(messages, [rows[one.key] for one in found])
     for one in found:
-        note_spending(rows[one.key], one.amount, amount_of(first))
+        note_spending(rows[one.key], one.amount)
 
 
 def count_after_all(message: Message) -> None:
@@ -150,31 +164,53 @@ def affordable(templates: Sequence[Template], purpose: str, *, without: Message 
     refused = over_budget({template.provider for template in templates}, purpose, without=without)
     left = [template for template in templates if template.provider_id not in refused]
     if templates and not left:
-        raise refused[templates[0].provider_id]
+        error = refused[templates[0].provider_id]
+        log_refusal(error)
+        raise error
     return left
 
 
 def over_budget(
-    providers: Collection[Provider], purpose: str, *, without: Message | None = None
+    providers: Collection[Provider], purpose: str, *, segments: int = 1, without: Message | None = None
 ) -> dict[int, OverBudget]:
-    """Returns why nothing more can be sent for a purpose, by the keys of the providers of which that is so."""
+    """Returns why no SMS of so many segments can be sent, by the primary keys of the providers of which that is so."""
     now = timezone.now()
     asked = {provider: found for provider in providers if (found := ceilings(provider, purpose, now))}
     if not asked:
         return {}
-    rows = retry_on_conflict(partial(_rows_and_alarms, asked, without), Spending.objects.db)
-    whys = {provider.pk: _why_not(provider, found, rows, provider.price) for provider, found in asked.items()}
-    return {pk: OverBudget(why) for pk, why in whys.items() if why}
-
-
-def _rows_and_alarms(asked: Mapping[Provider, Sequence[Ceiling]], without: Message | None) -> dict[Key, Spending]:
-    rows = _rows([one for found in asked.values() for one in found])
+    rows = retry_on_conflict(partial(_rows_and_alarms, asked), Spending.objects.db)
     for row in rows.values():
         if without and str(row.pk) in without.counted_in.split():
             row.spent -= amount_of(without)
+    return _refused(asked, rows, segments)
+
+
+def seen_over_budget(providers: Collection[Provider], purpose: str) -> dict[int, OverBudget]:
+    """Does what `over_budget` does, for a page that only reads: it makes no row and raises no alarm."""
+    now = timezone.now()
+    asked = {provider: found for provider in providers if (found := ceilings(provider, purpose, now))}
+    every = {one.key: one for found in asked.values() for one in found}
+    rows = _read(list(every.values()), locked=False) if every else {}
+    missing = {key: Spending(spent=_spent_before(one, ())) for key, one in every.items() if key not in rows}
+    return _refused(asked, {**rows, **missing}, 1)
+
+
+def _refused(
+    asked: Mapping[Provider, Sequence[Ceiling]], rows: Mapping[Key, Spending], segments: int
+) -> dict[int, OverBudget]:
+    whys = {one.pk: _why_not(one, found, rows, (one.price or 0) * segments) for one, found in asked.items()}
+    return {pk: OverBudget(why, pk) for pk, why in whys.items() if why}
+
+
+def _rows_and_alarms(asked: Mapping[Provider, Sequence[Ceiling]]) -> dict[Key, Spending]:
+    """The rows; an alarm is raised where not even the cheapest of these providers can send one segment more."""
+    rows = _rows([one for found in asked.values() for one in found])
+    prices: dict[Ceiling, list[Decimal]] = defaultdict(list)
     for provider, found in asked.items():
         for one in found:
-            note_spending(rows[one.key], one.amount, provider.price)
+            prices[one] += [] if provider.price is None else [provider.price]
+    for one, some in prices.items():
+        note_spending(rows[one.key], one.amount, min(some, default=None))
     return rows
 
 
@@ -183,16 +219,18 @@ def amount_of(message: Message) -> Decimal:
     return (message.price or Decimal(0)) * message.segments
 
 
-def _why_not(provider: Provider, found: Iterable[Ceiling], rows: Mapping[Key, Spending], amount: Decimal | None) -> str:
+def _why_not(provider: Provider, found: Iterable[Ceiling], rows: Mapping[Key, Spending], amount: Decimal | int) -> str:
     """Why so much more may not be spent; empty if it may."""
     if provider.price is None:
-        return f"{provider} has no price, without which nothing is sent by it while a budget is set"
+        return f"{provider.slug} has no price, without which nothing is sent by it while a budget is set"
     for one in found:
         spent = rows[one.key].spent
-        if spent + (amount or provider.price) > one.amount:
+        if spent + amount > one.amount:
+            of_provider = one.subject.startswith(PROVIDER)
+            whose = f"{PROVIDER}{provider.slug}" if of_provider else one.subject or "the site"
             return (
-                f"the budget of {one.subject or 'the site'} for the {one.period} since {one.starts_on} is spent: "
-                f"{plain(spent)} of {plain(one.amount)} yuan"
+                f"the budget of {whose} for the {one.period} since {one.starts_on} has no room for "
+                f"{plain(Decimal(amount))} yuan: {plain(spent)} of {plain(one.amount)} are spent"
             )
     return ""
 
@@ -210,10 +248,18 @@ def _rows(found: Sequence[Ceiling], *, locked: bool = False, but: Sequence[Messa
     return rows
 
 
+def moments_of(period: Period, starts_on: date) -> tuple[datetime, datetime]:
+    """Returns the first moment of a period, and that of the next one."""
+    first_of_next = (starts_on.replace(day=1) + timedelta(days=32)).replace(day=1)
+    last = starts_on if period == Period.DAY else first_of_next - timedelta(days=1)
+    days = days_between(starts_on, last)
+    return days[0].starts_at, days[-1].ends_at
+
+
 def _read(found: Sequence[Ceiling], *, locked: bool) -> dict[Key, Spending]:
     subjects, starts = {one.subject for one in found}, {one.starts_on for one in found}
     rows = Spending.objects.filter(starts_on__in=starts, subject__in=subjects).order_by("pk")
-    if locked:  # always in this order, so that no two wait for each other
+    if locked:
         rows = rows.select_for_update()
     return {(row.subject, row.period, row.starts_on): row for row in rows}
 
@@ -232,8 +278,9 @@ def _count(messages: Sequence[Message], rows: Sequence[Spending]) -> None:
 
 def _spent_before(ceiling: Ceiling, but: Sequence[Message]) -> Decimal:
     """What the messages of a period cost that is not counted yet, as when its budget was set just now."""
-    since = days_between(ceiling.starts_on, ceiling.starts_on)[0].starts_at
-    sent = Message.objects.filter(created_at__gte=since - LONGEST_QUEUE, claimed_at__gte=since, price__isnull=False)
+    since, until = moments_of(ceiling.period, ceiling.starts_on)
+    sent = Message.objects.filter(created_at__gte=since - LONGEST_QUEUE, claimed_at__gte=since, claimed_at__lt=until)
+    sent = sent.filter(price__isnull=False)
     sent = sent.exclude(status__in=NOT_COUNTED).exclude(pk__in=[message.pk for message in but])
     kind, _, value = ceiling.subject.rpartition(":")
     if kind:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from django_smsverify.alarms import mail_alarm
-from django_smsverify.conf import conf
 from django_smsverify.enums import BudgetAlarm
+from django_smsverify.exceptions import OverBudget
 from django_smsverify.models import Provider, Spending
 from django_smsverify.models.amounts import plain
 from django_smsverify.signals import budget_spent
@@ -24,23 +25,35 @@ logger = logging.getLogger("django_smsverify")
 
 NEAR = Decimal("0.8")
 """The part of a budget from which somebody is told."""
-OLD_AT_ONCE = 1000
-"""Rows that one run of the poll deletes."""
+LOG_PAUSE = 60.0
+"""Seconds."""
+
+_logged: dict[str, float] = {}
 
 
-def note_spending(row: Spending, budget: Decimal, price: Decimal | None) -> None:
-    """Raises the alarm that what is spent of a budget asks for, unless it is raised already.
+def note_spending(row: Spending, budget: Decimal, price: Decimal | None = None) -> None:
+    """Raises the alarm that what is spent of a budget asks for, unless it is raised already for this one or a higher.
 
-    `price` is that of one more SMS. Of concurrent calls one raises the alarm, which is told after the commit.
+    `price` is that of one more SMS, where it is to be told that there is no room for one. Of concurrent calls one
+    raises the alarm, which is told after the commit.
     """
     alarm = _alarm(row.spent, budget, price)
-    if not alarm or (row.alarm_budget == budget and row.alarm in (alarm, BudgetAlarm.SPENT)):
+    known = (alarm, BudgetAlarm.SPENT)
+    if not alarm or (row.alarm_budget is not None and row.alarm_budget >= budget and row.alarm in known):
         return
-    raised = Q(alarm_budget=budget, alarm__in=(alarm, BudgetAlarm.SPENT))
-    rows = Spending.objects.filter(pk=row.pk).exclude(raised)
+    rows = Spending.objects.filter(pk=row.pk).exclude(Q(alarm_budget__gte=budget, alarm__in=known))
     if rows.update(alarm=alarm, alarm_budget=budget, is_mailed=False):
         row.alarm, row.alarm_budget, row.is_mailed = alarm, budget, False
         transaction.on_commit(partial(_tell, row, budget), using=rows.db, robust=True)
+
+
+def log_refusal(error: OverBudget) -> None:
+    """Logs why nothing is sent, once a minute in each process."""
+    now = time.monotonic()
+    if now - _logged.get(error.why, -LOG_PAUSE) >= LOG_PAUSE:
+        _logged.clear()  # why changes with each amount
+        _logged[error.why] = now
+        logger.error("An SMS is not sent: %s.", error.why)
 
 
 def _alarm(spent: Decimal, budget: Decimal, price: Decimal | None) -> BudgetAlarm | None:
@@ -50,7 +63,8 @@ def _alarm(spent: Decimal, budget: Decimal, price: Decimal | None) -> BudgetAlar
 
 
 def _tell(row: Spending, budget: Decimal) -> None:
-    facts = (row.subject or "the site", row.period, row.starts_on, plain(row.spent), plain(budget))
+    with translation.override("en"):
+        facts = (owner_of(row.subject), row.period, row.starts_on, plain(row.spent), plain(budget))
     if row.alarm == BudgetAlarm.NEAR:
         logger.warning("The budget of %s for the %s since %s is nearly spent: %s of %s yuan.", *facts)
         return
@@ -93,20 +107,13 @@ def _mail_text(row: Spending) -> tuple[str, str]:
     return subject % facts, f"{body % facts}\n\n{then}\n\n{look}"
 
 
-def owner_of(subject: str) -> str:
-    """Returns whose budget it is, for people."""
+def owner_of(subject: str, providers: Mapping[str, str] | None = None) -> str:
+    """Returns whose budget it is, for people; `providers` are their slugs by primary key, if they were read before."""
     kind, _, value = subject.rpartition(":")
     if not kind:
         return gettext("the site")
     if kind == "purpose":
         return gettext("the purpose “%(purpose)s”") % {"purpose": value}
-    provider = Provider.objects.filter(pk=value).first()
-    return gettext("the provider %(name)s") % {"name": provider.slug if provider else value}
-
-
-def forget_old() -> Iterator[str]:
-    """Deletes rows older than RETENTION_DAYS; yields the word that the poll counts, for each."""
-    old = Spending.objects.filter(starts_on__lt=timezone.now().date() - timedelta(days=conf.RETENTION_DAYS + 31))
-    for pk in list(old.order_by("starts_on").values_list("pk", flat=True)[:OLD_AT_ONCE]):
-        if Spending.objects.filter(pk=pk).delete()[0]:
-            yield "spending forgotten"
+    slugs = Provider.objects.filter(pk=value).values_list("slug", flat=True) if providers is None else ()
+    name = (providers or {}).get(value) or next(iter(slugs), value)
+    return gettext("the provider %(name)s") % {"name": name}

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, OutputWrapper
 from django.db.models import Q
 
-from django_smsverify.exceptions import SMSVerifyError, words_for_operators
+from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import Template
 from django_smsverify.phones import mask
 from django_smsverify.sending import BulkResult, number_list, send_bulk
@@ -67,7 +67,7 @@ def _read(file: str, template: Template) -> NumberList:
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from None
     except (UnreadableList, ImproperlyConfigured) as error:
-        raise CommandError(words_for_operators(error)) from None
+        raise CommandError(str(error)) from None
 
 
 def _batch_name(template: Template, numbers: Recipients, options: Mapping[str, Any]) -> str:
@@ -115,6 +115,8 @@ def _report(out: OutputWrapper, result: BulkResult, total: int) -> None:
         out.write(f"{mask(message.phone)}: {message.status} {words}".rstrip())
     counts = result.counts
     out.write(", ".join(f"{status} {count}" for status, count in sorted(counts.items())) or "nothing to send")
+    if opted_out := result.opted_out:
+        out.write(f"{opted_out} of those not sent have opted out of notices")
     if result.why_over:
         raise CommandError(
             f"Ended early: {result.why_over}. {total - result.reached} numbers were not processed; what is queued is "

@@ -14,7 +14,7 @@ from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, UndecryptableValue, describe
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.limits import budget_alarms, refusals
-from django_smsverify.limits.budget import is_any_set
+from django_smsverify.limits.budget import forget_unused, is_any_set
 from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.money import balances
 from django_smsverify.numbers import known
@@ -57,8 +57,9 @@ def poll(
     _ask_all(deque(islice(_questions(limit, providers), limit)), limit, tally, stopped, progress)
     ended = chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit, providers))
     alarms = chain(balances.mail_alarms(providers), watch_probes())
-    of_budgets = chain(budget_alarms.mail_alarms(), budget_alarms.forget_old()) if is_any_set(providers) else ()
-    _recover(chain(ended, alarms, of_budgets, known.forget_old(), refusals.forget_old()), tally, stopped)
+    of_budgets = budget_alarms.mail_alarms() if is_any_set(providers) else ()
+    old = chain(forget_unused(providers), known.forget_old(), refusals.forget_old())
+    _recover(chain(ended, alarms, of_budgets, old), tally, stopped)
     days = sum_days()
     while not stopped() and next(days, None):
         pass

@@ -52,23 +52,28 @@ def _send(ids: Sequence[UUID], at_once: int) -> Iterator[str]:
 def _notices(queued: MessageQuerySet, limit: int) -> list[UUID]:
     """The oldest notices that can be sent: a code may use another provider, a notice waits until the circuit of its own
     is closed, and its budget has room."""
-    notices = queued.filter(verification=None).order_by("created_at").values_list("pk", "provider", "purpose")
+    names = ("pk", "provider", "purpose", "segments")
+    notices = queued.filter(verification=None).order_by("created_at").values_list(*names)
     while True:
         found = list(notices[:limit])
-        circuits_of_found = circuits.open_circuits({provider for _, provider, _ in found})
+        circuits_of_found = circuits.open_circuits({provider for _, provider, *_ in found})
         resting = {pk for pk, circuit in circuits_of_found.items() if circuit.is_resting}
-        spent = _over_budget({(provider, purpose) for _, provider, purpose in found if provider not in resting})
+        spent = _over_budget({row[1:] for row in found})
         if not resting and not spent:
-            return [pk for pk, _, _ in found]
+            return [row[0] for row in found]
         notices = notices.exclude(provider__in=resting)
-        for provider, purpose in spent:
-            notices = notices.exclude(provider=provider, purpose=purpose)
+        for provider, purpose, segments in spent:
+            notices = notices.exclude(provider=provider, purpose=purpose, segments=segments)
 
 
-def _over_budget(ways: set[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Those of these providers and purposes for which a budget has no room."""
-    providers = Provider.objects.in_bulk({pk for pk, _ in ways}) if ways else {}
-    return {(pk, purpose) for pk, purpose in ways if over_budget([providers[pk]], purpose)}
+def _over_budget(kinds: set[tuple[int, str, int]]) -> set[tuple[int, str, int]]:
+    """Those of these providers, purposes and segments for which a budget has no room."""
+    providers = Provider.objects.in_bulk({pk for pk, *_ in kinds}) if kinds else {}
+    return {
+        (pk, purpose, segments)
+        for pk, purpose, segments in kinds
+        if over_budget([providers[pk]], purpose, segments=segments)
+    }
 
 
 def give_up_stuck(limit: int) -> Iterator[str]:

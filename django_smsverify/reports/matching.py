@@ -254,11 +254,15 @@ def _status_update(settled_as: Settled, now: datetime) -> Callable[[Sequence[Mes
     def change(messages: Sequence[Message]) -> int:
         rows = Message.objects.of(*messages).filter(status__in=status.below())
         given_back = [message for message in messages if message.status == MessageStatus.NOT_SENT]
-        with transaction.atomic(using=rows.db) if given_back else nullcontext():
-            changed = rows.update(status=status, cost=cost, cause=cause, settled_at=now)
-            for message in given_back if changed else ():
-                count_after_all(message)
-        return changed
+
+        def update() -> int:
+            with transaction.atomic(using=rows.db) if given_back else nullcontext():
+                changed = rows.update(status=status, cost=cost, cause=cause, settled_at=now)
+                for message in given_back if changed else ():
+                    count_after_all(message)
+            return changed
+
+        return retry_on_conflict(update, rows.db) if given_back else update()
 
     return change
 

@@ -97,14 +97,18 @@ def _next_attempt(
 ) -> Message | None:
     if isinstance(outcome, Acceptance) and record_acceptance(message, outcome):
         return None
-    chosen = _next_route(verification, message) if fails_over and _may_try_another(outcome) else None
-    try:
-        upcoming = run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, chosen, pk))
-    except OverBudget:  # another process was faster
-        upcoming = run_committed(Message, partial(_record_and_queue_next, verification, message, outcome, None, pk))
-    if upcoming is None and chosen is not None:
-        circuits.release_trial(chosen.trial)
-    return upcoming
+    left = untried(verification, message) if fails_over and _may_try_another(outcome) else []
+    while True:
+        chosen, upcoming = choose(left, message.phone) if left else None, None
+        record = partial(_record_and_queue_next, verification, message, outcome, chosen, pk)
+        try:
+            upcoming = run_committed(Message, record)
+            return upcoming
+        except OverBudget as error:  # and nothing is recorded yet
+            left = [template for template in left if template.provider_id != error.provider]
+        finally:
+            if upcoming is None and chosen is not None:
+                circuits.release_trial(chosen.trial)
 
 
 def _may_try_another(outcome: Outcome) -> bool:
@@ -112,10 +116,6 @@ def _may_try_another(outcome: Outcome) -> bool:
     if isinstance(outcome, GatewayRejected):
         return outcome.reason != Reason.RECIPIENT
     return isinstance(outcome, GatewayUnavailable)
-
-
-def _next_route(verification: Verification, message: Message) -> Chosen | None:
-    return choose(untried(verification, message), message.phone)
 
 
 def untried(verification: Verification, message: Message) -> list[Template]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from django_smsverify import texts
+from django_smsverify.exceptions import OverBudget
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.masked import PerNumber
 from django_smsverify.models import Message, Provider, Template
@@ -26,6 +27,15 @@ def send_batch(batch: Sequence[Message]) -> list[Outcome]:
         retry_on_lost_connection(Message, lambda: run_committed(Message, partial(record_outcomes, outcomes)))
         note_health(outcomes[0][0], [outcome for _, outcome in outcomes])
     return [outcome for _, outcome in outcomes]
+
+
+def send_what_fits(batch: Sequence[Message]) -> tuple[list[Outcome], OverBudget | None]:
+    """Sends a batch, or its first messages where a budget has no room for all; also returns why not all."""
+    try:
+        return send_batch(batch), None
+    except OverBudget as error:
+        outcomes = send_what_fits(batch[: error.fits])[0] if error.fits else []
+        return outcomes, error
 
 
 def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:

@@ -119,6 +119,8 @@ def queue_up(template: Template, recipients: Recipients, batch: str) -> None:
     """
     _check_template(template)
     _check_batch(batch, template, None)
+    if refused := over_budget([template.provider], template.purpose).get(template.provider_id):
+        raise refused
     for chunk in split(check_all(template, recipients), CHUNK):
         messages = get_or_create_messages(template, chunk.values, batch)
         if conf.DISPATCH != "inline":

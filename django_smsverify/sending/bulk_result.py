@@ -11,6 +11,7 @@ from django.db.models import Count
 from django_smsverify.enums import MessageStatus
 from django_smsverify.models import Message
 from django_smsverify.models.querysets import MessageQuerySet
+from django_smsverify.numbers import opt_outs
 
 DOUBTFUL = (MessageStatus.UNKNOWN, MessageStatus.NOT_SENT, MessageStatus.UNDELIVERED)
 PORTION = 1000
@@ -19,6 +20,8 @@ PORTION = 1000
 
 class Troubles:
     """The messages of a batch that were not sent or not delivered, or whose result is unknown, by their numbers.
+
+    Without those whose owners have opted out.
 
     Each use asks the database: `len()` and `bool()` for a count, iteration for some messages at a time.
     """
@@ -42,6 +45,7 @@ class Troubles:
 
     def _after(self, phone: str) -> MessageQuerySet:
         rows = Message.objects.filter(batch=self._batch, status__in=DOUBTFUL, phone__gt=phone)
+        rows = rows.exclude(error_message=opt_outs.WHY)
         return rows.select_related("provider", "template").order_by("phone")
 
 
@@ -61,6 +65,11 @@ class BulkResult:
         """How many messages of the batch have each status now."""
         rows = Message.objects.filter(batch=self.name).order_by()
         return Counter(dict(rows.values_list("status").annotate(Count("pk"))))
+
+    @property
+    def opted_out(self) -> int:
+        """How many messages of the batch are not sent because their owners want no notices."""
+        return Message.objects.filter(batch=self.name, error_message=opt_outs.WHY).count()
 
     @property
     def troubles(self) -> Troubles:

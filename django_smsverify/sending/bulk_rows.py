@@ -42,7 +42,7 @@ def get_or_create_messages(template: Template, values: PerNumber[Values], batch:
             if message.phone not in refused:
                 message.values = dict(values[message.phone])
             known[message.phone] = message
-        _tell_refused(message for message in created if message.phone in refused)
+    _tell_refused(known[message.phone] for message in created if message.phone in refused and message.phone in known)
     return [known[phone] for phone in values if phone in known]
 
 

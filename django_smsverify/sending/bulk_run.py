@@ -11,18 +11,18 @@ from django.utils import timezone
 
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason
-from django_smsverify.exceptions import GatewayRejected, OverBudget
+from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.base import PACE, Outcome
-from django_smsverify.models import Message, Template
+from django_smsverify.models import Message, Provider, Template
 from django_smsverify.models.gateway_classes import gateway_class
 
 from . import circuits
-from .batching import batches, numbers_per_call, send_batch
+from .batching import batches, numbers_per_call, send_what_fits
 from .bulk_input import Chunk
 from .bulk_rows import CHUNK, get_or_create_messages
 from .dispatch import enqueue_many
 from .pacing import Pace, WorkerPool
-from .worker import is_void
+from .worker import without_void
 
 CHUNK_OF_CALLS = 50
 """Numbers whose rows are created at once, when each number needs its own call."""
@@ -31,6 +31,7 @@ THREADS = 8
 CALLS_WITHOUT_THREADS = 20
 """Up to this many calls with one number are made one after another, without threads."""
 
+OF_MONEY = ("price", "budget_day", "budget_month")
 Submit = Callable[[list[Message]], object]
 
 
@@ -73,6 +74,8 @@ class Run:
             while not self.why_over and not (is_stopped := bool(stopped and stopped())):
                 if (chunk := next(chunks, None)) is None:
                     break
+                # What an operator has changed since, such as its budget, holds for a long run too.
+                self._provider.refresh_from_db(using=Provider.objects.db, fields=OF_MONEY)
                 submit = submit or stack.enter_context(self._threads(chunk.given))
                 messages = get_or_create_messages(self._template, chunk.values, self._batch)
                 self.reached += chunk.given
@@ -104,9 +107,10 @@ class Run:
 
     def _go_through(self, messages: list[Message], count: int, submit: Submit) -> None:
         """Sends the messages of a chunk that are still queued, or enqueues them for workers."""
-        queued = [
-            message for message in messages if message.status == MessageStatus.QUEUED and self._can_be_sent(message)
-        ]
+        own = [message for message in messages if message.status == MessageStatus.QUEUED]
+        # Rows of an earlier run may be too old or unusable by now.
+        earlier = [message for message in own if message.created_at < self._started]
+        queued = [message for message in own if message.created_at >= self._started] + without_void(earlier)
         self._advance(count - len(queued))
         if conf.DISPATCH != "inline":
             if not enqueue_many(queued, keep=self._batch is not None):
@@ -118,10 +122,6 @@ class Run:
                 break
             submit(some)
             self._advance(len(some))
-
-    def _can_be_sent(self, message: Message) -> bool:
-        """Whether it can be sent; the row of an earlier run may be too old or unusable by now."""
-        return message.created_at >= self._started or not is_void(message)
 
     def _advance(self, count: int) -> None:
         self._done += count
@@ -141,13 +141,12 @@ class Run:
             self._send(batch)
 
     def _send(self, batch: list[Message]) -> None:
-        if self.why_over or not batch:
+        if self.why_over:
             return
-        try:
-            self._stop_if_failing(send_batch(batch))
-        except OverBudget as error:
-            self._send(batch[: error.fits])
-            self.end(error.why)
+        outcomes, refused = send_what_fits(batch)
+        self._stop_if_failing(outcomes)
+        if refused:
+            self.end(refused.why)
 
     def _stop_if_failing(self, outcomes: list[Outcome]) -> None:
         """Slows down or ends the run, depending on the outcomes of a call."""

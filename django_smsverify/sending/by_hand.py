@@ -40,7 +40,7 @@ def send_code_by(
     no other is. The code is bound to the provider's name, so that it opens nothing on the site. `store` is called with
     the new message, in the transaction that stores it.
 
-    Raises InvalidPhone, PhoneNotSupported, Throttled, ThrottleUnavailable and InsideTransaction.
+    Raises InvalidPhone, PhoneNotSupported, Throttled, ThrottleUnavailable, OverBudget and InsideTransaction.
     """
     number = phone = phones.parse(phone)
     if not template.provider.serves(number):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django_smsverify.conf import conf
+from django_smsverify.exceptions import OverBudget
 from django_smsverify.limits import budget
+from django_smsverify.limits.budget_alarms import log_refusal
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.models import Template
 from django_smsverify.models.history import PastSMS
@@ -15,6 +17,7 @@ from . import circuits, route_cache, routing
 from .circuits import Circuit, Way, ways_of
 from .earlier_tries import in_order, rank, ranks_of
 
+T = TypeVar("T")
 CLOSED = Circuit(0, 0, "")
 
 
@@ -83,6 +86,7 @@ class RouteChoice:
         """What the trip must read."""
         self.found: Mapping[str, int] = {}
         self._templates: list[Template] = []
+        self._over_budget: dict[int, OverBudget] = {}
         self._trial: tuple[Way, ...] = ()
 
     @property
@@ -96,7 +100,7 @@ class RouteChoice:
         Raises UnknownPurpose, NoRoute, OverBudget, PhoneNotSupported, ThrottleUnavailable.
         """
         version = self.found.get(route_cache.VERSION_KEY)
-        routes = routing.kept_routes(self.purpose, self._phone, version)
+        routes = self._within_budget(routing.kept_routes(self.purpose, self._phone, version))
         templates = self._templates = order(budget.affordable(routes, self.purpose))
         is_sender = conf.DISPATCH == "inline"
         chosen = choose(templates, self._phone, self.without_failures, is_sender=is_sender)
@@ -104,6 +108,31 @@ class RouteChoice:
             return least_bad(templates, self._phone)
         self._trial = chosen.trial
         return chosen
+
+    def first_affordable(
+        self,
+        create: Callable[[Chosen], T],
+        order: Callable[[list[Template]], list[Template]] = lambda templates: templates,
+    ) -> T:
+        """Calls `create` with the chosen route and returns its result; with another one where a provider's budget has
+        no room. Raises what both raise."""
+        while True:
+            try:
+                return create(self.choose(order))
+            except OverBudget as error:
+                self.withdraw()
+                if error.provider in self._over_budget:
+                    raise
+                self._over_budget[error.provider] = error
+
+    def _within_budget(self, routes: list[Template]) -> list[Template]:
+        """Those whose provider had room; raises OverBudget where none had."""
+        left = [template for template in routes if template.provider_id not in self._over_budget]
+        if routes and not left:
+            error = next(reversed(self._over_budget.values()))
+            log_refusal(error)
+            raise error
+        return left
 
     def another_way(self, chosen: Chosen, earlier: Sequence[PastSMS]) -> Chosen:
         """Returns a better route than the chosen one for a code that these SMS have, if one is known to be open.

@@ -23,6 +23,7 @@ from django_smsverify.exceptions import GatewayError, InvalidPhone, PhoneNotSupp
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.masked import PerNumber, Secret
 from django_smsverify.models import Message, Template
+from django_smsverify.numbers import opt_outs
 
 from .content import outgoing, segments
 
@@ -122,7 +123,7 @@ def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate
 
 def unsent(recipients: Recipients, batch: str) -> PerNumber[Mapping[str, str]]:
     """Returns the recipients whose message in this batch was certainly not sent."""
-    refused = Message.objects.filter(batch=batch, status=MessageStatus.NOT_SENT)
+    refused = Message.objects.filter(batch=batch, status=MessageStatus.NOT_SENT).exclude(error_message=opt_outs.WHY)
     phones_of = set(refused.values_list("phone", flat=True))
     return PerNumber((phone, values) for phone, values in recipients.items() if phone in phones_of)
 

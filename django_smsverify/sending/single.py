@@ -75,8 +75,11 @@ def send_code_to(request: CodeRequest) -> Verification:
     with time_limit():
         try:
             with _admission(request.phone, request.ip, request.requester, choice) as charge:
-                create = partial(create_rows, request, choice.choose(), choice.another_way)
-                verification, first = in_turn(request.phone, request.requester, create)
+                verification, first = choice.first_affordable(
+                    lambda chosen: in_turn(
+                        request.phone, request.requester, partial(create_rows, request, chosen, choice.another_way)
+                    )
+                )
         except Throttled as error:
             is_of_number = error.scope in (Scope.RESEND, Scope.PHONE)
             joined = _join(request) if is_of_number and request.requester.is_trusted else None
@@ -135,11 +138,16 @@ def resend_to(
     choice = RouteChoice(verification.purpose, verification.phone)
     with time_limit():
         with _admission(verification.phone, ip, requester, choice) as charge:
-            chosen = choice.choose(order=partial(by_what_became, verification))
             # Not asked in the transaction, which may be repeated: what it has changed here is not undone.
             needs_guesses = not verification.is_reserved
-            create = partial(_create_resend, verification, requester, chosen, keyed, needs_guesses)
-            first = in_turn(verification.phone, requester, create)
+            first = choice.first_affordable(
+                lambda chosen: in_turn(
+                    verification.phone,
+                    requester,
+                    partial(_create_resend, verification, requester, chosen, keyed, needs_guesses),
+                ),
+                order=partial(by_what_became, verification),
+            )
         _dispatch_or_raise(verification, first, charge, choice)
     return verification
 

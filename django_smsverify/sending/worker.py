@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -36,7 +36,7 @@ from django_smsverify.transactions import run_committed
 
 from . import circuits, route_cache, routing
 from .attempt import cancel, release_guesses, send_queued
-from .batching import batches, send_batch
+from .batching import batches, send_what_fits
 from .choosing import Chosen, choose, whatever_is_open
 from .connection import in_worker
 from .content import least_life, segments_of_code
@@ -66,7 +66,7 @@ def send_waiting(ids: Iterable[UUID | str]) -> int:
     circuit is open stays queued, for the poll.
     """
     messages = _queued(list(ids))
-    notices = [message for message in messages if message.verification_id is None and not is_void(message)]
+    notices = without_void([message for message in messages if message.verification_id is None])
     codes = [[message] for message in messages if message.verification_id is not None]
     left = 0
     for batch in [*codes, *batches(notices)]:
@@ -90,15 +90,20 @@ def _queued(ids: Sequence[UUID | str]) -> Sequence[Message]:
     return list(queued.select_related("provider", "template__provider", "template__signature"))
 
 
-def is_void(message: Message) -> bool:
-    """Whether a notice can or should no longer be sent; if so, it is withdrawn."""
-    why = ""
-    if timezone.now() - message.created_at > NOTICES_EXPIRE_AFTER:
+def without_void(notices: Sequence[Message]) -> list[Message]:
+    """Returns the notices that can and should still be sent; the others are withdrawn."""
+    refused = opted_out(message.phone for message in notices)
+    return [message for message in notices if not _is_void(message, opt_outs.WHY if message.phone in refused else "")]
+
+
+def _is_void(message: Message, why: str) -> bool:
+    """Whether a notice can or should no longer be sent, for this reason or another; if so, it is withdrawn."""
+    if why:
+        pass
+    elif timezone.now() - message.created_at > NOTICES_EXPIRE_AFTER:
         why = _("it was queued for too long")
     elif not _is_usable(message):
         why = _("while it was queued its template could no longer be used")
-    elif opted_out([message.phone]):
-        why = opt_outs.WHY
     else:
         try:
             message.values  # noqa: B018 - decrypts
@@ -120,10 +125,9 @@ def _send_or_skip(batch: Sequence[Message]) -> bool:
     if message.verification_id is None:
         if choose([message.template]) is None:
             return False
-        try:
-            send_batch(batch)
-        except OverBudget as error:
-            logger.warning("Notices by %s stay queued: %s.", message.provider.slug, error.why)
+        _, refused = send_what_fits(batch)
+        if refused:
+            logger.warning("Notices by %s stay queued: %s.", message.provider.slug, refused.why)
             return False
     elif _send_code(message) and message.follows is None:  # what follows was not counted
         _refund_shared(message.phone, queued_at)
@@ -149,19 +153,32 @@ def _send_by_best_route(message: Message) -> bool:
     templates, without_failures = _usable_routes(message)
     if not templates:
         return cancel(message, _("while it was queued all templates for it became unusable"))
-    chosen = choose(templates, message.phone, without_failures) or whatever_is_open(templates[0], message.phone)
-    queued_at = message.created_at
-    try:
-        verification, is_withdrawn = run_committed(Message, partial(_claim_or_withdraw, message, chosen, queued_at))
-    except OverBudget:
-        message.is_claimed, message.created_at = False, queued_at  # it was rolled back
-        circuits.release_trial(chosen.trial)
-        raise
+    verification, is_withdrawn = _claim_by_first_affordable(message, templates, without_failures)
     if verification is None:
-        circuits.release_trial(chosen.trial)
         return is_withdrawn
     last = send_queued(verification, message, without_failures)
     return last.status == MessageStatus.NOT_SENT and last.error_reason != Reason.RECIPIENT
+
+
+def _claim_by_first_affordable(
+    message: Message, templates: Sequence[Template], without_failures: Container[int]
+) -> tuple[Verification | None, bool]:
+    """Does what `_claim_or_withdraw` does, by the first route that fits into the budgets; raises OverBudget."""
+    queued_at, verification = message.created_at, None
+    chosen = choose(templates, message.phone, without_failures) or whatever_is_open(templates[0], message.phone)
+    try:
+        claim = partial(_claim_or_withdraw, message, chosen, queued_at)
+        verification, is_withdrawn = run_committed(Message, claim)
+        return verification, is_withdrawn
+    except OverBudget as error:
+        message.is_claimed, message.created_at = False, queued_at  # it was rolled back
+        left = [template for template in templates if template.provider_id != error.provider]
+        if not left:
+            raise
+    finally:
+        if verification is None:
+            circuits.release_trial(chosen.trial)
+    return _claim_by_first_affordable(message, left, without_failures)
 
 
 def _usable_routes(message: Message) -> tuple[list[Template], frozenset[int]]:
