@@ -92,26 +92,26 @@ def _queued(ids: Sequence[UUID | str]) -> Sequence[Message]:
 
 def without_void(notices: Sequence[Message]) -> list[Message]:
     """Returns the notices that can and should still be sent; the others are withdrawn."""
-    refused = opted_out(message.phone for message in notices)
-    return [message for message in notices if not _is_void(message, opt_outs.WHY if message.phone in refused else "")]
+    refused, left = opted_out(message.phone for message in notices), []
+    for message in notices:
+        if why := opt_outs.WHY if message.phone in refused else _why_void(message):
+            cancel(message, why)
+        else:
+            left.append(message)
+    return left
 
 
-def _is_void(message: Message, why: str) -> bool:
-    """Whether a notice can or should no longer be sent, for this reason or another; if so, it is withdrawn."""
-    if why:
-        pass
-    elif timezone.now() - message.created_at > NOTICES_EXPIRE_AFTER:
-        why = _("it was queued for too long")
-    elif not _is_usable(message):
-        why = _("while it was queued its template could no longer be used")
-    else:
-        try:
-            message.values  # noqa: B018 - decrypts
-        except UndecryptableValue:
-            why = _("its values were encrypted with a key that is no longer configured")
-    if why:
-        cancel(message, why)
-    return bool(why)
+def _why_void(message: Message) -> str:
+    """Why a notice can or should no longer be sent; empty when it can."""
+    if timezone.now() - message.created_at > NOTICES_EXPIRE_AFTER:
+        return _("it was queued for too long")
+    if not _is_usable(message):
+        return _("while it was queued its template could no longer be used")
+    try:
+        message.values  # noqa: B018 - decrypts
+    except UndecryptableValue:
+        return _("its values were encrypted with a key that is no longer configured")
+    return ""
 
 
 def _is_usable(message: Message) -> bool:
