@@ -41,7 +41,7 @@ from django_smsverify.signals import budget_spent
 from django_smsverify.transactions import run_committed
 from django_smsverify.types import OutgoingSMS
 
-from .conftest import PHONE, LogRecorder, MakeProvider, add_template
+from .conftest import PHONE, LogRecorder, MakeProvider, add_template, addressee
 from .test_limits import NO_LIMITS
 from .test_races import at_once
 from .test_webhooks import ihuyi_report, path_of
@@ -740,7 +740,7 @@ class TestAlarms:
         assert log.text.count("nearly spent: 0.18 of 0.225 yuan") == 1
         assert log.text.count("is spent: 0.225 of 0.225 yuan. It sends nothing more.") == 1
 
-    @override_settings(MANAGERS=[("m", "manager@example.com")])
+    @override_settings(MANAGERS=[addressee("manager@example.com")])
     def test_the_poll_mails_each_alarm_once(self, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
         Provider.objects.update(budget_month=Decimal("0.09"))
         with budget("0.09"):
@@ -759,7 +759,7 @@ class TestAlarms:
         bodies = "".join(str(one.body) for one in mail.outbox)
         assert "the site, day since 2026-11-20: 0.09 of 0.09 yuan are spent." in bodies
 
-    @override_settings(MANAGERS=[("m", "manager@example.com")])
+    @override_settings(MANAGERS=[addressee("manager@example.com")])
     def test_a_mail_that_failed_is_sent_by_the_next_run(
         self, provider: Provider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
