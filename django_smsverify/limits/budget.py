@@ -31,6 +31,7 @@ from django_smsverify.transactions import retry_on_conflict
 from .budget_alarms import log_refusal, note_spending
 
 SITE, PURPOSE, PROVIDER = "", "purpose:", "provider:"
+"""Whose budget it is; before the colon stands the field of a message."""
 LONGEST_QUEUE = timedelta(hours=26)
 """No message is sent so long after its row was created."""
 SPENT = _("while it was queued the budget was spent")
@@ -174,8 +175,7 @@ def over_budget(
     providers: Collection[Provider], purpose: str, *, segments: int = 1, without: Message | None = None
 ) -> dict[int, OverBudget]:
     """Returns why no SMS of so many segments can be sent, by the primary keys of the providers of which that is so."""
-    now = timezone.now()
-    asked = {provider: found for provider in providers if (found := ceilings(provider, purpose, now))}
+    asked = _ceilings_of(providers, purpose)
     if not asked:
         return {}
     rows = retry_on_conflict(partial(_rows_and_alarms, asked), Spending.objects.db)
@@ -187,12 +187,17 @@ def over_budget(
 
 def seen_over_budget(providers: Collection[Provider], purpose: str) -> dict[int, OverBudget]:
     """Does what `over_budget` does, for a page that only reads: it makes no row and raises no alarm."""
-    now = timezone.now()
-    asked = {provider: found for provider in providers if (found := ceilings(provider, purpose, now))}
+    asked = _ceilings_of(providers, purpose)
     every = {one.key: one for found in asked.values() for one in found}
     rows = _read(list(every.values()), locked=False) if every else {}
     missing = {key: Spending(spent=_spent_before(one, ())) for key, one in every.items() if key not in rows}
     return _refused(asked, {**rows, **missing}, 1)
+
+
+def _ceilings_of(providers: Iterable[Provider], purpose: str) -> dict[Provider, list[Ceiling]]:
+    """The budgets of each of these providers that has any."""
+    now = timezone.now()
+    return {provider: found for provider in providers if (found := ceilings(provider, purpose, now))}
 
 
 def _refused(
@@ -284,7 +289,7 @@ def _spent_before(ceiling: Ceiling, but: Sequence[Message]) -> Decimal:
     sent = sent.exclude(status__in=NOT_COUNTED).exclude(pk__in=[message.pk for message in but])
     kind, _, value = ceiling.subject.rpartition(":")
     if kind:
-        sent = sent.filter(**{"purpose" if f"{kind}:" == PURPOSE else "provider": value})
+        sent = sent.filter(**{kind: value})
     groups = sent.order_by().values_list("price").annotate(Sum("segments"))
     # In Python: SQLite would add floats. MySQL returns the sum of integers as a Decimal.
     return sum((price * int(segments) for price, segments in groups), Decimal(0))

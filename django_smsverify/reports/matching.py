@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import Q
@@ -254,17 +253,21 @@ def _status_update(settled_as: Settled, now: datetime) -> Callable[[Sequence[Mes
     def change(messages: Sequence[Message]) -> int:
         rows = Message.objects.of(*messages).filter(status__in=status.below())
         given_back = [message for message in messages if message.status == MessageStatus.NOT_SENT]
-
-        def update() -> int:
-            with transaction.atomic(using=rows.db) if given_back else nullcontext():
-                changed = rows.update(status=status, cost=cost, cause=cause, settled_at=now)
-                for message in given_back if changed else ():
-                    count_after_all(message)
-            return changed
-
-        return retry_on_conflict(update, rows.db) if given_back else update()
+        changes = {"status": status, "cost": cost, "cause": cause, "settled_at": now}
+        if not given_back:
+            return rows.update(**changes)
+        return retry_on_conflict(partial(_update_and_count, rows, changes, given_back), rows.db)
 
     return change
+
+
+def _update_and_count(rows: Any, changes: Mapping[str, Any], given_back: Sequence[Message]) -> int:
+    """Updates the rows, and counts the messages in their budgets again, both or neither."""
+    with transaction.atomic(using=rows.db):
+        changed = int(rows.update(**changes))
+        for message in given_back if changed else ():
+            count_after_all(message)
+    return changed
 
 
 def _link(reports: Sequence[DeliveryReport]) -> int:
