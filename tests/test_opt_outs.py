@@ -18,6 +18,7 @@ from django_smsverify.polling.poll import poll
 from django_smsverify.reports import storing
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.sending.bulk import send_bulk
+from django_smsverify.sending.number_list import unsent
 from django_smsverify.signals import message_settled
 
 from .conftest import PHONE, MakeProvider, add_template
@@ -95,6 +96,14 @@ def test_a_batch_counts_it_among_what_was_not_sent(notice: Template) -> None:
 
         assert result.counts == {"not_sent": 1, "accepted": 1}
         assert (result.opted_out, len(result.troubles)) == (1, 0)
+
+
+def test_they_are_not_among_those_to_try_again(notice: Template) -> None:
+    OptOut.objects.create(phone=PHONE)
+    send_bulk(notice, [(PHONE, {}), (OTHER, {})], name="b")
+    Message.objects.filter(phone=OTHER).update(status=MessageStatus.NOT_SENT)
+
+    assert list(unsent({PHONE: {}, OTHER: {}}, "b")) == [OTHER]
 
 
 def test_who_opts_out_while_a_notice_is_queued_does_not_get_it(notice: Template) -> None:
