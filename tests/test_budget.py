@@ -770,6 +770,15 @@ class TestAlarms:
                 assert poll()["mail failed"] == 1
             assert poll()["mailed"] == 1
 
+    def test_of_two_that_have_read_the_same_row_one_tells(self, heard: list[Any]) -> None:
+        Spending.objects.create(subject="", period="day", starts_on=date(2026, 11, 20), spent=1)
+        stale = [Spending.objects.get() for _ in range(2)]
+
+        for row in stale:
+            budget_alarms.note_spending(row, Decimal(1), PRICE)
+
+        assert heard == [("", Decimal(1))]
+
     def test_processes_with_two_budgets_do_not_tell_in_turn(self, provider: Provider, heard: list[Any]) -> None:
         """As while a site is restarted, or a run goes on with what it knew."""
         for _ in range(3):
