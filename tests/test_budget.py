@@ -603,7 +603,7 @@ class TestBulk:
         assert not Message.objects.exists()
 
     def test_the_poll_leaves_out_what_has_no_budget_and_sends_the_rest(
-        self, notice: Template, provider: Provider, monkeypatch: pytest.MonkeyPatch, clock: time_machine.Traveller
+        self, notice: Template, provider: Provider, tasks: Tasks, clock: time_machine.Traveller
     ) -> None:
         other = add_template(provider, "other", "系统维护已完成。", "")
         with site(DISPATCH="celery"):

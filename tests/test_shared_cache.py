@@ -45,6 +45,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[HangingCache]]:
     monkeypatch.setattr(cache, "MAX_SECONDS", SHORT)
     HangingCache.answers.set()
     HangingCache.closed.clear()
+    cache._hung.clear()  # of other tests
     with override_settings(CACHES=shared("HangingCache")):
         caches["default"].clear()
         yield HangingCache
