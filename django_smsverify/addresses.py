@@ -1,8 +1,8 @@
-"""IPv6 addresses that stand for IPv4 addresses."""
+"""Addresses: IPv6 that stands for IPv4, and the network that an address belongs to."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 IPAddress = IPv4Address | IPv6Address
 
@@ -18,3 +18,13 @@ def unwrapped(address: IPAddress) -> IPAddress:
     if address in NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
+
+
+OF_ONE_OWNER = {4: 24, 6: 48}
+"""The prefix lengths of networks that mostly have one owner, by the version of IP."""
+
+
+def network_of(ip: str) -> str:
+    """Returns the network of an address, such as `203.0.113.0/24` or `2001:db8::/48`."""
+    address = unwrapped(ip_address(ip))
+    return str(ip_network((int(address), OF_ONE_OWNER[address.version]), strict=False))

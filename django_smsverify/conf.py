@@ -134,10 +134,24 @@ def _boolean(value: object) -> bool:
     return value
 
 
-def _dispatch(value: object) -> str:
-    if value not in ("inline", "tasks", "celery"):
-        raise ValueError('"inline", "tasks" (django.tasks) or "celery"')
-    return str(value)
+def _one_of(*values: str, but: str = "") -> Callable[[object], str]:
+    *first, last = (f'"{value}"' for value in values)
+    sentence = but or f"{', '.join(first)} or {last}"
+
+    def read(value: object) -> str:
+        if value not in values:
+            raise ValueError(sentence)
+        return str(value)
+
+    return read
+
+
+def _number_kinds(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(
+        kind in ("virtual", "foreign") and action in ("allow", "challenge", "refuse") for kind, action in value.items()
+    ):
+        raise ValueError('a dict such as {"virtual": "challenge", "foreign": "refuse"}, or with "allow"')
+    return dict(value)
 
 
 def _timeout(value: object) -> tuple[float, float, float]:
@@ -245,7 +259,10 @@ class Settings:
     CLIENT_IP_HEADER = Key("X-Forwarded-For", _client_ip_header)
     REGIONS = Key(("CN",), _regions)
     CAPTCHA: Key[CaptchaCheck | None] = Key(None, _captcha, broken=_refuse, per_purpose=True)
-    DISPATCH = Key("inline", _dispatch)
+    DISPATCH = Key("inline", _one_of("inline", "tasks", "celery", but='"inline", "tasks" (django.tasks) or "celery"'))
+    GUARD = Key("on", _one_of("on", "watch", "off"))
+    NUMBER_KINDS = Key({}, _number_kinds)
+    ON_CACHE_FAILURE = Key("refuse", _one_of("refuse", "degrade"))
     BUDGET: Key[Budget] = Key({}, _budget, broken={Period.DAY: Decimal(0)}, per_purpose=True)
     REPORT_FAILOVER = Key(True, _boolean, per_purpose=True)
     PROOF_LIFETIME = Key(600, _integer(1, 86400))

@@ -199,6 +199,41 @@ class Scope(TextChoices):
     GLOBAL = "global", _("sends of the whole site")
 
 
+class ListKind(TextChoices):
+    """What an entry of a list is about, the most specific first, which wins."""
+
+    NUMBER = "number", _("number")
+    BLOCK = "block", _("number block")
+    NETWORK = "network", _("network")
+    REGION = "region", _("region")
+
+
+class ListAction(TextChoices):
+    """What happens to a request that an entry of a list is about."""
+
+    BLOCK = "block", _("refuse")
+    CHALLENGE = "challenge", _("ask for a captcha")
+    ALLOW = "allow", _("allow: no captcha, no shared limit, no guard")
+
+
+class Guarded(TextChoices):
+    """What the guard closes to numbers that are new here."""
+
+    BLOCK = "block", _("number block")
+    NETWORK = "network", _("network")
+    SITE = "site", _("the whole site")
+
+    @property
+    def scope(self) -> Scope:
+        """The limit that a refusal is told as."""
+        return {Guarded.BLOCK: Scope.PREFIX, Guarded.NETWORK: Scope.IP, Guarded.SITE: Scope.GLOBAL}[self]
+
+    @property
+    def refusal(self) -> Refused:
+        """Why a request is refused."""
+        return Refused(f"guard_{self.value}")
+
+
 class Refused(TextChoices):
     """Why a request for a code was refused, of which there is no message."""
 
@@ -212,5 +247,14 @@ class Refused(TextChoices):
     NOT_SUPPORTED = "not_supported", _("no way to this region")
     UNKNOWN_PURPOSE = "unknown_purpose", _("no such purpose")
     BUDGET = "budget", _("a budget is spent")
+    LISTED = "listed", _("on a list of the site")
+    GUARD_BLOCK = "guard_block", _("the guard has closed its block")
+    GUARD_NETWORK = "guard_network", _("the guard has closed that network")
+    GUARD_SITE = "guard_site", _("the guard has closed the site to new numbers")
+    ASKED_LISTED = "captcha_listed", _("asked for a captcha: on a list of the site")
+    ASKED_IP = "captcha_ip", _("asked for a captcha: the third from one address")
+    ASKED_PREFIX = "captcha_prefix", _("asked for a captcha: many to one block")
+    ASKED_GLOBAL = "captcha_global", _("asked for a captcha: many on the site")
+    ASKED_GUARD = "captcha_guard", _("asked for a captcha: the guard")
     NO_CACHE = "no_cache", _("the cache of the limits did not answer")
     OTHERS = "others", _("more numbers than are stored one by one")

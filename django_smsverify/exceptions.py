@@ -34,7 +34,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from .enums import Reason, Scope
+from .enums import Reason, Refused, Scope
 
 
 class SMSVerifyError(Exception):
@@ -174,13 +174,18 @@ class CaptchaRequired(SMSVerifyError):
     code = "captcha_required"
     sentence = _("Please solve the captcha first.")
 
+    def __init__(self, because: Refused = Refused.CAPTCHA) -> None:
+        super().__init__()
+        self.because = because
+        """Why this request needs one."""
+
 
 class Throttled(SMSVerifyError):
     """A limit was reached; `retry_after` is the exact wait in whole seconds."""
 
     code = "throttled"
 
-    def __init__(self, scope: Scope, retry_after: int) -> None:
+    def __init__(self, scope: Scope, retry_after: int, because: Refused | None = None) -> None:
         sentence = ngettext(
             "Too many requests. Please try again in %(seconds)d second.",
             "Too many requests. Please try again in %(seconds)d seconds.",
@@ -189,6 +194,8 @@ class Throttled(SMSVerifyError):
         super().__init__(sentence % {"seconds": retry_after})
         self.scope = scope
         self.retry_after = retry_after
+        self.because = because or Refused(scope.value)
+        """What an operator is told, which may be more than the scope."""
 
     def extra(self) -> dict[str, Any]:
         return {"scope": self.scope.value, "retry_after": self.retry_after}

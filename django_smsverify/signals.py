@@ -30,6 +30,10 @@ budget_spent = Signal()
 """A budget has no room for one more SMS: `spending`, a Spending, and `budget`, in yuan. Sent once in a day or
 month, and again after the budget was raised."""
 
+abuse_detected = Signal()
+"""The guard closes something to numbers that are new here, or would if it did not only watch: `closure`, a Closure.
+Sent once for each closure."""
+
 route_silent = Signal()
 """Probes of a provider to a carrier have begun to fail, or to get no report: `provider`, `carrier`, `message` (the
 probe) and `why`, in English. Sent again only after a probe of both has arrived."""

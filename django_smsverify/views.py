@@ -47,9 +47,9 @@ from .limits.per_number import resend_wait
 from .limits.refusals import record as record_refusal
 from .masked import Secret
 from .models import Message, Verification
-from .numbers import Requester, requester_of
+from .numbers import Requester
 from .sending.repeats import send_once
-from .sending.request import CodeRequest
+from .sending.request import CodeRequest, identify
 from .sending.single import resend_to, send_code_to
 from .serializers import SendSerializer, VerifySerializer
 from .verifying.context import canonical
@@ -188,8 +188,8 @@ class SendView(FrontEndView):
         keyed = keyed_by_client(request, "send", Secret(f"{phone}:{purpose}:{context}"))
 
         def send() -> Verification:
-            requester = recognize(request, phone, purpose, device)
             ip = client_ip(request._request)
+            requester = recognize(request, phone, purpose, ip, device)
             return send_code_to(
                 CodeRequest(phone=phone, purpose=purpose, context=context, requester=requester, ip=ip, keyed=keyed)
             )
@@ -201,8 +201,9 @@ class SendView(FrontEndView):
 
         def resend() -> Verification:
             verification = Verification.objects.find(verification_id)
-            requester = recognize(request, verification.phone, verification.purpose, device)
-            return resend_to(verification, requester, ip=client_ip(request._request), keyed=keyed)
+            ip = client_ip(request._request)
+            requester = recognize(request, phones.E164(verification.phone), verification.purpose, ip, device)
+            return resend_to(verification, requester, ip=ip, keyed=keyed)
 
         return send_once(keyed, resend)
 
@@ -291,18 +292,19 @@ def why_not_sent(message: Message | None) -> dict[str, str]:
     return {"detail": str(error), "code": error.code}
 
 
-def recognize(request: Request, phone: str, purpose: str, device: str) -> Requester:
-    """Returns who asks for a code; raises CaptchaRequired if the site has a captcha that does not accept the request.
+def recognize(request: Request, phone: phones.E164, purpose: str, ip: str, device: str) -> Requester:
+    """Returns who asks for a code; raises CaptchaRequired if the site has a captcha that does not accept the request,
+    and what `identify` raises.
 
-    The owner of a number, as a device token shows, is asked for no captcha.
+    The owner of a number, as a device token shows, is asked for no captcha, nor is who is allowed by a list.
     """
-    requester, captcha = requester_of(phone, device=device), conf.of(purpose).CAPTCHA
-    if captcha is None or requester.is_trusted:
+    requester, captcha = identify(phone, purpose, ip, device=device), conf.of(purpose).CAPTCHA
+    if captcha is None or requester.is_free:
         return requester
     if not captcha(request, cast("Mapping[str, Any]", request.data)):
         record_refusal(phone, purpose, Refused.CAPTCHA)
         raise CaptchaRequired
-    return replace(requester, is_trusted=True)
+    return replace(requester, has_solved=True)
 
 
 def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:

@@ -26,6 +26,8 @@ from sandbox.server import Sandbox
 from django_smsverify.enums import ReviewStatus
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.limits import lists
+from django_smsverify.limits.guard import closures, figures, watching
 from django_smsverify.models import Message, Provider, Signature, Template
 from django_smsverify.sending.vendor_call import record_outcomes
 
@@ -138,9 +140,18 @@ def delete_rows(case: TransactionTestCase) -> None:
 def _fresh() -> Iterator[None]:
     cache.clear()
     MemoryGateway.outbox.clear()
+    forget_what_the_guard_knows()
     yield
     cache.clear()
     translation.deactivate()  # a request of Django's test client leaves its language active
+
+
+def forget_what_the_guard_knows() -> None:
+    """Has this process begin anew, as far as it keeps figures, closures and lists in memory."""
+    watching.pace.forget()
+    figures.forget()
+    closures.kept.forget()
+    lists.lengths.forget()
 
 
 def cached() -> dict[str, object]:

@@ -34,8 +34,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 OTHER = "+8613900139000"
 NOW = datetime(2026, 11, 21, 12, 1, tzinfo=UTC)
-STRANGER, OWNER = Requester(is_known=True, is_trusted=False), Requester(is_known=True, is_trusted=True)
-ANYONE = Requester(is_known=False, is_trusted=False)
+STRANGER, OWNER = Requester(is_known=True), Requester(is_known=True, is_owner=True)
+ANYONE = Requester(is_known=False)
 
 
 @pytest.fixture(autouse=True)

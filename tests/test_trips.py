@@ -49,7 +49,9 @@ SEND = [
     ("SELECT deliveryreport", "a report that came before the answer"),
 ]
 ROUTES = ("SELECT template", "the routes of the purpose, which are kept until one is changed")
-FIRST_SEND = [SEND[0], ROUTES, *SEND[1:]]
+LISTS = ("SELECT listentry", "of which kind there are any, every ten seconds")
+CLOSURES = ("SELECT closure", "what the guard has closed, every ten seconds")
+FIRST_SEND = [LISTS, SEND[0], CLOSURES, ROUTES, *SEND[1:]]
 JOIN = [
     *SEND[:4],
     ("SELECT verification", "the one that holds the live code"),

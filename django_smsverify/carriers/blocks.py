@@ -21,6 +21,15 @@ BLOCKS = {
 CARRIERS = {prefix: carrier for carrier, prefixes in BLOCKS.items() for prefix in prefixes.split()}
 
 
+VIRTUAL = ("162", "165", "167", "170", "171")
+"""Numbers of operators without a network of their own (虚拟运营商), which are sold without much ado."""
+
+
+def is_virtual(phone: str) -> bool:
+    """Whether a mainland number is one of a virtual operator."""
+    return phone.startswith("+86") and phone[3:6] in VIRTUAL
+
+
 def carrier_of(phone: str) -> Carrier | None:
     """The carrier that a number's block belongs to; None for other countries and for blocks without phones."""
     if not phone.startswith("+86"):

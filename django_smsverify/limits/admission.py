@@ -11,12 +11,16 @@ from contextlib import contextmanager
 
 from django.utils import timezone
 
-from django_smsverify.enums import Scope
-from django_smsverify.exceptions import Throttled
+from django_smsverify.conf import conf
+from django_smsverify.enums import Refused, Scope
+from django_smsverify.exceptions import CaptchaRequired, Throttled, ThrottleUnavailable
 
+from . import by_rows, guard
+from .lists import plausible_wait
 from .per_number import NumberHistory
 from .refusals import refund_and_record, tally_of
-from .shared import SHARED, Charge, address_windows, shared_windows
+from .shared import ANYBODY, SHARED, Charge, address_windows, shared_windows
+from .standing import Standing
 
 
 @contextmanager
@@ -24,30 +28,57 @@ def admission(
     phone: str,
     purpose: str,
     ip: str | None,
+    standing: Standing,
     *,
-    is_known: bool = False,
-    by_stranger: bool = False,
     beside: Sequence[str] = (),
-    recorded: bool = True,
+    by_operator: bool = False,
 ) -> Iterator[Charge]:
-    """Counts a send for its address, block and site, and yields the Charge.
+    """Counts a send for its address, block and site, asks the guard, and yields the Charge.
 
-    When the body fails, all is given back, and the refusal is stored where it is to be `recorded`.
+    When the body fails, all is given back, and the refusal is stored. A test `by_operator` is not stored, nor judged by
+    the guard.
 
     The same trip to the cache reads the keys `beside`. The body must check the number's own limits, with the number
-    locked. The block of a known number has no limit for it. Raises Throttled, in the order address, number, block,
-    site, or ThrottleUnavailable.
+    locked. The block of a known number has no limit for it. Raises Throttled or CaptchaRequired, in the order address,
+    number, block, site, guard, or ThrottleUnavailable.
     """
-    charge = Charge(tally_of(phone) if recorded else None)
+    charge = Charge(None if by_operator else tally_of(phone))
     try:
-        waits = charge.count([*address_windows(ip), *shared_windows(phone, is_known=is_known)], beside)
-        if waits:
-            _refuse(waits, Scope.IP)
-            NumberHistory.read(phone, timezone.now()).require_allowance(by_stranger=by_stranger)
-            _refuse(waits, *SHARED)
+        waits = _count(charge, phone, ip, standing, beside)
+        _admit(phone, ip, standing, waits, is_judged=not by_operator)
         yield charge
+        if not by_operator:
+            guard.look(phone, ip, standing)
     except BaseException as error:
         refund_and_record(phone, purpose, charge, error)
+        raise
+
+
+def _count(
+    charge: Charge, phone: str | None, ip: str | None, standing: Standing, beside: Sequence[str] = ()
+) -> Mapping[Scope, int]:
+    """Counts a send in the cache, for None as the phone for the address alone; where the cache fails, rows tell
+    whether there is room, if the site wants so."""
+    shared = shared_windows(phone, standing) if phone else []
+    try:
+        return charge.count([*address_windows(ip, standing), *shared], beside)
+    except ThrottleUnavailable:
+        if conf.ON_CACHE_FAILURE == "refuse":
+            raise
+    return by_rows.waits(phone, ip, standing)
+
+
+def _admit(phone: str, ip: str | None, standing: Standing, waits: Mapping[Scope, int], *, is_judged: bool) -> None:
+    """Raises the refusal that comes first; that of the number's own limits before those of what it shares."""
+    if standing.must_solve:
+        raise _challenge(phone, standing)
+    _refuse(waits, standing, Scope.IP)
+    try:
+        _refuse(waits, standing, *SHARED)
+        if is_judged:
+            guard.require_open(phone, ip, standing)
+    except (CaptchaRequired, Throttled):
+        NumberHistory.read(phone, timezone.now()).require_allowance(by_stranger=standing.is_stranger)
         raise
 
 
@@ -59,15 +90,24 @@ def address_charged(ip: str | None) -> Iterator[None]:
     """
     charge = Charge()
     try:
-        _refuse(charge.count(address_windows(ip)), Scope.IP)
+        _refuse(_count(charge, None, ip, ANYBODY), ANYBODY, Scope.IP)
         yield
     except BaseException:
         charge.refund(*Scope)
         raise
 
 
-def _refuse(waits: Mapping[Scope, int], *scopes: Scope) -> None:
-    """Raises Throttled for the first of these scopes that is used up."""
+def _challenge(phone: str, standing: Standing) -> CaptchaRequired | Throttled:
+    """The refusal of who is challenged by a list; without a captcha, as that of a number whose limit is used up."""
+    if standing.can_be_asked:
+        return CaptchaRequired(Refused.ASKED_LISTED)
+    return Throttled(Scope.PHONE, plausible_wait(phone), because=Refused.LISTED)
+
+
+def _refuse(waits: Mapping[Scope, int], standing: Standing, *scopes: Scope) -> None:
+    """Raises Throttled, or CaptchaRequired, for the first of these scopes that is used up."""
     for scope in scopes:
+        if scope in waits and standing.can_be_asked:
+            raise CaptchaRequired(Refused(f"captcha_{scope}"))
         if scope in waits:
             raise Throttled(scope, waits[scope])

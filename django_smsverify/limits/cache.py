@@ -29,6 +29,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.db import connections
 from django.utils.crypto import salted_hmac
 
+from django_smsverify.conf import conf
 from django_smsverify.enums import Scope
 from django_smsverify.exceptions import ThrottleUnavailable
 
@@ -220,5 +221,6 @@ def ask_or_refuse(ask: Callable[[BaseCache], R], undo: Callable[[BaseCache], obj
     try:
         return call_cache(ask, undo)
     except Exception as error:
-        logger.error("The throttle's cache %r failed (%s): nothing is sent.", cache_alias(), type(error).__name__)
+        then = "nothing is sent" if conf.ON_CACHE_FAILURE == "refuse" else "what the database knows still binds"
+        logger.error("The throttle's cache %r failed (%s): %s.", cache_alias(), type(error).__name__, then)
     raise ThrottleUnavailable

@@ -44,7 +44,6 @@ OUTAGE_PAUSE = 60.0
 OLD_AT_ONCE = 1000
 """Rows that one run of the poll deletes."""
 REASONS: dict[type[BaseException], Refused] = {
-    CaptchaRequired: Refused.CAPTCHA,
     NoRoute: Refused.NO_ROUTE,
     OverBudget: Refused.BUDGET,
     PhoneNotSupported: Refused.NOT_SUPPORTED,
@@ -62,7 +61,7 @@ def tally_of(phone: str) -> Tally:
 def refund_and_record(phone: str, purpose: str, charge: Charge, error: BaseException) -> None:
     """Gives back all that a send has counted which this error refused, and stores the refusal, if the charge has a
     tally."""
-    reason = error.scope.value if isinstance(error, Throttled) else REASONS.get(type(error), "")
+    reason = error.because if isinstance(error, (CaptchaRequired, Throttled)) else REASONS.get(type(error), "")
     charge.refund(*Scope, because="" if charge.tallied else reason)
     if isinstance(error, ThrottleUnavailable):
         _record_outage()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
 from django_smsverify import phones
-from django_smsverify.addresses import unwrapped
+from django_smsverify.addresses import network_of, unwrapped
 from django_smsverify.conf import Limit, conf
-from django_smsverify.enums import Scope
+from django_smsverify.enums import Refused, Scope
 
 from .cache import ask_or_refuse, call_cache, digest
+from .standing import Anybody, Standing
 from .tally import Tallied, Tally
 from .windows import Counting, Window, give_back
 
@@ -21,6 +23,12 @@ SHARED = (Scope.PREFIX, Scope.GLOBAL)
 """The limits that get an SMS back if no provider took it. Not the address: it could call the vendors without end."""
 NETWORKS = ((64, 1), (56, 10), (48, 100))
 """The networks of an IPv6 address that are counted: prefix length, and the factor to the limit of one address."""
+SOLVED = {Scope.IP: 100, Scope.PREFIX: 10, Scope.GLOBAL: 1}
+"""How many times the limit a request has that solved a captcha; the limit of the site is its owner's last word."""
+ASKED_AT = {Scope.IP: 1, Scope.PREFIX: 1, Scope.GLOBAL: 2}
+"""The part of a limit, one half and so on, from which a captcha is asked for."""
+NO_BOUND = 10**9
+ANYBODY = Anybody()
 DELAY = 10
 """Seconds that may pass between the counting of a send and the time of its message."""
 
@@ -53,14 +61,14 @@ class Charge:
         return by_scope
 
     @classmethod
-    def of(cls, phone: str, sent_at: datetime, *, is_known: bool = False) -> Charge:
+    def of(cls, phone: str, sent_at: datetime, standing: Standing = ANYBODY) -> Charge:
         """Returns the Charge of an earlier send to a number, for the limits of its block and the site.
 
         Leaves out windows where the previous bucket may have counted it: taking it off this one would allow one send
         too many.
         """
         charge, at = cls(), sent_at.timestamp()
-        windows = shared_windows(phone, is_known=is_known)
+        windows = shared_windows(phone, standing)
         surely = [window for window in windows if window.bucket(at) == window.bucket(at - DELAY)]
         charge._counted = [(window.scope, window.current_key(at)) for window in surely]
         return charge
@@ -79,26 +87,50 @@ class Charge:
         self._counted = [counted for counted in self._counted if counted[0] not in scopes]
 
 
-def address_windows(ip: str | None) -> list[Window]:
-    """Returns the windows of a client's address; none for None."""
+def address_windows(ip: str | None, standing: Standing = ANYBODY) -> list[Window]:
+    """Returns the windows of a client's address; none for None.
+
+    Who can be asked for a captcha is asked from the third send on, and has a hundred times the limit when it is solved:
+    thousands of people may share an address.
+    """
     if ip is None:
         return []
+    shortest = min((limit.seconds for limit in conf.IP_LIMITS), default=0)
     return [
-        Window(Scope.IP, digest(Scope.IP, network), limit.times * factor, limit.seconds)
+        _window(Scope.IP, network, limit, standing, factor, asked_from=3 if limit.seconds == shortest else 0)
         for network, factor in networks(ip)
         for limit in conf.IP_LIMITS
     ]
 
 
-def shared_windows(phone: str, *, is_known: bool = False) -> list[Window]:
+def shared_windows(phone: str, standing: Standing = ANYBODY) -> list[Window]:
     """Returns the windows of a number's block, unless the number is known, and of the site."""
-    block = [] if is_known else _windows(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS)
-    return [*block, *_windows(Scope.GLOBAL, "site", conf.GLOBAL_LIMITS)]
+    block = [] if standing.is_known else _windows(Scope.PREFIX, phones.block(phone), conf.PREFIX_LIMITS, standing)
+    return [*block, *_windows(Scope.GLOBAL, "site", conf.GLOBAL_LIMITS, standing)]
 
 
-def _windows(scope: Scope, subject: str, limits: Sequence[Limit]) -> list[Window]:
-    value = digest(scope, subject)
-    return [Window(scope, value, limit.times, limit.seconds) for limit in limits]
+def _windows(scope: Scope, subject: str, limits: Sequence[Limit], standing: Standing) -> list[Window]:
+    return [_window(scope, subject, limit, standing) for limit in limits]
+
+
+def _window(
+    scope: Scope, subject: str, limit: Limit, standing: Standing, factor: int = 1, asked_from: int = 0
+) -> Window:
+    """A window with the room that it has for this request."""
+    times, bound, refusal = limit.times * factor, None, ""
+    if standing.is_free or (standing.is_known and scope != Scope.IP):
+        bound = NO_BOUND
+    elif standing.has_solved:
+        bound = times * SOLVED[scope]
+    elif standing.can_be_asked:
+        refusal = Refused(f"captcha_{scope}")
+        bound = min(times, asked_from - 1) if asked_from and factor == 1 else math.ceil(times / ASKED_AT[scope])
+    return Window(scope, digest(scope, subject), times, limit.seconds, bound, refusal)
+
+
+def network_digest(ip: str) -> str:
+    """Returns what is stored of a client's network: a keyed digest."""
+    return digest(Scope.IP, network_of(ip))[:32]
 
 
 def networks(ip: str) -> Iterator[tuple[str, int]]:

@@ -35,7 +35,22 @@ class Window:
     subject: str
     """A keyed digest of what is counted."""
     times: int
+    """That of the settings, by which the window is named."""
     seconds: int
+    bound: int | None = None
+    """How often this request finds room: more than others, or less; None: as the settings say."""
+    refusal: str = ""
+    """Why a request is refused when the window is full; blank: the scope."""
+
+    @property
+    def room(self) -> int:
+        """How many requests the window may hold with this one."""
+        return self.times if self.bound is None else self.bound
+
+    @property
+    def because(self) -> str:
+        """Why a request is refused when the window is full."""
+        return self.refusal or self.scope
 
     def bucket(self, now: float) -> int:
         """Returns the number of the bucket at a UNIX time."""
@@ -57,7 +72,7 @@ class Window:
 
     def wait(self, counts: Sequence[int], now: float) -> int:
         """Returns the whole seconds until one more fits, given the buckets' counts; 0 when it fits now."""
-        too_many = sum(counts) - self.times + 1
+        too_many = sum(counts) - self.room + 1
         if too_many <= 0:
             return 0
         last = next(place for place, left in enumerate(accumulate(counts)) if left >= too_many)
@@ -102,8 +117,8 @@ class Counting:
     def _count_by_script(self, cache: BaseCache, keys: Sequence[Sequence[str]]) -> list[int] | None:
         """Counts in all windows in one trip; None where the cache runs no scripts."""
         windows = zip(self._windows, keys, strict=True)
-        limits = [(buckets, window.times, window.lifetime) for window, buckets in windows]
-        of_address = [window.scope for window in self._windows if window.scope == Scope.IP]
+        limits = [(buckets, window.room, window.lifetime) for window, buckets in windows]
+        of_address = [window.because for window in self._windows if window.scope == Scope.IP]
         tallies = self._tally.keys(of_address) if self._tally else []
         found = redis_script.count(cache, limits, CURRENT, self._beside, tallies)
         if found is None:
@@ -111,7 +126,7 @@ class Counting:
         self.beside = found.beside
         if found.tallied:
             full, *counts = found.tallied
-            self.tallied = Tallied(self._windows[full - 1].scope, *counts)
+            self.tallied = Tallied(self._windows[full - 1].because, *counts)
         if found.counts:
             return [window.wait(own, self._now) for window, own in zip(self._windows, found.counts, strict=True)]
         self.counted = [(window.scope, buckets[CURRENT]) for window, buckets in zip(self._windows, keys, strict=True)]
@@ -128,7 +143,7 @@ class Counting:
             full = next((window for window, wait in zip(self._windows, waits, strict=True) if wait), None)
             if self._tally and full and full.scope == Scope.IP:
                 with suppress(Exception):  # it is a refusal all the same
-                    self.tallied = Tallied(full.scope, *_count_refusal(cache, *self._tally.keys([full.scope])))
+                    self.tallied = Tallied(full.because, *_count_refusal(cache, *self._tally.keys([full.because])))
             return waits
         finally:
             if any(waits):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .accounts import Provider
 from .filings import CarrierFiling
+from .guard import Closure, ListEntry
 from .late_changes import LateChange
 from .numbers import KnownNumber
 from .opt_outs import OptOut
@@ -18,10 +19,12 @@ from .texts import PURPOSE, Signature, Template
 __all__ = [
     "PURPOSE",
     "CarrierFiling",
+    "Closure",
     "DailySum",
     "DeliveryReport",
     "KnownNumber",
     "LateChange",
+    "ListEntry",
     "Message",
     "OptOut",
     "Probe",

@@ -82,6 +82,10 @@ class Verification(models.Model):
     number has one left."""
     by_stranger = models.BooleanField(_("by a stranger"), default=False, editable=False)
     """Whether the request may spend only half of what a known number has."""
+    block = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
+    """The block of a number that was new here when it asked; empty for one that was known."""
+    network = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
+    """A keyed digest of the network that asked; empty where the address is not known."""
     attempted_at = models.DateTimeField(_("last attempt at"), null=True, blank=True)
     verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
     redeemed_at = models.DateTimeField(_("proof redeemed at"), null=True, blank=True)
@@ -101,6 +105,8 @@ class Verification(models.Model):
             models.Index(fields=["recipient", "created_at"]),
             models.Index(fields=["purpose", "created_at"]),
             models.Index(fields=["created_at"]),
+            models.Index(fields=["block", "created_at"]),
+            models.Index(fields=["network", "created_at"]),
         ]
 
     def __str__(self) -> str:

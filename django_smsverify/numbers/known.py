@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from django_smsverify.enums import ListAction
 from django_smsverify.models import KnownNumber
 
 from .devices import is_device_of
@@ -24,8 +25,29 @@ class Requester:
 
     is_known: bool
     """Whether the number was verified here lately."""
-    is_trusted: bool
-    """Whether the request has a device token of the number, a solved captcha, or the site's word."""
+    is_owner: bool = False
+    """Whether the request has a device token of the number, or the site's word."""
+    has_solved: bool = False
+    """Whether the request has a solved captcha."""
+    can_be_asked: bool = False
+    """Whether the request may be asked for a captcha where it would else be refused."""
+    listed: ListAction | None = None
+    """What a list of the site says of the request."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether a person asks who owns the number, or at least a person."""
+        return self.is_owner or self.has_solved
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the shared limits and the guard let the request pass."""
+        return self.is_owner or self.listed == ListAction.ALLOW
+
+    @property
+    def must_solve(self) -> bool:
+        """Whether a list has the request challenged; a known number is not refused for it."""
+        return self.listed == ListAction.CHALLENGE and not self.is_trusted and (self.can_be_asked or not self.is_known)
 
     @property
     def is_stranger(self) -> bool:
@@ -38,7 +60,7 @@ def requester_of(phone: str, *, device: str = "", trusted: bool = False) -> Requ
     now = timezone.now()
     known = KnownNumber.objects.find(phone, now - KNOWN_FOR)
     is_owner = known is not None and is_device_of(device, phone, known, now - KNOWN_FOR)
-    return Requester(is_known=known is not None, is_trusted=trusted or is_owner)
+    return Requester(is_known=known is not None, is_owner=trusted or is_owner)
 
 
 def revoke_devices(phone: str) -> None:

@@ -47,8 +47,7 @@ def send_code_by(
         raise PhoneNotSupported
     request = _request(template, number)
     requester = request.requester
-    is_known, by_stranger = requester.is_known, requester.is_stranger
-    admitted = admission(number, "", None, is_known=is_known, by_stranger=by_stranger, recorded=False)
+    admitted = admission(number, "", None, requester, by_operator=True)
     with time_limit(), admitted as charge:
         create = partial(_create, request, whatever_is_open(template, number), store, is_probe)
         verification, message = in_turn(number, requester, create)
@@ -60,8 +59,15 @@ def send_code_by(
 
 
 def _request(template: Template, number: phones.E164) -> CodeRequest:
-    context, requester = context_of_test(template.provider.slug), requester_of(number)
-    return CodeRequest(phone=number, purpose=template.purpose, context=context, requester=requester, ip=None)
+    context = context_of_test(template.provider.slug)
+    return CodeRequest(
+        phone=number,
+        purpose=template.purpose,
+        context=context,
+        requester=requester_of(number),
+        ip=None,
+        by_operator=True,
+    )
 
 
 def _create(

@@ -58,10 +58,11 @@ def extend(code: Verification, now: datetime) -> bool:
     return True
 
 
-def join(code: Verification, recipient: Recipient, history: NumberHistory, *, by_stranger: bool) -> Verification:
+def join(request: CodeRequest, code: Verification, recipient: Recipient, history: NumberHistory) -> Verification:
     """Creates and returns a verification of a live code that another SMS will carry."""
+    by_stranger = request.requester.is_stranger
     allowed = history.allowed_guesses(code.purpose, by_stranger=by_stranger)
-    return _join(code, recipient, history.now, max_attempts=allowed, by_stranger=by_stranger)
+    return _join(request, code, recipient, history.now, max_attempts=allowed, by_stranger=by_stranger)
 
 
 def join_without_sms(request: CodeRequest) -> Verification | None:
@@ -72,12 +73,12 @@ def join_without_sms(request: CodeRequest) -> Verification | None:
     if code is None or history.guesses_left(by_stranger=False) <= 0:
         return None
     attempts = conf.of(code.purpose).MAX_ATTEMPTS
-    verification = _join(code, recipient, history.now, max_attempts=attempts, is_reserved=False)
+    verification = _join(request, code, recipient, history.now, max_attempts=attempts, is_reserved=False)
     RememberedRequest.objects.remember(request.keyed, verification, history.now)
     return verification
 
 
-def _join(code: Verification, recipient: Recipient, now: datetime, **fields: Any) -> Verification:
+def _join(request: CodeRequest, code: Verification, recipient: Recipient, now: datetime, **fields: Any) -> Verification:
     verification = Verification(
         root=code,
         recipient=recipient,
@@ -89,6 +90,7 @@ def _join(code: Verification, recipient: Recipient, now: datetime, **fields: Any
         code_length=code.code_length,
         created_at=now,
         expires_at=code.expires_at,
+        **request.origin,
         **fields,
     )
     insert(verification)

@@ -17,6 +17,8 @@ from django.core.cache import BaseCache
 from django.db import connections, models, transaction
 from django.db.models.signals import post_delete, post_migrate, post_save
 
+from django_smsverify.conf import conf
+from django_smsverify.exceptions import ThrottleUnavailable
 from django_smsverify.limits.cache import COUNT_ATTEMPTS, ask_or_refuse, call_cache
 from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.models.querysets import rows_updated
@@ -56,7 +58,7 @@ def templates(purpose: str, version: int | None) -> tuple[Template, ...]:
     if kept is not None and kept.version == version and 0 <= now - kept.loaded_at < KEEP_SECONDS:
         return kept.templates
     if version is None:
-        ask_or_refuse(_first_version)
+        _require_version()
     # The version was read before the rows: a change since then has set another one.
     loaded = load(purpose)
     is_any_empty = any(template.provider.is_empty for template in loaded)  # a top-up is noticed at once
@@ -76,6 +78,14 @@ def _key(purpose: str) -> tuple[str, str, str]:
     using = Template.objects.db
     # Where each tenant has a schema, as with django-tenants, all share one alias.
     return using, str(getattr(connections[using], "schema_name", "")), purpose
+
+
+def _require_version() -> None:
+    try:
+        ask_or_refuse(_first_version)
+    except ThrottleUnavailable:
+        if conf.ON_CACHE_FAILURE == "refuse":
+            raise
 
 
 def _first_version(cache: BaseCache) -> None:

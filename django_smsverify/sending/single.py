@@ -23,7 +23,7 @@ from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Verification
 from django_smsverify.models.history import PastSMS
 from django_smsverify.models.inserts import insert
-from django_smsverify.numbers import Requester, requester_of
+from django_smsverify.numbers import Requester
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical, context_digest
 
@@ -32,7 +32,7 @@ from .choosing import Chosen, RouteChoice
 from .dispatch import dispatch_code
 from .earlier_tries import by_what_became
 from .joining import extend, join, join_without_sms, live_code, reserve_guesses
-from .request import CodeRequest
+from .request import CodeRequest, identify
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ def send_code(
     PhoneRejected, NoRoute (nothing was sent), and InsideTransaction.
     """
     number = phone = phones.parse(phone)  # its repr is masked from here on, in an error report too
-    requester = requester_of(number, device=device, trusted=trusted)
+    requester = identify(number, purpose, ip, device=device, trusted=trusted)
     return send_code_to(
         CodeRequest(phone=number, purpose=purpose, context=canonical(context), requester=requester, ip=ip)
     )
@@ -92,9 +92,7 @@ def send_code_to(request: CodeRequest) -> Verification:
 
 @contextmanager
 def _admission(phone: str, ip: str | None, requester: Requester, choice: RouteChoice) -> Iterator[Charge]:
-    is_known, by_stranger = requester.is_known, requester.is_stranger
-    admitted = admission(phone, choice.purpose, ip, is_known=is_known, by_stranger=by_stranger, beside=choice.keys)
-    with admitted as charge:
+    with admission(phone, choice.purpose, ip, requester, beside=choice.keys) as charge:
         choice.found = charge.beside
         try:
             yield charge
@@ -126,7 +124,7 @@ def resend_code(
     Raises VerificationNotFound, AlreadyUsed, CodeExpired, TooManyAttempts, and what `send_code` raises.
     """
     verification = Verification.objects.find(verification_id)
-    requester = requester_of(verification.phone, device=device, trusted=trusted)
+    requester = identify(phones.E164(verification.phone), verification.purpose, ip, device=device, trusted=trusted)
     return resend_to(verification, requester, ip=ip)
 
 
@@ -200,7 +198,7 @@ def create_rows(
     by_stranger = request.requester.is_stranger
     code = live_code(request, history)
     if code is not None and extend(code, history.now):
-        verification = join(code, recipient, history, by_stranger=by_stranger)
+        verification = join(request, code, recipient, history)
         chosen = another_way(chosen, history.sms_with(code.pk))
     else:
         verification = _create_code(recipient, request, history)
@@ -222,6 +220,7 @@ def _create_code(recipient: Recipient, request: CodeRequest, history: NumberHist
         expires_at=history.now + timedelta(seconds=settings.CODE_LIFETIME),
         max_attempts=history.allowed_guesses(request.purpose, by_stranger=by_stranger),
         by_stranger=by_stranger,
+        **request.origin,
     )
     insert(verification)
     return verification

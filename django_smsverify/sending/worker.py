@@ -137,7 +137,7 @@ def _send_or_skip(batch: Sequence[Message]) -> bool:
 def _refund_shared(phone: str, queued_at: datetime) -> None:
     """Gives the shared limits back: no request waits for the result that could do it."""
     # A number that is known only since then was counted for its block: that is not given back, which allows less.
-    Charge.of(phone, queued_at, is_known=requester_of(phone).is_known).refund(*SHARED)
+    Charge.of(phone, queued_at, requester_of(phone)).refund(*SHARED)
 
 
 def _send_code(message: Message) -> bool:

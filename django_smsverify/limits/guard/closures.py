@@ -1,0 +1,95 @@
+"""The closures: which hold now, and a new one, of which sites and operators are told."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from django_smsverify.conf import conf
+from django_smsverify.enums import Guarded
+from django_smsverify.limits.kept import Kept
+from django_smsverify.models import Closure
+from django_smsverify.signals import abuse_detected
+
+from . import rules
+from .rules import FORGIVEN_AFTER, Figures
+
+logger = logging.getLogger("django_smsverify")
+
+Subject = tuple[Guarded, str]
+
+
+def _load() -> dict[tuple[str, str], Closure]:
+    """The last closure of each subject, if it holds or is not forgotten yet."""
+    lately = Closure.objects.filter(until__gt=timezone.now() - FORGIVEN_AFTER, lifted_at=None).order_by("since", "pk")
+    return {(closure.kind, closure.subject): closure for closure in lately}
+
+
+kept = Kept(Closure, _load)
+
+
+def lately(subjects: Iterable[Subject]) -> dict[Subject, Closure]:
+    """Returns the closures of these that hold, or held within a day."""
+    known = kept.get()
+    return {(kind, subject): known[kind.value, subject] for kind, subject in subjects if (kind.value, subject) in known}
+
+
+def holds(closure: Closure) -> bool:
+    """Whether it is closed now."""
+    return bool(closure.until > timezone.now())
+
+
+def seconds_left(closure: Closure) -> int:
+    """Returns for how many seconds it holds; at least one."""
+    return max(1, math.ceil((closure.until - timezone.now()).total_seconds()))
+
+
+def close(kind: Guarded, subject: str, figures: Figures) -> Closure:
+    """Closes it for longer than the last time, and returns the closure; of concurrent calls one makes it."""
+    now = timezone.now()
+    last = Closure.objects.filter(kind=kind, subject=subject).order_by("-until").first()
+    is_again = last is not None and last.lifted_at is None and now - last.until < FORGIVEN_AFTER
+    if last is not None and is_again and (holds(last) or not _is_after(figures, last)):
+        return last if holds(last) else _prolong(last)
+    level = last.level + 1 if last is not None and is_again else 0
+    closure, is_new = Closure.objects.get_or_create(
+        kind=kind,
+        subject=subject,
+        follows=last.pk if last else 0,
+        defaults={
+            "level": level,
+            "sent": figures.sent,
+            "verified": figures.verified,
+            "is_watched": conf.GUARD == "watch",
+            "since": now,
+            "until": now + rules.duration(level),
+        },
+    )
+    if is_new:
+        transaction.on_commit(partial(_tell, closure), using=Closure.objects.db, robust=True)
+    return closure
+
+
+def _is_after(figures: Figures, closure: Closure) -> bool:
+    """Whether anything was sent since a closure was over: only that makes the next one longer."""
+    return figures.newest is not None and figures.newest > closure.until
+
+
+def _prolong(closure: Closure) -> Closure:
+    """Closes it for as long as the last time, because the figures are as bad as they were then."""
+    closure.until = timezone.now() + rules.duration(closure.level)
+    Closure.objects.filter(pk=closure.pk).update(until=closure.until)
+    return closure
+
+
+def _tell(closure: Closure) -> None:
+    what = f"{closure.kind} {closure.subject}".rstrip()
+    then = "The guard would close" if closure.is_watched else "The guard closes"
+    facts = then, what, closure.until - closure.since, closure.verified, closure.sent
+    logger.warning("%s the %s to new numbers for %s: %d of %d were verified.", *facts)
+    abuse_detected.send_robust(Closure, closure=closure)

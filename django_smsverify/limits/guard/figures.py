@@ -1,0 +1,86 @@
+"""What the database knows of sends to numbers that were new here: how many, and how many were verified."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Max
+from django.utils import timezone
+
+from django_smsverify.enums import Guarded, MessageStatus
+from django_smsverify.models import Closure, Message, Verification
+
+from . import rules
+from .rules import DAY, JUDGED_AFTER, WINDOW, Figures
+
+DAYS = 7
+"""The days of which a usual one is found."""
+MOST = 200
+"""The newest verifications that are looked at."""
+
+_usual: dict[int, int] = {}
+"""What stays unverified on a usual day, by the day on which it was found, counted since 1970."""
+
+
+def read(kind: Guarded, subject: str, stored: str) -> Figures:
+    """Returns the figures of the last hour, of the site those of the last day; not of what an operator has lifted.
+
+    `stored` is how the verifications name the subject: of a network they have a digest only.
+    """
+    now = timezone.now()
+    since = now - (DAY if kind == Guarded.SITE else WINDOW)
+    lifted = Closure.objects.filter(kind=kind, subject=subject, lifted_at__gt=since).order_by("-lifted_at").first()
+    if lifted is not None and lifted.lifted_at is not None:
+        since = lifted.lifted_at
+    return _of_site(since, now) if kind == Guarded.SITE else _of_numbers(kind, stored, since, now)
+
+
+def _of_numbers(kind: Guarded, stored: str, since: datetime, now: datetime) -> Figures:
+    rows = Verification.objects.filter(**{kind.value: stored}, created_at__gt=since).exclude(block="")
+    first: dict[str, datetime] = {}
+    verified, networks = set(), set()
+    newest = list(rows.order_by("-created_at").values_list("phone", "network", "created_at", "verified_at")[:MOST])
+    for phone, network, created_at, verified_at in newest:
+        first[phone] = created_at
+        if verified_at:
+            verified.add(phone)
+        if network:
+            networks.add(network)
+    judged = _judged(first.values(), now) + sum(now - first[phone] < JUDGED_AFTER for phone in verified)
+    return Figures(len(first), judged, len(verified), len(networks), newest=newest[0][2] if newest else None)
+
+
+def _judged(moments: Iterable[datetime], now: datetime) -> int:
+    return sum(now - moment >= JUDGED_AFTER for moment in moments)
+
+
+def _of_site(since: datetime, now: datetime) -> Figures:
+    sent, verified, newest = _sums(since, now)
+    return Figures(sent, sent, verified, usual=_usual_unverified(now), newest=newest)
+
+
+def _sums(since: datetime, until: datetime) -> tuple[int, int, datetime | None]:
+    """SMS to new numbers, successes of new numbers, and the moment of the newest SMS."""
+    lately = {"created_at__gt": since, "created_at__lte": until}
+    new = Message.objects.filter(**lately, verification__block__gt="").exclude(status=MessageStatus.NOT_SENT)
+    sms = new.aggregate(count=Count("pk"), newest=Max("created_at"))
+    verified = Verification.objects.filter(**lately, block__gt="").exclude(verified_at=None).count()
+    return sms["count"], verified, sms["newest"]
+
+
+def _usual_unverified(now: datetime) -> int:
+    """What stays unverified on a usual day of the last week, which is found once a day in each process."""
+    today = int(time.time() // DAY.total_seconds())
+    if today not in _usual:
+        days = [now - timedelta(days=back) for back in range(1, DAYS + 1)]
+        sums = (_sums(until - DAY, until) for until in days)
+        forget()
+        _usual[today] = rules.usual([sent - verified for sent, verified, _ in sums])
+    return _usual[today]
+
+
+def forget() -> None:
+    """Has the usual day be found again."""
+    _usual.clear()

@@ -1,0 +1,122 @@
+"""The guard beside one request: whether what it is about is closed, and whether it must be closed after it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from threading import Lock
+
+from django_smsverify import phones
+from django_smsverify.addresses import network_of
+from django_smsverify.conf import conf
+from django_smsverify.enums import Guarded, Refused
+from django_smsverify.exceptions import CaptchaRequired, Throttled, describe
+from django_smsverify.limits.shared import network_digest
+from django_smsverify.limits.standing import Standing
+from django_smsverify.models import Closure
+
+from . import closures, figures, rules
+from .closures import Subject
+
+logger = logging.getLogger("django_smsverify")
+
+FIRST_LOOK = 3
+"""The send of a process with which it first looks at the figures of a block, a network or the site."""
+SHARE = {Guarded.BLOCK: 4, Guarded.NETWORK: 4, Guarded.SITE: 16}
+"""Of the sends that there is room for, the part after which a process looks again: others send too."""
+LOOK_AFTER = {Guarded.BLOCK: 3600.0, Guarded.NETWORK: 3600.0, Guarded.SITE: 60.0}
+"""Seconds after which a process looks again in any case."""
+MOST_SUBJECTS = 10_000
+
+
+class Pace:
+    """How many sends of this process there may be until the figures of something are read again."""
+
+    def __init__(self) -> None:
+        self._left: dict[Subject, tuple[int, float]] = {}
+        self._lock = Lock()
+
+    def is_due(self, subject: Subject) -> bool:
+        """Counts a send; whether the figures are to be read now."""
+        now = time.time()
+        with self._lock:
+            left, since = self._left.get(subject, (FIRST_LOOK, now))
+            if len(self._left) >= MOST_SUBJECTS:
+                self._left.clear()
+            self._left[subject] = left - 1, since
+        return left <= 1 or abs(now - since) >= LOOK_AFTER[subject[0]]  # the clock may have been set back
+
+    def is_next(self, subject: Subject) -> bool:
+        """Whether the next send has the figures read, or nothing is known of them."""
+        return self._left.get(subject, (0, 0.0))[0] <= 1
+
+    def set(self, subject: Subject, room: int) -> None:
+        """Stores that the figures were read, and had room for so many sends."""
+        self._left[subject] = max(1, room // SHARE[subject[0]]), time.time()
+
+    def forget(self) -> None:
+        """Has each process begin anew."""
+        self._left.clear()
+
+
+pace = Pace()
+
+
+def require_open(phone: str, ip: str | None, standing: Standing) -> None:
+    """Checks that a number's block, the client's network and the site are open to the request.
+
+    Numbers that are known here are not refused. Raises CaptchaRequired where a captcha can be shown, else Throttled.
+    """
+    if conf.GUARD != "on" or not is_judged(standing) or standing.has_solved:
+        return
+    for subject, closure in closures.lately(_subjects(phone, ip)).items():
+        found = closure if closures.holds(closure) else _judge_if_due(subject, ip)
+        if found and not found.is_watched:
+            raise _refusal(found, standing)
+
+
+def _refusal(closure: Closure, standing: Standing) -> CaptchaRequired | Throttled:
+    if standing.can_be_asked:
+        return CaptchaRequired(Refused.ASKED_GUARD)
+    kind = Guarded(closure.kind)
+    return Throttled(kind.scope, closures.seconds_left(closure), because=kind.refusal)
+
+
+def _judge_if_due(subject: Subject, ip: str | None) -> Closure | None:
+    """The next closure of something that was closed lately, if its figures are still bad."""
+    return _judge(subject, ip) if pace.is_next(subject) else None
+
+
+def look(phone: str, ip: str | None, standing: Standing) -> None:
+    """Counts a send, and now and then closes what it is about if the figures of the last hour or day are bad.
+
+    It must not fail: the SMS is on its way.
+    """
+    if conf.GUARD == "off" or not is_judged(standing):
+        return
+    for subject in _subjects(phone, ip):
+        if pace.is_due(subject):
+            try:
+                _judge(subject, ip)
+                continue
+            except Exception as error:
+                bug = describe(error)
+            logger.error("The guard could not judge the %s: %s", subject[0], bug)
+
+
+def is_judged(standing: Standing) -> bool:
+    """Whether the guard judges what becomes of the SMS, and may refuse it."""
+    return not (standing.is_known or standing.is_free)
+
+
+def _subjects(phone: str, ip: str | None) -> list[Subject]:
+    network = [(Guarded.NETWORK, network_of(ip))] if ip is not None else []
+    return [(Guarded.BLOCK, phones.block(phone)), *network, (Guarded.SITE, "")]
+
+
+def _judge(subject: Subject, ip: str | None) -> Closure | None:
+    """Reads the figures, and closes what is abused."""
+    kind, name = subject
+    found = figures.read(kind, name, network_digest(ip) if kind == Guarded.NETWORK and ip else name)
+    pace.set(subject, rules.room(kind, found))
+    return closures.close(kind, name, found) if rules.is_abused(kind, found) else None

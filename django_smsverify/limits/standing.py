@@ -1,0 +1,46 @@
+"""What the limits need to know of who asks for a code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Standing(Protocol):
+    """Who asks; a `Requester` is one."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the number was verified here lately."""
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether the request may spend only half of the number's limits."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the shared limits and the guard let the request pass."""
+
+    @property
+    def has_solved(self) -> bool:
+        """Whether the request has a solved captcha."""
+
+    @property
+    def must_solve(self) -> bool:
+        """Whether a list has the request challenged."""
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether the request may be asked for a captcha where it would else be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anybody:
+    """Somebody of whom nothing is known."""
+
+    is_known: bool = False
+    is_stranger: bool = False
+    is_free: bool = False
+    has_solved: bool = False
+    must_solve: bool = False
+    can_be_asked: bool = False

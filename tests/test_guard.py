@@ -1,0 +1,411 @@
+"""The guard: what brings no codes back is closed to new numbers, for a time, and known numbers never notice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client, override_settings
+from django.utils import timezone
+
+from django_smsverify.enums import Guarded
+from django_smsverify.exceptions import Throttled
+from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.limits.guard import closures, rules, watching
+from django_smsverify.limits.guard.rules import Figures, is_abused, room
+from django_smsverify.models import Closure, Message, Refusal, Verification
+from django_smsverify.numbers import Requester
+from django_smsverify.sending import send_code
+from django_smsverify.sending.request import CodeRequest
+from django_smsverify.sending.single import send_code_to
+from django_smsverify.signals import abuse_detected
+from django_smsverify.verifying import verify_code
+from django_smsverify.verifying.context import canonical
+
+from .conftest import PHONE, LogRecorder, MakeProvider, last_code
+from .test_limits import NO_LIMITS
+from .test_storing_reports import values_sent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
+BLOCK = "+861390013"
+Answer = tuple[int, str]
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture(autouse=True)
+def _site(memory: MakeProvider) -> Iterator[None]:
+    memory("login")
+    with guarded():
+        yield
+
+
+def guarded(**settings: Any) -> Any:
+    """A site without the limits that the guard does not need."""
+    return override_settings(SMSVERIFY={**NO_LIMITS, **settings})
+
+
+def address(number: int) -> str:
+    """One of many addresses, each in a network of its own."""
+    return f"10.{number // 250}.{number % 250}.7"
+
+
+def in_block(number: int) -> str:
+    return f"{BLOCK}{number:04}"
+
+
+def apart(number: int) -> str:
+    """One of many numbers, each in a block of its own."""
+    return f"+86138{number:04}0000"
+
+
+def ask(phone: str, ip: str = "203.0.113.7") -> Any:
+    body = {"phone": phone, "purpose": "login"}
+    return Client().post("/sms/send/", body, "application/json", headers={}, REMOTE_ADDR=ip)
+
+
+def pump(
+    clock: time_machine.Traveller,
+    count: int,
+    phone: Callable[[int], str] = in_block,
+    *,
+    every: float = 10,
+    first: int = 0,
+) -> int:
+    """Asks for codes that nobody enters, from many networks; returns how many were sent."""
+    sent = 0
+    for number in range(first, first + count):
+        with suppress(Throttled):
+            send_code(phone(number), "login", ip=address(number))
+            sent += 1
+        clock.shift(every)
+    return sent
+
+
+def use(phone: str, ip: str = "198.51.100.7") -> None:
+    """Has a person ask for a code and enter it."""
+    verify_code(send_code(phone, "login", ip=ip).pk, last_code())
+
+
+class TestBlock:
+    def test_one_in_ten_seconds_is_closed_after_twenty(self, clock: time_machine.Traveller) -> None:
+        assert pump(clock, 90) == 20
+
+        closure = Closure.objects.get()
+        assert (closure.kind, closure.subject, closure.level) == ("block", BLOCK, 0)
+        assert (closure.sent, closure.verified, closure.is_watched) == (20, 0, False)
+        assert closure.until - closure.since == timedelta(minutes=15)
+
+    def test_who_is_refused_is_told_the_limit_of_the_block_and_the_seconds(self, clock: time_machine.Traveller) -> None:
+        pump(clock, 20)  # it is closed with the twentieth, ten seconds ago
+
+        answer = ask(in_block(5000))
+
+        assert answer.status_code == 429
+        assert (answer.json()["scope"], answer.json()["retry_after"]) == ("prefix", 15 * 60 - 10)
+        assert answer["Retry-After"] == "890"
+        assert Refusal.objects.get().reason == "guard_block"
+
+    def test_it_opens_by_itself_and_is_closed_for_longer_each_time(self, clock: time_machine.Traveller) -> None:
+        lengths = []
+        for time in range(5):
+            assert pump(clock, 25, first=time * 100) == 20
+            closure = Closure.objects.latest("since")
+            lengths.append((closure.until - closure.since) / timedelta(minutes=1))
+            clock.move_to(closure.until + timedelta(hours=1))
+
+        assert lengths == [15, 60, 240, 720, 720]
+
+    def test_it_stays_closed_for_as_long_as_the_last_hour_is_bad(self, clock: time_machine.Traveller) -> None:
+        with values_sent(abuse_detected, "closure") as told:
+            pump(clock, 20)
+            for minutes in range(4, 60):
+                clock.move_to(NOON + timedelta(minutes=minutes))
+                assert ask(in_block(minutes + 100)).status_code == 429
+            clock.move_to(NOON + timedelta(minutes=80))
+
+            assert ask(PHONE).status_code == 202
+            assert ask(in_block(5000)).status_code == 202
+
+        assert [closure.level for closure in told] == [0]
+
+    def test_after_a_day_of_peace_it_is_a_first_time_again(self, clock: time_machine.Traveller) -> None:
+        pump(clock, 25)
+        clock.shift(timedelta(days=1, minutes=20))
+        pump(clock, 25)
+
+        assert list(Closure.objects.values_list("level", flat=True)) == [0, 0]
+
+    def test_other_blocks_stay_open(self, clock: time_machine.Traveller) -> None:
+        pump(clock, 25)
+
+        assert ask(PHONE).status_code == 202
+
+    def test_a_known_number_is_sent_its_code(self, clock: time_machine.Traveller) -> None:
+        use(in_block(7000))
+        clock.shift(3600)
+        pump(clock, 25)
+
+        assert ask(in_block(7001)).status_code == 429
+        assert ask(in_block(7000)).status_code == 202
+
+    def test_people_who_enter_their_codes_close_nothing(self, clock: time_machine.Traveller) -> None:
+        for number in range(60):
+            if number % 5 < 2:
+                use(in_block(number), address(number))
+            else:
+                ask(in_block(number), address(number))
+            clock.shift(10)
+
+        assert not Closure.objects.exists()
+
+    def test_one_network_cannot_close_a_block(self, clock: time_machine.Traveller) -> None:
+        for number in range(40):
+            ask(in_block(number), f"203.0.{number % 2}.{number}")
+            clock.shift(10)
+
+        assert not Closure.objects.filter(kind=Guarded.BLOCK).exists()
+
+    def test_requests_without_an_address_are_no_network(self, clock: time_machine.Traveller) -> None:
+        for number in range(30):
+            send_code(in_block(number), "login")
+            clock.shift(10)
+
+        assert not Closure.objects.exists()
+
+    def test_sms_that_are_too_young_are_not_judged(self, clock: time_machine.Traveller) -> None:
+        assert pump(clock, 60, every=1) == 60
+
+    def test_one_number_over_and_over_is_one(self, clock: time_machine.Traveller) -> None:
+        for number in range(60):
+            ask(in_block(number % 3), address(number))
+            clock.shift(61)
+
+        assert not Closure.objects.filter(kind=Guarded.BLOCK).exists()
+
+    def test_a_resend_is_refused_too(self, clock: time_machine.Traveller) -> None:
+        pump(clock, 19)
+        verification = ask(in_block(19), address(19)).json()["verification_id"]
+        clock.shift(61)
+        assert Closure.objects.exists()
+
+        answer = Client().post("/sms/send/", {"verification_id": verification}, "application/json")
+
+        assert (answer.status_code, answer.json()["scope"]) == (429, "prefix")
+
+    def test_who_asked_too_often_himself_is_told_that(self, clock: time_machine.Traveller) -> None:
+        with guarded(PHONE_LIMITS=("1/h",)):
+            pump(clock, 25)
+
+            assert ask(in_block(3)).json()["scope"] == "phone"
+
+
+class TestNetwork:
+    def test_a_network_whose_codes_do_not_come_back_is_closed(self, clock: time_machine.Traveller) -> None:
+        sent = [ask(apart(number), f"203.0.113.{number}").status_code for number in range(1)]
+        for number in range(1, 60):
+            clock.shift(10)
+            sent.append(ask(apart(number), f"203.0.113.{number}").status_code)
+
+        assert sent.count(202) == 20
+        closure = Closure.objects.get()
+        assert (closure.kind, closure.subject) == ("network", "203.0.113.0/24")
+        answer = ask(apart(99), "203.0.113.200")
+        assert (answer.status_code, answer.json()["scope"]) == (429, "ip")
+        assert ask(apart(99), "203.0.114.1").status_code == 202
+
+    def test_thousands_behind_one_address_are_people(self, clock: time_machine.Traveller) -> None:
+        for number in range(60):
+            (use if number % 2 else ask)(apart(number), "203.0.113.7")
+            clock.shift(5)
+
+        assert not Closure.objects.exists()
+
+
+class TestSite:
+    def test_a_pumper_gets_two_hundred(self, clock: time_machine.Traveller) -> None:
+        assert pump(clock, 260, apart, every=20) == 200
+
+        closure = Closure.objects.get()
+        assert (closure.kind, closure.subject, closure.sent, closure.verified) == ("site", "", 200, 0)
+        assert ask(PHONE).json()["scope"] == "global"
+
+    def test_it_is_closed_again_as_long_as_the_day_is_bad(self, clock: time_machine.Traveller) -> None:
+        pump(clock, 200, apart, every=20)
+        for minutes in (15, 60, 240):
+            clock.shift(timedelta(minutes=minutes))
+            sent = pump(clock, 5, apart, first=300 + minutes)
+
+            assert sent <= 1
+
+    @pytest.mark.slow
+    def test_a_launch_is_no_attack(self, clock: time_machine.Traveller) -> None:
+        for number in range(600):
+            (use if number % 5 < 3 else ask)(apart(number), address(number))
+            clock.shift(5)
+
+        assert not Closure.objects.exists()
+
+    def test_the_days_before_raise_the_number(self) -> None:
+        assert room(Guarded.SITE, Figures(1000, 1000, 0, usual=400)) == 200
+        assert room(Guarded.SITE, Figures(100, 100, 0, usual=1)) == 100
+        assert rules.usual([9, 400, 2, 0, 400, 500, 400]) == 400
+        assert rules.usual([]) == 0
+
+    @pytest.mark.slow
+    def test_the_usual_day_is_read_from_the_week_before(self, clock: time_machine.Traveller) -> None:
+        for _day in range(7):
+            pump(clock, 100, apart, every=1)
+            clock.shift(timedelta(days=1) - timedelta(seconds=100))
+        watching.pace.forget()
+
+        assert pump(clock, 400, apart, every=1, first=1000) == 300
+
+    def test_what_was_not_sent_is_no_abuse(self, clock: time_machine.Traveller, memory: MakeProvider) -> None:
+        pump(clock, 150, apart, every=20)
+        Message.objects.update(status="not_sent")
+
+        assert pump(clock, 250, apart, every=20, first=150) == 200
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        ("figures", "abused"),
+        [
+            (Figures(20, 20, 3, 3), True),
+            (Figures(20, 20, 4, 3), False),
+            (Figures(19, 19, 0, 3), False),
+            (Figures(20, 10, 0, 3), True),
+            (Figures(20, 9, 0, 3), False),
+            (Figures(20, 20, 0, 2), False),
+        ],
+    )
+    def test_when_a_block_is_closed(self, figures: Figures, abused: bool) -> None:
+        assert is_abused(Guarded.BLOCK, figures) is abused
+
+    @pytest.mark.parametrize(
+        ("figures", "abused"),
+        [
+            (Figures(200, 200, 0), True),
+            (Figures(199, 199, 0), False),
+            (Figures(500, 500, 199), True),
+            (Figures(500, 500, 200), False),
+        ],
+    )
+    def test_when_the_site_is_closed(self, figures: Figures, abused: bool) -> None:
+        assert is_abused(Guarded.SITE, figures) is abused
+
+    def test_a_network_needs_no_others(self) -> None:
+        assert is_abused(Guarded.NETWORK, Figures(20, 20, 3, 1))
+
+
+class TestWatch:
+    def test_it_decides_and_refuses_nothing(self, clock: time_machine.Traveller) -> None:
+        with guarded(GUARD="watch"), values_sent(abuse_detected, "closure") as told:
+            assert pump(clock, 40) == 40
+
+        assert [closure.is_watched for closure in told] == [True]
+        assert not Refusal.objects.exists()
+
+    def test_what_was_only_watched_does_not_bind_later(self, clock: time_machine.Traveller) -> None:
+        with guarded(GUARD="watch"):
+            pump(clock, 20)
+
+        assert ask(in_block(5000)).status_code == 202
+
+    def test_off_is_off(self, clock: time_machine.Traveller) -> None:
+        with guarded(GUARD="off"):
+            assert pump(clock, 40) == 40
+
+        assert not Closure.objects.exists()
+
+
+class TestTelling:
+    def test_the_signal_is_sent_once_and_the_log_names_the_block(
+        self, clock: time_machine.Traveller, log: LogRecorder
+    ) -> None:
+        with values_sent(abuse_detected, "closure") as told:
+            pump(clock, 40)
+
+        assert told == [Closure.objects.get()]
+        (line,) = [line for line in log.lines if "guard" in line]
+        assert line.endswith("The guard closes the block +861390013 to new numbers for 0:15:00: 0 of 20 were verified.")
+
+    def test_of_two_processes_one_closes(self) -> None:
+        figures = Figures(20, 20, 0, 3)
+
+        with values_sent(abuse_detected, "closure") as told:
+            both = [closures.close(Guarded.BLOCK, BLOCK, figures) for _process in range(2)]
+
+        assert both[0] == both[1]
+        assert len(told) == 1
+
+    def test_a_failure_of_the_guard_stops_no_sms(self, monkeypatch: pytest.MonkeyPatch, log: LogRecorder) -> None:
+        def broken(*args: object) -> Figures:
+            raise ValueError(PHONE)
+
+        monkeypatch.setattr("django_smsverify.limits.guard.figures.read", broken)
+        watching.pace.set((Guarded.SITE, ""), 1)
+
+        assert ask(PHONE).status_code == 202
+
+        assert any("The guard could not judge the site: ValueError" in line for line in log.lines)
+
+
+class TestCaptcha:
+    """Where a captcha can be shown, nobody is refused for what others do."""
+
+    def request(self, phone: str, ip: str, **standing: bool) -> Verification:
+        requester = replace(Requester(is_known=False), **standing)  # type: ignore[arg-type]
+        return send_code_to(
+            CodeRequest(phone=phone, purpose="login", context=canonical(None), requester=requester, ip=ip)  # type: ignore[arg-type]
+        )
+
+    def test_who_solved_it_gets_the_code(self, clock: time_machine.Traveller) -> None:
+        pump(clock, 20)
+
+        assert self.request(in_block(5000), "203.0.113.7", has_solved=True).sms_sent
+
+    def test_a_list_of_solvers_is_judged_as_well(self, clock: time_machine.Traveller) -> None:
+        for number in range(20):
+            self.request(in_block(number), address(number), has_solved=True)
+            clock.shift(10)
+
+        assert Closure.objects.exists()
+
+
+def test_what_a_verification_keeps_of_its_origin() -> None:
+    send_code(PHONE, "login", ip="203.0.113.7")
+
+    first = Verification.objects.get()
+    assert first.block == "+861380013"
+    assert re.fullmatch("[0-9a-f]{32}", first.network)
+    verify_code(first.pk, last_code())
+    send_code(PHONE, "login", ip="203.0.113.99")
+    second = Verification.objects.exclude(pk=first.pk).get()
+    assert (second.block, second.network) == ("", first.network)
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+def test_what_an_operator_lifts_is_judged_anew(lifted: bool, clock: time_machine.Traveller) -> None:
+    pump(clock, 20)
+    if lifted:
+        Closure.objects.update(lifted_at=timezone.now())
+
+    assert pump(clock, 15, first=100) == (15 if lifted else 0)
+
+
+def test_the_outbox_is_what_was_sent(clock: time_machine.Traveller) -> None:
+    assert pump(clock, 30) == len(MemoryGateway.outbox)
