@@ -170,6 +170,8 @@ IDLE_POLL = [
     ("SELECT message", "without a report for too long"),
     ("SELECT probe", "without a report, or with an alarm that was not mailed"),
     ("SELECT spending", "old, or of a budget that was taken away"),
+    ("SELECT closure", "what the guard has closed since yesterday, to be mailed"),
+    ("SELECT closure", "to be forgotten"),
     ("SELECT knownnumber", "to be forgotten"),
     ("SELECT refusal", "to be forgotten"),
     ("SELECT latechange", "of days that are summed"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .closures import ClosureAdmin
+from .lists import ListEntryAdmin
 from .opt_outs import OptOutAdmin
 from .probes import ProbeNumberAdmin
 from .providers import ProviderAdmin
@@ -17,7 +19,9 @@ from .spending import SpendingAdmin
 from .texts import SignatureAdmin, TemplateAdmin
 
 __all__ = [
+    "ClosureAdmin",
     "DeliveryReportAdmin",
+    "ListEntryAdmin",
     "MessageAdmin",
     "OptOutAdmin",
     "ProbeNumberAdmin",

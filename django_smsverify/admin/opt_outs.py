@@ -9,13 +9,12 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
 
 from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import OptOut
 
-from .lookups import filtered_by
+from .entered import Entered
 from .masking import NOTHING, masked, masked_column
 
 NOTE = masked_column(OptOut, "note")
@@ -42,24 +41,15 @@ class OptOutForm(forms.ModelForm):
 
 
 @admin.register(OptOut)
-class OptOutAdmin(admin.ModelAdmin):
+class OptOutAdmin(Entered):
     """A number is entered once, and masked from then on. When its owner wants notices again, it is deleted."""
 
     list_display = ("masked_phone", "said", NOTE, "added_by", "created_at")
     list_filter = ("created_at",)
     list_select_related = ("reply",)
-    show_facets = admin.ShowFacets.NEVER
-    sortable_by = ()
     search_fields = ("phone__exact",)
     search_help_text = _("A whole number, as people write it")
     form = OptOutForm
-
-    def has_change_permission(self, request: HttpRequest, obj: OptOut | None = None) -> bool:
-        return False
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Allows the list's own filters only."""
-        return filtered_by(self, lookup)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         try:
@@ -67,18 +57,11 @@ class OptOutAdmin(admin.ModelAdmin):
         except SMSVerifyError:
             return (queryset.none() if search_term else queryset), False
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return sensitive_post_parameters()(super().changeform_view)(request, *args, **kwargs)
-
     def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
         return ("phone", "note") if obj is None else ("masked_phone", "said", NOTE, "added_by", "created_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
         return () if obj is None else self.get_fields(request, obj)
-
-    def save_model(self, request: HttpRequest, obj: OptOut, form: Any, change: bool) -> None:
-        obj.added_by = phones.masked(request.user.get_username())[:150]
-        super().save_model(request, obj, form, change)
 
     @admin.display(description=_("phone"))
     def masked_phone(self, row: OptOut) -> str:

@@ -26,8 +26,24 @@ WHY: dict[Refused, StrOrPromise] = {
     Refused.NOT_SUPPORTED: _("no provider sends to that region"),
     Refused.UNKNOWN_PURPOSE: _("there is no template with a code for that purpose"),
     Refused.BUDGET: _("a budget was spent (BUDGET, or that of the provider), or a provider has no price"),
+    Refused.LISTED: _("the number, its block or that network is on a list of the site"),
+    Refused.GUARD_BLOCK: _("the guard had closed the numbers with the same first digits to who is new here"),
+    Refused.GUARD_NETWORK: _("the guard had closed that network to who is new here"),
+    Refused.GUARD_SITE: _("the guard had closed the site to who is new here"),
+    Refused.ASKED_LISTED: _("a captcha was asked for, because a list of the site says so"),
+    Refused.ASKED_IP: _("a captcha was asked for, because that network address had asked for several codes"),
+    Refused.ASKED_PREFIX: _("a captcha was asked for, because the numbers with the same first digits got many SMS"),
+    Refused.ASKED_GLOBAL: _("a captcha was asked for, because the site had sent many SMS"),
+    Refused.ASKED_GUARD: _("a captcha was asked for, because the guard saw that too few codes come back"),
     Refused.NO_CACHE: _("the cache that keeps the limits did not answer"),
 }
+_CLOSED = _(
+    "Look at the closures by the guard in the admin: if these are people, lift the closure; if not, it opens by itself "
+    "when the attack ends. With a captcha people could pass."
+)
+_ASKED = _(
+    "Ask the person to solve the captcha. If the page shows none when the answer is captcha_required, mend the page."
+)
 ADVICE: dict[str, StrOrPromise] = {
     Refused.RESEND: _("Ask the person to look for the SMS before it, and to ask again when the pause is over."),
     Refused.PHONE: _(
@@ -62,6 +78,15 @@ ADVICE: dict[str, StrOrPromise] = {
         "Look at the spending of budgets in the admin: if the money went to real people, raise the budget; if it did "
         "not, somebody pumps SMS through the site, so switch a captcha on. Nothing is sent until the budget is raised "
         "or the next day or month begins. If a provider has no price, enter it: smsverify.E014 names it."
+    ),
+    Refused.LISTED: _("Look at the list entries in the admin, and delete the entry if the person is right."),
+    **dict.fromkeys((Refused.GUARD_BLOCK, Refused.GUARD_NETWORK, Refused.GUARD_SITE), _CLOSED),
+    **dict.fromkeys(
+        (
+            *(Refused.ASKED_LISTED, Refused.ASKED_IP, Refused.ASKED_PREFIX),
+            *(Refused.ASKED_GLOBAL, Refused.ASKED_GUARD),
+        ),
+        _ASKED,
     ),
     Refused.NO_CACHE: _(
         "Start the cache server again and look at its log, as nothing is sent without it; the person can ask again "

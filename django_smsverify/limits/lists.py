@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from django_smsverify import phones
@@ -21,6 +22,8 @@ from .cache import digest
 from .kept import Kept
 
 HOUR = 3600
+CHUNK_SIZE = 500
+"""Entries in one statement."""
 SCOPES = {ListKind.NUMBER: Scope.PHONE, ListKind.BLOCK: Scope.PREFIX, ListKind.NETWORK: Scope.IP}
 """The limit that a refusal is told as."""
 
@@ -103,6 +106,20 @@ def entry_of(kind: ListKind, written: str, **fields: Any) -> ListEntry:
     """
     subject, length = _PARSERS[kind](written.strip())
     return ListEntry(kind=kind, subject=subject, length=length, **fields)
+
+
+def store(entries: Sequence[ListEntry], *, added_by: str) -> int:
+    """Stores new entries in place of those about the same, and returns how many there are."""
+    for start in range(0, len(entries), CHUNK_SIZE):
+        chunk = entries[start : start + CHUNK_SIZE]
+        for entry in chunk:
+            entry.added_by = added_by
+        with transaction.atomic(ListEntry.objects.db):
+            old = ListEntry.objects.filter(kind=chunk[0].kind, subject__in=[entry.subject for entry in chunk])
+            old.delete()
+            ListEntry.objects.bulk_create(chunk, ignore_conflicts=True)
+    lengths.forget()
+    return len(entries)
 
 
 def _number(text: str) -> tuple[str, int]:
