@@ -41,6 +41,8 @@ SPELLINGS = [
     "138，0013，8000",
 ]
 APP_COLUMNS = {
+    "block",
+    "network",
     "counted_in",
     "phone",
     "status",

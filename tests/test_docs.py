@@ -31,16 +31,18 @@ import django_smsverify
 from django_smsverify import checks, exceptions, signals
 from django_smsverify.checks.settings import check_delivery_codes, check_gateways, check_settings
 from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS, conf
-from django_smsverify.enums import Cause
+from django_smsverify.enums import Cause, Guarded
 from django_smsverify.exceptions import CodeExpired, SMSVerifyError
 from django_smsverify.gateways.dialect import Dialect
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits.cache import cache_alias
+from django_smsverify.limits.guard import closures
+from django_smsverify.limits.guard.rules import Figures
 from django_smsverify.models import Message, Provider, Signature, Spending, Template
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.reports.causes import delivery_codes
 from django_smsverify.sending import send_code
-from django_smsverify.signals import message_settled
+from django_smsverify.signals import abuse_detected, message_settled
 from django_smsverify.verifying import verify_code
 
 from . import settings as suite
@@ -185,6 +187,8 @@ def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
         snippet("settings", "PHONE_LIMITS"),
         snippet("captcha", 'SMSVERIFY = {"CAPTCHA"'),
         snippet("captcha", '"PURPOSES"'),
+        snippet("guard", '"NUMBER_KINDS"'),
+        snippet("guard", '"ON_CACHE_FAILURE"'),
         snippet("adding-a-gateway", 'SMSVERIFY = {"GATEWAYS"'),
     ],
 )
@@ -296,6 +300,20 @@ def test_the_view_that_sends_from_python(memory: MakeProvider, rf: RequestFactor
     assert found["send_to_me"](rf.post("/")).status_code == 400
     memory()
     assert found["send_to_me"](rf.post("/")).status_code == 202
+
+
+@pytest.mark.django_db
+def test_the_receiver_of_the_guard_s_page_is_told() -> None:
+    calls: list[Any] = []
+    found: dict[str, Any] = {"__name__": "receivers", "ring": lambda *words: calls.append(words)}
+    exec(snippet("guard", "@receiver(abuse_detected)"), found)
+    try:
+        closure = closures.close(Guarded.SITE, "", Figures(200, 200, 0))
+        closures.close(Guarded.BLOCK, "+861380013", Figures(20, 20, 0, 3))
+    finally:
+        abuse_detected.disconnect(found["call_the_operator"])
+
+    assert calls == [("SMS: new numbers are refused until", closure.until)]
 
 
 def test_the_receiver_of_the_documentation_receives_its_signal(capsys: pytest.CaptureFixture[str]) -> None:
