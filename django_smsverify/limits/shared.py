@@ -21,6 +21,8 @@ SHARED = (Scope.PREFIX, Scope.GLOBAL)
 """The limits that get an SMS back if no provider took it. Not the address: it could call the vendors without end."""
 NETWORKS = ((64, 1), (56, 10), (48, 100))
 """The networks of an IPv6 address that are counted: prefix length, and the factor to the limit of one address."""
+TICKET_LIFETIME = 1800
+"""Seconds for which a page ticket is valid, and for which its use is counted."""
 DELAY = 10
 """Seconds that may pass between the counting of a send and the time of its message."""
 
@@ -88,6 +90,11 @@ def address_windows(ip: str | None) -> list[Window]:
         for network, factor in networks(ip)
         for limit in conf.IP_LIMITS
     ]
+
+
+def ticket_windows(ticket: str) -> list[Window]:
+    """Returns the window in which a page ticket is used once, given its digest; none for an empty one."""
+    return [Window(Scope.TICKET, ticket, 1, TICKET_LIFETIME)] if ticket else []
 
 
 def shared_windows(phone: str, *, is_known: bool = False) -> list[Window]:

@@ -10,6 +10,7 @@ from itertools import chain, islice, zip_longest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from django_smsverify.challenges import captchas
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, UndecryptableValue, describe
 from django_smsverify.gateways.base import Gateway
@@ -58,7 +59,7 @@ def poll(
     ended = chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit, providers))
     alarms = chain(balances.mail_alarms(providers), watch_probes())
     of_budgets = budget_alarms.mail_alarms() if is_any_set(providers) else ()
-    old = chain(forget_unused(providers), known.forget_old(), refusals.forget_old())
+    old = chain(forget_unused(providers), known.forget_old(), refusals.forget_old(), captchas.forget_old())
     _recover(chain(ended, alarms, of_budgets, old), tally, stopped)
     days = sum_days()
     while not stopped() and next(days, None):

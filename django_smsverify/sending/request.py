@@ -21,5 +21,7 @@ class CodeRequest:
     requester: Requester
     ip: str | None
     """The client's address; None: the limits per address are skipped."""
+    ticket: str = ""
+    """The digest of the page ticket that the request needs, and uses up; empty: it needs none."""
     keyed: KeyedRequest | None = None
     """Remembered with what it causes, if the client may repeat it."""

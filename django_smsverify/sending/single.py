@@ -74,7 +74,7 @@ def send_code_to(request: CodeRequest) -> Verification:
     choice = RouteChoice(request.purpose, request.phone)
     with time_limit():
         try:
-            with _admission(request.phone, request.ip, request.requester, choice) as charge:
+            with _admission(request.phone, request.ip, request.requester, choice, request.ticket) as charge:
                 verification, first = choice.first_affordable(
                     lambda chosen: in_turn(
                         request.phone, request.requester, partial(create_rows, request, chosen, choice.another_way)
@@ -91,9 +91,16 @@ def send_code_to(request: CodeRequest) -> Verification:
 
 
 @contextmanager
-def _admission(phone: str, ip: str | None, requester: Requester, choice: RouteChoice) -> Iterator[Charge]:
-    is_known, by_stranger = requester.is_known, requester.is_stranger
-    admitted = admission(phone, choice.purpose, ip, is_known=is_known, by_stranger=by_stranger, beside=choice.keys)
+def _admission(phone: str, ip: str | None, requester: Requester, choice: RouteChoice, ticket: str) -> Iterator[Charge]:
+    admitted = admission(
+        phone,
+        choice.purpose,
+        ip,
+        is_known=requester.is_known,
+        by_stranger=requester.is_stranger,
+        beside=choice.keys,
+        ticket=ticket,
+    )
     with admitted as charge:
         choice.found = charge.beside
         try:
@@ -131,13 +138,18 @@ def resend_code(
 
 
 def resend_to(
-    verification: Verification, requester: Requester, *, ip: str | None, keyed: KeyedRequest | None = None
+    verification: Verification,
+    requester: Requester,
+    *,
+    ip: str | None,
+    ticket: str = "",
+    keyed: KeyedRequest | None = None,
 ) -> Verification:
-    """Does what `resend_code` does, and remembers the request."""
+    """Does what `resend_code` does, uses up the page ticket, given as its digest, and remembers the request."""
     verification.require_live(timezone.now())
     choice = RouteChoice(verification.purpose, verification.phone)
     with time_limit():
-        with _admission(verification.phone, ip, requester, choice) as charge:
+        with _admission(verification.phone, ip, requester, choice, ticket) as charge:
             # Not asked in the transaction, which may be repeated: what it has changed here is not undone.
             needs_guesses = not verification.is_reserved
             first = choice.first_affordable(
@@ -161,7 +173,7 @@ def _dispatch_or_raise(verification: Verification, message: Message, charge: Cha
         return
     if last.error_reason == Reason.RECIPIENT:
         raise PhoneRejected
-    charge.refund(*SHARED)
+    charge.refund(*SHARED, Scope.TICKET)
     raise NoRoute
 
 

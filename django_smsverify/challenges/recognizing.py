@@ -1,0 +1,75 @@
+"""Who asks for a code, and whether the request must bring a solved captcha first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Any, cast
+
+from rest_framework.request import Request
+
+from django_smsverify.conf import conf
+from django_smsverify.enums import Refused
+from django_smsverify.exceptions import CaptchaRequired
+from django_smsverify.limits.refusals import record
+from django_smsverify.numbers import Requester, requester_of
+
+from .captchas import captcha_of
+from .tickets import digest_of_ticket
+
+
+class Risk(Enum):
+    """Why a request must bring a solved captcha."""
+
+    EVERY_REQUEST = auto()
+    """The site asks all for one."""
+    NO_TICKET = auto()
+    """Nothing shows that a page was open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognized:
+    """Who asks for a code, and what the request uses up."""
+
+    requester: Requester
+    ticket: str = ""
+    """The digest of the page ticket without which a captcha would be asked; empty if none is needed."""
+
+
+def recognize(request: Request, phone: str, purpose: str, *, device: str, ticket: str) -> Recognized:
+    """Returns who asks for a code; raises CaptchaRequired, and ThrottleUnavailable where a solution needs the cache.
+
+    The owner of a number, as a device token shows, is asked for no captcha. Who solved one is trusted too.
+    """
+    requester, captcha = requester_of(phone, device=device), captcha_of(purpose)
+    if captcha is None or requester.is_trusted:
+        return Recognized(requester)
+    if captcha.is_solved(request, cast("Mapping[str, Any]", request.data)):
+        return Recognized(replace(requester, is_trusted=True))
+    usable = digest_of_ticket(request._request, ticket)
+    if why_risky(usable):
+        record(phone, purpose, Refused.CAPTCHA)
+        raise CaptchaRequired
+    return Recognized(requester, usable)
+
+
+def why_risky(ticket: str) -> Risk | None:
+    """Returns why a request of a stranger must bring a solved captcha; None where it need not.
+
+    `ticket` is the digest of a page ticket that is valid now, unless it was used before.
+    """
+    if conf.CAPTCHA_WHEN == "always":
+        return Risk.EVERY_REQUEST
+    return None if ticket else Risk.NO_TICKET
+
+
+@contextmanager
+def captcha_offered(request: Request, purpose: str) -> Iterator[None]:
+    """Adds a new captcha to a CaptchaRequired of the body; raises Throttled instead where that is asked too often."""
+    try:
+        yield
+    except CaptchaRequired:
+        captcha = captcha_of(purpose)
+        raise CaptchaRequired(captcha.offer(request) if captcha else None) from None
