@@ -8,8 +8,9 @@ from typing import Any
 from unicodedata import normalize
 
 from django.apps import apps
+from django.conf import settings
 from django.db import router
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, resolve, reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
@@ -18,6 +19,12 @@ from django_smsverify.limits.flood import check_flood
 
 IMAGE = "captcha-image"
 """The URL name of django-simple-captcha."""
+LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+OPEN_TO_ALL = (
+    "Instead of captcha.urls, add "
+    'path("captcha/image/<key>/", login_not_required(captcha_image), {"scale": 1}, name="captcha-image") '
+    "to the urlpatterns of ROOT_URLCONF."
+)
 OLD_AT_ONCE = 1000
 """Rows that one run of the poll deletes."""
 
@@ -44,12 +51,14 @@ class ImageCaptcha:
         if not apps.is_installed("captcha"):
             return '"captcha" is not in INSTALLED_APPS', 'Add "captcha" to INSTALLED_APPS and run `manage.py migrate`.'
         try:
-            reverse(IMAGE, kwargs={"key": "x"})
+            view = resolve(reverse(IMAGE, kwargs={"key": "x"})).func
         except NoReverseMatch:
             return (
                 "the URLs of django-simple-captcha are not included, so nobody sees an image",
                 'Add path("captcha/", include("captcha.urls")) to the urlpatterns of ROOT_URLCONF.',
             )
+        if LOGIN_REQUIRED in settings.MIDDLEWARE and getattr(view, "login_required", True):
+            return f"{LOGIN_REQUIRED.rpartition('.')[2]} shows the images to nobody who is logged out", OPEN_TO_ALL
         return None
 
 
