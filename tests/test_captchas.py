@@ -372,6 +372,7 @@ class TestChecks:
 
     def test_the_images_need_a_login(self, found: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.SMSVERIFY = {"CAPTCHA": "image"}
+        assert found() == []
         monkeypatch.setattr(captcha_image, "login_required", True)
         ((why, hint),) = found()
         settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.endswith("LoginRequiredMiddleware")]
