@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -48,6 +48,7 @@ Budget = Mapping[Period, Decimal]
 """Yuan that may be spent within a day or a month, or both; a period that is missing has no limit."""
 UNCHANGING = (int, str, tuple)
 CaptchaCheck = Callable[[Any, Mapping[str, Any]], bool]
+CaptchaKind = Literal["image", "altcha"]
 T = TypeVar("T")
 
 
@@ -100,15 +101,17 @@ def is_region(region: str) -> bool:
     return region in SUPPORTED_REGIONS
 
 
-def _captcha(value: object) -> CaptchaCheck | None:
+def _captcha(value: object) -> CaptchaCheck | CaptchaKind | None:
     if value is None:
         return None
+    if isinstance(value, str) and value in get_args(CaptchaKind):
+        return cast("CaptchaKind", value)
     try:
         found = import_string(value) if isinstance(value, str) else None
     except Exception:  # the module may raise anything while it is imported
         found = None
     if not callable(found):
-        raise ValueError("the dotted path of a function f(request, data) -> bool, or None")
+        raise ValueError('"image", "altcha", the dotted path of a function f(request, data) -> bool, or None')
     return cast("CaptchaCheck", found)
 
 
@@ -258,7 +261,8 @@ class Settings:
     TRUSTED_PROXIES = Key(0, _integer(0, 20))
     CLIENT_IP_HEADER = Key("X-Forwarded-For", _client_ip_header)
     REGIONS = Key(("CN",), _regions)
-    CAPTCHA: Key[CaptchaCheck | None] = Key(None, _captcha, broken=_refuse, per_purpose=True)
+    CAPTCHA: Key[CaptchaCheck | CaptchaKind | None] = Key(None, _captcha, broken=_refuse, per_purpose=True)
+    CAPTCHA_WHEN = Key("risk", _one_of("risk", "always"))
     DISPATCH = Key("inline", _one_of("inline", "tasks", "celery", but='"inline", "tasks" (django.tasks) or "celery"'))
     GUARD = Key("on", _one_of("on", "watch", "off"))
     NUMBER_KINDS = Key({}, _number_kinds)

@@ -190,13 +190,20 @@ class BalanceState(StrEnum):
 
 
 class Scope(TextChoices):
-    """Which limit refused a send; the `scope` of a 429 answer."""
+    """What is counted of a send; a limit that refused it is the `scope` of a 429 answer."""
 
     RESEND = "resend", _("pause between two SMS")
     PHONE = "phone", _("SMS to one number")
     IP = "ip", _("sends from one address")
     PREFIX = "prefix", _("sends to one number block")
     GLOBAL = "global", _("sends of the whole site")
+    TICKET = "ticket", _("sends with one page ticket")
+    """No limit for a person, and never in an answer: a used ticket counts as absent."""
+
+    @classmethod
+    def limits(cls) -> list[Scope]:
+        """Returns those that a 429 answer may name."""
+        return [scope for scope in cls if scope != cls.TICKET]
 
 
 class ListKind(TextChoices):

@@ -7,7 +7,7 @@ SMSVerifyError
 │   └── GatewayUncertain      it may have been sent: never try another provider
 ├── InvalidPhone · PhoneNotSupported · PhoneRejected · InvalidContext
 ├── InvalidIdempotencyKey · IdempotencyMismatch · InProgress
-├── UnknownPurpose · CaptchaRequired
+├── UnknownPurpose · CaptchaRequired(offer)
 ├── NoRoute
 │   └── OverBudget(why)
 ├── Throttled(scope, retry_after) · ThrottleUnavailable
@@ -27,6 +27,7 @@ InvalidGateway · UndecryptableValue (ImproperlyConfigured) and InsideTransactio
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -169,15 +170,20 @@ class OverBudget(NoRoute):
 
 
 class CaptchaRequired(SMSVerifyError):
-    """The site's captcha did not accept the request."""
+    """The site's captcha did not accept the request; `offer` is what a front end needs to show a new one, if we have
+    it."""
 
     code = "captcha_required"
     sentence = _("Please solve the captcha first.")
 
-    def __init__(self, because: Refused = Refused.CAPTCHA) -> None:
+    def __init__(self, because: Refused = Refused.CAPTCHA, offer: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.because = because
         """Why this request needs one."""
+        self.offer = offer
+
+    def extra(self) -> dict[str, Any]:
+        return {"captcha": self.offer} if self.offer else {}
 
 
 class Throttled(SMSVerifyError):

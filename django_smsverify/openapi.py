@@ -11,9 +11,9 @@ from rest_framework import serializers
 from . import idempotency
 from .enums import MessageStatus, Scope
 from .idempotency import HEADER
-from .serializers import ContextField, SendingSerializer, SendSerializer, TokenField, VerifySerializer
+from .serializers import AnyField, SendingSerializer, SendSerializer, TokenField, VerifySerializer
 from .verifying.context import MAX_LENGTH, MAX_NAMES
-from .views import SendStatusView, SendView, VerifyView
+from .views import SendStatusView, SendView, TicketView, VerifyView
 
 # The class names become component names in the schema, next to the site's own components.
 
@@ -28,7 +28,7 @@ class StatusField(serializers.CharField):
     pass
 
 
-@extend_schema_field(words_of(*Scope))
+@extend_schema_field(words_of(*Scope.limits()))
 class ScopeField(serializers.CharField):
     pass
 
@@ -40,17 +40,44 @@ class ScopeField(serializers.CharField):
         "additionalProperties": {"oneOf": [{"type": "string", "maxLength": MAX_LENGTH}, {"type": "number"}]},
     }
 )
-class ContextObject(ContextField):
+class ContextObject(AnyField):
     pass
 
 
 @extend_schema_field(serializers.CharField)
-class DeviceToken(TokenField):
+class SignedToken(TokenField):
+    pass
+
+
+def object_of(**properties: dict[str, Any]) -> dict[str, Any]:
+    """Returns an inline object with exactly these properties."""
+    return {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
+
+
+TEXT = {"type": "string"}
+
+
+@extend_schema_field({"oneOf": [object_of(key=TEXT, value=TEXT), TEXT]})
+class SolvedCaptcha(AnyField):
+    pass
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            object_of(kind={"enum": ["image"]}, key=TEXT, image=TEXT),
+            object_of(kind={"enum": ["altcha"]}, challenge={"type": "object"}),
+        ]
+    }
+)
+class OfferedCaptcha(AnyField):
     pass
 
 
 class SMSVerifySendSerializer(SendSerializer):
-    device = DeviceToken(required=False, allow_null=True, help_text="Of an earlier `verify/`")
+    device = SignedToken(required=False, allow_null=True, help_text="Of an earlier `verify/`")
+    ticket = SignedToken(required=False, allow_null=True, help_text="Of `ticket/`, or of the page")
+    captcha = SolvedCaptcha(required=False, help_text="What was read in an image, or altcha's text")
     context = ContextObject(required=False, help_text="What the code is for")
 
 
@@ -87,6 +114,13 @@ class SMSVerifyInvalidSerializer(SMSVerifyRefusalSerializer):
         required=False, help_text="With code `invalid`: field to sentences"
     )
     attempts_left = serializers.IntegerField(required=False, help_text="With code `wrong_code` or `context_mismatch`")
+    captcha = OfferedCaptcha(required=False, help_text="With code `captcha_required`, if the app makes the captcha")
+
+
+class SMSVerifyTicketSerializer(serializers.Serializer[Any]):
+    ticket = serializers.CharField(help_text="Send it with `send/`, once, from the same network")
+    usable_in = serializers.FloatField(help_text="Seconds")
+    expires_in = serializers.IntegerField(help_text="Seconds")
 
 
 class SMSVerifyThrottledSerializer(SMSVerifyRefusalSerializer):
@@ -137,15 +171,23 @@ SEND = extend_schema(
         OpenApiExample("Again", {"verification_id": "5f0c9e0e-4a0c-4d0e-9a55-0d6d3c1c9d1f"}, request_only=True),
     ],
 )
+FLOODED = {
+    405: OpenApiResponse(SMSVerifyRefusalSerializer, description="`method_not_allowed`"),
+    429: OpenApiResponse(SMSVerifyThrottledSerializer, description="`throttled`: over 600 calls in a minute"),
+}
 STATUS = extend_schema(
     operation_id="smsverify_send_status",
     description="What became of the last SMS of a verification; `detail` and `code` come with `not_sent` only.",
     responses={
         200: SMSVerifySendStatusSerializer,
         404: OpenApiResponse(SMSVerifyRefusalSerializer, description="`not_found`"),
-        405: OpenApiResponse(SMSVerifyRefusalSerializer, description="`method_not_allowed`"),
-        429: OpenApiResponse(SMSVerifyThrottledSerializer, description="`throttled`: over 600 calls in a minute"),
+        **FLOODED,
     },
+)
+TICKET = extend_schema(
+    operation_id="smsverify_ticket",
+    description="A page ticket: with it `send/` asks for no captcha, unless the site asks for one always.",
+    responses={200: SMSVerifyTicketSerializer, **FLOODED},
 )
 VERIFY = extend_schema(
     operation_id="smsverify_verify",
@@ -190,5 +232,15 @@ class VerifyViewSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
     def view_replacement(self) -> type[VerifyView]:
         class Described(VerifyView):
             post = VERIFY(VerifyView.post)
+
+        return Described
+
+
+class TicketViewSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    target_class = TicketView
+
+    def view_replacement(self) -> type[TicketView]:
+        class Described(TicketView):
+            get = TICKET(TicketView.get)
 
         return Described

@@ -72,14 +72,14 @@ class CodeField(TextField):
 
 
 class TokenField(serializers.Field[str, Any, str, Any]):
-    """A token that helps a request; what is no text counts as absent."""
+    """A token that helps a request, such as a device's or a page's; what is no text counts as absent."""
 
     def to_internal_value(self, data: Any) -> str:
         return Secret(data) if isinstance(data, str) else ""
 
 
-class ContextField(serializers.Field[Any, Any, Any, Any]):
-    """What a code is for: a flat JSON object, which `verifying.context` reads."""
+class AnyField(serializers.Field[Any, Any, Any, Any]):
+    """Any JSON, which is read elsewhere."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data
@@ -128,12 +128,14 @@ class SendSerializer(KnownFieldsOnly):
 
     phone = NumberField(max_length=40, required=False)
     purpose = TextField(max_length=64, required=False, trim_whitespace=False)
-    context = ContextField(required=False)  # type: ignore[assignment]  # a field, as DRF collects it
+    context = AnyField(required=False)  # type: ignore[assignment]  # a field, as DRF collects it
     verification_id = IdField(required=False)
     device = TokenField(required=False, allow_null=True)
+    ticket = TokenField(required=False, allow_null=True)
+    captcha = AnyField(required=False, allow_null=True)
 
     def takes_more(self) -> bool:
-        """Whether a captcha is configured, which has its own fields."""
+        """Whether a captcha is configured, which may have fields of its own."""
         return conf.CAPTCHA is not None or any("CAPTCHA" in own for own in conf.PURPOSES.values())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +155,7 @@ class VerifySerializer(KnownFieldsOnly):
 
     verification_id = IdField()
     code = CodeField()
-    context = ContextField(required=False)  # type: ignore[assignment]  # a field, as DRF collects it
+    context = AnyField(required=False)  # type: ignore[assignment]  # a field, as DRF collects it
 
 
 class SendingSerializer(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from .masked import Secret
-from .views import SendStatusView, SendView, VerifyView
+from .views import SendStatusView, SendView, TicketView, VerifyView
 from .webhooks import webhook
 
 app_name = "smsverify"
@@ -70,6 +70,7 @@ urlpatterns = [
     path("send/", _endpoint(SendView.as_view()), name="send"),
     path("send/<str:verification_id>/", _endpoint(SendStatusView.as_view()), name="send-status"),
     path("verify/", _endpoint(VerifyView.as_view()), name="verify"),
+    path("ticket/", _endpoint(TicketView.as_view()), name="ticket"),
     path("webhooks/<slug:slug>/<smsverify_secret:secret>/", _endpoint(webhook), name="webhook"),
     # For consoles that remove the last slash: Django would redirect the push, and no vendor follows redirects.
     path("webhooks/<slug:slug>/<smsverify_secret:secret>", _endpoint(webhook)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,10 +21,10 @@ from rest_framework.utils.json import strict_constant
 from rest_framework.views import APIView
 
 from . import phones
-from .conf import conf
-from .enums import MessageStatus, Reason, Refused
+from .challenges.recognizing import captcha_offered, recognize
+from .challenges.tickets import USABLE_AFTER, ticket_for
+from .enums import MessageStatus, Reason
 from .exceptions import (
-    CaptchaRequired,
     IdempotencyMismatch,
     InProgress,
     InvalidContext,
@@ -44,12 +43,11 @@ from .http.request_body import BodyCompressed, LengthRequired, content_length, r
 from .idempotency import HEADER, KeyedRequest, keyed_request
 from .limits.flood import check_flood
 from .limits.per_number import resend_wait
-from .limits.refusals import record as record_refusal
+from .limits.shared import TICKET_LIFETIME
 from .masked import Secret
 from .models import Message, Verification
-from .numbers import Requester
 from .sending.repeats import send_once
-from .sending.request import CodeRequest, identify
+from .sending.request import CodeRequest
 from .sending.single import resend_to, send_code_to
 from .serializers import SendSerializer, VerifySerializer
 from .verifying.context import canonical
@@ -164,6 +162,15 @@ class FrontEndView(APIView):
         return response
 
 
+class TicketView(FrontEndView):
+    """Returns a page ticket, which a page asks for when it is shown."""
+
+    def get(self, request: Request, **path: Any) -> Response:
+        check_flood("ticket", client_ip(request._request))
+        ticket = ticket_for(request._request)
+        return Response({"ticket": ticket, "usable_in": USABLE_AFTER, "expires_in": TICKET_LIFETIME})
+
+
 class SendView(FrontEndView):
     """Sends a code, or sends one again.
 
@@ -175,35 +182,37 @@ class SendView(FrontEndView):
 
     def post(self, request: Request, **path: Any) -> Response:
         asked = read(SendSerializer, request)
-        device = asked.pop("device", None) or ""
+        tokens = {name: asked.pop(name, None) or "" for name in ("device", "ticket")}
         if "verification_id" in asked:
-            verification = self._resend(request, asked["verification_id"], device)
+            verification = self._resend(request, asked["verification_id"], tokens)
         else:
-            verification = self._send(request, asked, device)
+            verification = self._send(request, asked, tokens)
         return Response(verification_data(verification), status=202)
 
-    def _send(self, request: Request, asked: dict[str, Any], device: str) -> Verification:
+    def _send(self, request: Request, asked: dict[str, Any], tokens: dict[str, str]) -> Verification:
         phone, purpose = phones.parse(asked["phone"]), asked["purpose"]
         context = canonical(asked.pop("context", None))
         keyed = keyed_by_client(request, "send", Secret(f"{phone}:{purpose}:{context}"))
 
         def send() -> Verification:
             ip = client_ip(request._request)
-            requester = recognize(request, phone, purpose, ip, device)
-            return send_code_to(
-                CodeRequest(phone=phone, purpose=purpose, context=context, requester=requester, ip=ip, keyed=keyed)
-            )
+            with captcha_offered(request, purpose):
+                requester = recognize(request, phone, purpose, ip, **tokens)
+                return send_code_to(
+                    CodeRequest(phone=phone, purpose=purpose, context=context, requester=requester, ip=ip, keyed=keyed)
+                )
 
         return send_once(keyed, send)
 
-    def _resend(self, request: Request, verification_id: UUID, device: str) -> Verification:
+    def _resend(self, request: Request, verification_id: UUID, tokens: dict[str, str]) -> Verification:
         keyed = keyed_by_client(request, "send", str(verification_id))
 
         def resend() -> Verification:
             verification = Verification.objects.find(verification_id)
             ip = client_ip(request._request)
-            requester = recognize(request, phones.E164(verification.phone), verification.purpose, ip, device)
-            return resend_to(verification, requester, ip=ip, keyed=keyed)
+            with captcha_offered(request, verification.purpose):
+                requester = recognize(request, verification.phone, verification.purpose, ip, **tokens)
+                return resend_to(verification, requester, ip=ip, keyed=keyed)
 
         return send_once(keyed, resend)
 
@@ -290,21 +299,6 @@ def why_not_sent(message: Message | None) -> dict[str, str]:
         return {}
     error = PhoneRejected() if message.error_reason == Reason.RECIPIENT else NoRoute()
     return {"detail": str(error), "code": error.code}
-
-
-def recognize(request: Request, phone: phones.E164, purpose: str, ip: str, device: str) -> Requester:
-    """Returns who asks for a code; raises CaptchaRequired if the site has a captcha that does not accept the request,
-    and what `identify` raises.
-
-    The owner of a number, as a device token shows, is asked for no captcha, nor is who is allowed by a list.
-    """
-    requester, captcha = identify(phone, purpose, ip, device=device), conf.of(purpose).CAPTCHA
-    if captcha is None or requester.is_free:
-        return requester
-    if not captcha(request, cast("Mapping[str, Any]", request.data)):
-        record_refusal(phone, purpose, Refused.CAPTCHA)
-        raise CaptchaRequired
-    return replace(requester, has_solved=True)
 
 
 def refuse(error: Exception, context: Mapping[str, Any]) -> Response | None:

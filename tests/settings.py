@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "captcha",
     "django_smsverify",
 ]
 MIDDLEWARE = [

@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "CLIENT_IP_HEADER": "X-Forwarded-For",
     "REGIONS": ("CN",),
     "CAPTCHA": None,
+    "CAPTCHA_WHEN": "risk",
     "DISPATCH": "inline",
     "BUDGET": {},
     "GUARD": "on",
@@ -57,6 +58,8 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "TRUSTED_PROXIES": (2, 2),
     "CLIENT_IP_HEADER": ("X-Real-IP", "X-Real-IP"),
     "REGIONS": (["HK", "CN"], ("HK", "CN")),
+    "CAPTCHA": ("altcha", "altcha"),
+    "CAPTCHA_WHEN": ("always", "always"),
     "DISPATCH": ("celery", "celery"),
     "GUARD": ("watch", "watch"),
     "NUMBER_KINDS": ({"virtual": "challenge"}, {"virtual": "challenge"}),
@@ -86,7 +89,19 @@ BAD: dict[str, list[Any]] = {
     "TRUSTED_PROXIES": [-1, 21, True, "1"],
     "CLIENT_IP_HEADER": ["x-real-ip", "HTTP_X_REAL_IP", "Forwarded", "", None, ["X-Real-IP"]],
     "REGIONS": ["CN", (), ("XX",), ("cn",), ("CN", None), ([],), None],
-    "CAPTCHA": ["", "captcha", "no.such.module.check", "tests.test_conf.MISSING", ".captcha.check", ".x", 5, all],
+    "CAPTCHA": [
+        "",
+        "captcha",
+        "IMAGE",
+        "Altcha",
+        "no.such.module.check",
+        "tests.test_conf.MISSING",
+        ".captcha.check",
+        ".x",
+        5,
+        all,
+    ],
+    "CAPTCHA_WHEN": ["", "RISK", "never", None, True, ["risk"]],
     "DISPATCH": ["queue", "INLINE", ["celery"], None],
     "BUDGET": [
         *[None, [], 50, "50", {"week": 5}, {"day": "50"}, {"day": -1}, {"day": None}, {"day": True}, {"month": 10**8}],
@@ -151,7 +166,7 @@ def test_a_captcha_that_cannot_be_imported_refuses_every_request(path: Any) -> N
     with override_settings(SMSVERIFY={"CAPTCHA": path}):
         check = conf.CAPTCHA
 
-    assert check is not None
+    assert callable(check)
     assert check(HttpRequest(), {"captcha": "solved"}) is False
 
 

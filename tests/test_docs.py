@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import subprocess
@@ -24,11 +25,14 @@ from django.db import connection, router
 from django.dispatch import Signal
 from django.http import HttpRequest
 from django.test import RequestFactory, override_settings
+from django.urls import reverse
 from sandbox.reviews import IN_REVIEW
 from sandbox.server import Sandbox
 
 import django_smsverify
 from django_smsverify import checks, exceptions, signals
+from django_smsverify.challenges.tickets import digest_of_ticket
+from django_smsverify.checks.captchas import check_captchas
 from django_smsverify.checks.settings import check_delivery_codes, check_gateways, check_settings
 from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS, conf
 from django_smsverify.enums import Cause, Guarded
@@ -185,7 +189,8 @@ def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     [
         snippet("tutorial", '"TRUSTED_PROXIES": 1'),
         snippet("settings", "PHONE_LIMITS"),
-        snippet("captcha", 'SMSVERIFY = {"CAPTCHA"'),
+        snippet("captcha", 'SMSVERIFY = {"CAPTCHA": "altcha"}'),
+        snippet("captcha", 'SMSVERIFY = {"CAPTCHA": "mysite.captcha.geetest"}'),
         snippet("captcha", '"PURPOSES"'),
         snippet("guard", '"NUMBER_KINDS"'),
         snippet("guard", '"ON_CACHE_FAILURE"'),
@@ -195,7 +200,7 @@ def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
 def test_the_settings_of_the_documentation_pass_the_checks(settings: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "tests")
     captcha: Any = ModuleType("mysite.captcha")
-    captcha.check = print
+    captcha.geetest = print
     monkeypatch.setitem(sys.modules, "mysite", ModuleType("mysite"))
     monkeypatch.setitem(sys.modules, "mysite.captcha", captcha)
     found: dict[str, Any] = {}
@@ -203,7 +208,7 @@ def test_the_settings_of_the_documentation_pass_the_checks(settings: str, monkey
     exec(settings, found)
 
     with override_settings(SMSVERIFY=found["SMSVERIFY"]):
-        problems: list[CheckMessage] = [*check_settings(), *check_gateways()]
+        problems: list[CheckMessage] = [*check_settings(), *check_gateways(), *check_captchas()]
     assert problems == []
 
 
@@ -302,7 +307,7 @@ def test_the_view_that_sends_from_python(memory: MakeProvider, rf: RequestFactor
     assert found["send_to_me"](rf.post("/")).status_code == 202
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_receiver_of_the_guard_s_page_is_told() -> None:
     calls: list[Any] = []
     found: dict[str, Any] = {"__name__": "receivers", "ring": lambda *words: calls.append(words)}
@@ -328,19 +333,104 @@ def test_the_receiver_of_the_documentation_receives_its_signal(capsys: pytest.Ca
     message_settled.disconnect(found["count_failures"])
 
 
-def test_the_captcha_of_the_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_site_shows_images() -> None:
+    found: dict[str, Any] = {"INSTALLED_APPS": [], "urlpatterns": []}
+    exec(snippet("captcha", 'INSTALLED_APPS += ["captcha"]'), found)
+    exec(snippet("captcha", 'path("captcha/"'), found)
+    urls: Any = ModuleType("urls_of_the_page")
+    urls.urlpatterns = found["urlpatterns"]
+
+    assert set(found["INSTALLED_APPS"]) <= set(suite.INSTALLED_APPS)
+    assert reverse("captcha-image", urlconf=urls, kwargs={"key": "x"}) == "/captcha/image/x/"
+
+
+def test_a_page_of_the_site_has_a_ticket(rf: RequestFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django.shortcuts.render", lambda request, template, context: context)
     found: dict[str, Any] = {}
-    exec(snippet("captcha", "def check"), found)
-    answer, request = requests.Response(), HttpRequest()
+    exec(snippet("captcha", "def login_page"), found)
+
+    assert digest_of_ticket(rf.get("/"), found["login_page"](rf.get("/"))["ticket"]) == "", "it is too young"
+
+
+GEETEST = {name: f"{name} 1" for name in ("lot_number", "captcha_output", "pass_token", "gen_time")}
+CAPTCHA_SETTINGS = {
+    "GEETEST_ID": "id",
+    "GEETEST_KEY": "key",
+    "ALIYUN_SCENE_ID": "scene",
+    "ALIYUN_KEY_ID": "id",
+    "ALIYUN_KEY_SECRET": "secret",
+    "TENCENT_CAPTCHA_APP_ID": 190,
+    "TENCENT_CAPTCHA_APP_KEY": "app",
+    "TENCENT_SECRET_ID": "i",
+    "TENCENT_SECRET_KEY": "k",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "solved", "good", "bad", "sent"),
+    [
+        (
+            snippet("captcha", "def geetest"),
+            "geetest",
+            GEETEST,
+            {"status": "success", "result": "success"},
+            {"status": "success", "result": "fail", "reason": "pass_token expire"},
+            ("https://gcaptcha4.geetest.com/validate", "lot_number=lot_number+1", "captcha_id=id", "sign_token="),
+        ),
+        (
+            snippet("captcha", "def aliyun"),
+            "aliyun",
+            "a b/c",
+            {"Code": "Success", "Success": True, "Result": {"VerifyResult": True, "VerifyCode": "T001"}},
+            {"Code": "Success", "Success": True, "Result": {"VerifyResult": False, "VerifyCode": "F001"}},
+            ("https://captcha.cn-shanghai.aliyuncs.com/", "CaptchaVerifyParam=a%20b%2Fc", "SceneId=scene"),
+        ),
+        (
+            snippet("captcha", "def tencent"),
+            "tencent",
+            {"ticket": "t", "randstr": "@r"},
+            {"Response": {"CaptchaCode": 1, "CaptchaMsg": "OK"}},
+            {"Response": {"CaptchaCode": 9, "CaptchaMsg": "used"}},
+            ("https://captcha.tencentcloudapi.com/", '"Ticket": "t"', '"UserIp": "203.0.113.7"', '"CaptchaType": 9'),
+        ),
+    ],
+    ids=["geetest", "aliyun", "tencent"],
+)
+def test_a_captcha_of_a_service(
+    text: str, name: str, solved: Any, good: Any, bad: Any, sent: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[str, Any] = {}
+    exec(text, found)
+    check, answer, prepared = found[name], requests.Response(), requests.PreparedRequest()
+    request = HttpRequest()
     request.META["REMOTE_ADDR"] = "203.0.113.7"
-    answer.status_code, answer._content = 200, b'{"ok": true}'
-    monkeypatch.setattr(requests, "post", lambda *args, **options: answer)
-    assert found["check"](request, {"captcha_ticket": "good"}) is True
-    for data in ({}, {"captcha_ticket": ""}, {"captcha_ticket": 5}):
-        assert found["check"](request, data) is False
-    for body in (b'{"ok": false}', b"[]", b"{}", b"<html>"):
-        answer._content = body
-        assert found["check"](request, {"captcha_ticket": "bad"}) is False
+
+    def post(url: str, data: Any, headers: Any = None, *, timeout: tuple[int, int]) -> requests.Response:
+        assert sum(timeout) <= 5
+        prepared.prepare("POST", url, headers, data=data)
+        return answer
+
+    monkeypatch.setattr(requests, "post", post)
+    with override_settings(**CAPTCHA_SETTINGS):
+        answer._content = json.dumps(good).encode()
+        assert check(request, {"captcha": solved}) is True
+        asked = f"{prepared.url} {prepared.body!r}"
+        assert [part for part in sent if part not in asked] == []
+        for content in (json.dumps(bad).encode(), b"[]", b"{}", b"null", b'{"Response": null}', b"<html>"):
+            answer._content = content
+            assert check(request, {"captcha": solved}) is False
+        answer._content = json.dumps(good).encode()
+        surrogates = dict.fromkeys(solved, "\ud800") if isinstance(solved, dict) else "\ud800"
+        bad_ones: list[Any] = [None, 7, "", {}, [], dict.fromkeys(solved, 7)]
+        for wrong in bad_ones if name == "tencent" else [*bad_ones, surrogates]:
+            assert check(request, {"captcha": wrong}) is False
+        assert check(request, {}) is False
+        monkeypatch.setattr(requests, "post", unreachable)
+        assert check(request, {"captcha": solved}) is False
+
+
+def unreachable(*args: Any, **options: Any) -> requests.Response:
+    raise requests.ConnectTimeout
 
 
 @pytest.mark.django_db

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from django import urls
 from django.core.management import call_command
+from django.test import override_settings
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -25,7 +26,7 @@ from .conftest import MakeProvider, last_code, wrong
 
 jsonschema: Any = import_module("jsonschema")  # drf-spectacular brings it, without types
 
-SEND, STATUS, VERIFY = "/sms/send/", "/sms/send/{verification_id}/", "/sms/verify/"
+SEND, STATUS, VERIFY, TICKET = "/sms/send/", "/sms/send/{verification_id}/", "/sms/verify/", "/sms/ticket/"
 SENDING = {"verification_id", "phone", "expires_in", "resend_in", "code_length"}
 
 
@@ -54,7 +55,7 @@ def body(schema: Any, described: Any) -> Any:
 def test_exactly_the_public_endpoints_are_described(schema: Any) -> None:
     found = {(path, method) for path, methods in schema["paths"].items() for method in methods}
 
-    assert found == {(SEND, "post"), (STATUS, "get"), (VERIFY, "post")}
+    assert found == {(SEND, "post"), (STATUS, "get"), (VERIFY, "post"), (TICKET, "get")}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,7 @@ def test_exactly_the_public_endpoints_are_described(schema: Any) -> None:
         (SEND, "post", {"202", "400", "404", "405", "411", "415", "429", "503"}),
         (STATUS, "get", {"200", "404"}),
         (VERIFY, "post", {"200", "400", "404", "405", "411", "415"}),
+        (TICKET, "get", {"200", "405", "429"}),
     ],
 )
 def test_every_status_is_described(path: str, method: str, statuses: set[str], schema: Any) -> None:
@@ -71,7 +73,7 @@ def test_every_status_is_described(path: str, method: str, statuses: set[str], s
     assert statuses <= responses.keys()
     for status, response in responses.items():
         required = set(body(schema, response)["required"])
-        assert {"detail", "code"} <= required if int(status) >= 400 else {"phone"} <= required
+        assert ({"detail", "code"} if int(status) >= 400 else {"ticket"} if path == TICKET else {"phone"}) <= required
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,8 @@ def test_every_status_is_described(path: str, method: str, statuses: set[str], s
                 "context": "object",
                 "verification_id": "string",
                 "device": "string",
+                "ticket": "string",
+                "captcha": "one of several",
             },
             set(),
         ),
@@ -98,7 +102,7 @@ def test_the_fields_of_a_request_are_described(
     request = body(schema, operation["requestBody"])
 
     assert list(operation["requestBody"]["content"]) == ["application/json"]
-    assert {name: field["type"] for name, field in request["properties"].items()} == fields
+    assert {name: field.get("type", "one of several") for name, field in request["properties"].items()} == fields
     assert set(request.get("required", ())) == required
     assert request["properties"]["verification_id"]["format"] == "uuid"
 
@@ -111,6 +115,7 @@ def test_the_fields_of_a_request_are_described(
         (SEND, "post", "429", {"detail", "code", "scope", "retry_after"}),
         (SEND, "post", "503", {"detail", "code"}),
         (VERIFY, "post", "404", {"detail", "code"}),
+        (TICKET, "get", "200", {"ticket", "usable_in", "expires_in"}),
     ],
 )
 def test_the_fields_of_a_response_are_described(
@@ -133,7 +138,7 @@ def test_a_status_may_carry_a_refusal(schema: Any) -> None:
 def test_a_bad_request_may_carry_errors_and_attempts(path: str, schema: Any) -> None:
     response = body(schema, schema["paths"][path]["post"]["responses"]["400"])
 
-    assert set(response["properties"]) == {"detail", "code", "errors", "attempts_left"}
+    assert set(response["properties"]) == {"detail", "code", "errors", "attempts_left", "captcha"}
     assert set(response["required"]) == {"detail", "code"}
 
 
@@ -181,7 +186,7 @@ def test_status_and_scope_are_enums(schema: Any) -> None:
     scope = body(schema, schema["paths"][SEND]["post"]["responses"]["429"])["properties"]["scope"]
 
     assert status["allOf"][0]["enum"] == MessageStatus.values
-    assert scope["allOf"][0]["enum"] == Scope.values
+    assert scope["allOf"][0]["enum"] == Scope.limits()
 
 
 def test_no_authentication_is_required(schema: Any) -> None:
@@ -225,9 +230,16 @@ def test_the_responses_of_the_views_match_the_description(schema: Any, memory: M
         (VERIFY, client.post(VERIFY, {"verification_id": pk, "code": code}, "json")),
         (VERIFY, client.post(VERIFY, unknown, "json")),
         (VERIFY, client.get(VERIFY)),
+        (TICKET, client.get(TICKET)),
+        (TICKET, client.post(TICKET, {}, "json")),
     ]
+    for kind in ("image", "altcha"):
+        with override_settings(SMSVERIFY={"CAPTCHA": kind}):
+            answers.append((SEND, client.post(SEND, send, "json")))
+            assert answers[-1][1].json()["captcha"]["kind"] == kind
 
-    assert [answer.status_code for _, answer in answers] == [202, 429, 400, 400, 404, 415, 200, 404, 400, 200, 404, 405]
+    statuses = [202, 429, 400, 400, 404, 415, 200, 404, 400, 200, 404, 405, 200, 405, 400, 400]
+    assert [answer.status_code for _, answer in answers] == statuses
     for path, answer in answers:
         (operation,) = schema["paths"][path].values()
         described = body(schema, operation["responses"][str(answer.status_code)])

@@ -25,8 +25,8 @@ FLOORS = [
     "http phones serializers testing",
     "models",
     "limits numbers reviews statistics",
-    "checks diagnosis messages money verifying",
-    "costs reports",
+    "challenges diagnosis messages money verifying",
+    "checks costs reports",
     "journal sending webhooks",
     "operations views",
     "admin openapi polling",
@@ -46,7 +46,11 @@ RULES = [
     Rule("gateways", "models conf limits signals", "a gateway needs no site: all that it needs comes with the account"),
     Rule("gateways", "django.db django.core.cache django.conf django.dispatch", "a gateway needs no site"),
     Rule("models", "messages limits verifying reviews reports money sending polling", "models only store data"),
-    Rule("limits messages verifying reviews reports money", "sending", "sending uses them, they do not use sending"),
+    Rule(
+        "challenges limits messages verifying reviews reports money",
+        "sending",
+        "sending uses them, they do not use sending",
+    ),
     Rule("statistics", "money sending reports polling", "others read the sums and have them made"),
     Rule(
         "sending",

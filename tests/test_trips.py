@@ -26,6 +26,7 @@ from django_smsverify.sending import dispatch, worker
 
 from . import services
 from .conftest import MakeProvider, add_template, last_code, wrong
+from .test_captchas import solve
 from .test_polling import notify
 from .test_webhooks import IDS, ihuyi_report, path_of, sent
 
@@ -192,6 +193,17 @@ WORKER = [
 ]
 """A worker that sends a code; it has just read the routes."""
 
+CAPTCHA_ASKED: dict[str, Trips] = {
+    "altcha": (["SELECT knownnumber"], ["incr refused"]),
+    "image": (["SELECT knownnumber", "INSERT captchastore"], ["incr refused", "add", "incr"]),
+}
+"""A refusal is counted; where images are offered, django-ratelimit counts too."""
+IMAGE_USED = [
+    ("SELECT captchastore", "what is written in the image"),
+    ("BEGIN", ""),
+    ("DELETE captchastore", "so that it is used once"),
+    ("COMMIT", ""),
+]
 COUNTED = ["add ip", "add ip", "add prefix", "get_many routes"]
 """Each count is one call; one more reads all buckets, the version of the routes, and the circuits."""
 UNKNOWN_CIRCUIT = ["get_many circuit", "get_many circuit"]
@@ -249,7 +261,7 @@ def watched(act: Callable[[], object]) -> Trips:
 
 
 def _short(sql: str) -> str:
-    table = re.search(r'(?:FROM|INTO|UPDATE) "smsverify_(\w+)"', sql)
+    table = re.search(r'(?:FROM|INTO|UPDATE) "(?:smsverify|captcha)_(\w+)"', sql)
     verb = sql.split()[0]
     return f"{verb} {table[1]}" if table else verb
 
@@ -262,8 +274,13 @@ class FrontEnd:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def send(self, headers: Headers = None, phone: str = "13800138000") -> Any:
-        return self._post("/sms/send/", {"phone": phone, "purpose": "login"}, headers)
+    def send(self, headers: Headers = None, phone: str = "13800138000", **more: Any) -> Any:
+        return self._post("/sms/send/", {"phone": phone, "purpose": "login", **more}, headers)
+
+    def ticket(self, clock: time_machine.Traveller) -> str:
+        ticket = self.client.get("/sms/ticket/").json()["ticket"]
+        clock.shift(2)
+        return str(ticket)
 
     def verify(self, verification_id: str, code: str, headers: Headers = None) -> Any:
         return self._post("/sms/verify/", {"verification_id": verification_id, "code": code}, headers)
@@ -379,6 +396,55 @@ def test_a_request_without_sms_and_its_guesses(front_end: FrontEnd) -> None:
     right = statements_only(VERIFY_WITHOUT_SMS)
     assert trips(lambda: front_end.verify(joined, wrong(code)), 400) == ([*right[:5], right[-1]], [])
     assert trips(lambda: front_end.verify(joined, code), 200) == (right, [])
+
+
+def test_a_send_with_a_page_ticket(front_end: FrontEnd) -> None:
+    """The use of a ticket is counted with the rest: no trip more with a script, nor another read without."""
+    with override_settings(SMSVERIFY={"CAPTCHA": "altcha"}), time_machine.travel(timezone.now(), tick=False) as clock:
+        front_end.send(phone="13900139000", ticket=front_end.ticket(clock))
+        ticket = front_end.ticket(clock)
+        statements, calls = trips(lambda: front_end.send(ticket=ticket), 202)
+
+        assert statements == statements_only(SEND)
+        assert sorted(calls) == sorted([*COUNTED, "add ticket", "incr ip", "incr ip"])
+
+        statements, calls = trips(lambda: front_end.send(phone="13900139001", ticket=ticket), 400)
+
+    assert statements == ["SELECT knownnumber", "INSERT refusal"]
+
+
+def test_a_ticket_that_is_not_needed_is_not_counted(front_end: FrontEnd) -> None:
+    front_end.send(phone="13900139000")
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        ticket = front_end.ticket(clock)
+        statements, calls = trips(lambda: front_end.send(ticket=ticket), 202)
+
+    assert statements == statements_only(SEND)
+    assert sorted(calls) == sorted([*COUNTED, "incr ip", "incr ip"])
+
+
+@pytest.mark.parametrize("kind", ["altcha", "image"])
+def test_a_captcha(kind: str, front_end: FrontEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof of work is one call of the cache, an image a few statements."""
+    monkeypatch.setattr("django_smsverify.challenges.altcha.TRIES", [1])
+    front_end.send(phone="13900139000")
+    answers: list[Any] = []
+
+    def send(**more: Any) -> Any:
+        answers.append(front_end.send(**more))
+        return answers[-1]
+
+    with override_settings(SMSVERIFY={"CAPTCHA": kind}):
+        for _ in range(2):
+            send()
+        asked, counted = trips(send, 400)
+        solved = solve(answers[-1].json()["captcha"])
+        statements, calls = trips(lambda: send(captcha=solved), 202)
+
+    used = statements_only(IMAGE_USED) if kind == "image" else []
+    assert (asked, [*counted[:1], *(call.split()[0] for call in counted[1:])]) == CAPTCHA_ASKED[kind]
+    assert statements == [SEND[0][0], *used, *statements_only(SEND[1:])]
+    assert sorted(calls) == sorted([*COUNTED, "incr ip", "incr ip", *(["add altcha"] if kind == "altcha" else [])])
 
 
 def test_requests_that_may_be_repeated(front_end: FrontEnd) -> None:

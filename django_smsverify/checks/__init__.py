@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import budgets as budgets
+from . import captchas as captchas
 from . import filings as filings
 from . import settings as settings
 from . import site as site

@@ -19,7 +19,7 @@ from . import by_rows, guard
 from .lists import plausible_wait
 from .per_number import NumberHistory
 from .refusals import refund_and_record, tally_of
-from .shared import ANYBODY, SHARED, Charge, address_windows, shared_windows
+from .shared import ANYBODY, SHARED, Charge, address_windows, shared_windows, ticket_windows
 from .standing import Standing
 
 
@@ -38,8 +38,8 @@ def admission(
     When the body fails, all is given back, and the refusal is stored. A test `by_operator` is not stored, nor judged by
     the guard.
 
-    The same trip to the cache reads the keys `beside`. The body must check the number's own limits, with the number
-    locked. The block of a known number has no limit for it. Raises Throttled or CaptchaRequired, in the order address,
+    The same trip to the cache reads the keys `beside`, and counts the use of a page ticket. The body must check the
+    number's own limits, with the number locked. Raises Throttled or CaptchaRequired, in the order ticket, address,
     number, block, site, guard, or ThrottleUnavailable.
     """
     charge = Charge(None if by_operator else tally_of(phone))
@@ -61,10 +61,12 @@ def _count(
     whether there is room, if the site wants so."""
     shared = shared_windows(phone, standing) if phone else []
     try:
-        return charge.count([*address_windows(ip, standing), *shared], beside)
+        return charge.count([*address_windows(ip, standing), *ticket_windows(standing.ticket), *shared], beside)
     except ThrottleUnavailable:
         if conf.ON_CACHE_FAILURE == "refuse":
             raise
+    if standing.ticket:
+        raise CaptchaRequired  # nobody knows whether it was used before
     return by_rows.waits(phone, ip, standing)
 
 
@@ -72,6 +74,8 @@ def _admit(phone: str, ip: str | None, standing: Standing, waits: Mapping[Scope,
     """Raises the refusal that comes first; that of the number's own limits before those of what it shares."""
     if standing.must_solve:
         raise _challenge(phone, standing)
+    if Scope.TICKET in waits:
+        raise CaptchaRequired
     _refuse(waits, standing, Scope.IP)
     try:
         _refuse(waits, standing, *SHARED)

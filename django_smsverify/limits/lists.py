@@ -20,6 +20,7 @@ from django_smsverify.models import ListEntry
 
 from .cache import digest
 from .kept import Kept
+from .refusals import record
 
 HOUR = 3600
 CHUNK_SIZE = 500
@@ -67,12 +68,20 @@ def _subjects(phone: str, ip: str | None) -> Iterator[tuple[str, str]]:
         yield ListKind.REGION, phones.region(phone)
 
 
-def judge(phone: str, ip: str | None) -> ListAction | None:
+def judge(phone: str, purpose: str, ip: str | None) -> ListAction | None:
     """Returns whether a request is allowed or challenged by an entry, or by NUMBER_KINDS; None for neither.
 
     Raises Throttled for who is refused, like somebody whose limit is used up, and PhoneNotSupported for a region or
-    kind of numbers that is.
+    kind of numbers that is; the refusal is stored.
     """
+    try:
+        return _judge(phone, ip)
+    except (PhoneNotSupported, Throttled) as error:
+        record(phone, purpose, Refused.LISTED if isinstance(error, Throttled) else Refused.NOT_SUPPORTED)
+        raise
+
+
+def _judge(phone: str, ip: str | None) -> ListAction | None:
     entry = find_entry(phone, ip)
     if entry is None:
         return _by_kind(phone)

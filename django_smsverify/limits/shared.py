@@ -29,6 +29,8 @@ ASKED_AT = {Scope.IP: 1, Scope.PREFIX: 1, Scope.GLOBAL: 2}
 """The part of a limit, one half and so on, from which a captcha is asked for."""
 NO_BOUND = 10**9
 ANYBODY = Anybody()
+TICKET_LIFETIME = 1800
+"""Seconds for which a page ticket is valid, and for which its use is counted."""
 DELAY = 10
 """Seconds that may pass between the counting of a send and the time of its message."""
 
@@ -101,6 +103,11 @@ def address_windows(ip: str | None, standing: Standing = ANYBODY) -> list[Window
         for network, factor in networks(ip)
         for limit in conf.IP_LIMITS
     ]
+
+
+def ticket_windows(ticket: str) -> list[Window]:
+    """Returns the window in which a page ticket is used once, given its digest; none for an empty one."""
+    return [Window(Scope.TICKET, ticket, 1, TICKET_LIFETIME)] if ticket else []
 
 
 def shared_windows(phone: str, standing: Standing = ANYBODY) -> list[Window]:

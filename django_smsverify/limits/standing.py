@@ -30,6 +30,10 @@ class Standing(Protocol):
         """Whether a list has the request challenged."""
 
     @property
+    def ticket(self) -> str:
+        """The digest of the page ticket that the request needs, and uses up; empty: it needs none."""
+
+    @property
     def can_be_asked(self) -> bool:
         """Whether the request may be asked for a captcha where it would else be refused."""
 
@@ -43,4 +47,5 @@ class Anybody:
     is_free: bool = False
     has_solved: bool = False
     must_solve: bool = False
+    ticket: str = ""
     can_be_asked: bool = False

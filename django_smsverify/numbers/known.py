@@ -29,6 +29,8 @@ class Requester:
     """Whether the request has a device token of the number, or the site's word."""
     has_solved: bool = False
     """Whether the request has a solved captcha."""
+    ticket: str = ""
+    """The digest of the page ticket that the request needs, and uses up; empty: it needs none."""
     can_be_asked: bool = False
     """Whether the request may be asked for a captcha where it would else be refused."""
     listed: ListAction | None = None
@@ -55,12 +57,12 @@ class Requester:
         return self.is_known and not self.is_trusted
 
 
-def requester_of(phone: str, *, device: str = "", trusted: bool = False) -> Requester:
+def requester_of(phone: str, *, device: str = "", trusted: bool = False, listed: ListAction | None = None) -> Requester:
     """Returns who asks; a device token that is bad, old, revoked or another number's counts as absent."""
     now = timezone.now()
     known = KnownNumber.objects.find(phone, now - KNOWN_FOR)
     is_owner = known is not None and is_device_of(device, phone, known, now - KNOWN_FOR)
-    return Requester(is_known=known is not None, is_owner=trusted or is_owner)
+    return Requester(is_known=known is not None, is_owner=trusted or is_owner, listed=listed)
 
 
 def revoke_devices(phone: str) -> None:

@@ -10,6 +10,7 @@ from itertools import chain, islice, zip_longest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from django_smsverify.challenges import captchas
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, UndecryptableValue, describe
 from django_smsverify.gateways.base import Gateway
@@ -57,14 +58,29 @@ def poll(
     providers = list(Provider.objects.all())  # only now: sending may take long, and meanwhile an account may be changed
     _ask_all(deque(islice(_questions(limit, providers), limit)), limit, tally, stopped, progress)
     ended = chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit, providers))
-    alarms = chain(balances.mail_alarms(providers), watch_probes())
-    of_budgets = budget_alarms.mail_alarms() if is_any_set(providers) else ()
-    old = chain(forget_unused(providers), known.forget_old(), refusals.forget_old(), guard_alarms.forget_old())
-    _recover(chain(ended, alarms, of_budgets, guard_alarms.mail_alarms(), old), tally, stopped)
+    _recover(chain(ended, _alarms(providers), _old(providers)), tally, stopped)
     days = sum_days()
     while not stopped() and next(days, None):
         pass
     return tally
+
+
+def _alarms(providers: Sequence[Provider]) -> Iterator[str]:
+    """Mails what has to be told."""
+    yield from balances.mail_alarms(providers)
+    yield from watch_probes()
+    if is_any_set(providers):
+        yield from budget_alarms.mail_alarms()
+    yield from guard_alarms.mail_alarms()
+
+
+def _old(providers: Sequence[Provider]) -> Iterator[str]:
+    """Deletes what is not needed any more."""
+    yield from forget_unused(providers)
+    yield from known.forget_old()
+    yield from refusals.forget_old()
+    yield from guard_alarms.forget_old()
+    yield from captchas.forget_old()
 
 
 def _recover(words: Iterator[str], tally: Counter[str], stopped: Callable[[], bool]) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django_smsverify import phones
-from django_smsverify.enums import Refused
-from django_smsverify.exceptions import SMSVerifyError, Throttled
 from django_smsverify.idempotency import KeyedRequest
-from django_smsverify.limits import lists
 from django_smsverify.limits.guard import is_judged
-from django_smsverify.limits.refusals import record
 from django_smsverify.limits.shared import network_digest
 from django_smsverify.masked import Secret
-from django_smsverify.numbers import Requester, requester_of
+from django_smsverify.numbers import Requester
 from django_smsverify.phones import E164
 
 
@@ -41,16 +37,3 @@ class CodeRequest:
             "block": phones.block(self.phone) if is_new else "",
             "network": network_digest(self.ip) if self.ip else "",
         }
-
-
-def identify(phone: E164, purpose: str, ip: str | None, *, device: str = "", trusted: bool = False) -> Requester:
-    """Returns who asks, with what the lists of the site say.
-
-    Raises Throttled or PhoneNotSupported, which are stored, for who is refused by a list or by NUMBER_KINDS.
-    """
-    try:
-        listed = lists.judge(phone, ip)
-    except SMSVerifyError as error:
-        record(phone, purpose, Refused.LISTED if isinstance(error, Throttled) else Refused.NOT_SUPPORTED)
-        raise
-    return replace(requester_of(phone, device=device, trusted=trusted), listed=listed)

@@ -16,6 +16,7 @@ from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason, Scope
 from django_smsverify.exceptions import AlreadyUsed, CodeExpired, NoRoute, PhoneRejected, Throttled, UnknownPurpose
 from django_smsverify.idempotency import KeyedRequest
+from django_smsverify.limits import lists
 from django_smsverify.limits.admission import address_charged, admission
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.per_number import NumberHistory
@@ -23,7 +24,7 @@ from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Verification
 from django_smsverify.models.history import PastSMS
 from django_smsverify.models.inserts import insert
-from django_smsverify.numbers import Requester
+from django_smsverify.numbers import Requester, requester_of
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical, context_digest
 
@@ -32,7 +33,7 @@ from .choosing import Chosen, RouteChoice
 from .dispatch import dispatch_code
 from .earlier_tries import by_what_became
 from .joining import extend, join, join_without_sms, live_code, reserve_guesses
-from .request import CodeRequest, identify
+from .request import CodeRequest
 
 T = TypeVar("T")
 
@@ -61,7 +62,8 @@ def send_code(
     PhoneRejected, NoRoute (nothing was sent), and InsideTransaction.
     """
     number = phone = phones.parse(phone)  # its repr is masked from here on, in an error report too
-    requester = identify(number, purpose, ip, device=device, trusted=trusted)
+    listed = lists.judge(number, purpose, ip)
+    requester = requester_of(number, device=device, trusted=trusted, listed=listed)
     return send_code_to(
         CodeRequest(phone=number, purpose=purpose, context=canonical(context), requester=requester, ip=ip)
     )
@@ -124,12 +126,17 @@ def resend_code(
     Raises VerificationNotFound, AlreadyUsed, CodeExpired, TooManyAttempts, and what `send_code` raises.
     """
     verification = Verification.objects.find(verification_id)
-    requester = identify(phones.E164(verification.phone), verification.purpose, ip, device=device, trusted=trusted)
+    listed = lists.judge(verification.phone, verification.purpose, ip)
+    requester = requester_of(verification.phone, device=device, trusted=trusted, listed=listed)
     return resend_to(verification, requester, ip=ip)
 
 
 def resend_to(
-    verification: Verification, requester: Requester, *, ip: str | None, keyed: KeyedRequest | None = None
+    verification: Verification,
+    requester: Requester,
+    *,
+    ip: str | None,
+    keyed: KeyedRequest | None = None,
 ) -> Verification:
     """Does what `resend_code` does, and remembers the request."""
     verification.require_live(timezone.now())
@@ -159,7 +166,7 @@ def _dispatch_or_raise(verification: Verification, message: Message, charge: Cha
         return
     if last.error_reason == Reason.RECIPIENT:
         raise PhoneRejected
-    charge.refund(*SHARED)
+    charge.refund(*SHARED, Scope.TICKET)
     raise NoRoute
 
 

@@ -1,0 +1,72 @@
+"""Who asks for a code, and whether the request must bring a solved captcha first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Any, cast
+
+from rest_framework.request import Request
+
+from django_smsverify.conf import conf
+from django_smsverify.enums import Refused
+from django_smsverify.exceptions import CaptchaRequired
+from django_smsverify.limits import lists
+from django_smsverify.limits.refusals import record
+from django_smsverify.numbers import Requester, requester_of
+
+from .captchas import captcha_of
+from .tickets import digest_of_ticket
+
+
+class Risk(Enum):
+    """Why a request must bring a solved captcha."""
+
+    EVERY_REQUEST = auto()
+    """The site asks all for one."""
+    NO_TICKET = auto()
+    """Nothing shows that a page was open."""
+
+
+def recognize(request: Request, phone: str, purpose: str, ip: str, *, device: str, ticket: str) -> Requester:
+    """Returns who asks for a code; raises CaptchaRequired, ThrottleUnavailable where a solution needs the cache, and
+    what `lists.judge` raises.
+
+    The owner of a number, as a device token shows, is asked for no captcha, nor is who is allowed by a list. Who solved
+    one is trusted too.
+    """
+    requester = requester_of(phone, device=device, listed=lists.judge(phone, purpose, ip))
+    captcha = captcha_of(purpose)
+    if captcha is None or requester.is_free:
+        return requester
+    if captcha.is_solved(request, cast("Mapping[str, Any]", request.data)):
+        return replace(requester, has_solved=True)
+    usable = digest_of_ticket(request._request, ticket)
+    if why_risky(usable):
+        record(phone, purpose, Refused.CAPTCHA)
+        raise CaptchaRequired
+    return replace(requester, ticket=usable, can_be_asked=True)
+
+
+def why_risky(ticket: str) -> Risk | None:
+    """Returns why a request of a stranger must bring a solved captcha; None where it need not.
+
+    `ticket` is the digest of a page ticket that is valid now, unless it was used before.
+    """
+    if conf.CAPTCHA_WHEN == "always":
+        return Risk.EVERY_REQUEST
+    return None if ticket else Risk.NO_TICKET
+
+
+@contextmanager
+def captcha_offered(request: Request, purpose: str) -> Iterator[None]:
+    """Adds a new captcha to a CaptchaRequired of the body; raises Throttled instead where that is asked too often."""
+    try:
+        yield
+    except CaptchaRequired as error:
+        because, captcha = error.because, captcha_of(purpose)
+    else:
+        return
+    raise CaptchaRequired(because, captcha.offer(request) if captcha else None)
