@@ -20,11 +20,11 @@ def unwrapped(address: IPAddress) -> IPAddress:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-OF_ONE_OWNER = {4: 24, 6: 48}
-"""The prefix lengths of networks that mostly have one owner, by the version of IP."""
-
-
 def network_of(ip: str) -> str:
-    """Returns the network of an address, such as `203.0.113.0/24` or `2001:db8::/48`."""
+    """Returns the network of an address that mostly has one owner: `203.0.113.0/24`, or `2001:db8::/48`."""
+    if ":" not in ip:
+        return f"{ip.rpartition('.')[0]}.0/24"
     address = unwrapped(ip_address(ip))
-    return str(ip_network((int(address), OF_ONE_OWNER[address.version]), strict=False))
+    if address.version == 4:
+        return network_of(str(address))
+    return str(ip_network((int(address), 48), strict=False))

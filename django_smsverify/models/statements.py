@@ -51,6 +51,15 @@ def _history(rows: Any, phone: Any, since: Any) -> Any:
     )
 
 
+def _of_block(rows: Any, block: Any, since: Any) -> Any:
+    return rows.filter(block=block, created_at__gt=since).order_by("-created_at").values_list(*OF_GUARD)[:MOST_GUARDED]
+
+
+def _of_network(rows: Any, network: Any, since: Any) -> Any:
+    new = rows.filter(network=network, created_at__gt=since, block__gt="")
+    return new.order_by("-created_at").values_list(*OF_GUARD)[:MOST_GUARDED]
+
+
 def _accepted(rows: Any, pk: Any, **fields: Any) -> RowsAndValues:
     status = MessageStatus.ACCEPTED
     return rows.filter(pk=pk, status__in=status.below()), {"status": status, "error_message": "", **fields}
@@ -105,6 +114,10 @@ OF_SENDS = (
     *("balance", "balance_checked_at", "balance_alarm", "balance_alert"),
 )
 """What a provider's webhook does not need; each column costs SQLite and MySQL's drivers."""
+OF_GUARD = ("phone", "network", "created_at", "verified_at")
+"""What the guard judges by."""
+MOST_GUARDED = 200
+"""The newest verifications that it looks at."""
 IN_BRIEF = ("provider", "remote_id", "phone", "status", "price", "segments", "is_trial", "created_at")
 """What a report needs of its message."""
 GUESS = {"pk": "id", "attempts": "attempts", "now": "attempted_at"}
@@ -112,6 +125,10 @@ GUESS = {"pk": "id", "attempts": "attempts", "now": "attempted_at"}
 find_known_number = SelectObjects("KnownNumber", _known, digest="digest")
 find_history = Select("Verification", _history, phone="phone", since="created_at")
 """A number's verifications since a moment, each beside each SMS that was sent for it, or may have been."""
+find_of_block = Select("Verification", _of_block, block="block", since="created_at")
+"""The newest requests for numbers of a block that were new here, since a moment."""
+find_of_network = Select("Verification", _of_network, network="network", since="created_at")
+"""The same, of a network."""
 accept_message = Update(
     "Message", _accepted, pk="id", remote_id="remote_id", cost="cost", sent_at="sent_at", poll_at="poll_at"
 )

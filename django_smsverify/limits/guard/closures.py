@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 
 from django.db import transaction
@@ -26,7 +27,7 @@ Subject = tuple[Guarded, str]
 
 def _load() -> dict[tuple[str, str], Closure]:
     """The last closure of each subject, if it holds or is not forgotten yet."""
-    lately = Closure.objects.filter(until__gt=timezone.now() - FORGIVEN_AFTER, lifted_at=None).order_by("since", "pk")
+    lately = Closure.objects.filter(until__gt=timezone.now() - FORGIVEN_AFTER).order_by("since", "pk")
     return {(closure.kind, closure.subject): closure for closure in lately}
 
 
@@ -36,7 +37,14 @@ kept = Kept(Closure, _load)
 def lately(subjects: Iterable[Subject]) -> dict[Subject, Closure]:
     """Returns the closures of these that hold, or held within a day."""
     known = kept.get()
-    return {(kind, subject): known[kind.value, subject] for kind, subject in subjects if (kind.value, subject) in known}
+    found = {subject: known.get((subject[0].value, subject[1])) for subject in subjects} if known else {}
+    return {subject: closure for subject, closure in found.items() if closure and not closure.lifted_at}
+
+
+def lifted_at(kind: Guarded, subject: str) -> datetime | None:
+    """Returns when the last closure was lifted, if it was, within a day."""
+    last = kept.get().get((kind.value, subject))
+    return last.lifted_at if last else None
 
 
 def holds(closure: Closure) -> bool:

@@ -10,15 +10,15 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from django_smsverify.enums import Guarded, MessageStatus
-from django_smsverify.models import Closure, Message, Verification
+from django_smsverify.models import Message, Verification
+from django_smsverify.models.statements import find_of_block, find_of_network
 
-from . import rules
-from .rules import DAY, JUDGED_AFTER, WINDOW, Figures
+from . import closures, rules
+from .rules import DAY, FEW, JUDGED_AFTER, WINDOW, Figures
 
 DAYS = 7
 """The days of which a usual one is found."""
-MOST = 200
-"""The newest verifications that are looked at."""
+FIND = {Guarded.BLOCK: find_of_block, Guarded.NETWORK: find_of_network}
 
 _usual: dict[int, int] = {}
 """What stays unverified on a usual day, by the day on which it was found, counted since 1970."""
@@ -31,17 +31,15 @@ def read(kind: Guarded, subject: str, stored: str) -> Figures:
     """
     now = timezone.now()
     since = now - (DAY if kind == Guarded.SITE else WINDOW)
-    lifted = Closure.objects.filter(kind=kind, subject=subject, lifted_at__gt=since).order_by("-lifted_at").first()
-    if lifted is not None and lifted.lifted_at is not None:
-        since = lifted.lifted_at
+    lifted_at = closures.lifted_at(kind, subject)
+    since = max(since, lifted_at) if lifted_at else since
     return _of_site(since, now) if kind == Guarded.SITE else _of_numbers(kind, stored, since, now)
 
 
 def _of_numbers(kind: Guarded, stored: str, since: datetime, now: datetime) -> Figures:
-    rows = Verification.objects.filter(**{kind.value: stored}, created_at__gt=since).exclude(block="")
     first: dict[str, datetime] = {}
     verified, networks = set(), set()
-    newest = list(rows.order_by("-created_at").values_list("phone", "network", "created_at", "verified_at")[:MOST])
+    newest = FIND[kind](**{kind.value: stored}, since=since)
     for phone, network, created_at, verified_at in newest:
         first[phone] = created_at
         if verified_at:
@@ -58,7 +56,9 @@ def _judged(moments: Iterable[datetime], now: datetime) -> int:
 
 def _of_site(since: datetime, now: datetime) -> Figures:
     sent, verified, newest = _sums(since, now)
-    return Figures(sent, sent, verified, usual=_usual_unverified(now), newest=newest)
+    # Below FEW the days before do not matter.
+    usual = _usual_unverified(now) if sent - verified >= FEW else 0
+    return Figures(sent, sent, verified, usual=usual, newest=newest)
 
 
 def _sums(since: datetime, until: datetime) -> tuple[int, int, datetime | None]:

@@ -26,6 +26,8 @@ SHARE = {Guarded.BLOCK: 4, Guarded.NETWORK: 4, Guarded.SITE: 16}
 """Of the sends that there is room for, the part after which a process looks again: others send too."""
 LOOK_AFTER = {Guarded.BLOCK: 3600.0, Guarded.NETWORK: 3600.0, Guarded.SITE: 60.0}
 """Seconds after which a process looks again in any case."""
+PAUSES = {Guarded.BLOCK: 5.0, Guarded.NETWORK: 5.0, Guarded.SITE: 0.0}
+"""Seconds in which a process looks once at most: in a rush of people nothing is old enough to be judged anyway."""
 MOST_SUBJECTS = 10_000
 
 
@@ -44,7 +46,8 @@ class Pace:
             if len(self._left) >= MOST_SUBJECTS:
                 self._left.clear()
             self._left[subject] = left - 1, since
-        return left <= 1 or abs(now - since) >= LOOK_AFTER[subject[0]]  # the clock may have been set back
+        kind, passed = subject[0], abs(now - since)  # the clock may have been set back
+        return passed >= (PAUSES[kind] if left <= 1 else LOOK_AFTER[kind])
 
     def is_next(self, subject: Subject) -> bool:
         """Whether the next send has the figures read, or nothing is known of them."""
