@@ -117,4 +117,5 @@ def phone_of(place: int) -> str:
 
 
 def address_of(place: int) -> str:
-    return f"11.{place >> 16 & 255}.{place >> 8 & 255}.{place & 255}"
+    """An address; each of 65,536 that follow one another is in another network."""
+    return f"11.{place & 255}.{place >> 8 & 255}.{place >> 16 & 255}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import Count, F, FilteredRelation, Max, Q, Value
 
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 
@@ -58,6 +58,22 @@ def _of_block(rows: Any, block: Any, since: Any) -> Any:
 def _of_network(rows: Any, network: Any, since: Any) -> Any:
     new = rows.filter(network=network, created_at__gt=since, block__gt="")
     return new.order_by("-created_at").values_list(*OF_GUARD)[:MOST_GUARDED]
+
+
+def _new_numbers(rows: Any, since: Any, until: Any) -> Any:
+    lately = rows.filter(created_at__gt=since, created_at__lte=until, verification__block__gt="")
+    # Grouped by a constant: one row, which `values_list` can have.
+    return (
+        lately.exclude(status=MessageStatus.NOT_SENT)
+        .order_by()
+        .values(all=Value(1))
+        .annotate(
+            sent=Count("pk"),
+            verified=Count("verification", distinct=True, filter=Q(verification__verified_at__isnull=False)),
+            newest=Max("created_at"),
+        )
+        .values_list("sent", "verified", "newest")
+    )
 
 
 def _accepted(rows: Any, pk: Any, **fields: Any) -> RowsAndValues:
@@ -129,6 +145,8 @@ find_of_block = Select("Verification", _of_block, block="block", since="created_
 """The newest requests for numbers of a block that were new here, since a moment."""
 find_of_network = Select("Verification", _of_network, network="network", since="created_at")
 """The same, of a network."""
+sum_new_numbers = Select("Message", _new_numbers, since="created_at", until="created_at")
+"""The SMS to numbers that were new here within a time, how many of their codes were entered, and the newest one."""
 accept_message = Update(
     "Message", _accepted, pk="id", remote_id="remote_id", cost="cost", sent_at="sent_at", poll_at="poll_at"
 )

@@ -6,12 +6,10 @@ import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max
 from django.utils import timezone
 
-from django_smsverify.enums import Guarded, MessageStatus
-from django_smsverify.models import Message, Verification
-from django_smsverify.models.statements import find_of_block, find_of_network
+from django_smsverify.enums import Guarded
+from django_smsverify.models.statements import find_of_block, find_of_network, sum_new_numbers
 
 from . import closures, rules
 from .rules import DAY, FEW, JUDGED_AFTER, WINDOW, Figures
@@ -55,19 +53,10 @@ def _judged(moments: Iterable[datetime], now: datetime) -> int:
 
 
 def _of_site(since: datetime, now: datetime) -> Figures:
-    sent, verified, newest = _sums(since, now)
+    sent, verified, newest = sum_new_numbers(since=since, until=now)[0]
     # Below FEW the days before do not matter.
     usual = _usual_unverified(now) if sent - verified >= FEW else 0
     return Figures(sent, sent, verified, usual=usual, newest=newest)
-
-
-def _sums(since: datetime, until: datetime) -> tuple[int, int, datetime | None]:
-    """SMS to new numbers, successes of new numbers, and the moment of the newest SMS."""
-    lately = {"created_at__gt": since, "created_at__lte": until}
-    new = Message.objects.filter(**lately, verification__block__gt="").exclude(status=MessageStatus.NOT_SENT)
-    sms = new.aggregate(count=Count("pk"), newest=Max("created_at"))
-    verified = Verification.objects.filter(**lately, block__gt="").exclude(verified_at=None).count()
-    return sms["count"], verified, sms["newest"]
 
 
 def _usual_unverified(now: datetime) -> int:
@@ -75,7 +64,7 @@ def _usual_unverified(now: datetime) -> int:
     today = int(time.time() // DAY.total_seconds())
     if today not in _usual:
         days = [now - timedelta(days=back) for back in range(1, DAYS + 1)]
-        sums = (_sums(until - DAY, until) for until in days)
+        sums = (sum_new_numbers(since=until - DAY, until=until)[0] for until in days)
         forget()
         _usual[today] = rules.usual([sent - verified for sent, verified, _ in sums])
     return _usual[today]
