@@ -315,6 +315,21 @@ class TestProofOfWork:
         assert not MemoryGateway.outbox
         assert send(site, solved).status_code == 202, "it was not used up"
 
+    def test_a_cache_that_answers_too_late_uses_nothing_up(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("django_smsverify.limits.cache.MAX_SECONDS", 0.2)
+        solved = solve(offer(site))
+        hanging = {"default": {"BACKEND": f"{HangingCache.__module__}.HangingCache", "LOCATION": __name__}}
+        with override_settings(CACHES=hanging):
+            HangingCache.answers.clear()
+            HangingCache.closed.clear()
+            try:
+                assert refusal(send(site, solved)) == (503, "throttle_unavailable")
+            finally:
+                HangingCache.answers.set()
+            assert HangingCache.closed.wait(10), "it has answered, and what it did was undone"
+
+            assert send(site, solved).status_code == 202
+
 
 class TestChecks:
     """Until they are corrected, every request that needs a captcha is refused."""
@@ -352,6 +367,8 @@ class TestChecks:
         assert why.startswith(f'SMSVERIFY["CAPTCHA"] is "{kind}", but ')
         assert why.endswith("is not installed.")
         assert hint == f"pip install 'django-smsverify[{kind}]'"
+        settings.SMSVERIFY = {"CAPTCHA": next(one for one in KINDS if one != kind)}
+        assert [one for one in checks.run_checks() if one.id == "smsverify.E016"] == [], "the other kind is used"
 
     def test_the_app_is_missing(self, found: Any, settings: Any) -> None:
         settings.SMSVERIFY = {"CAPTCHA": "image"}
