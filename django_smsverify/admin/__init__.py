@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .client_keys import ClientKeyAdmin
 from .opt_outs import OptOutAdmin
 from .probes import ProbeNumberAdmin
 from .providers import ProviderAdmin
@@ -17,6 +18,7 @@ from .spending import SpendingAdmin
 from .texts import SignatureAdmin, TemplateAdmin
 
 __all__ = [
+    "ClientKeyAdmin",
     "DeliveryReportAdmin",
     "MessageAdmin",
     "OptOutAdmin",

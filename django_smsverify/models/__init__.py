@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .accounts import Provider
+from .client_keys import ClientKey
 from .filings import CarrierFiling
 from .late_changes import LateChange
 from .numbers import KnownNumber
@@ -18,6 +19,7 @@ from .texts import PURPOSE, Signature, Template
 __all__ = [
     "PURPOSE",
     "CarrierFiling",
+    "ClientKey",
     "DailySum",
     "DeliveryReport",
     "KnownNumber",
