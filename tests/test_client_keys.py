@@ -163,8 +163,14 @@ class TestRequests:
     def test_of_many_repetitions_one_is_served(self) -> None:
         headers = App().headers()
 
+        def repeat(_: int) -> bool:
+            try:
+                return is_asked(send(headers))
+            finally:
+                connection.close()
+
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: is_asked(send(headers)), range(8)))
+            answers = list(pool.map(repeat, range(8)))
 
         assert sorted(answers) == [False] + [True] * 7
 
