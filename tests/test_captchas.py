@@ -19,6 +19,7 @@ from captcha.views import captcha_image
 from django.core import checks
 from django.core.management import call_command
 from django.test import Client, override_settings
+from django.urls import clear_script_prefix, set_script_prefix
 from django.utils import timezone
 
 from django_smsverify.challenges import altcha as proofs_of_work
@@ -189,6 +190,15 @@ class TestImage:
         assert offered["image"].startswith("/captcha/"), "relative to the address of `send/`"
         shown = requests.get(urljoin(f"{site.url}/sms/send/", offered["image"]), timeout=60)
         assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/png")
+
+    def test_the_image_of_a_site_below_a_path(self) -> None:
+        set_script_prefix("/app/")  # as a server with SCRIPT_NAME causes it
+        try:
+            answer: Any = Client().post("/sms/send/", BODY, "application/json")
+        finally:
+            clear_script_prefix()
+
+        assert answer.json()["captcha"]["image"].startswith("/app/captcha/image/")
 
     @pytest.mark.parametrize("written", [" abcd ", "ABCD", "ａｂＣＤ"])
     def test_it_is_read_as_people_write(self, written: str, site: Site) -> None:
