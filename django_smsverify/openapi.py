@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from . import idempotency
+from .challenges.client_keys import HEADERS
 from .enums import MessageStatus, Scope
 from .idempotency import HEADER
 from .serializers import AnyField, SendingSerializer, SendSerializer, TokenField, VerifySerializer
@@ -141,6 +142,12 @@ KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="One for each press of a button: a repeated request with it does nothing twice.",
 )
+SIGNED = [
+    OpenApiParameter(
+        name, str, OpenApiParameter.HEADER, description="Of an app that signs its requests, with the others"
+    )
+    for name in HEADERS
+]
 MALFORMED = {
     "_405": (SMSVerifyRefusalSerializer, "`method_not_allowed`"),
     "_411": (SMSVerifyRefusalSerializer, "`length_required`: a body in chunks, under a server that does not know them"),
@@ -152,7 +159,7 @@ NOT_FOUND = {"_404": (SMSVerifyRefusalSerializer, "`not_found`")}
 SEND = extend_schema(
     operation_id="smsverify_send",
     description="Sends a code to a number for a purpose, or, with `verification_id` alone, the same code again.",
-    parameters=[KEY],
+    parameters=[KEY, *SIGNED],
     request=SMSVerifySendSerializer,
     responses={
         202: SMSVerifySendingSerializer,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
@@ -17,7 +16,6 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.utils.json import strict_constant
 from rest_framework.views import APIView
 
 from . import phones
@@ -39,7 +37,8 @@ from .exceptions import (
     VerificationNotFound,
 )
 from .http.client_address import client_ip
-from .http.request_body import BodyCompressed, LengthRequired, content_length, read_body
+from .http.json_body import JSONRequest, SmallJSONParser
+from .http.request_body import BodyCompressed, LengthRequired
 from .idempotency import HEADER, KeyedRequest, keyed_request
 from .limits.flood import check_flood
 from .limits.per_number import resend_wait
@@ -54,7 +53,6 @@ from .verifying.context import canonical
 from .verifying.guess import check_guess
 from .verifying.proofs import device_token_of, make_proof, proof_seconds_left
 
-MAX_JSON_BODY = 16 * 1024
 STATUSES: dict[type[SMSVerifyError], int] = {
     VerificationNotFound: 404,
     InProgress: 409,
@@ -73,30 +71,6 @@ FIELDS: dict[type[SMSVerifyError], str] = {
     InvalidIdempotencyKey: HEADER,
 }
 """The field or header that an error is about."""
-
-
-class SmallJSONParser(BaseParser):
-    """Parses JSON in UTF-8, whatever charset is declared; a large body is refused before it is parsed."""
-
-    media_type = "application/json"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        body = read_body(stream, MAX_JSON_BODY)
-        if not body:
-            return {}
-        try:
-            return json.loads(body.decode("utf-8-sig"), parse_constant=strict_constant)
-        except (ValueError, RecursionError):
-            raise drf.ParseError(_("The body is not JSON in UTF-8.")) from None
-
-
-class AnyLengthRequest(Request):
-    """A request whose body may have no declared length; DRF treats such a body as missing."""
-
-    @property
-    def stream(self) -> HttpRequest | None:
-        """Django's request, from which the parser reads; None without a body."""
-        return None if content_length(self._request) == 0 else self._request
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -137,7 +111,7 @@ class FrontEndView(APIView):
     metadata_class = None
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        return AnyLengthRequest(
+        return JSONRequest(
             request,
             parsers=self.get_parsers(),
             authenticators=self.get_authenticators(),
@@ -180,7 +154,7 @@ class SendView(FrontEndView):
     count.
     """
 
-    def post(self, request: Request, **path: Any) -> Response:
+    def post(self, request: JSONRequest, **path: Any) -> Response:
         asked = read(SendSerializer, request)
         tokens = {name: asked.pop(name, None) or "" for name in ("device", "ticket")}
         if "verification_id" in asked:
@@ -189,7 +163,7 @@ class SendView(FrontEndView):
             verification = self._send(request, asked, tokens)
         return Response(verification_data(verification), status=202)
 
-    def _send(self, request: Request, asked: dict[str, Any], tokens: dict[str, str]) -> Verification:
+    def _send(self, request: JSONRequest, asked: dict[str, Any], tokens: dict[str, str]) -> Verification:
         phone, purpose = phones.parse(asked["phone"]), asked["purpose"]
         context = canonical(asked.pop("context", None))
         keyed = keyed_by_client(request, "send", Secret(f"{phone}:{purpose}:{context}"))
@@ -204,7 +178,7 @@ class SendView(FrontEndView):
 
         return send_once(keyed, send)
 
-    def _resend(self, request: Request, verification_id: UUID, tokens: dict[str, str]) -> Verification:
+    def _resend(self, request: JSONRequest, verification_id: UUID, tokens: dict[str, str]) -> Verification:
         keyed = keyed_by_client(request, "send", str(verification_id))
 
         def resend() -> Verification:

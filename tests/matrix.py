@@ -59,7 +59,19 @@ OF_NO_DATABASE = [
 database changes that."""
 CACHE_TESTS = [
     f"tests/test_{name}.py"
-    for name in ("services", "limits", "floods", "races", "http", "journey", "leaks", "refusals", "tickets", "captchas")
+    for name in (
+        "services",
+        "limits",
+        "floods",
+        "races",
+        "http",
+        "journey",
+        "leaks",
+        "refusals",
+        "tickets",
+        "captchas",
+        "client_keys",
+    )
 ]
 
 

@@ -19,6 +19,7 @@ from django.urls import reverse
 from django_smsverify.admin.records import FirstPages
 from django_smsverify.gateways.ihuyi import IhuyiGateway
 from django_smsverify.models import (
+    ClientKey,
     Closure,
     DeliveryReport,
     ListEntry,
@@ -740,7 +741,7 @@ def test_a_signature_can_be_added_and_belongs_to_its_provider(memory: MakeProvid
 def test_every_model_is_registered() -> None:
     registered = {model for model in admin.site._registry if model._meta.app_label == "smsverify"}
 
-    elsewhere = {Closure, ListEntry, OptOut, ProbeNumber, Spending}
+    elsewhere = {ClientKey, Closure, ListEntry, OptOut, ProbeNumber, Spending}
     assert registered == {*MODELS, *elsewhere}, "with tests here, or in a file of their own"
 
 

@@ -19,6 +19,7 @@ from captcha.views import captcha_image
 from django.core import checks
 from django.core.management import call_command
 from django.test import Client, override_settings
+from django.urls import clear_script_prefix, set_script_prefix
 from django.utils import timezone
 
 from django_smsverify.challenges import altcha as proofs_of_work
@@ -190,6 +191,15 @@ class TestImage:
         shown = requests.get(urljoin(f"{site.url}/sms/send/", offered["image"]), timeout=60)
         assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/png")
 
+    def test_the_image_of_a_site_below_a_path(self) -> None:
+        set_script_prefix("/app/")  # as a server with SCRIPT_NAME causes it
+        try:
+            answer: Any = Client().post("/sms/send/", BODY, "application/json")
+        finally:
+            clear_script_prefix()
+
+        assert answer.json()["captcha"]["image"].startswith("/app/captcha/image/")
+
     @pytest.mark.parametrize("written", [" abcd ", "ABCD", "ａｂＣＤ"])
     def test_it_is_read_as_people_write(self, written: str, site: Site) -> None:
         key = offer(site)["key"]
@@ -315,6 +325,21 @@ class TestProofOfWork:
         assert not MemoryGateway.outbox
         assert send(site, solved).status_code == 202, "it was not used up"
 
+    def test_a_cache_that_answers_too_late_uses_nothing_up(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("django_smsverify.limits.cache.MAX_SECONDS", 0.2)
+        solved = solve(offer(site))
+        hanging = {"default": {"BACKEND": f"{HangingCache.__module__}.HangingCache", "LOCATION": __name__}}
+        with override_settings(CACHES=hanging):
+            HangingCache.answers.clear()
+            HangingCache.closed.clear()
+            try:
+                assert refusal(send(site, solved)) == (503, "throttle_unavailable")
+            finally:
+                HangingCache.answers.set()
+            assert HangingCache.closed.wait(10), "it has answered, and what it did was undone"
+
+            assert send(site, solved).status_code == 202
+
 
 class TestChecks:
     """Until they are corrected, every request that needs a captcha is refused."""
@@ -352,6 +377,8 @@ class TestChecks:
         assert why.startswith(f'SMSVERIFY["CAPTCHA"] is "{kind}", but ')
         assert why.endswith("is not installed.")
         assert hint == f"pip install 'django-smsverify[{kind}]'"
+        settings.SMSVERIFY = {"CAPTCHA": next(one for one in KINDS if one != kind)}
+        assert [one for one in checks.run_checks() if one.id == "smsverify.E016"] == [], "the other kind is used"
 
     def test_the_app_is_missing(self, found: Any, settings: Any) -> None:
         settings.SMSVERIFY = {"CAPTCHA": "image"}

@@ -26,11 +26,13 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 from django.test import RequestFactory, override_settings
 from django.urls import reverse
+from django.utils import timezone
 from sandbox.reviews import IN_REVIEW
 from sandbox.server import Sandbox
 
 import django_smsverify
 from django_smsverify import checks, exceptions, signals
+from django_smsverify.challenges.client_keys import HEADERS
 from django_smsverify.challenges.tickets import digest_of_ticket
 from django_smsverify.checks.captchas import check_captchas
 from django_smsverify.checks.settings import check_delivery_codes, check_gateways, check_settings
@@ -42,7 +44,7 @@ from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits.cache import cache_alias
 from django_smsverify.limits.guard import closures
 from django_smsverify.limits.guard.rules import Figures
-from django_smsverify.models import Message, Provider, Signature, Spending, Template
+from django_smsverify.models import ClientKey, Message, Provider, Signature, Spending, Template
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.reports.causes import delivery_codes
 from django_smsverify.sending import send_code
@@ -50,7 +52,7 @@ from django_smsverify.signals import abuse_detected, message_settled
 from django_smsverify.verifying import verify_code
 
 from . import settings as suite
-from .conftest import PHONE, MakeProvider, add_template, last_code
+from .conftest import PHONE, MakeProvider, Site, add_template, last_code
 from .test_startup import HEAVY
 from .test_structure import FLOORS
 
@@ -427,6 +429,28 @@ def test_a_captcha_of_a_service(
         assert check(request, {}) is False
         monkeypatch.setattr(requests, "post", unreachable)
         assert check(request, {"captcha": solved}) is False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_app_signs_its_requests(site: Site, memory: MakeProvider) -> None:
+    memory()
+    found: dict[str, Any] = {}
+    exec(snippet("app-requests", "def signed_post"), found)
+    key = ClientKey.objects.create(name="app")
+    secret = key.new_secret(timezone.now())
+    body = {"phone": PHONE, "purpose": "login"}
+    with override_settings(SMSVERIFY={"CAPTCHA": "altcha"}):
+        assert found["signed_post"](f"{site.url}/sms/send/", body, key.key_id, "another").status_code == 400
+        assert found["signed_post"](f"{site.url}/sms/send/", body, key.key_id, secret).status_code == 202
+        other = found["signed_post"](f"{site.url}/sms/send/?v=2", {**body, "phone": "13900139000"}, key.key_id, secret)
+        assert other.status_code == 202
+
+
+@pytest.mark.parametrize("language", ["python", "kotlin", "swift", "javascript"])
+def test_each_sample_of_a_signature_has_all_headers(language: str) -> None:
+    (sample,) = blocks(PAGES["app-requests"], language)
+
+    assert [name for name in (*HEADERS, "SHA256", "\\n") if name not in sample.replace("sha256", "SHA256")] == []
 
 
 def unreachable(*args: Any, **options: Any) -> requests.Response:

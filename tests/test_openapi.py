@@ -19,6 +19,7 @@ from rest_framework import serializers
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
+from django_smsverify.challenges.client_keys import HEADERS
 from django_smsverify.enums import MessageStatus, Scope
 from django_smsverify.serializers import SendSerializer
 
@@ -179,6 +180,13 @@ def test_every_error_code_is_named(path: str, status: str, schema: Any) -> None:
     described = schema["paths"][path]["post"]["responses"][status]["description"]
 
     assert all(f"`{code}`" in described for code in ERROR_CODES[path, status])
+
+
+def test_the_headers_of_a_send_are_described(schema: Any) -> None:
+    described = {parameter["name"]: parameter for parameter in schema["paths"][SEND]["post"]["parameters"]}
+
+    assert described.keys() == {"Idempotency-Key", *HEADERS}
+    assert all(one["in"] == "header" and not one.get("required") for one in described.values())
 
 
 def test_status_and_scope_are_enums(schema: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 import requests
 import time_machine
 from django.core import signing
+from django.db import connection
 from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 
@@ -127,8 +128,14 @@ class TestUse:
         ticket = Page().ticket()
         clock.shift(5)
 
+        def use(phone: str) -> Any:
+            try:
+                return Page().send(phone=phone, ticket=ticket)
+            finally:
+                connection.close()
+
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda phone: Page().send(phone=phone, ticket=ticket), OTHERS[:8]))
+            answers = list(pool.map(use, OTHERS[:8]))
 
         assert sorted(answer.status_code for answer in answers) == [202] + [400] * 7
         assert len(MemoryGateway.outbox) == 1

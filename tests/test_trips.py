@@ -27,6 +27,7 @@ from django_smsverify.sending import dispatch, worker
 from . import services
 from .conftest import MakeProvider, add_template, last_code, wrong
 from .test_captchas import solve
+from .test_client_keys import App
 from .test_polling import notify
 from .test_webhooks import IDS, ihuyi_report, path_of, sent
 
@@ -421,6 +422,17 @@ def test_a_ticket_that_is_not_needed_is_not_counted(front_end: FrontEnd) -> None
 
     assert statements == statements_only(SEND)
     assert sorted(calls) == sorted([*COUNTED, "incr ip", "incr ip"])
+
+
+def test_a_send_that_an_app_has_signed(front_end: FrontEnd) -> None:
+    app = App()
+    front_end.send(phone="13900139000")
+    headers = app.headers({"phone": "13800138000", "purpose": "login"})
+    with override_settings(SMSVERIFY={"CAPTCHA": "tests.test_idempotency.refuse_all"}):
+        statements, calls = trips(lambda: front_end.send(headers), 202)
+
+    assert statements == [SEND[0][0], "SELECT clientkey", *statements_only(SEND[1:])]
+    assert sorted(calls) == sorted([*COUNTED, "add nonce", "incr ip", "incr ip"])
 
 
 @pytest.mark.parametrize("kind", ["altcha", "image"])

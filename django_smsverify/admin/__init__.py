@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .client_keys import ClientKeyAdmin
 from .closures import ClosureAdmin
 from .lists import ListEntryAdmin
 from .opt_outs import OptOutAdmin
@@ -19,6 +20,7 @@ from .spending import SpendingAdmin
 from .texts import SignatureAdmin, TemplateAdmin
 
 __all__ = [
+    "ClientKeyAdmin",
     "ClosureAdmin",
     "DeliveryReportAdmin",
     "ListEntryAdmin",

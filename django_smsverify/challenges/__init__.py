@@ -1,4 +1,4 @@
-"""What a request shows before an SMS is sent for it: a solved captcha, or a page ticket."""
+"""What a request shows before an SMS is sent for it: a solved captcha, a page ticket, or the signature of an app."""
 
 from __future__ import annotations
 

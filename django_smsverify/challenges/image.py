@@ -10,7 +10,7 @@ from unicodedata import normalize
 from django.apps import apps
 from django.conf import settings
 from django.db import router
-from django.urls import NoReverseMatch, resolve, reverse
+from django.urls import NoReverseMatch, get_script_prefix, resolve, reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
@@ -51,7 +51,8 @@ class ImageCaptcha:
         if not apps.is_installed("captcha"):
             return '"captcha" is not in INSTALLED_APPS', 'Add "captcha" to INSTALLED_APPS and run `manage.py migrate`.'
         try:
-            view = resolve(reverse(IMAGE, kwargs={"key": "x"})).func
+            path = reverse(IMAGE, kwargs={"key": "x"}).removeprefix(get_script_prefix())
+            view = resolve(f"/{path}").func
         except NoReverseMatch:
             return (
                 "the URLs of django-simple-captcha are not included, so nobody sees an image",

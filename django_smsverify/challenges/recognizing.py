@@ -13,11 +13,13 @@ from rest_framework.request import Request
 from django_smsverify.conf import conf
 from django_smsverify.enums import Refused
 from django_smsverify.exceptions import CaptchaRequired
+from django_smsverify.http.json_body import JSONRequest
 from django_smsverify.limits import lists
 from django_smsverify.limits.refusals import record
 from django_smsverify.numbers import Requester, requester_of
 
 from .captchas import captcha_of
+from .client_keys import is_signed
 from .tickets import digest_of_ticket
 
 
@@ -27,10 +29,10 @@ class Risk(Enum):
     EVERY_REQUEST = auto()
     """The site asks all for one."""
     NO_TICKET = auto()
-    """Nothing shows that a page was open."""
+    """Nothing shows that a page was open, or that an app asks."""
 
 
-def recognize(request: Request, phone: str, purpose: str, ip: str, *, device: str, ticket: str) -> Requester:
+def recognize(request: JSONRequest, phone: str, purpose: str, ip: str, *, device: str, ticket: str) -> Requester:
     """Returns who asks for a code; raises CaptchaRequired, ThrottleUnavailable where a solution needs the cache, and
     what `lists.judge` raises.
 
@@ -44,20 +46,20 @@ def recognize(request: Request, phone: str, purpose: str, ip: str, *, device: st
     if captcha.is_solved(request, cast("Mapping[str, Any]", request.data)):
         return replace(requester, has_solved=True)
     usable = digest_of_ticket(request._request, ticket)
-    if why_risky(usable):
+    if why_risky(request, usable):
         record(phone, purpose, Refused.CAPTCHA)
         raise CaptchaRequired
     return replace(requester, ticket=usable, can_be_asked=True)
 
 
-def why_risky(ticket: str) -> Risk | None:
+def why_risky(request: JSONRequest, ticket: str) -> Risk | None:
     """Returns why a request of a stranger must bring a solved captcha; None where it need not.
 
-    `ticket` is the digest of a page ticket that is valid now, unless it was used before.
+    `ticket` is the digest of a page ticket that is valid now, unless it was used before. A signature is used up.
     """
     if conf.CAPTCHA_WHEN == "always":
         return Risk.EVERY_REQUEST
-    return None if ticket else Risk.NO_TICKET
+    return None if ticket or is_signed(request) else Risk.NO_TICKET
 
 
 @contextmanager

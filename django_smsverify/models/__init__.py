@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .accounts import Provider
+from .client_keys import ClientKey
 from .filings import CarrierFiling
 from .guard import Closure, ListEntry
 from .late_changes import LateChange
@@ -19,6 +20,7 @@ from .texts import PURPOSE, Signature, Template
 __all__ = [
     "PURPOSE",
     "CarrierFiling",
+    "ClientKey",
     "Closure",
     "DailySum",
     "DeliveryReport",
