@@ -48,6 +48,7 @@ from .limits.refusals import record as record_refusal
 from .masked import Secret
 from .models import Message, Verification
 from .numbers import Requester, requester_of
+from .numbers.test_numbers import is_test_number
 from .sending.repeats import send_once
 from .sending.request import CodeRequest
 from .sending.single import resend_to, send_code_to
@@ -188,10 +189,12 @@ class SendView(FrontEndView):
         keyed = keyed_by_client(request, "send", Secret(f"{phone}:{purpose}:{context}"))
 
         def send() -> Verification:
-            requester = recognize(request, phone, purpose, device)
+            is_simulated = is_test_number(phone)
+            requester = recognize(request, phone, purpose, device, asks=not is_simulated)
             ip = client_ip(request._request)
             return send_code_to(
-                CodeRequest(phone=phone, purpose=purpose, context=context, requester=requester, ip=ip, keyed=keyed)
+                CodeRequest(phone=phone, purpose=purpose, context=context, requester=requester, ip=ip, keyed=keyed),
+                is_simulated=is_simulated,
             )
 
         return send_once(keyed, send)
@@ -201,7 +204,8 @@ class SendView(FrontEndView):
 
         def resend() -> Verification:
             verification = Verification.objects.find(verification_id)
-            requester = recognize(request, verification.phone, verification.purpose, device)
+            asks = not verification.is_simulated
+            requester = recognize(request, verification.phone, verification.purpose, device, asks=asks)
             return resend_to(verification, requester, ip=client_ip(request._request), keyed=keyed)
 
         return send_once(keyed, resend)
@@ -219,7 +223,7 @@ class SendStatusView(FrontEndView):
             verification.last_sent_at = last.created_at
         return Response(
             {
-                "status": last.status if last else "queued",
+                "status": last.status if last else _status_without_sms(verification),
                 **verification_data(verification),
                 **why_not_sent(last),
                 **({"tries": 2} if last and last.follows else {}),
@@ -251,6 +255,11 @@ class VerifyView(FrontEndView):
                 "device": device_token_of(verification),
             }
         )
+
+
+def _status_without_sms(verification: Verification) -> MessageStatus:
+    """That of an SMS that is about to be sent, or that a vendor has accepted, for all that a client may know."""
+    return MessageStatus.ACCEPTED if verification.is_simulated else MessageStatus.QUEUED
 
 
 def read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -291,13 +300,13 @@ def why_not_sent(message: Message | None) -> dict[str, str]:
     return {"detail": str(error), "code": error.code}
 
 
-def recognize(request: Request, phone: str, purpose: str, device: str) -> Requester:
+def recognize(request: Request, phone: str, purpose: str, device: str, *, asks: bool = True) -> Requester:
     """Returns who asks for a code; raises CaptchaRequired if the site has a captcha that does not accept the request.
 
-    The owner of a number, as a device token shows, is asked for no captcha.
+    The owner of a number, as a device token shows, is asked for no captcha, and for a test number nobody is.
     """
     requester, captcha = requester_of(phone, device=device), conf.of(purpose).CAPTCHA
-    if captcha is None or requester.is_trusted:
+    if captcha is None or requester.is_trusted or not asks:
         return requester
     if not captcha(request, cast("Mapping[str, Any]", request.data)):
         record_refusal(phone, purpose, Refused.CAPTCHA)

@@ -14,6 +14,7 @@ from .records import (
     VerificationAdmin,
 )
 from .spending import SpendingAdmin
+from .test_numbers import TestNumberAdmin
 from .texts import SignatureAdmin, TemplateAdmin
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "SignatureAdmin",
     "SpendingAdmin",
     "TemplateAdmin",
+    "TestNumberAdmin",
     "VerificationAdmin",
 ]

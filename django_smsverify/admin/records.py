@@ -203,12 +203,17 @@ class VerificationAdmin(Explained, RecordAdmin):
         "attempted_at",
         "verified_at",
         "redeemed_at",
+        "simulated_at",
     )
     readonly_fields = fields
 
     @admin.display(description=_("state"))
     def state(self, row: Verification) -> str:
         """The verification's state, in the active language."""
+        state = self._state(row)
+        return gettext("%s (test number)") % state if row.is_simulated else state
+
+    def _state(self, row: Verification) -> str:
         if row.holder.verified_at:
             return gettext("verified")
         if row.attempts >= row.max_attempts:

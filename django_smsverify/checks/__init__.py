@@ -6,3 +6,4 @@ from . import budgets as budgets
 from . import filings as filings
 from . import settings as settings
 from . import site as site
+from . import test_numbers as test_numbers

@@ -27,6 +27,8 @@ from .advice import advice_on
 from .message_sentences import message_sentence
 from .records import Records
 from .refusal_sentences import ADVICE, refusal_sentence
+from .test_numbers import ADVICE as SIMULATED_ADVICE
+from .test_numbers import present_sentences, simulated_sentence
 from .words import duration, moment, sentence
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def tell(phone: str, days: int = DAYS) -> Story:
         Entry(one.created_at, message_sentence(one, records), advice_on(one, records), one.pk)
         for one in records.messages
     ]
+    own += [Entry(one.created_at, simulated_sentence(one, records), SIMULATED_ADVICE) for one in records.simulated]
     of_all = [Entry(one.first_at, refusal_sentence(one), ADVICE[one.reason]) for one in records.refusals_of_all]
     entries = sorted([*of_all, *own], key=lambda entry: entry.at, reverse=True)
     start = records.starts_at
@@ -104,6 +107,7 @@ def _present(phone: str, now: datetime) -> Iterator[str]:
     if out := OptOut.objects.filter(phone=phone).first():
         words = _("It has opted out of notices at %s; it gets codes all the same")
         yield sentence([words % moment(out.created_at)])
+    yield from present_sentences(phone, now)
     yield sentence(_limits(phone, now))
     yield from _purposes(phone)
 

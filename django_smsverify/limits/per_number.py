@@ -112,8 +112,8 @@ def resend_wait(verification: Verification, now: datetime) -> int:
     if not verification.is_live(now):
         return 0
     pause = Limit(1, conf.RESEND_INTERVAL)
-    if verification.last_sent_at is not None:
-        return _wait([verification.last_sent_at], pause, now)
+    if sent_at := verification.simulated_at or verification.last_sent_at:
+        return _wait([sent_at], pause, now)
     own = Message.objects.carrying(verification.holder)
     return _wait(own.charged_since(now - timedelta(seconds=pause.seconds)), pause, now)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import Max, Min, Q
 from django.dispatch import Signal
 from django.utils import timezone
@@ -61,6 +61,11 @@ class PrimaryManager(models.Manager[M]):
     @property
     def db(self) -> str:
         return self._db or router.db_for_write(self.model)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The database and its schema: where each tenant has a schema, as with django-tenants, all share one alias."""
+        return self.db, str(getattr(connections[self.db], "schema_name", ""))
 
 
 class PolledQuerySet(RowQuerySet[M]):
