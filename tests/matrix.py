@@ -46,6 +46,7 @@ WITHOUT_CONCURRENCY = [
             "site_checks",
             "story",
             "tencent_site",
+            "test_numbers",
         ),
         *("tencent_site", "twilio_pushes", "webhooks_command"),
     )

@@ -31,6 +31,7 @@ from django_smsverify.models import (
     Signature,
     Spending,
     Template,
+    TestNumber,
     Verification,
 )
 from django_smsverify.models.gateway_classes import gateway_class
@@ -738,7 +739,9 @@ def test_a_signature_can_be_added_and_belongs_to_its_provider(memory: MakeProvid
 def test_every_model_is_registered() -> None:
     registered = {model for model in admin.site._registry if model._meta.app_label == "smsverify"}
 
-    assert registered == {*MODELS, OptOut, ProbeNumber, Spending}, "with tests here, or in a file of their own"
+    assert registered == {*MODELS, OptOut, ProbeNumber, Spending, TestNumber}, (
+        "with tests here, or in a file of their own"
+    )
 
 
 def test_the_search_for_secrets_finds_them(rows: dict[type[Row], Row]) -> None:

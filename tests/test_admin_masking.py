@@ -41,6 +41,7 @@ SPELLINGS = [
     "138，0013，8000",
 ]
 APP_COLUMNS = {
+    "added_by",
     "counted_in",
     "phone",
     "status",
