@@ -33,22 +33,22 @@ NOTE = masked_column(TestNumber, "note")
 
 
 class TestNumberForm(forms.ModelForm):
-    """When the number expires, and what it is for."""
+    """When the number expires."""
 
     class Meta:
         model = TestNumber
-        fields: ClassVar[tuple[str, ...]] = ("expires_at", "note")
+        fields: ClassVar[tuple[str, ...]] = ("expires_at",)
 
     def clean_expires_at(self) -> datetime:
-        """The end, if it lies ahead and not too far; one that was stored may stay."""
+        """The end, which must lie ahead, and not too far."""
         now, expires_at = timezone.now(), self.cleaned_data["expires_at"]
-        if "expires_at" in self.changed_data and not now < expires_at <= now + timedelta(days=MOST_DAYS):
+        if not now < expires_at <= now + timedelta(days=MOST_DAYS):
             raise ValidationError(_("Choose a time within the next %d days.") % MOST_DAYS)
         return expires_at  # type: ignore[no-any-return]
 
 
 class NewTestNumberForm(TestNumberForm):
-    """The same, with the number as people write it."""
+    """The same of a new number, as people write it, and what it is for."""
 
     phone = forms.CharField(
         label=_("phone"), max_length=32, help_text=_("A number that nobody uses, or a phone of your own.")
@@ -77,7 +77,7 @@ class NewTestNumberForm(TestNumberForm):
 
 @admin.register(TestNumber)
 class TestNumberAdmin(admin.ModelAdmin):
-    """A number is entered once, and masked from then on; its end and its note can be changed."""
+    """A number is entered once, and masked from then on; its end can be changed."""
 
     list_display = ("masked_phone", "state", "expires_at", NOTE, "added_by", "created_at")
     list_filter = ("expires_at",)
@@ -104,10 +104,8 @@ class TestNumberAdmin(admin.ModelAdmin):
         return super().get_form(request, obj, change, **{"form": form, **kwargs})
 
     def get_fields(self, request: HttpRequest, obj: TestNumber | None = None) -> Any:
-        if obj is None:
-            return ("phone", "expires_at", "note")
-        note = "note" if self.has_change_permission(request, obj) else NOTE
-        return ("masked_phone", "state", "expires_at", note, "added_by", "created_at")
+        shown = ("masked_phone", "state", "expires_at", NOTE, "added_by", "created_at")
+        return NewTestNumberForm.Meta.fields if obj is None else shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: TestNumber | None = None) -> Any:
         return () if obj is None else ("masked_phone", "state", NOTE, "added_by", "created_at")
