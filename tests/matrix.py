@@ -47,6 +47,7 @@ WITHOUT_CONCURRENCY = [
             "story",
             "tencent_site",
             "test_numbers",
+            "failures",
         ),
         *("tencent_site", "twilio_pushes", "webhooks_command"),
     )

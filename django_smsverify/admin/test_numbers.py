@@ -19,7 +19,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django_smsverify import phones
 from django_smsverify.conf import conf
 from django_smsverify.exceptions import SMSVerifyError, UndecryptableValue
-from django_smsverify.models import KnownNumber, TestNumber
+from django_smsverify.limits.failures import lift
+from django_smsverify.models import KnownNumber, Recipient, TestNumber
 from django_smsverify.models.test_numbers import new_codes
 from django_smsverify.numbers.known import KNOWN_FOR
 from django_smsverify.numbers.test_numbers import are_allowed
@@ -121,12 +122,16 @@ class TestNumberAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Make a new code"), permissions=["change"])
     def make_new_code(self, request: HttpRequest, queryset: QuerySet[TestNumber]) -> HttpResponse:
-        """Replaces the codes of the chosen numbers, also of verifications that are live, and shows them once."""
+        """Replaces the codes of the chosen numbers, also of verifications that are live, and shows them once.
+
+        The wrong ones that were entered for the old codes are forgotten.
+        """
         numbers = list(queryset)
         for number in numbers:
             number.codes = new_codes()
             number.save(update_fields=["codes"])
             self.log_change(request, number, "A new code was made.")
+        lift(Recipient.objects.filter(phone__in=[number.phone for number in numbers]))
         return self._show_codes(request, numbers)
 
     def _show_codes(self, request: HttpRequest, numbers: list[TestNumber]) -> HttpResponse:

@@ -19,9 +19,10 @@ from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.enums import Carrier
 from django_smsverify.exceptions import Throttled
 from django_smsverify.limits.budget import seen_over_budget
-from django_smsverify.limits.per_number import NumberHistory
-from django_smsverify.models import OptOut, Provider, Template
-from django_smsverify.numbers import requester_of
+from django_smsverify.limits.failures import failures_of
+from django_smsverify.limits.per_number import LOCKED_AFTER, NumberHistory
+from django_smsverify.models import OptOut, Provider, Recipient, Template
+from django_smsverify.numbers import Requester, requester_of
 
 from .advice import advice_on
 from .message_sentences import message_sentence
@@ -108,7 +109,9 @@ def _present(phone: str, now: datetime) -> Iterator[str]:
         words = _("It has opted out of notices at %s; it gets codes all the same")
         yield sentence([words % moment(out.created_at)])
     yield from present_sentences(phone, now)
-    yield sentence(_limits(phone, now))
+    history, requester = NumberHistory.read(phone, now), requester_of(phone)
+    yield from _locked(phone, history, requester)
+    yield sentence(_limits(history, requester))
     yield from _purposes(phone)
 
 
@@ -126,13 +129,23 @@ def _purposes(phone: str) -> Iterator[str]:
         yield sentence([words % ", ".join(spent)])
 
 
-def _limits(phone: str, now: datetime) -> Iterator[str]:
-    history = NumberHistory.read(phone, now)
+def _locked(phone: str, history: NumberHistory, requester: Requester) -> Iterator[str]:
+    recipient = Recipient.objects.filter(phone=phone).first()
+    count = failures_of(recipient, history, requester.verified_at) if recipient else 0
+    if count >= LOCKED_AFTER:
+        words = _(
+            "%d wrong codes in a row were entered, so each code has one guess until the right one is entered, or the "
+            "action on the list of recipients in the admin lifts this"
+        )
+        yield sentence([words % count])
+
+
+def _limits(history: NumberHistory, requester: Requester) -> Iterator[str]:
     if waiting := _waiting(history, by_stranger=False):
         yield _("It can get the next SMS in %(duration)s (%(limit)s)") % waiting
     else:
         yield _("It has not used up its own limits")
-    strangers = _waiting(history, by_stranger=True) if requester_of(phone).is_known else None
+    strangers = _waiting(history, by_stranger=True) if requester.is_known else None
     if strangers and strangers != waiting:
         yield _("without captcha and device token in %(duration)s (%(limit)s)") % strangers
 

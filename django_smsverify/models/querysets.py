@@ -119,12 +119,12 @@ class RecipientQuerySet(RowQuerySet["Recipient"]):
     """Numbers, each of which has one row that serializes what is done about it."""
 
     def lock(self, phone: str) -> Recipient:
-        """Returns the number's row, which is created or locked for the rest of the transaction.
+        """Returns the number's row, which is created or locked for the rest of the transaction, with its `failures`.
 
         It writes first: under load SQLite refuses to turn a read transaction into a write transaction.
         """
         recipient = self.model(phone=phone)
-        if not upsert(recipient, "phone", "claimed_at"):
+        if not upsert(recipient, "phone", "claimed_at", returning=("failures",)):
             self.get_or_create(phone=phone)
             self.filter(phone=phone).update(claimed_at=recipient.claimed_at)
         # Not every database returns the primary key.

@@ -34,6 +34,10 @@ class Recipient(models.Model):
     phone = PhoneField(_("phone"), unique=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     claimed_at = models.DateTimeField(_("last claimed at"), default=timezone.now)
+    failures = models.PositiveIntegerField(null=True, editable=False)
+    """Wrong codes in a row, of verifications that are older than the number's history; None for a number without."""
+    failures_until = models.DateTimeField(null=True, editable=False)
+    """When the last verification was created that they may be of."""
 
     objects = PrimaryManager.from_queryset(RecipientQuerySet)()
 

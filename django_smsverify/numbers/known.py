@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -26,6 +26,8 @@ class Requester:
     """Whether the number was verified here lately."""
     is_trusted: bool
     """Whether the request has a device token of the number, a solved captcha, or the site's word."""
+    verified_at: datetime | None = field(default=None, compare=False)
+    """When a known number was verified last."""
 
     @property
     def is_stranger(self) -> bool:
@@ -38,7 +40,8 @@ def requester_of(phone: str, *, device: str = "", trusted: bool = False) -> Requ
     now = timezone.now()
     known = KnownNumber.objects.find(phone, now - KNOWN_FOR)
     is_owner = known is not None and is_device_of(device, phone, known, now - KNOWN_FOR)
-    return Requester(is_known=known is not None, is_trusted=trusted or is_owner)
+    verified_at = known.verified_at if known else None
+    return Requester(is_known=known is not None, is_trusted=trusted or is_owner, verified_at=verified_at)
 
 
 def revoke_devices(phone: str) -> None:

@@ -15,6 +15,7 @@ from django_smsverify.exceptions import GatewayError, GatewayRejected, Undecrypt
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.limits import budget_alarms, refusals
 from django_smsverify.limits.budget import forget_unused, is_any_set
+from django_smsverify.limits.failures import add_up_failures
 from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.money import balances
 from django_smsverify.numbers import known
@@ -58,7 +59,7 @@ def poll(
     ended = chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit, providers))
     alarms = chain(balances.mail_alarms(providers), watch_probes())
     of_budgets = budget_alarms.mail_alarms() if is_any_set(providers) else ()
-    old = chain(forget_unused(providers), known.forget_old(), refusals.forget_old())
+    old = chain(forget_unused(providers), known.forget_old(), refusals.forget_old(), add_up_failures())
     _recover(chain(ended, alarms, of_budgets, old), tally, stopped)
     days = sum_days()
     while not stopped() and next(days, None):

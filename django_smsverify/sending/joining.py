@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_smsverify import codes
 from django_smsverify.conf import conf
 from django_smsverify.exceptions import AlreadyUsed, CodeExpired
+from django_smsverify.limits.failures import with_failures
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.models import Recipient, RememberedRequest, Verification
 from django_smsverify.models.history import PastVerification
@@ -79,11 +80,14 @@ def join(code: Verification, recipient: Recipient, history: NumberHistory, *, by
 
 
 def join_without_sms(request: CodeRequest) -> Verification | None:
-    """Returns a new verification of the number's live code; None when there is none, or no guess is left."""
+    """Returns a new verification of the number's live code; None when there is none, or no guess is left, which
+    without another SMS is so for a number with too many wrong codes in a row."""
     recipient = Recipient.objects.lock(request.phone)
     history = NumberHistory.read(request.phone, timezone.now())
     code = live_code(request, history)
     if code is None or history.guesses_left(by_stranger=False) <= 0:
+        return None
+    if with_failures(history, recipient, request.requester.verified_at).is_locked:
         return None
     attempts = conf.of(code.purpose).MAX_ATTEMPTS
     verification = _join(code, recipient, history.now, max_attempts=attempts, is_reserved=False)

@@ -10,7 +10,9 @@ from django_smsverify.conf import conf
 from django_smsverify.enums import Refused
 from django_smsverify.exceptions import CodeExpired, UnknownPurpose
 from django_smsverify.idempotency import KeyedRequest
+from django_smsverify.limits.failures import with_failures
 from django_smsverify.limits.flood import check_flood
+from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.refusals import record as record_refusal
 from django_smsverify.models import Recipient, RememberedRequest, Verification
 from django_smsverify.numbers.test_numbers import is_test_number
@@ -52,8 +54,11 @@ def _check_flood(ip: str | None) -> None:
 
 def _create(request: CodeRequest) -> Verification:
     recipient, now = Recipient.objects.lock(request.phone), timezone.now()
-    # Nothing is reserved: no SMS adds a guess, so each must be one that the number has left.
-    attempts = conf.of(request.purpose).MAX_ATTEMPTS
+    history = NumberHistory.read(request.phone, now)
+    is_locked = with_failures(history, recipient, request.requester.verified_at).is_locked
+    # Nothing is reserved: no SMS adds a guess, so each must be one that the number has left. After too many wrong ones
+    # it has none: its code stays the same.
+    attempts = 0 if is_locked else conf.of(request.purpose).MAX_ATTEMPTS
     own = {"max_attempts": attempts, "is_reserved": False, "simulated_at": now}
     verification = create_code(recipient, request, now, **own)
     RememberedRequest.objects.remember(request.keyed, verification, now)

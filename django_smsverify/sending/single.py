@@ -17,6 +17,7 @@ from django_smsverify.exceptions import NoRoute, PhoneRejected, Throttled, Unkno
 from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.admission import address_charged, admission
 from django_smsverify.limits.cache import time_limit
+from django_smsverify.limits.failures import with_failures
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Verification
@@ -181,7 +182,7 @@ def in_turn(phone: str, requester: Requester, create: Callable[[Recipient, Numbe
             if history.was_moved:
                 return refusal  # and not raised: else the next request would move them again
             raise
-        return create(recipient, history)
+        return create(recipient, with_failures(history, recipient, requester.verified_at))
 
     result = run_committed(Message, work)
     if isinstance(result, Throttled):
