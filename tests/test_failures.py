@@ -67,6 +67,10 @@ def guesses() -> int:
     return send_code(PHONE, "login").max_attempts
 
 
+def in_a_row() -> int:
+    return failures.failures_of(Recipient.objects.get(), NumberHistory.read(PHONE, timezone.now()), None)
+
+
 def succeed() -> None:
     verification = send_code(PHONE, "login")
     verify_code(verification.pk, last_code())
@@ -125,16 +129,18 @@ class TestCounting:
 
         assert send_code(OTHER, "login").max_attempts == 5
 
-    def test_the_right_code_of_a_joined_verification_is_no_failure(self, clock: time_machine.Traveller) -> None:
-        fail_often(19, clock, MINUTES)
-        fail(4)
+    def test_a_success_counts_although_its_number_was_forgotten(self, clock: time_machine.Traveller) -> None:
+        """The right code of a verification that joined another is no failure either."""
+        fail_often(20, clock, MINUTES)
+        send_code(PHONE, "login")
         clock.shift(2)
         joined = send_code(PHONE, "login")
         assert joined.root_id
         verify_code(joined.pk, last_code())
         forget(PHONE)
-        clock.shift(MINUTES)
 
+        assert in_a_row() == 0
+        clock.shift(MINUTES)
         assert guesses() == 5
 
     def test_a_used_code_that_is_guessed_again_counts_its_wrong_ones_only(self, client: Client) -> None:
@@ -143,13 +149,11 @@ class TestCounting:
         for code in (last_code(), *[wrong(last_code())] * 3):
             body = {"verification_id": str(verification.pk), "code": code}
             client.post("/sms/verify/", body, "application/json", headers=key)
-        recipient = Recipient.objects.get()
         at = Verification.objects.get().verified_at
         assert at is not None
         Verification.objects.update(attempted_at=at + timedelta(seconds=1))
 
-        history = NumberHistory.read(PHONE, timezone.now())
-        assert failures.failures_of(recipient, history, None) == 3
+        assert in_a_row() == 3
 
     @pytest.mark.parametrize("known", [True, False])
     def test_a_code_is_not_joined_without_an_sms(self, known: bool, clock: time_machine.Traveller) -> None:
@@ -231,22 +235,35 @@ class TestSpreadAttacks:
         assert runs == [1, 1, 1, 0]
         assert Recipient.objects.get().failures == 10
 
-    @pytest.mark.parametrize("by_poll", [True, False])
-    def test_a_success_voids_what_was_added_up(self, by_poll: bool, clock: time_machine.Traveller) -> None:
-        fail_often(19, clock, MINUTES)
+    def test_a_success_voids_what_was_added_up(self, clock: time_machine.Traveller) -> None:
+        fail_often(20, clock, MINUTES)
         clock.shift(LONGEST_LIFE)
         list(failures.add_up_failures())
+        assert Recipient.objects.get().failures == 100
         succeed()
         clock.shift(DAY * 8)
-        if by_poll:
-            fail(4)
-            clock.shift(LONGEST_LIFE + DAY)
-            list(failures.add_up_failures())
-            assert Recipient.objects.get().failures == 4
-        fail(5)
-        clock.shift(MINUTES)
 
-        assert guesses() == 5
+        assert fail() == 5
+
+    def test_what_is_guessed_after_a_success_begins_a_new_sum(self, clock: time_machine.Traveller) -> None:
+        fail_often(20, clock, MINUTES)
+        clock.shift(LONGEST_LIFE)
+        list(failures.add_up_failures())
+        payment = send_code(PHONE, "payment")
+        clock.shift(2)
+        succeed()
+        clock.shift(2)
+        with pytest.raises(WrongCode):
+            verify_code(payment.pk, wrong(str(payment.derive_code())))
+        clock.shift(LONGEST_LIFE)
+        list(failures.add_up_failures())
+
+        assert Recipient.objects.get().failures == 1
+
+    def test_what_may_still_be_guessed_is_not_added_up(self, clock: time_machine.Traveller) -> None:
+        fail(2)
+
+        assert list(failures.add_up_failures()) == []
 
     def test_failures_before_a_success_are_never_added_up(self, clock: time_machine.Traveller) -> None:
         fail(2)
