@@ -158,10 +158,14 @@ class TestReencrypt:
             self.message(self.provider(slug), {"name": "王"})
         Provider.objects.create(name="none", slug="none", gateway="memory")
 
-        assert run("smsverify_reencrypt") == "providers: 2 encrypted anew\nmessages: 2 encrypted anew\n"
+        assert run("smsverify_reencrypt") == (
+            "providers: 2 encrypted anew\nmessages: 2 encrypted anew\ntest numbers: 0 encrypted anew\n"
+        )
 
     def test_has_nothing_to_do_on_a_new_site(self) -> None:
-        assert run("smsverify_reencrypt") == "providers: 0 encrypted anew\nmessages: 0 encrypted anew\n"
+        assert run("smsverify_reencrypt") == (
+            "providers: 0 encrypted anew\nmessages: 0 encrypted anew\ntest numbers: 0 encrypted anew\n"
+        )
 
     def test_can_be_run_again(self) -> None:
         with keys("old"):
