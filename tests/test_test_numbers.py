@@ -31,6 +31,7 @@ from django_smsverify.exceptions import (
     WrongCode,
 )
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.models import Message, Provider, Refusal, Template, TestNumber, Verification
 from django_smsverify.numbers import forget, test_numbers
 from django_smsverify.sending import resend_code, send_code
@@ -271,6 +272,15 @@ class TestVerifying:
         verifications = [send_code(PHONE, "login") for _ in range(30)]
 
         assert verify_code(verifications[-1].pk, number.code(6)).verified_at
+
+    def test_requests_alone_are_not_read_again(self, number: TestNumber) -> None:
+        """Nothing limits them, and each guess reads what the number has guessed."""
+        verifications = [send_code(PHONE, "login") for _ in range(5)]
+        with pytest.raises(WrongCode):
+            verify_code(verifications[0].pk, wrong(number.code(6)))
+
+        history = NumberHistory.read(PHONE, timezone.now())
+        assert [past.id for past in history.verifications] == [verifications[0].pk]
 
     def test_a_code_that_is_guessed_at_once_succeeds_once(self, number: TestNumber) -> None:
         verification, code = send_code(PHONE, "login"), number.code(6)
