@@ -276,6 +276,7 @@ class Settings:
     ALLOW_PRIVATE_HOSTS: Key[PrivateHosts] = Key("loopback", _private_hosts)
     CA_BUNDLE: Key[str | None] = Key(None, _path)
     DELIVERY_CODES: Key[str | None] = Key(None, _path)
+    ALLOW_TEST_NUMBERS = Key(False, _boolean)
     ENCRYPTION_KEYS: Key[tuple[str, ...] | None] = Key(None, _keys)
     PURPOSES = Key({}, _purposes)
 

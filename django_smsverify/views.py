@@ -45,6 +45,7 @@ from .limits.per_number import resend_wait
 from .limits.shared import TICKET_LIFETIME
 from .masked import Secret
 from .models import Message, Verification
+from .numbers.test_numbers import is_test_number
 from .sending.repeats import send_once
 from .sending.request import CodeRequest
 from .sending.single import resend_to, send_code_to
@@ -170,10 +171,12 @@ class SendView(FrontEndView):
 
         def send() -> Verification:
             ip = client_ip(request._request)
+            is_simulated = is_test_number(phone)
             with captcha_offered(request, purpose):
-                requester = recognize(request, phone, purpose, ip, **tokens)
+                requester = recognize(request, phone, purpose, ip, asks=not is_simulated, **tokens)
                 return send_code_to(
-                    CodeRequest(phone=phone, purpose=purpose, context=context, requester=requester, ip=ip, keyed=keyed)
+                    CodeRequest(phone=phone, purpose=purpose, context=context, requester=requester, ip=ip, keyed=keyed),
+                    is_simulated=is_simulated,
                 )
 
         return send_once(keyed, send)
@@ -184,8 +187,9 @@ class SendView(FrontEndView):
         def resend() -> Verification:
             verification = Verification.objects.find(verification_id)
             ip = client_ip(request._request)
-            with captcha_offered(request, verification.purpose):
-                requester = recognize(request, verification.phone, verification.purpose, ip, **tokens)
+            phone, purpose, asks = verification.phone, verification.purpose, not verification.is_simulated
+            with captcha_offered(request, purpose):
+                requester = recognize(request, phone, purpose, ip, asks=asks, **tokens)
                 return resend_to(verification, requester, ip=ip, keyed=keyed)
 
         return send_once(keyed, resend)
@@ -203,7 +207,7 @@ class SendStatusView(FrontEndView):
             verification.last_sent_at = last.created_at
         return Response(
             {
-                "status": last.status if last else "queued",
+                "status": last.status if last else _status_without_sms(verification),
                 **verification_data(verification),
                 **why_not_sent(last),
                 **({"tries": 2} if last and last.follows else {}),
@@ -235,6 +239,11 @@ class VerifyView(FrontEndView):
                 "device": device_token_of(verification),
             }
         )
+
+
+def _status_without_sms(verification: Verification) -> MessageStatus:
+    """That of an SMS that is about to be sent, or that a vendor has accepted, for all that a client may know."""
+    return MessageStatus.ACCEPTED if verification.is_simulated else MessageStatus.QUEUED
 
 
 def read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:

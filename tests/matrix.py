@@ -46,6 +46,8 @@ WITHOUT_CONCURRENCY = [
             "site_checks",
             "story",
             "tencent_site",
+            "test_numbers",
+            "failures",
         ),
         *("tencent_site", "twilio_pushes", "webhooks_command"),
     )

@@ -34,6 +34,7 @@ from django_smsverify.models import (
     Signature,
     Spending,
     Template,
+    TestNumber,
     Verification,
 )
 from django_smsverify.models.gateway_classes import gateway_class
@@ -741,7 +742,7 @@ def test_a_signature_can_be_added_and_belongs_to_its_provider(memory: MakeProvid
 def test_every_model_is_registered() -> None:
     registered = {model for model in admin.site._registry if model._meta.app_label == "smsverify"}
 
-    elsewhere = {ClientKey, Closure, ListEntry, OptOut, ProbeNumber, Spending}
+    elsewhere = {ClientKey, Closure, ListEntry, OptOut, ProbeNumber, Spending, TestNumber}
     assert registered == {*MODELS, *elsewhere}, "with tests here, or in a file of their own"
 
 

@@ -43,6 +43,7 @@ SPELLINGS = [
 APP_COLUMNS = {
     "block",
     "network",
+    "added_by",
     "counted_in",
     "phone",
     "status",

@@ -159,10 +159,12 @@ class TestReencrypt:
         Provider.objects.create(name="none", slug="none", gateway="memory")
 
         counted = "providers: 2 encrypted anew\nmessages: 2 encrypted anew\nkeys of apps: 0 encrypted anew\n"
+        counted += "test numbers: 0 encrypted anew\n"
         assert run("smsverify_reencrypt") == counted
 
     def test_has_nothing_to_do_on_a_new_site(self) -> None:
         counted = "providers: 0 encrypted anew\nmessages: 0 encrypted anew\nkeys of apps: 0 encrypted anew\n"
+        counted += "test numbers: 0 encrypted anew\n"
         assert run("smsverify_reencrypt") == counted
 
     def test_can_be_run_again(self) -> None:

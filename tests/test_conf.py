@@ -42,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "ALLOW_PRIVATE_HOSTS": "loopback",
     "CA_BUNDLE": None,
     "DELIVERY_CODES": None,
+    "ALLOW_TEST_NUMBERS": False,
     "ENCRYPTION_KEYS": None,
     "PURPOSES": {},
 }
@@ -73,6 +74,7 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "ALLOW_PRIVATE_HOSTS": (False, False),
     "CA_BUNDLE": (Path("/etc/ssl/company.pem"), "/etc/ssl/company.pem"),
     "DELIVERY_CODES": (Path("/srv/site/codes.csv"), "/srv/site/codes.csv"),
+    "ALLOW_TEST_NUMBERS": (True, True),
     "ENCRYPTION_KEYS": (["new", "old"], ("new", "old")),
     "PURPOSES": ({"payment": {"MAX_ATTEMPTS": 3}}, {"payment": {"MAX_ATTEMPTS": 3}}),
 }
@@ -118,6 +120,7 @@ BAD: dict[str, list[Any]] = {
     "ALLOW_PRIVATE_HOSTS": ["", "True", "all", "LOOPBACK", 0, 1, None, ["loopback"], ("127.0.0.1",)],
     "CA_BUNDLE": ["", False, True, 5, b"/etc/ssl/company.pem", ["/etc/ssl/company.pem"], "a\0b"],
     "DELIVERY_CODES": ["", False, True, 5, ["codes.csv"], "a\0b"],
+    "ALLOW_TEST_NUMBERS": [None, 0, 1, "", "no", "True", [], ["13800138000"]],
     "ENCRYPTION_KEYS": ["one-secret-text", [], [""], [b"bytes"], ["ok", None]],
     "PURPOSES": [[], "payment", {"payment": 120}, None],
 }

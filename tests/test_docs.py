@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import textwrap
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,6 +33,7 @@ from sandbox.server import Sandbox
 
 import django_smsverify
 from django_smsverify import checks, exceptions, signals
+from django_smsverify.admin.test_numbers import MOST_DAYS
 from django_smsverify.challenges.client_keys import HEADERS
 from django_smsverify.challenges.tickets import digest_of_ticket
 from django_smsverify.checks.captchas import check_captchas
@@ -42,9 +44,10 @@ from django_smsverify.exceptions import CodeExpired, SMSVerifyError
 from django_smsverify.gateways.dialect import Dialect
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits.cache import cache_alias
+from django_smsverify.limits.flood import RATE
 from django_smsverify.limits.guard import closures
 from django_smsverify.limits.guard.rules import Figures
-from django_smsverify.models import ClientKey, Message, Provider, Signature, Spending, Template
+from django_smsverify.models import ClientKey, Message, Provider, Signature, Spending, Template, TestNumber
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.reports.causes import delivery_codes
 from django_smsverify.sending import send_code
@@ -274,6 +277,24 @@ def test_a_site_sends_no_second_sms_for_a_purpose() -> None:
     exec(snippet("arrival", "REPORT_FAILOVER"), found)
     with override_settings(SMSVERIFY=found["SMSVERIFY"]):
         assert (conf.of("marketing-login").REPORT_FAILOVER, conf.of("login").REPORT_FAILOVER) == (False, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_page_on_test_numbers(memory: MakeProvider) -> None:
+    memory()
+    number = TestNumber.objects.create(phone=PHONE, expires_at=timezone.now() + timedelta(days=1))
+    found: dict[str, Any] = {}
+    exec(snippet("test-numbers", "ALLOW_TEST_NUMBERS"), found)
+    with override_settings(SMSVERIFY=found["SMSVERIFY"]):
+        simulated, person = send_code(PHONE, "login"), send_code("13900139000", "login")
+        verify_code(simulated.pk, number.code(6))
+
+    exec(snippet("test-numbers", "people ="), found)
+
+    assert [one.pk for one in found["people"]] == [person.pk]
+    for text in (PAGES["test-numbers"], CHINESE["test-numbers"]):
+        assert str(MOST_DAYS) in text
+        assert RATE.partition("/")[0] in text
 
 
 @pytest.mark.parametrize("page", ["docs/arrival.rst", "docs/zh-Hans/arrival.rst"])

@@ -22,6 +22,7 @@ from django_smsverify.models import (
     Reply,
     Signature,
     Template,
+    TestNumber,
     Verification,
 )
 from django_smsverify.models.gateway_classes import gateway_class
@@ -309,6 +310,7 @@ def rows_of(provider: Provider) -> list[Any]:
         report,
         Reply.objects.create(content="T", fingerprint=UUID(int=1), **common),
         Refusal.objects.create(id=UUID(int=1), phone=PHONE, reason="resend", first_at=now, last_at=now),
+        TestNumber.objects.create(phone=PHONE, expires_at=now),
     ]
 
 
@@ -335,6 +337,7 @@ def test_the_text_form_of_each_row(memory: MakeProvider) -> None:
         "138****8000 · delivered",
         "138****8000",
         "138****8000 · pause between two SMS",
+        "138****8000",
         "memory",
         "【示例站】",
         "memory login",

@@ -618,7 +618,7 @@ class TestTheWholeStory:
         for _ in range(3):
             ask()
             clock.shift(301)
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(15):
             tell(PHONE)
 
 

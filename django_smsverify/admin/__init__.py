@@ -17,6 +17,7 @@ from .records import (
     VerificationAdmin,
 )
 from .spending import SpendingAdmin
+from .test_numbers import TestNumberAdmin
 from .texts import SignatureAdmin, TemplateAdmin
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "SignatureAdmin",
     "SpendingAdmin",
     "TemplateAdmin",
+    "TestNumberAdmin",
     "VerificationAdmin",
 ]

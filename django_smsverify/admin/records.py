@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify import phones
 from django_smsverify.enums import DeliveryOutcome
 from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.limits.failures import lift
 from django_smsverify.models import (
     DeliveryReport,
     Message,
@@ -35,6 +36,7 @@ from django_smsverify.reports.causes import meaning_of
 from .batches import BatchFilter, counted
 from .costs import CostsPage
 from .explaining import Explained, ExplainPage
+from .failures import FAILED, failed_in_a_row
 from .lookups import filtered_by
 from .masking import NOTHING, masked, masked_column
 from .probes import ProbeFilter
@@ -168,9 +170,27 @@ class ReplyInline(ReadOnly, admin.TabularInline):
 @admin.register(Recipient)
 class RecipientAdmin(RecordAdmin):
     list_display = ("masked_phone", "created_at", "claimed_at")
-    fields = list_display
+    fields = (*list_display, "failed_in_a_row")
     readonly_fields = fields
     search_fields = ("phone__exact",)
+    actions = ("lift_lock",)
+
+    @admin.display(description=FAILED)
+    def failed_in_a_row(self, row: Recipient) -> str:
+        """How many wrong codes, and what follows."""
+        return failed_in_a_row(row)
+
+    @admin.action(description=_("Forget wrong codes: new codes have all guesses again"), permissions=["lift"])
+    def lift_lock(self, request: HttpRequest, queryset: QuerySet[Recipient]) -> None:
+        """Gives the codes of numbers all their guesses again."""
+        chosen = list(queryset)
+        lift(Recipient.objects.filter(pk__in=[row.pk for row in chosen]))
+        for row in chosen:
+            self.log_change(request, row, "The wrong codes in a row were forgotten.")
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        """Rows are changed by the package only; who has Django's permission to change them may do this alone."""
+        return request.user.has_perm("smsverify.change_recipient")
 
 
 @admin.register(Verification)
@@ -203,17 +223,28 @@ class VerificationAdmin(Explained, RecordAdmin):
         "attempted_at",
         "verified_at",
         "redeemed_at",
+        "simulated_at",
+        "failed_in_a_row",
     )
     readonly_fields = fields
 
     @admin.display(description=_("state"))
     def state(self, row: Verification) -> str:
         """The verification's state, in the active language."""
+        state = self._state(row)
+        return gettext("%s (test number)") % state if row.is_simulated else state
+
+    def _state(self, row: Verification) -> str:
         if row.holder.verified_at:
             return gettext("verified")
         if row.attempts >= row.max_attempts:
             return gettext("used up")
         return gettext("expired") if row.holder.expires_at <= timezone.now() else gettext("open")
+
+    @admin.display(description=FAILED)
+    def failed_in_a_row(self, row: Verification) -> str:
+        """How many wrong codes were entered for the number, and what follows."""
+        return failed_in_a_row(row.recipient)
 
     @admin.display(description=_("expires at"))
     def ends_at(self, row: Verification) -> str:

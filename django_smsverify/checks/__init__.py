@@ -7,3 +7,4 @@ from . import captchas as captchas
 from . import filings as filings
 from . import settings as settings
 from . import site as site
+from . import test_numbers as test_numbers

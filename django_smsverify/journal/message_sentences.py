@@ -3,11 +3,13 @@ number was verified."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.utils.translation import gettext as _
 
 from django_smsverify.carriers.causes import Side
 from django_smsverify.enums import MessageStatus, Reason
-from django_smsverify.models import Message
+from django_smsverify.models import Message, Verification
 from django_smsverify.reports.causes import meaning_of
 
 from .records import Records, asked_by_a_person, deciding_report, delivered_at, has_failed_too
@@ -22,7 +24,7 @@ def message_sentence(message: Message, records: Records) -> str:
             _vendor_said(message),
             *_carrier_said(message, records),
             _tried_next(message, records),
-            _entered(message, records),
+            _entered_after(message, records),
         ]
     )
 
@@ -111,13 +113,16 @@ def _tried_next(message: Message, records: Records) -> str:
     return ""
 
 
-def _entered(message: Message, records: Records) -> str:
+def _entered_after(message: Message, records: Records) -> str:
     verification = asked_by_a_person(message)
-    if verification is None:
-        return ""
+    return entered(verification, message.created_at, records) if verification else ""
+
+
+def entered(verification: Verification, asked_at: datetime, records: Records) -> str:
+    """Returns the clause about the codes that were entered, for a verification that was asked for at a time."""
     code, wrong = verification.holder, counted_wrong(records.wrong_codes(verification))
     if code.verified_at:
-        facts = {"wrong": wrong, "duration": duration(code.verified_at - message.created_at)}
+        facts = {"wrong": wrong, "duration": duration(code.verified_at - asked_at)}
         words = _("%(wrong)s, then the right one, %(duration)s later")
         return (words if wrong else _("the right code was entered %(duration)s later")) % facts
     if verification.attempts >= verification.max_attempts:

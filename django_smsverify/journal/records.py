@@ -28,7 +28,7 @@ class Records:
     messages: Sequence[Message]
     """Newest first."""
     verifications: Sequence[Verification]
-    """Those with the codes of these messages."""
+    """Those with the codes of these messages, and those for which nothing was sent, as it was a test number."""
     refusals: Sequence[Refusal]
     refusals_of_all: Sequence[Refusal]
     starts_at: datetime | None
@@ -36,22 +36,30 @@ class Records:
 
     @classmethod
     def read(cls, phone: str, since: datetime, now: datetime) -> Records:
-        """Reads what was stored of a number since a moment, in seven statements."""
+        """Reads what was stored of a number since a moment, in eight statements."""
         of_number = Message.objects.filter(phone=phone, created_at__gte=since).order_by("-created_at", "-attempt")
         messages = list(of_number.prefetch_related("provider", "verification__root", "reports")[: MOST + 1])
         codes = {code for message in messages if (code := code_of(message))}
         verifications = Verification.objects.filter(Q(pk__in=codes) | Q(root__in=codes))
         lately = Refusal.objects.filter(first_at__gte=since).order_by("-first_at")
         refusals = list(lately.filter(phone=phone)[: MOST + 1])
+        asked = Verification.objects.filter(recipient__phone=phone, created_at__gte=since, simulated_at__isnull=False)
+        simulated = list(asked.order_by("-created_at")[: MOST + 1])
         left_out = [message.created_at for message in messages[MOST:]] + [one.first_at for one in refusals[MOST:]]
+        left_out += [one.created_at for one in simulated[MOST:]]
         return cls(
             now=now,
             messages=messages[:MOST],
-            verifications=list(verifications),
+            verifications=[*verifications, *simulated[:MOST]],
             refusals=refusals[:MOST],
             refusals_of_all=list(lately.filter(phone="")[:MOST_OF_ALL]),
             starts_at=max(left_out) + timedelta.resolution if left_out else None,
         )
+
+    @property
+    def simulated(self) -> list[Verification]:
+        """The verifications for which nothing was sent."""
+        return [one for one in self.verifications if one.is_simulated]
 
     def is_repeated(self, message: Message) -> bool:
         """Whether an earlier SMS had the same code."""

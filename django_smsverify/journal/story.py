@@ -19,14 +19,17 @@ from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.enums import Carrier
 from django_smsverify.exceptions import Throttled
 from django_smsverify.limits.budget import seen_over_budget
-from django_smsverify.limits.per_number import NumberHistory
-from django_smsverify.models import OptOut, Provider, Template
-from django_smsverify.numbers import requester_of
+from django_smsverify.limits.failures import failures_of
+from django_smsverify.limits.per_number import LOCKED_AFTER, NumberHistory
+from django_smsverify.models import OptOut, Provider, Recipient, Template
+from django_smsverify.numbers import Requester, requester_of
 
 from .advice import advice_on
 from .message_sentences import message_sentence
 from .records import Records
 from .refusal_sentences import ADVICE, refusal_sentence
+from .test_numbers import ADVICE as SIMULATED_ADVICE
+from .test_numbers import present_sentences, simulated_sentence
 from .words import duration, moment, sentence
 
 if TYPE_CHECKING:
@@ -80,6 +83,7 @@ def tell(phone: str, days: int = DAYS) -> Story:
         Entry(one.created_at, message_sentence(one, records), advice_on(one, records), one.pk)
         for one in records.messages
     ]
+    own += [Entry(one.created_at, simulated_sentence(one, records), SIMULATED_ADVICE) for one in records.simulated]
     of_all = [Entry(one.first_at, refusal_sentence(one), ADVICE[one.reason]) for one in records.refusals_of_all]
     entries = sorted([*of_all, *own], key=lambda entry: entry.at, reverse=True)
     start = records.starts_at
@@ -104,7 +108,10 @@ def _present(phone: str, now: datetime) -> Iterator[str]:
     if out := OptOut.objects.filter(phone=phone).first():
         words = _("It has opted out of notices at %s; it gets codes all the same")
         yield sentence([words % moment(out.created_at)])
-    yield sentence(_limits(phone, now))
+    yield from present_sentences(phone, now)
+    history, requester = NumberHistory.read(phone, now), requester_of(phone)
+    yield from _locked(phone, history, requester)
+    yield sentence(_limits(history, requester))
     yield from _purposes(phone)
 
 
@@ -122,13 +129,23 @@ def _purposes(phone: str) -> Iterator[str]:
         yield sentence([words % ", ".join(spent)])
 
 
-def _limits(phone: str, now: datetime) -> Iterator[str]:
-    history = NumberHistory.read(phone, now)
+def _locked(phone: str, history: NumberHistory, requester: Requester) -> Iterator[str]:
+    recipient = Recipient.objects.filter(phone=phone).first()
+    count = failures_of(recipient, history, requester.verified_at) if recipient else 0
+    if count >= LOCKED_AFTER:
+        words = _(
+            "%d wrong codes in a row were entered, so each code has one guess until the right one is entered, or the "
+            "action on the list of recipients in the admin lifts this"
+        )
+        yield sentence([words % count])
+
+
+def _limits(history: NumberHistory, requester: Requester) -> Iterator[str]:
     if waiting := _waiting(history, by_stranger=False):
         yield _("It can get the next SMS in %(duration)s (%(limit)s)") % waiting
     else:
         yield _("It has not used up its own limits")
-    strangers = _waiting(history, by_stranger=True) if requester_of(phone).is_known else None
+    strangers = _waiting(history, by_stranger=True) if requester.is_known else None
     if strangers and strangers != waiting:
         yield _("without captcha and device token in %(duration)s (%(limit)s)") % strangers
 

@@ -20,6 +20,9 @@ from django_smsverify.models.statements import lock_recipient
 LONGEST_LIFE = timedelta(days=3)
 """Twice the longest CODE_LIFETIME and the longest PROOF_LIFETIME: guesses are counted for so long after the request."""
 
+LOCKED_AFTER = 100
+"""Wrong codes in a row after which each code has one guess."""
+
 
 def lock_number(phone: str) -> None:
     """Locks the number's row for the rest of the transaction.
@@ -39,6 +42,8 @@ class NumberHistory:
     """Those that count, newest first: all with a code but those not sent."""
     was_moved: bool = False
     """Whether dates were moved back just now, which must be committed."""
+    failures: int = 0
+    """Wrong codes since the last success, of all time; known where a code is about to be made, see `failures`."""
 
     @classmethod
     def read(cls, phone: str, now: datetime) -> NumberHistory:
@@ -77,8 +82,16 @@ class NumberHistory:
         own = {past.id for past in self.verifications if past.code_id == code}
         return [sms for sms in reversed(self.sms) if sms.verification_id in own]
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether so many codes in a row were wrong that each has one guess, until one is right or an operator lifts
+        this."""
+        return self.failures >= LOCKED_AFTER
+
     def allowed_guesses(self, purpose: str, *, by_stranger: bool) -> int:
         """Returns how many guesses an SMS adds; at least one, so that no stranger can lock the owner out."""
+        if self.is_locked:
+            return 1
         return int(max(1, min(conf.of(purpose).MAX_ATTEMPTS, self.guesses_left(by_stranger=by_stranger))))
 
     def guesses_left(self, *, by_stranger: bool) -> int:
@@ -112,8 +125,8 @@ def resend_wait(verification: Verification, now: datetime) -> int:
     if not verification.is_live(now):
         return 0
     pause = Limit(1, conf.RESEND_INTERVAL)
-    if verification.last_sent_at is not None:
-        return _wait([verification.last_sent_at], pause, now)
+    if sent_at := verification.simulated_at or verification.last_sent_at:
+        return _wait([sent_at], pause, now)
     own = Message.objects.carrying(verification.holder)
     return _wait(own.charged_since(now - timedelta(seconds=pause.seconds)), pause, now)
 

@@ -15,6 +15,7 @@ from .refusals import Refusal
 from .requests import RememberedRequest
 from .spending import Spending
 from .sums import DailySum, SummedDay
+from .test_numbers import TestNumber
 from .texts import PURPOSE, Signature, Template
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "Spending",
     "SummedDay",
     "Template",
+    "TestNumber",
     "Verification",
 ]

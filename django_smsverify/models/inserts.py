@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connections, models, router, transaction
@@ -32,16 +33,16 @@ def insert(row: models.Model) -> None:
     return None
 
 
-def upsert(row: models.Model, unique: str, *changed: str) -> bool:
+def upsert(row: models.Model, unique: str, *changed: str, returning: Sequence[str] = ()) -> bool:
     """Stores a row, or its fields `changed` in the row that has the same unique field.
 
-    The object gets the row's id where the database returns it. Returns False, and does nothing, where the database may
-    have no upsert.
+    The object gets the row's id, and its fields `returning`, which must be numbers, where the database returns them.
+    Returns False, and does nothing, where the database may have no upsert.
     """
     connection = connections[router.db_for_write(type(row))]
     if connection.vendor not in compiled.VENDORS:
         return False
-    key = type(row), connection.alias, connection.vendor, unique, changed
+    key = type(row), connection.alias, connection.vendor, unique, changed, returning
     if (sql := _upserts.get(key)) is None:
         get_field, has_target = row._meta.get_field, connection.features.supports_update_conflicts_with_target
         conflict = {
@@ -49,21 +50,25 @@ def upsert(row: models.Model, unique: str, *changed: str) -> bool:
             "update_fields": [get_field(name) for name in changed],
             "unique_fields": [get_field(unique)] if has_target else [],
         }
-        sql = _upserts[key] = _insert_sql(row, connection, **conflict)
+        sql = _upserts[key] = _insert_sql(row, connection, [get_field(name) for name in returning], **conflict)
     with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
         cursor.execute(sql, _values(row, connection))
         if row._meta.auto_field is not None and connection.features.can_return_columns_from_insert:
-            row.pk = cursor.fetchall()[0][0]
+            row.pk, *returned = cursor.fetchall()[0]
+            for name, value in zip(returning, returned, strict=True):
+                setattr(row, name, value)
     row._state.adding, row._state.db = False, connection.alias
     return True
 
 
-def _insert_sql(row: models.Model, connection: BaseDatabaseWrapper, **conflict: Any) -> str:
+def _insert_sql(
+    row: models.Model, connection: BaseDatabaseWrapper, returning: Sequence[Any] = (), **conflict: Any
+) -> str:
     query = queries.InsertQuery(type(row), **conflict)
     query.insert_values(_fields(row), [row])
     compiler = query.get_compiler(using=connection.alias)
     if connection.features.can_return_columns_from_insert:
-        compiler.returning_fields = row._meta.db_returning_fields
+        compiler.returning_fields = [*row._meta.db_returning_fields, *returning]
     return str(compiler.as_sql()[0][0])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import Max, Min, Q
 from django.dispatch import Signal
 from django.utils import timezone
@@ -62,6 +62,11 @@ class PrimaryManager(models.Manager[M]):
     def db(self) -> str:
         return self._db or router.db_for_write(self.model)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The database and its schema: where each tenant has a schema, as with django-tenants, all share one alias."""
+        return self.db, str(getattr(connections[self.db], "schema_name", ""))
+
 
 class PolledQuerySet(RowQuerySet[M]):
     """Rows whose state only the vendor knows: they have `remote_id`, `poll_at` and `polls`."""
@@ -114,12 +119,12 @@ class RecipientQuerySet(RowQuerySet["Recipient"]):
     """Numbers, each of which has one row that serializes what is done about it."""
 
     def lock(self, phone: str) -> Recipient:
-        """Returns the number's row, which is created or locked for the rest of the transaction.
+        """Returns the number's row, which is created or locked for the rest of the transaction, with its `failures`.
 
         It writes first: under load SQLite refuses to turn a read transaction into a write transaction.
         """
         recipient = self.model(phone=phone)
-        if not upsert(recipient, "phone", "claimed_at"):
+        if not upsert(recipient, "phone", "claimed_at", returning=("failures",)):
             self.get_or_create(phone=phone)
             self.filter(phone=phone).update(claimed_at=recipient.claimed_at)
         # Not every database returns the primary key.

@@ -34,6 +34,10 @@ class Recipient(models.Model):
     phone = PhoneField(_("phone"), unique=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     claimed_at = models.DateTimeField(_("last claimed at"), default=timezone.now)
+    failures = models.PositiveIntegerField(null=True, editable=False)
+    """Wrong codes in a row, of verifications that are older than the number's history; None for a number without."""
+    failures_until = models.DateTimeField(null=True, editable=False)
+    """When the last verification was created that they may be of."""
 
     objects = PrimaryManager.from_queryset(RecipientQuerySet)()
 
@@ -80,6 +84,10 @@ class Verification(models.Model):
     is_reserved = models.BooleanField(_("attempts reserved"), default=True, editable=False)
     """Whether the attempts were set aside from the number's allowance, as for an SMS; else each guess asks whether the
     number has one left."""
+    simulated_at = models.DateTimeField(
+        _("simulated at"), null=True, blank=True, help_text=_("Nothing was sent, as it was a test number then.")
+    )
+    """When an SMS would have been sent last, to a test number; None for all others."""
     by_stranger = models.BooleanField(_("by a stranger"), default=False, editable=False)
     """Whether the request may spend only half of what a known number has."""
     block = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
@@ -117,8 +125,15 @@ class Verification(models.Model):
         """The verification that holds the code: the root, or this one."""
         return self if self.root_id is None else self.root or self
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it is of a test number: it has the code of that, and no SMS ever carries it."""
+        return self.simulated_at is not None
+
     def derive_code(self) -> Secret:
-        """Derives the code; raises LookupError when its key is no longer configured."""
+        """Derives the code; raises LookupError when its key is no longer configured, and for a test number."""
+        if self.is_simulated:
+            raise LookupError("The code of a test number is not derived: it is stored with the number.")
         holder = self.holder
         message = Secret(f"{holder.phone}:{holder.purpose}:{holder.context}:{holder.nonce}")
         return codes.derive(holder.key_id, message, holder.code_length)

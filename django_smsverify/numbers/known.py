@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -33,6 +33,8 @@ class Requester:
     """The digest of the page ticket that the request needs, and uses up; empty: it needs none."""
     can_be_asked: bool = False
     """Whether the request may be asked for a captcha where it would else be refused."""
+    verified_at: datetime | None = field(default=None, compare=False)
+    """When a known number was verified last."""
     listed: ListAction | None = None
     """What a list of the site says of the request."""
 
@@ -62,7 +64,8 @@ def requester_of(phone: str, *, device: str = "", trusted: bool = False, listed:
     now = timezone.now()
     known = KnownNumber.objects.find(phone, now - KNOWN_FOR)
     is_owner = known is not None and is_device_of(device, phone, known, now - KNOWN_FOR)
-    return Requester(is_known=known is not None, is_owner=trusted or is_owner, listed=listed)
+    verified_at = known.verified_at if known else None
+    return Requester(is_known=known is not None, is_owner=trusted or is_owner, verified_at=verified_at, listed=listed)
 
 
 def revoke_devices(phone: str) -> None:

@@ -16,6 +16,7 @@ from django_smsverify.exceptions import GatewayError, GatewayRejected, Undecrypt
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.limits import budget_alarms, refusals
 from django_smsverify.limits.budget import forget_unused, is_any_set
+from django_smsverify.limits.failures import add_up_failures
 from django_smsverify.limits.guard import alarms as guard_alarms
 from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.money import balances
@@ -75,12 +76,13 @@ def _alarms(providers: Sequence[Provider]) -> Iterator[str]:
 
 
 def _old(providers: Sequence[Provider]) -> Iterator[str]:
-    """Deletes what is not needed any more."""
+    """Deletes what is not needed any more, and adds up what would be forgotten."""
     yield from forget_unused(providers)
     yield from known.forget_old()
     yield from refusals.forget_old()
     yield from guard_alarms.forget_old()
     yield from captchas.forget_old()
+    yield from add_up_failures()
 
 
 def _recover(words: Iterator[str], tally: Counter[str], stopped: Callable[[], bool]) -> None:

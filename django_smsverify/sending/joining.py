@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from django_smsverify import codes
 from django_smsverify.conf import conf
+from django_smsverify.exceptions import AlreadyUsed, CodeExpired
+from django_smsverify.limits.failures import with_failures
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.models import Recipient, RememberedRequest, Verification
 from django_smsverify.models.history import PastVerification
@@ -30,8 +32,10 @@ def live_code(request: CodeRequest, history: NumberHistory) -> Verification | No
     fitting = [past for past in live if past.purpose == purpose and _has_context(past, request)]
     if not fitting:
         return None
-    newest = Verification.objects.get(pk=max(fitting, key=lambda past: past.created_at).id)
-    return newest if _last_end(newest, now) - now >= least_life(purpose) else None
+    # An SMS never carries the code of a test number, which this number may have been until just now.
+    sent = Verification.objects.filter(pk__in=[past.id for past in fitting], simulated_at__isnull=True)
+    newest = sent.order_by("-created_at").first()
+    return newest if newest and _last_end(newest, now) - now >= least_life(purpose) else None
 
 
 def _has_context(past: PastVerification, request: CodeRequest) -> bool:
@@ -47,15 +51,26 @@ def _last_end(code: Verification, now: datetime) -> datetime:
     return max(code.expires_at, min(now + lifetime, code.created_at + 2 * lifetime))
 
 
-def extend(code: Verification, now: datetime) -> bool:
-    """Extends the life of a code for another SMS; False when it ended meanwhile, or is not worth an SMS."""
+def extend(code: Verification, now: datetime, **fields: Any) -> bool:
+    """Extends the life of a code for another SMS; False when it ended meanwhile, or is not worth an SMS.
+
+    `fields` are stored with it.
+    """
     expires_at = _last_end(code, now)
     if expires_at - now < least_life(code.purpose):
         return False
-    if not Verification.objects.filter(pk=code.pk).with_live_code(now).update(expires_at=expires_at):
+    if not Verification.objects.filter(pk=code.pk).with_live_code(now).update(expires_at=expires_at, **fields):
         return False
     code.expires_at = expires_at
     return True
+
+
+def extend_or_refuse(code: Verification, now: datetime, **fields: Any) -> None:
+    """Does what `extend` does; raises AlreadyUsed or CodeExpired where that returns False."""
+    if not extend(code, now, **fields):
+        # The locked read returns the current row, not the one that this transaction saw first.
+        current = Verification.objects.select_for_update().get(pk=code.pk)
+        raise AlreadyUsed if current.verified_at else CodeExpired
 
 
 def join(request: CodeRequest, code: Verification, recipient: Recipient, history: NumberHistory) -> Verification:
@@ -66,11 +81,14 @@ def join(request: CodeRequest, code: Verification, recipient: Recipient, history
 
 
 def join_without_sms(request: CodeRequest) -> Verification | None:
-    """Returns a new verification of the number's live code; None when there is none, or no guess is left."""
+    """Returns a new verification of the number's live code; None when there is none, or no guess is left, which
+    without another SMS is so for a number with too many wrong codes in a row."""
     recipient = Recipient.objects.lock(request.phone)
     history = NumberHistory.read(request.phone, timezone.now())
     code = live_code(request, history)
     if code is None or history.guesses_left(by_stranger=False) <= 0:
+        return None
+    if with_failures(history, recipient, request.requester.verified_at).is_locked:
         return None
     attempts = conf.of(code.purpose).MAX_ATTEMPTS
     verification = _join(request, code, recipient, history.now, max_attempts=attempts, is_reserved=False)

@@ -50,7 +50,7 @@ def _repeated(request: KeyedRequest) -> Verification | None:
         return None
     if statuses and _is_under_way(statuses[-1], remembered.created_at, now):
         raise InProgress
-    verification.sms_sent = bool(statuses) or verification.is_reserved
+    verification.sms_sent = bool(statuses) or verification.is_reserved or verification.is_simulated
     return verification
 
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.core.cache import BaseCache
-from django.db import connections, models, transaction
+from django.db import models, transaction
 from django.db.models.signals import post_delete, post_migrate, post_save
 
 from django_smsverify.conf import conf
@@ -75,9 +75,7 @@ def load(purpose: str) -> tuple[Template, ...]:
 
 
 def _key(purpose: str) -> tuple[str, str, str]:
-    using = Template.objects.db
-    # Where each tenant has a schema, as with django-tenants, all share one alias.
-    return using, str(getattr(connections[using], "schema_name", "")), purpose
+    return (*Template.objects.place, purpose)
 
 
 def _require_version() -> None:

@@ -39,10 +39,13 @@ def _in_order(purpose: str, phone: str, templates: Collection[Template]) -> list
         return [template for _, equals in by_priority for template in shuffled(equals)]
     if templates:
         raise PhoneNotSupported
+    raise NoRoute if is_known_purpose(purpose) else UnknownPurpose
+
+
+def is_known_purpose(purpose: str) -> bool:
+    """Whether a template with a code has the purpose, in whatever state that is."""
     named = Template.objects.filter(purpose=purpose)
-    if any(template.purpose == purpose and template.carries_code for template in named):
-        raise NoRoute
-    raise UnknownPurpose
+    return any(template.purpose == purpose and template.carries_code for template in named)
 
 
 def funded(templates: Iterable[Template]) -> list[Template]:

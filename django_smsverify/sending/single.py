@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.utils import timezone
 
-from django_smsverify import codes, phones
+from django_smsverify import phones
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason, Scope
-from django_smsverify.exceptions import AlreadyUsed, CodeExpired, NoRoute, PhoneRejected, Throttled, UnknownPurpose
+from django_smsverify.exceptions import NoRoute, PhoneRejected, Throttled, UnknownPurpose
 from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits import lists
 from django_smsverify.limits.admission import address_charged, admission
 from django_smsverify.limits.cache import time_limit
+from django_smsverify.limits.failures import with_failures
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Verification
 from django_smsverify.models.history import PastSMS
-from django_smsverify.models.inserts import insert
 from django_smsverify.numbers import Requester, requester_of
+from django_smsverify.numbers.test_numbers import is_test_number
 from django_smsverify.transactions import run_committed
-from django_smsverify.verifying.context import canonical, context_digest
+from django_smsverify.verifying.context import canonical
 
 from .attempt import queue
 from .choosing import Chosen, RouteChoice
 from .dispatch import dispatch_code
 from .earlier_tries import by_what_became
-from .joining import extend, join, join_without_sms, live_code, reserve_guesses
+from .joining import extend, extend_or_refuse, join, join_without_sms, live_code, reserve_guesses
+from .new_code import create_code
 from .request import CodeRequest
+from .simulated import simulate_code, simulate_resend
 
 T = TypeVar("T")
 
@@ -62,17 +64,19 @@ def send_code(
     PhoneRejected, NoRoute (nothing was sent), and InsideTransaction.
     """
     number = phone = phones.parse(phone)  # its repr is masked from here on, in an error report too
-    listed = lists.judge(number, purpose, ip)
+    is_simulated = is_test_number(number)
+    listed = None if is_simulated else lists.judge(number, purpose, ip)
     requester = requester_of(number, device=device, trusted=trusted, listed=listed)
-    return send_code_to(
-        CodeRequest(phone=number, purpose=purpose, context=canonical(context), requester=requester, ip=ip)
-    )
+    request = CodeRequest(phone=number, purpose=purpose, context=canonical(context), requester=requester, ip=ip)
+    return send_code_to(request, is_simulated=is_simulated)
 
 
-def send_code_to(request: CodeRequest) -> Verification:
-    """Does what `send_code` does."""
+def send_code_to(request: CodeRequest, *, is_simulated: bool = False) -> Verification:
+    """Does what `send_code` does; `is_simulated` where it is a test number, to which nothing is sent."""
     if not PURPOSE.fullmatch(request.purpose):
         raise UnknownPurpose
+    if is_simulated:
+        return simulate_code(request)
     choice = RouteChoice(request.purpose, request.phone)
     with time_limit():
         try:
@@ -126,7 +130,7 @@ def resend_code(
     Raises VerificationNotFound, AlreadyUsed, CodeExpired, TooManyAttempts, and what `send_code` raises.
     """
     verification = Verification.objects.find(verification_id)
-    listed = lists.judge(verification.phone, verification.purpose, ip)
+    listed = None if verification.is_simulated else lists.judge(verification.phone, verification.purpose, ip)
     requester = requester_of(verification.phone, device=device, trusted=trusted, listed=listed)
     return resend_to(verification, requester, ip=ip)
 
@@ -140,6 +144,8 @@ def resend_to(
 ) -> Verification:
     """Does what `resend_code` does, and remembers the request."""
     verification.require_live(timezone.now())
+    if verification.is_simulated:
+        return simulate_resend(verification, ip, keyed)
     choice = RouteChoice(verification.purpose, verification.phone)
     with time_limit():
         with _admission(verification.phone, ip, requester, choice) as charge:
@@ -182,7 +188,7 @@ def in_turn(phone: str, requester: Requester, create: Callable[[Recipient, Numbe
             if history.was_moved:
                 return refusal  # and not raised: else the next request would move them again
             raise
-        return create(recipient, history)
+        return create(recipient, with_failures(history, recipient, requester.verified_at))
 
     result = run_committed(Message, work)
     if isinstance(result, Throttled):
@@ -208,29 +214,10 @@ def create_rows(
         verification = join(request, code, recipient, history)
         chosen = another_way(chosen, history.sms_with(code.pk))
     else:
-        verification = _create_code(recipient, request, history)
+        allowed = history.allowed_guesses(request.purpose, by_stranger=by_stranger)
+        verification = create_code(recipient, request, history.now, max_attempts=allowed, **request.origin)
     RememberedRequest.objects.remember(request.keyed, verification, history.now)
     return verification, _queue(chosen, verification, by_stranger=by_stranger, **of_message)
-
-
-def _create_code(recipient: Recipient, request: CodeRequest, history: NumberHistory) -> Verification:
-    settings, key_id = conf.of(request.purpose), codes.current_key_id()
-    by_stranger = request.requester.is_stranger
-    verification = Verification(
-        recipient=recipient,
-        phone=recipient.phone,
-        purpose=request.purpose,
-        context=context_digest(key_id, recipient.phone, request.purpose, request.context),
-        key_id=key_id,
-        code_length=settings.CODE_LENGTH,
-        created_at=history.now,
-        expires_at=history.now + timedelta(seconds=settings.CODE_LIFETIME),
-        max_attempts=history.allowed_guesses(request.purpose, by_stranger=by_stranger),
-        by_stranger=by_stranger,
-        **request.origin,
-    )
-    insert(verification)
-    return verification
 
 
 def _create_resend(
@@ -242,10 +229,7 @@ def _create_resend(
     recipient: Recipient,
     history: NumberHistory,
 ) -> Message:
-    if not extend(verification.holder, history.now):
-        # The locked read returns the current row, not the one that this transaction saw first.
-        code = Verification.objects.select_for_update().get(pk=verification.holder.pk)
-        raise AlreadyUsed if code.verified_at else CodeExpired
+    extend_or_refuse(verification.holder, history.now)
     if needs_guesses:
         reserve_guesses(verification, history)
     RememberedRequest.objects.remember(keyed, verification, history.now)

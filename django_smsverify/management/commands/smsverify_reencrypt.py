@@ -9,7 +9,7 @@ from django.db import models
 
 from django_smsverify.exceptions import UndecryptableValue
 from django_smsverify.management.terminal import TerminalCommand
-from django_smsverify.models import ClientKey, Message, Provider
+from django_smsverify.models import ClientKey, Message, Provider, TestNumber
 from django_smsverify.models.fields import rotate
 
 
@@ -24,6 +24,7 @@ class Command(TerminalCommand):
             *self._rotate(Provider, "credentials"),
             *self._rotate(Message, "values"),
             *self._rotate(ClientKey, "secrets"),
+            *self._rotate(TestNumber, "codes"),
         ]
         if lost:
             names = "\n".join(f"  {name}" for name in lost)
