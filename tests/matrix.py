@@ -35,6 +35,7 @@ WITHOUT_CONCURRENCY = [
     for name in (
         *("admin", "admin_destinations", "admin_submissions", "admin_masking", "admin_sending", "billing", "checks"),
         *("causes", "commands", "costs", "dispatch_checks", "explain", "fields", "linting_stored", "lost_keys"),
+        *("closures", "degraded", "failures", "guard", "lists", "risk", "test_numbers"),
         *(
             "models",
             "opt_outs",
@@ -45,9 +46,6 @@ WITHOUT_CONCURRENCY = [
             "setup_command",
             "site_checks",
             "story",
-            "tencent_site",
-            "test_numbers",
-            "failures",
         ),
         *("tencent_site", "twilio_pushes", "webhooks_command"),
     )

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_smsverify import phones
@@ -17,6 +18,7 @@ from django_smsverify.conf import conf, is_region
 from django_smsverify.enums import ListAction, ListKind, Refused, Scope
 from django_smsverify.exceptions import PhoneNotSupported, Throttled
 from django_smsverify.models import ListEntry
+from django_smsverify.models.statements import find_listed_kinds
 
 from .cache import digest
 from .kept import Kept
@@ -32,7 +34,7 @@ SCOPES = {ListKind.NUMBER: Scope.PHONE, ListKind.BLOCK: Scope.PREFIX, ListKind.N
 def _load() -> dict[str, set[int]]:
     """The kinds of which there are entries, with the lengths of their subjects."""
     found: dict[str, set[int]] = {}
-    for kind, length in ListEntry.objects.live().order_by().values_list("kind", "length").distinct():
+    for kind, length in find_listed_kinds(now=timezone.now()):
         found.setdefault(kind, set()).add(length)
     return found
 

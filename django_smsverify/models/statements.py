@@ -52,6 +52,15 @@ def _history(rows: Any, phone: Any, since: Any) -> Any:
     return past.order_by().annotate(sent=sent).values_list(*columns)
 
 
+def _listed_kinds(rows: Any, now: Any) -> Any:
+    live = rows.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+    return live.order_by().values_list("kind", "length").distinct()
+
+
+def _late_closures(rows: Any, until: Any) -> Any:
+    return rows.filter(until__gt=until).order_by("since", "pk")
+
+
 def _of_block(rows: Any, block: Any, since: Any) -> Any:
     return rows.filter(block=block, created_at__gt=since).order_by("-created_at").values_list(*OF_GUARD)[:MOST_GUARDED]
 
@@ -142,6 +151,10 @@ GUESS = {"pk": "id", "attempts": "attempts", "now": "attempted_at"}
 find_known_number = SelectObjects("KnownNumber", _known, digest="digest")
 find_history = Select("Verification", _history, phone="phone", since="created_at")
 """A number's verifications since a moment, each beside each SMS that was sent for it, or may have been."""
+find_listed_kinds = Select("ListEntry", _listed_kinds, now="expires_at")
+"""The kinds of the list entries that have not expired, with the lengths of their subjects."""
+find_late_closures = SelectObjects("Closure", _late_closures, until="until")
+"""The closures that hold after a moment, the newest last."""
 find_of_block = Select("Verification", _of_block, block="block", since="created_at")
 """The newest requests for numbers of a block that were new here, since a moment."""
 find_of_network = Select("Verification", _of_network, network="network", since="created_at")

@@ -15,6 +15,7 @@ from django_smsverify.conf import conf
 from django_smsverify.enums import Guarded
 from django_smsverify.limits.kept import Kept
 from django_smsverify.models import Closure
+from django_smsverify.models.statements import find_late_closures
 from django_smsverify.signals import abuse_detected
 
 from . import rules
@@ -27,8 +28,8 @@ Subject = tuple[Guarded, str]
 
 def _load() -> dict[tuple[str, str], Closure]:
     """The last closure of each subject, if it holds or is not forgotten yet."""
-    lately = Closure.objects.filter(until__gt=timezone.now() - FORGIVEN_AFTER).order_by("since", "pk")
-    return {(closure.kind, closure.subject): closure for closure in lately}
+    found = find_late_closures(until=timezone.now() - FORGIVEN_AFTER)
+    return {(closure.kind, closure.subject): closure for closure in found}
 
 
 kept = Kept(Closure, _load)
