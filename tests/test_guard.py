@@ -325,6 +325,20 @@ class TestWatch:
 
         assert ask(in_block(5000)).status_code == 202
 
+    def test_who_switches_the_guard_on_is_guarded_at_once(self, clock: time_machine.Traveller) -> None:
+        with guarded(GUARD="watch"):
+            pump(clock, 30)
+
+        Closure.objects.update(until=NOON + timedelta(days=1))
+        assert pump(clock, 10, first=100) == 1
+        clock.shift(timedelta(hours=1, minutes=20))
+        assert pump(clock, 30, first=200) == 20, "and again, as long as what was watched would last"
+        assert list(Closure.objects.order_by("pk").values_list("is_watched", "level")) == [
+            (True, 0),
+            (False, 0),
+            (False, 1),
+        ]
+
     def test_off_is_off(self, clock: time_machine.Traveller) -> None:
         with guarded(GUARD="off"):
             assert pump(clock, 40) == 40

@@ -61,27 +61,33 @@ def seconds_left(closure: Closure) -> int:
 def close(kind: Guarded, subject: str, figures: Figures) -> Closure:
     """Closes it for longer than the last time, and returns the closure; of concurrent calls one makes it."""
     now = timezone.now()
-    last = Closure.objects.filter(kind=kind, subject=subject).order_by("-until").first()
-    is_again = last is not None and last.lifted_at is None and now - last.until < FORGIVEN_AFTER
-    if last is not None and is_again and (holds(last) or not _is_after(figures, last)):
-        return last if holds(last) else _prolong(last)
-    level = last.level + 1 if last is not None and is_again else 0
+    last = Closure.objects.filter(kind=kind, subject=subject).order_by("-since", "-pk").first()
+    again = last if last and _is_remembered(last) else None
+    if again and (holds(again) or not _is_after(figures, again)):
+        return again if holds(again) else _prolong(again)
     closure, is_new = Closure.objects.get_or_create(
         kind=kind,
         subject=subject,
         follows=last.pk if last else 0,
         defaults={
-            "level": level,
+            "level": again.level + 1 if again else 0,
             "sent": figures.sent,
             "verified": figures.verified,
             "is_watched": conf.GUARD == "watch",
             "since": now,
-            "until": now + rules.duration(level),
+            "until": now + rules.duration(again.level + 1 if again else 0),
         },
     )
     if is_new:
         transaction.on_commit(partial(_tell, closure), using=Closure.objects.db, robust=True)
     return closure
+
+
+def _is_remembered(last: Closure) -> bool:
+    """Whether the next closure goes on where this one ended: not if it was lifted, is old, or refused nobody while the
+    guard only watched."""
+    only_watched = last.is_watched and conf.GUARD == "on"
+    return last.lifted_at is None and not only_watched and timezone.now() - last.until < FORGIVEN_AFTER
 
 
 def _is_after(figures: Figures, closure: Closure) -> bool:

@@ -62,12 +62,13 @@ def _of_site(since: datetime, now: datetime) -> Figures:
 def _usual_unverified(now: datetime) -> int:
     """What stays unverified on a usual day of the last week, which is found once a day in each process."""
     today = int(time.time() // DAY.total_seconds())
-    if today not in _usual:
+    if (found := _usual.get(today)) is None:
         days = [now - timedelta(days=back) for back in range(1, DAYS + 1)]
         sums = (sum_new_numbers(since=until - DAY, until=until)[0] for until in days)
+        found = rules.usual([sent - verified for sent, verified, _ in sums])
         forget()
-        _usual[today] = rules.usual([sent - verified for sent, verified, _ in sums])
-    return _usual[today]
+        _usual[today] = found
+    return found
 
 
 def forget() -> None:
