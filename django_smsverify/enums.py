@@ -209,7 +209,7 @@ class Scope(TextChoices):
 class ListKind(TextChoices):
     """What an entry of a list is about, the most specific first, which wins."""
 
-    NUMBER = "number", _("number")
+    NUMBER = "number", _("phone")
     BLOCK = "block", _("number block")
     NETWORK = "network", _("network")
     REGION = "region", _("region")
@@ -220,7 +220,7 @@ class ListAction(TextChoices):
 
     BLOCK = "block", _("refuse")
     CHALLENGE = "challenge", _("ask for a captcha")
-    ALLOW = "allow", _("allow: no captcha, no shared limit, no guard")
+    ALLOW = "allow", _("allow")
 
 
 class Guarded(TextChoices):

@@ -40,10 +40,10 @@ class Migration(migrations.Migration):
             name='ListEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('number', 'number'), ('block', 'number block'), ('network', 'network'), ('region', 'region')], max_length=8, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('number', 'phone'), ('block', 'number block'), ('network', 'network'), ('region', 'region')], max_length=8, verbose_name='kind')),
                 ('subject', models.CharField(max_length=64, verbose_name='subject')),
                 ('length', models.PositiveSmallIntegerField(editable=False)),
-                ('action', models.CharField(choices=[('block', 'refuse'), ('challenge', 'ask for a captcha'), ('allow', 'allow: no captcha, no shared limit, no guard')], max_length=16, verbose_name='action')),
+                ('action', models.CharField(choices=[('block', 'refuse'), ('challenge', 'ask for a captcha'), ('allow', 'allow')], help_text="Allowed: no captcha, no limit that is shared, no guard; the number's own limits hold.", max_length=16, verbose_name='action')),
                 ('expires_at', models.DateTimeField(blank=True, help_text='Blank: never.', null=True, verbose_name='expires at')),
                 ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
                 ('added_by', models.CharField(blank=True, editable=False, max_length=150, verbose_name='entered by')),

@@ -28,7 +28,12 @@ class ListEntry(models.Model):
     """`+8613800138000`, `+8613800`, `203.0.113.0/24` or `CN`."""
     length = models.PositiveSmallIntegerField(editable=False)
     """How much of a number or an address the subject names: characters, or bits of a network."""
-    action = models.CharField(_("action"), max_length=16, choices=ListAction.choices)
+    action = models.CharField(
+        _("action"),
+        max_length=16,
+        choices=ListAction.choices,
+        help_text=_("Allowed: no captcha, no limit that is shared, no guard; the number's own limits hold."),
+    )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True, help_text=_("Blank: never."))
     note = models.CharField(_("note"), max_length=200, blank=True)
     added_by = models.CharField(_("entered by"), max_length=150, blank=True, editable=False)
