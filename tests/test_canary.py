@@ -150,6 +150,7 @@ class TestSchedule:
             (phone, carrier) for carrier, phone in NUMBERS.items()
         }
 
+    @pytest.mark.slow
     def test_no_provider_sends_more_than_three_in_any_24_hours(
         self, numbers: None, acme: Provider, clock: time_machine.Traveller
     ) -> None:
@@ -192,6 +193,7 @@ class TestSchedule:
         (third,) = probe()
         assert (len(sent()), third.waits) == (1, "a probe is under way")
 
+    @pytest.mark.slow
     def test_those_to_one_carrier_are_spread_over_the_day(
         self, mobile: ProbeNumber, acme: Provider, clock: time_machine.Traveller
     ) -> None:

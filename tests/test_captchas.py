@@ -219,6 +219,7 @@ class TestImage:
         with time_machine.travel(timezone.now() + timedelta(minutes=6)):
             assert refusal(send(site, solved)) == (400, "captcha_required")
 
+    @pytest.mark.slow
     def test_an_address_gets_only_so_many(self, site: Site, client: Client) -> None:
         with time_machine.travel("2026-03-01T12:00:00Z", tick=False):
             for _ in range(600):

@@ -101,6 +101,7 @@ def test_a_network_has_ten_times_the_limit_of_an_address(other: str, allowed: in
         assert first + sent_to(numbers(40)[20:], other) == allowed
 
 
+@pytest.mark.slow
 def test_an_ipv6_network_has_its_own(clock: time_machine.Traveller) -> None:
     with degraded(IP_LIMITS=("1/10m", "2/h")):
         assert sent_to(numbers(150), "2001:db8:0:7::1") == 100

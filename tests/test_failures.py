@@ -187,6 +187,7 @@ class TestSpreadAttacks:
         assert guesses() == 1
         assert (Recipient.objects.get().failures or 0) > 0
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("pause", [DAY * 2, DAY * 5, DAY * 30])
     def test_the_poll_adds_up_those_of_numbers_that_pause(
         self, pause: timedelta, clock: time_machine.Traveller

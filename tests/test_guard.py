@@ -242,6 +242,7 @@ class TestSite:
         assert (closure.kind, closure.subject, closure.sent, closure.verified) == ("site", "", 200, 0)
         assert ask(PHONE).json()["scope"] == "global"
 
+    @pytest.mark.slow
     def test_it_is_closed_again_as_long_as_the_day_is_bad(self, clock: time_machine.Traveller) -> None:
         pump(clock, 200, apart, every=20)
         for minutes in (15, 60, 240):
@@ -273,6 +274,7 @@ class TestSite:
 
         assert pump(clock, 400, apart, every=1, first=1000) == 300
 
+    @pytest.mark.slow
     def test_what_was_not_sent_is_no_abuse(self, clock: time_machine.Traveller, memory: MakeProvider) -> None:
         pump(clock, 150, apart, every=20)
         Message.objects.update(status="not_sent")

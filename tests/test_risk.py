@@ -94,6 +94,7 @@ class TestAddress:
 
         assert set(map(word, answers)) == {"sent"}
 
+    @pytest.mark.slow
     def test_a_hundred_times_the_limit_is_the_end(self, clock: time_machine.Traveller) -> None:
         with site(IP_LIMITS=("1/d",), GUARD="off", CAPTCHA_WHEN="always"):
             answers = [Browser(clock).ask_and_solve(apart(number)) for number in range(101)]
