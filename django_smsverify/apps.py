@@ -18,12 +18,10 @@ class SMSVerifyConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - register the checks
-        from .numbers import test_numbers
         from .reports import follow_up
         from .sending import arrival, route_cache, second_route
 
         route_cache.connect()
-        test_numbers.connect()
         follow_up.use(follow_up.FollowUp(second_route.second_of, arrival.note_report))
 
         if find_spec("drf_spectacular") is not None:

@@ -48,7 +48,7 @@ from .models import Message, Verification
 from .numbers.test_numbers import is_test_number
 from .sending.repeats import send_once
 from .sending.request import CodeRequest
-from .sending.single import resend_to, send_code_to
+from .sending.single import require_purpose, resend_to, send_code_to
 from .serializers import SendSerializer, VerifySerializer
 from .verifying.context import canonical
 from .verifying.guess import check_guess
@@ -171,6 +171,7 @@ class SendView(FrontEndView):
 
         def send() -> Verification:
             ip = client_ip(request._request)
+            require_purpose(phone, purpose)
             is_simulated = is_test_number(phone)
             with captcha_offered(request, purpose):
                 requester = recognize(request, phone, purpose, ip, asks=not is_simulated, **tokens)

@@ -29,6 +29,7 @@ from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits import lists
 from django_smsverify.limits.guard import closures, figures, watching
 from django_smsverify.models import Message, Provider, Signature, Template
+from django_smsverify.numbers import test_numbers
 from django_smsverify.sending.vendor_call import record_outcomes
 
 from . import redis_sockets, services
@@ -152,6 +153,7 @@ def forget_what_the_guard_knows() -> None:
     figures.forget()
     closures.kept.forget()
     lists.lengths.forget()
+    test_numbers.known.forget()
 
 
 def cached() -> dict[str, object]:

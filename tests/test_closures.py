@@ -34,7 +34,9 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 def close(kind: Guarded = Guarded.BLOCK, subject: str = "+861390013") -> Closure:
-    return closures.close(kind, subject, Figures(20, 20, 3, 3))
+    closure = closures.close(kind, subject, Figures(20, 20, 3, 3))
+    assert closure is not None
+    return closure
 
 
 class TestMail:
@@ -130,12 +132,21 @@ class TestPage:
         clock.shift(60)
         assert close().level == 0, "it was a mistake: the next is a first one"
 
-    def test_only_what_holds_is_lifted(self, admin_client: Client, clock: time_machine.Traveller) -> None:
+    def test_only_what_holds_or_may_go_on_is_lifted(self, admin_client: Client, clock: time_machine.Traveller) -> None:
         closure = close()
         clock.shift(timedelta(hours=2))
+        assert "over" in admin_client.get(PAGE).content.decode()
+        clock.shift(timedelta(days=1))
 
         assert "0 closures are lifted." in self.lift(admin_client, closure).content.decode()
-        assert "over" in admin_client.get(PAGE).content.decode()
+
+    def test_what_would_go_on_with_the_next_request_is_lifted_too(
+        self, admin_client: Client, clock: time_machine.Traveller
+    ) -> None:
+        closure = close()
+        clock.shift(timedelta(minutes=16))
+
+        assert "1 closure is lifted." in self.lift(admin_client, closure).content.decode()
 
     @pytest.mark.parametrize("may", [False, True])
     def test_who_may_change_closures_may_lift_them(self, may: bool, client: Client) -> None:

@@ -337,6 +337,7 @@ def test_the_receiver_of_the_guard_s_page_is_told() -> None:
     exec(snippet("guard", "@receiver(abuse_detected)"), found)
     try:
         closure = closures.close(Guarded.SITE, "", Figures(200, 200, 0))
+        assert closure is not None
         closures.close(Guarded.BLOCK, "+861380013", Figures(20, 20, 0, 3))
     finally:
         abuse_detected.disconnect(found["call_the_operator"])

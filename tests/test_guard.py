@@ -17,11 +17,12 @@ from django.utils import timezone
 from django_smsverify.enums import Guarded
 from django_smsverify.exceptions import Throttled
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.limits.guard import closures, rules, watching
+from django_smsverify.limits.guard import closures, figures, rules, watching
 from django_smsverify.limits.guard.rules import Figures, is_abused, room
-from django_smsverify.models import Closure, Message, Refusal, Verification
+from django_smsverify.limits.shared import network_digest
+from django_smsverify.models import Closure, Message, Provider, Refusal, Verification
 from django_smsverify.numbers import Requester
-from django_smsverify.sending import send_code
+from django_smsverify.sending import resend_code, send_code
 from django_smsverify.sending.request import CodeRequest
 from django_smsverify.sending.single import send_code_to
 from django_smsverify.signals import abuse_detected
@@ -212,6 +213,23 @@ class TestBlock:
             assert ask(in_block(3)).json()["scope"] == "phone"
 
 
+class TestUnsent:
+    """Numbers that got no code are no abuse."""
+
+    def test_an_outage_of_the_vendor_closes_nothing(self, clock: time_machine.Traveller) -> None:
+        Provider.objects.update(gateway="topthink", base_url="http://127.0.0.1:1", credentials={"app_code": "x"})
+        for number in range(25):
+            assert ask(in_block(number), address(number)).status_code == 503
+            clock.shift(10)
+        Provider.objects.update(gateway="memory", base_url="")
+        watching.pace.forget()
+        for number in range(30, 36):
+            assert ask(in_block(number), address(number)).status_code == 202
+            clock.shift(10)
+
+        assert not Closure.objects.exists()
+
+
 class TestNetwork:
     def test_a_network_whose_codes_do_not_come_back_is_closed(self, clock: time_machine.Traveller) -> None:
         sent = [ask(apart(number), f"203.0.113.{number}").status_code for number in range(1)]
@@ -284,7 +302,7 @@ class TestSite:
 
 class TestRules:
     @pytest.mark.parametrize(
-        ("figures", "abused"),
+        ("seen", "abused"),
         [
             (Figures(20, 20, 3, 3), True),
             (Figures(20, 20, 4, 3), False),
@@ -294,11 +312,11 @@ class TestRules:
             (Figures(20, 20, 0, 2), False),
         ],
     )
-    def test_when_a_block_is_closed(self, figures: Figures, abused: bool) -> None:
-        assert is_abused(Guarded.BLOCK, figures) is abused
+    def test_when_a_block_is_closed(self, seen: Figures, abused: bool) -> None:
+        assert is_abused(Guarded.BLOCK, seen) is abused
 
     @pytest.mark.parametrize(
-        ("figures", "abused"),
+        ("seen", "abused"),
         [
             (Figures(200, 200, 0), True),
             (Figures(199, 199, 0), False),
@@ -306,8 +324,8 @@ class TestRules:
             (Figures(500, 500, 200), False),
         ],
     )
-    def test_when_the_site_is_closed(self, figures: Figures, abused: bool) -> None:
-        assert is_abused(Guarded.SITE, figures) is abused
+    def test_when_the_site_is_closed(self, seen: Figures, abused: bool) -> None:
+        assert is_abused(Guarded.SITE, seen) is abused
 
     def test_a_network_needs_no_others(self) -> None:
         assert is_abused(Guarded.NETWORK, Figures(20, 20, 3, 1))
@@ -360,10 +378,10 @@ class TestTelling:
         assert line.endswith("The guard closes the block +861390013 to new numbers for 0:15:00: 0 of 20 were verified.")
 
     def test_of_two_processes_one_closes(self) -> None:
-        figures = Figures(20, 20, 0, 3)
+        seen = Figures(20, 20, 0, 3)
 
         with values_sent(abuse_detected, "closure") as told:
-            both = [closures.close(Guarded.BLOCK, BLOCK, figures) for _process in range(2)]
+            both = [closures.close(Guarded.BLOCK, BLOCK, seen) for _process in range(2)]
 
         assert both[0] == both[1]
         assert len(told) == 1
@@ -394,6 +412,35 @@ class TestCaptcha:
 
         assert self.request(in_block(5000), "203.0.113.7", has_solved=True).sms_sent
 
+    def test_solvers_who_enter_nothing_find_an_end(self, clock: time_machine.Traveller) -> None:
+        closures.close(Guarded.SITE, "", Figures(999, 999, 0))
+        assert self.request(PHONE, "203.0.113.7", has_solved=True).sms_sent
+
+        closures.close(Guarded.SITE, "", Figures(1000, 1000, 0))
+
+        with pytest.raises(Throttled) as refused:
+            self.request("+8613900139000", "203.0.113.7", has_solved=True)
+        assert refused.value.scope == "global"
+        assert Closure.objects.get().binds_solvers
+
+    def test_a_closed_site_is_looked_at_now_and_then_only(
+        self, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pump(clock, 200, apart, every=20)
+        looks: list[Guarded] = []
+        read = figures.read
+
+        def noted(kind: Guarded, subject: str, stored: str) -> Figures:
+            looks.append(kind)
+            return read(kind, subject, stored)
+
+        monkeypatch.setattr(figures, "read", noted)
+        for number in range(12):
+            self.request(apart(1000 + number), address(number), has_solved=True)
+            clock.shift(1)
+
+        assert looks == [Guarded.SITE] * 3
+
     def test_a_list_of_solvers_is_judged_as_well(self, clock: time_machine.Traveller) -> None:
         for number in range(20):
             self.request(in_block(number), address(number), has_solved=True)
@@ -421,6 +468,37 @@ def test_what_an_operator_lifts_is_judged_anew(lifted: bool, clock: time_machine
         Closure.objects.update(lifted_at=timezone.now())
 
     assert pump(clock, 15, first=100) == (15 if lifted else 0)
+
+
+def test_a_process_that_does_not_know_of_it_closes_nothing_that_was_lifted(clock: time_machine.Traveller) -> None:
+    pump(clock, 20)
+    assert ask(in_block(5000)).status_code == 429
+    known = dict(closures.kept._found)
+    Closure.objects.update(lifted_at=timezone.now())
+    closures.kept._found.update(known)
+
+    assert closures.close(Guarded.BLOCK, BLOCK, figures.read(Guarded.BLOCK, BLOCK, BLOCK)) is None
+    assert ask(in_block(5000)).status_code == 202
+
+
+def test_one_person_who_asks_twice_and_enters_the_code_is_no_abuse(clock: time_machine.Traveller) -> None:
+    verification = send_code(PHONE, "login")
+    resend_code(verification.pk)
+    verify_code(verification.pk, last_code())
+
+    found = figures.read(Guarded.SITE, "", "")
+
+    assert (found.sent, found.verified) == (2, 2)
+
+
+def test_who_joined_a_code_is_judged_by_its_success(clock: time_machine.Traveller) -> None:
+    first = send_code(PHONE, "login", ip="203.0.113.7")
+    send_code(PHONE, "login", ip="198.51.100.7")
+    verify_code(first.pk, last_code())
+
+    found = figures.read(Guarded.NETWORK, "198.51.100.0/24", network_digest("198.51.100.7"))
+
+    assert (found.sent, found.verified) == (1, 1)
 
 
 def test_the_outbox_is_what_was_sent(clock: time_machine.Traveller) -> None:

@@ -123,6 +123,53 @@ class TestRefused:
             with pytest.raises(Throttled):
                 resend_code(verification.pk)
 
+    def test_a_network_has_one_wait_for_all_numbers(self) -> None:
+        listed("network", "203.0.113.0/24")
+
+        assert len({ask(phone).json()["retry_after"] for phone in (PHONE, OTHER)}) == 1
+
+    @pytest.mark.parametrize("purpose", ["nosuch", "!"])
+    def test_a_purpose_that_does_not_exist_tells_nothing(self, purpose: str) -> None:
+        listed("number", PHONE)
+
+        answers = [
+            Client().post("/sms/send/", {"phone": phone, "purpose": purpose}, "application/json")
+            for phone in (PHONE, OTHER)
+        ]
+
+        assert answers[0].json() == answers[1].json()
+        assert answers[0].json()["code"] == "unknown_purpose"
+
+    def test_where_a_captcha_is_asked_for_it_tells_nothing(self) -> None:
+        listed("number", PHONE)
+        with override_settings(SMSVERIFY={"CAPTCHA": "altcha"}):
+            assert ask().json()["code"] == ask(OTHER).json()["code"] == "captcha_required"
+
+    def test_its_owner_does_not_join_a_live_code(self) -> None:
+        verify_code(send_code(PHONE, "login").pk, last_code())
+        with override_settings(SMSVERIFY=NO_LIMITS):
+            send_code(PHONE, "login")
+        listed("number", PHONE)
+
+        with pytest.raises(Throttled):
+            send_code(PHONE, "login", trusted=True)
+
+    @pytest.mark.parametrize(
+        ("network", "length"),
+        [
+            ("::ffff:192.0.2.7", 32),
+            ("::ffff:192.0.2.0/120", 24),
+            ("2002:c000:207::/48", 32),
+            ("2002:c000::/32", 16),
+            ("64:ff9b::192.0.2.7", 32),
+        ],
+    )
+    @pytest.mark.parametrize("ip", ["192.0.2.7", "::ffff:192.0.2.7", "2002:c000:207::1", "64:ff9b::192.0.2.7"])
+    def test_addresses_that_stand_for_others(self, network: str, length: int, ip: str) -> None:
+        assert listed("network", network).length == length
+
+        assert ask(ip=ip).status_code == 429
+
     def test_until_it_expires(self, clock: time_machine.Traveller) -> None:
         listed("number", PHONE, expires_at=NOW + timedelta(hours=1))
         assert ask().status_code == 429
@@ -237,13 +284,34 @@ class TestCost:
     [
         *[("number", "12345"), ("number", "+1"), ("number", ""), ("number", "x" * 1000)],
         *[("block", "13a"), ("block", "1"), ("block", "1380013800138"), ("block", "一三八"), ("block", "+")],
-        *[("network", "203.0.113"), ("network", "203.0.113.0/33"), ("network", "example.com"), ("network", "::/129")],
+        *[
+            ("network", "fe80::1%eth0"),
+            ("network", "203.0.113"),
+            ("network", "203.0.113.0/33"),
+            ("network", "example.com"),
+            ("network", "::/129"),
+        ],
         *[("region", "China"), ("region", "XX"), ("region", "C\0")],
     ],
 )
 def test_what_is_no_subject_is_refused(kind: str, written: str) -> None:
     with pytest.raises((SMSVerifyError, ValueError)):
         entry_of(ListKind(kind), written)
+
+
+@pytest.mark.parametrize(
+    ("regions", "written", "stored"),
+    [
+        (("CN",), "1380013", "+861380013"),
+        (("CN",), "861380013", "+861380013"),
+        (("CN",), "+852", "+852"),
+        (("HK",), "9123", "+8529123"),
+        (("HK",), "+9123", "+9123"),
+    ],
+)
+def test_a_block_begins_with_the_country(regions: tuple[str, ...], written: str, stored: str) -> None:
+    with override_settings(SMSVERIFY={"REGIONS": regions}):
+        assert entry_of(ListKind.BLOCK, written).subject == stored
 
 
 def test_python_callers_are_refused_as_well() -> None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
+from django_smsverify.enums import Scope
 from django_smsverify.exceptions import (
     AlreadyUsed,
     CodeExpired,
@@ -29,6 +30,7 @@ from django_smsverify.exceptions import (
 )
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.limits import shared
 from django_smsverify.models import Message, Recipient, Verification
 from django_smsverify.models.inserts import insert
 from django_smsverify.sending import attempt, dispatch, resend_code, send_code
@@ -278,7 +280,9 @@ class TestWithoutSMS:
         assert "sent" not in first
         assert site.verify(joined["verification_id"], last_code()).status_code == 200
 
-    def test_it_counts_for_the_address(self, memory: MakeProvider) -> None:
+    def test_it_counts_for_the_address(self, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With the room that a solved captcha has."""
+        monkeypatch.setitem(shared.SOLVED, Scope.IP, 1)
         memory()
         with override_settings(SMSVERIFY={"IP_LIMITS": ("3/h",)}):
             send_code(PHONE, "login", ip="203.0.113.7")

@@ -255,7 +255,7 @@ class TestAttack:
         with override_settings(CACHES=dead):
             refused(ThrottleUnavailable, times=3)
             assert stored() == {("", Refused.NO_CACHE): 1}
-            with django_assert_num_queries(1):  # whether the number is known
+            with django_assert_num_queries(2):  # whether the purpose exists, and whether the number is known
                 refused(ThrottleUnavailable, phone=OTHER)
 
 

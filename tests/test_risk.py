@@ -171,6 +171,18 @@ class TestGuardAndLists:
         assert word(Browser(clock).ask(OTHER)) == "sent"
 
 
+def test_known_numbers_have_twice_the_limit_of_the_site(clock: time_machine.Traveller) -> None:
+    browsers = [Browser(clock, address(number)) for number in range(4)]
+    for number, browser in enumerate(browsers):
+        browser.verify(browser.ask(apart(number)))
+    strangers = [Browser(clock, address(10 + number)) for number in range(4)]
+    with site(GLOBAL_LIMITS=("1/h",), CAPTCHA=None):
+        answers = [stranger.ask(apart(number)) for number, stranger in enumerate(strangers)]
+        assert word(browsers[3].ask(apart(3))) == "sent", "an owner is not bound at all"
+
+    assert list(map(word, answers)) == ["sent", "sent", "global", "global"]
+
+
 def test_the_number_s_own_limit_comes_first(clock: time_machine.Traveller) -> None:
     with site(RESEND_INTERVAL=60, GLOBAL_LIMITS=("2/h",)):
         assert word(Browser(clock).ask()) == "sent"

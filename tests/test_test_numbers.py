@@ -62,9 +62,9 @@ NOTHING_LEFT = {
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(timezone.now(), tick=False) as traveller, override_settings(SMSVERIFY=ALLOWED):
-        test_numbers._kept.clear()
+        test_numbers.known.forget()
         yield traveller
-        test_numbers._kept.clear()
+        test_numbers.known.forget()
 
 
 @pytest.fixture
@@ -358,9 +358,9 @@ class TestItsEnd:
 
     def test_a_deleted_one_gets_sms_at_once_from_all_processes(self, number: TestNumber) -> None:
         send_code(PHONE, "login")
-        kept = dict(test_numbers._kept)
+        kept = dict(test_numbers.known._found)
         number.delete()
-        test_numbers._kept.update(kept)
+        test_numbers.known._found.update(kept)
 
         assert not send_code(PHONE, "login").is_simulated
 
@@ -370,9 +370,9 @@ class TestItsEnd:
         started = time.monotonic()
         memory("login")
         send_code(OTHER, "login")
-        kept = dict(test_numbers._kept)
+        kept = dict(test_numbers.known._found)
         enter()
-        test_numbers._kept.update(kept)
+        test_numbers.known._found.update(kept)
 
         assert not send_code(PHONE, "login").is_simulated
         clock.shift(60)
@@ -489,7 +489,7 @@ class TestAtRest:
             send_code(PHONE, "login").derive_code()
 
     def test_its_repr_and_its_text_show_neither_number_nor_code(self, number: TestNumber) -> None:
-        shown = f"{number} {number!r} {number.codes!r} {TestNumber.objects.all()!r} {test_numbers._known()!r}"
+        shown = f"{number} {number!r} {number.codes!r} {TestNumber.objects.all()!r} {test_numbers.known.get()!r}"
 
         assert "138****8000" in shown
         assert PHONE[3:] not in shown

@@ -53,7 +53,8 @@ SEND = [
 ROUTES = ("SELECT template", "the routes of the purpose, which are kept until one is changed")
 LISTS = ("SELECT listentry", "of which kind there are any, every ten seconds")
 CLOSURES = ("SELECT closure", "what the guard has closed, every ten seconds")
-FIRST_SEND = [LISTS, SEND[0], CLOSURES, ROUTES, *SEND[1:]]
+PURPOSE = ("SELECT template", "whether the purpose exists, where the process has no routes of it")
+FIRST_SEND = [PURPOSE, LISTS, SEND[0], CLOSURES, ROUTES, *SEND[1:]]
 JOIN = [
     *SEND[:4],
     ("SELECT verification", "the one that holds the live code"),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import phones
+from django_smsverify.limits.guard.rules import FORGIVEN_AFTER
 from django_smsverify.models import Closure
 
 from .records import ReadOnly
@@ -34,10 +35,10 @@ class ClosureAdmin(ReadOnly, admin.ModelAdmin):
 
     @admin.action(description=_("Lift: open at once, and judge by what is sent from now on"), permissions=["lift"])
     def lift(self, request: HttpRequest, queryset: Any) -> None:
-        """Ends the selected closures that hold."""
+        """Ends the selected closures that hold, or would go on with the next request."""
         now = timezone.now()
         name = phones.masked(request.user.get_username())[:150]
-        count = queryset.filter(lifted_at=None, until__gt=now).update(lifted_at=now, lifted_by=name)
+        count = queryset.filter(lifted_at=None, until__gt=now - FORGIVEN_AFTER).update(lifted_at=now, lifted_by=name)
         words = ngettext("%(count)d closure is lifted.", "%(count)d closures are lifted.", count)
         self.message_user(request, words % {"count": count}, messages.SUCCESS if count else messages.WARNING)
 

@@ -43,6 +43,9 @@ class TestNumberForm(forms.ModelForm):
     def clean_expires_at(self) -> datetime:
         """The end, which must lie ahead, and not too far."""
         now, expires_at = timezone.now(), self.cleaned_data["expires_at"]
+        if self.instance.pk and self.instance.expires_at <= now:
+            # Meanwhile the number may have become a person's, whom its code would let in.
+            raise ValidationError(_("It has expired: delete it, and enter it again."))
         if not now < expires_at <= now + timedelta(days=MOST_DAYS):
             raise ValidationError(_("Choose a time within the next %d days.") % MOST_DAYS)
         return expires_at  # type: ignore[no-any-return]

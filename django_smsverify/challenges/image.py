@@ -26,7 +26,7 @@ OPEN_TO_ALL = (
     "to the urlpatterns of ROOT_URLCONF."
 )
 OLD_AT_ONCE = 1000
-"""Rows that one run of the poll deletes."""
+"""Rows that one statement deletes: an attack makes thousands in a minute."""
 
 
 class ImageCaptcha:
@@ -66,9 +66,9 @@ class ImageCaptcha:
 def forget_old() -> Iterator[str]:
     """Deletes expired images; yields the word that the poll counts, for each."""
     rows = _rows()
-    for pk in list(rows.filter(expiration__lte=timezone.now()).values_list("pk", flat=True)[:OLD_AT_ONCE]):
-        if rows.filter(pk=pk).delete()[0]:
-            yield "captcha forgotten"
+    old = rows.filter(expiration__lte=timezone.now())
+    while pks := list(old.values_list("pk", flat=True)[:OLD_AT_ONCE]):
+        yield from ["captcha forgotten"] * rows.filter(pk__in=pks).delete()[0]
 
 
 def _key_and_value(written: object) -> tuple[str, str]:

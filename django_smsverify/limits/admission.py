@@ -19,8 +19,10 @@ from . import by_rows, guard
 from .lists import plausible_wait
 from .per_number import NumberHistory
 from .refusals import refund_and_record, tally_of
-from .shared import ANYBODY, SHARED, Charge, address_windows, shared_windows, ticket_windows
-from .standing import Standing
+from .shared import SHARED, Charge, address_windows, shared_windows, ticket_windows
+from .standing import Anybody, Standing
+
+SOLVER = Anybody(has_solved=True)
 
 
 @contextmanager
@@ -47,8 +49,6 @@ def admission(
         waits = _count(charge, phone, ip, standing, beside)
         _admit(phone, ip, standing, waits, is_judged=not by_operator)
         yield charge
-        if not by_operator:
-            guard.look(phone, ip, standing)
     except BaseException as error:
         refund_and_record(phone, purpose, charge, error)
         raise
@@ -72,6 +72,8 @@ def _count(
 
 def _admit(phone: str, ip: str | None, standing: Standing, waits: Mapping[Scope, int], *, is_judged: bool) -> None:
     """Raises the refusal that comes first; that of the number's own limits before those of what it shares."""
+    if standing.refusal:
+        raise standing.refusal
     if standing.must_solve:
         raise _challenge(phone, standing)
     if Scope.TICKET in waits:
@@ -88,13 +90,14 @@ def _admit(phone: str, ip: str | None, standing: Standing, waits: Mapping[Scope,
 
 @contextmanager
 def address_charged(ip: str | None) -> Iterator[None]:
-    """Counts a send for the client's address alone; it is given back when the body fails.
+    """Counts a join without an SMS for the client's address alone; it is given back when the body fails. Only who is
+    trusted joins, so the address has the room of a solved captcha.
 
     Raises Throttled or ThrottleUnavailable.
     """
     charge = Charge()
     try:
-        _refuse(_count(charge, None, ip, ANYBODY), ANYBODY, Scope.IP)
+        _refuse(_count(charge, None, ip, SOLVER), SOLVER, Scope.IP)
         yield
     except BaseException:
         charge.refund(*Scope)
@@ -105,7 +108,7 @@ def _challenge(phone: str, standing: Standing) -> CaptchaRequired | Throttled:
     """The refusal of who is challenged by a list; without a captcha, as that of a number whose limit is used up."""
     if standing.can_be_asked:
         return CaptchaRequired(Refused.ASKED_LISTED)
-    return Throttled(Scope.PHONE, plausible_wait(phone), because=Refused.LISTED)
+    return Throttled(Scope.PHONE, plausible_wait(phone, conf.PHONE_LIMITS), because=Refused.LISTED)
 
 
 def _refuse(waits: Mapping[Scope, int], standing: Standing, *scopes: Scope) -> None:

@@ -19,7 +19,7 @@ from django_smsverify.enums import Scope
 from django_smsverify.models import Verification
 from django_smsverify.models.querysets import VerificationQuerySet
 
-from .shared import address_windows, network_digest, shared_windows
+from .shared import NO_BOUND, address_windows, network_digest, shared_windows
 from .standing import Standing
 from .windows import Window
 
@@ -34,6 +34,8 @@ def waits(phone: str | None, ip: str | None, standing: Standing) -> dict[Scope, 
     found: dict[Scope, int] = {}
     now = timezone.now()
     for window, rows, room in _windows(phone, ip, standing):
+        if room >= NO_BOUND:
+            continue
         since = now - timedelta(seconds=window.seconds)
         last = rows.filter(created_at__gt=since).order_by("-created_at").values_list("created_at", flat=True)
         if decisive := list(last[room - 1 : room]):
@@ -49,7 +51,7 @@ def _wait(created_at: datetime, window: Window, now: datetime) -> int:
 
 def _windows(phone: str | None, ip: str | None, standing: Standing) -> Iterator[Counted]:
     """The windows, the rows that they count, and how many of these leave no room for this request."""
-    every = Verification.objects.all()
+    every = Verification.objects.filter(simulated_at__isnull=True)
     if ip is not None:
         # The widest network of an IPv6 address comes last, and an IPv4 address has one only.
         windows = address_windows(ip, standing)[-len(conf.IP_LIMITS) :] if conf.IP_LIMITS else []

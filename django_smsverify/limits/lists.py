@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from ipaddress import ip_address, ip_network
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_smsverify import phones
 from django_smsverify.addresses import unwrapped
 from django_smsverify.carriers.blocks import is_virtual
-from django_smsverify.conf import conf, is_region
+from django_smsverify.conf import Limit, conf, is_region
 from django_smsverify.enums import ListAction, ListKind, Refused, Scope
 from django_smsverify.exceptions import PhoneNotSupported, Throttled
 from django_smsverify.models import ListEntry
+from django_smsverify.models.kept import Kept
 from django_smsverify.models.statements import find_listed_kinds
 
 from .cache import digest
-from .kept import Kept
 from .refusals import record
 
 HOUR = 3600
 CHUNK_SIZE = 500
 """Entries in one statement."""
-SCOPES = {ListKind.NUMBER: Scope.PHONE, ListKind.BLOCK: Scope.PREFIX, ListKind.NETWORK: Scope.IP}
+LIMITS: dict[ListKind, tuple[Scope, Callable[[], Sequence[Limit]]]] = {
+    ListKind.NUMBER: (Scope.PHONE, lambda: conf.PHONE_LIMITS),
+    ListKind.BLOCK: (Scope.PREFIX, lambda: conf.PREFIX_LIMITS),
+    ListKind.NETWORK: (Scope.IP, lambda: conf.IP_LIMITS),
+}
 """The limit that a refusal is told as."""
 
 
@@ -70,43 +74,37 @@ def _subjects(phone: str, ip: str | None) -> Iterator[tuple[str, str]]:
         yield ListKind.REGION, phones.region(phone)
 
 
-def judge(phone: str, purpose: str, ip: str | None) -> ListAction | None:
+def judge(phone: str, purpose: str, ip: str | None) -> ListAction | Throttled | None:
     """Returns whether a request is allowed or challenged by an entry, or by NUMBER_KINDS; None for neither.
 
-    Raises Throttled for who is refused, like somebody whose limit is used up, and PhoneNotSupported for a region or
-    kind of numbers that is; the refusal is stored.
+    Who is refused gets the error that `admission` raises in its turn: like somebody whose limit is used up. Raises
+    PhoneNotSupported, which is stored, for a region or kind of numbers that is refused.
     """
-    try:
-        return _judge(phone, ip)
-    except (PhoneNotSupported, Throttled) as error:
-        record(phone, purpose, Refused.LISTED if isinstance(error, Throttled) else Refused.NOT_SUPPORTED)
-        raise
-
-
-def _judge(phone: str, ip: str | None) -> ListAction | None:
     entry = find_entry(phone, ip)
-    if entry is None:
-        return _by_kind(phone)
-    if entry.action != ListAction.BLOCK:
+    if entry is not None and entry.action != ListAction.BLOCK:
         return ListAction(entry.action)
-    if entry.kind == ListKind.REGION:
+    if entry is not None and entry.kind != ListKind.REGION:
+        scope, limits = LIMITS[ListKind(entry.kind)]
+        return Throttled(scope, plausible_wait(entry.subject, limits()), because=Refused.LISTED)
+    if entry is not None or _action_of_kind(phone) == "refuse":
+        record(phone, purpose, Refused.NOT_SUPPORTED)
         raise PhoneNotSupported
-    raise Throttled(SCOPES[ListKind(entry.kind)], plausible_wait(phone), because=Refused.LISTED)
+    return ListAction.CHALLENGE if _action_of_kind(phone) == "challenge" else None
 
 
-def _by_kind(phone: str) -> ListAction | None:
+def _action_of_kind(phone: str) -> str:
+    """What NUMBER_KINDS says of a number."""
     kinds = conf.NUMBER_KINDS
-    kind = kinds and ("virtual" if is_virtual(phone) else "foreign" if phones.region(phone) != conf.REGIONS[0] else "")
-    action = kinds.get(kind) if kind else None
-    if action == "refuse":
-        raise PhoneNotSupported
-    return ListAction.CHALLENGE if action == "challenge" else None
+    if not kinds:
+        return ""
+    is_foreign = phones.region(phone) != conf.REGIONS[0]
+    return kinds.get("virtual" if is_virtual(phone) else "foreign" if is_foreign else "", "")
 
 
-def plausible_wait(phone: str) -> int:
+def plausible_wait(subject: str, limits: Sequence[Limit]) -> int:
     """Seconds that become fewer as for a limit that is used up; nobody can tell from them that it always will be."""
-    period = min((limit.seconds for limit in conf.PHONE_LIMITS), default=HOUR)
-    offset = int(digest(Scope.PHONE, f"listed:{phone}")[:8], 16)
+    period = min((limit.seconds for limit in limits), default=HOUR)
+    offset = int(digest(Scope.PHONE, f"listed:{subject}")[:8], 16)
     return period - int(time.time() + offset) % period
 
 
@@ -120,16 +118,20 @@ def entry_of(kind: ListKind, written: str, **fields: Any) -> ListEntry:
 
 
 def store(entries: Sequence[ListEntry], *, added_by: str) -> int:
-    """Stores new entries in place of those about the same, and returns how many there are."""
-    for start in range(0, len(entries), CHUNK_SIZE):
-        chunk = entries[start : start + CHUNK_SIZE]
-        for entry in chunk:
-            entry.added_by = added_by
-        with transaction.atomic(ListEntry.objects.db):
-            old = ListEntry.objects.filter(kind=chunk[0].kind, subject__in=[entry.subject for entry in chunk])
-            old.delete()
-            ListEntry.objects.bulk_create(chunk, ignore_conflicts=True)
-    lengths.forget()
+    """Stores entries, in place of those about the same, and returns how many there are."""
+    rows = ListEntry.objects.all()
+    names = ["action", "expires_at", "note", "added_by", "created_at"]
+    has_target = connections[rows.db].features.supports_update_conflicts_with_target
+    for entry in entries:
+        entry.added_by = added_by
+    rows.bulk_create(
+        entries,
+        batch_size=CHUNK_SIZE,
+        update_conflicts=True,
+        update_fields=names,
+        unique_fields=["subject", "kind"] if has_target else None,
+    )
+    transaction.on_commit(lengths.forget, using=rows.db)
     return len(entries)
 
 
@@ -142,16 +144,33 @@ def _block(text: str) -> tuple[str, int]:
     digits = text.removeprefix("+")
     if not (digits.isascii() and digits.isdecimal() and 2 <= len(digits) <= 12):
         raise ValueError(_("A block is the first digits of a number, such as 1380013 or +852."))
-    is_national = not text.startswith("+") and conf.REGIONS[0] == "CN"
-    block = f"+86{digits}" if is_national else f"+{digits}"
+    own = _country_code(conf.REGIONS[0])
+    # No Chinese mobile number begins with the country's own code.
+    has_code = text.startswith("+") or (own == "86" and digits.startswith(own))
+    block = f"+{digits}" if has_code else f"+{own}{digits}"
     return block, len(block)
+
+
+def _country_code(region: str) -> str:
+    if region == "CN":
+        return "86"
+    from phonenumbers import country_code_for_region
+
+    return str(country_code_for_region(region))
 
 
 def _network(text: str) -> tuple[str, int]:
     try:
         network = ip_network(text, strict=False)
+        address, length = network.network_address, network.prefixlen
+        plain = unwrapped(address)
+        if plain is not address and plain.version == 4:  # as clients are counted
+            length = min(32, length - (16 if isinstance(address, IPv6Address) and address.sixtofour else 96))
+            network = ip_network((str(plain), length), strict=False)
     except ValueError:
         raise ValueError(_("A network is an address, or one such as 203.0.113.0/24 or 2001:db8::/48.")) from None
+    if "%" in text:
+        raise ValueError(_("A network is an address, or one such as 203.0.113.0/24 or 2001:db8::/48."))
     return str(network), network.prefixlen
 
 

@@ -23,6 +23,8 @@ SHARED = (Scope.PREFIX, Scope.GLOBAL)
 """The limits that get an SMS back if no provider took it. Not the address: it could call the vendors without end."""
 NETWORKS = ((64, 1), (56, 10), (48, 100))
 """The networks of an IPv6 address that are counted: prefix length, and the factor to the limit of one address."""
+OF_KNOWN = 2
+"""How many times the site's limit the numbers have that were verified here: what strangers spend refuses them later."""
 SOLVED = {Scope.IP: 100, Scope.PREFIX: 10, Scope.GLOBAL: 1}
 """How many times the limit a request has that solved a captcha; the limit of the site is its owner's last word."""
 ASKED_AT = {Scope.IP: 1, Scope.PREFIX: 1, Scope.GLOBAL: 2}
@@ -125,8 +127,10 @@ def _window(
 ) -> Window:
     """A window with the room that it has for this request."""
     times, bound, refusal = limit.times * factor, None, ""
-    if standing.is_free or (standing.is_known and scope != Scope.IP):
+    if standing.is_free or (standing.is_known and scope == Scope.PREFIX):
         bound = NO_BOUND
+    elif standing.is_known and scope == Scope.GLOBAL:
+        bound = times * OF_KNOWN
     elif standing.has_solved:
         bound = times * SOLVED[scope]
     elif standing.can_be_asked:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from django_smsverify.exceptions import Throttled
+
 
 class Standing(Protocol):
     """Who asks; a `Requester` is one."""
@@ -24,6 +26,10 @@ class Standing(Protocol):
     @property
     def has_solved(self) -> bool:
         """Whether the request has a solved captcha."""
+
+    @property
+    def refusal(self) -> Throttled | None:
+        """What the request is answered because a list refuses it."""
 
     @property
     def must_solve(self) -> bool:
@@ -46,6 +52,7 @@ class Anybody:
     is_stranger: bool = False
     is_free: bool = False
     has_solved: bool = False
+    refusal: Throttled | None = None
     must_solve: bool = False
     ticket: str = ""
     can_be_asked: bool = False

@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ('sent', models.PositiveIntegerField(verbose_name='sent')),
                 ('verified', models.PositiveIntegerField(verbose_name='verified')),
                 ('is_watched', models.BooleanField(default=False, verbose_name='only watched')),
+                ('binds_solvers', models.BooleanField(default=False, verbose_name='refuses solved captchas too')),
                 ('mailed_at', models.DateTimeField(editable=False, null=True)),
                 ('since', models.DateTimeField(verbose_name='since')),
                 ('until', models.DateTimeField(verbose_name='until')),

@@ -70,6 +70,8 @@ class Closure(models.Model):
     verified = models.PositiveIntegerField(_("verified"))
     is_watched = models.BooleanField(_("only watched"), default=False)
     """Nothing is refused, because the guard only watches."""
+    binds_solvers = models.BooleanField(_("refuses solved captchas too"), default=False)
+    """Those who solve captchas enter no codes either."""
     mailed_at = models.DateTimeField(null=True, editable=False)
     since = models.DateTimeField(_("since"))
     until = models.DateTimeField(_("until"))

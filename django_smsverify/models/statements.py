@@ -79,7 +79,7 @@ def _new_numbers(rows: Any, since: Any, until: Any) -> Any:
         .values(all=Value(1))
         .annotate(
             sent=Count("pk"),
-            verified=Count("verification", distinct=True, filter=Q(verification__verified_at__isnull=False)),
+            verified=Count("pk", filter=IS_VERIFIED),
             newest=Max("created_at"),
         )
         .values_list("sent", "verified", "newest")
@@ -140,7 +140,8 @@ OF_SENDS = (
     *("balance", "balance_checked_at", "balance_alarm", "balance_alert"),
 )
 """What a provider's webhook does not need; each column costs SQLite and MySQL's drivers."""
-OF_GUARD = ("phone", "network", "created_at", "verified_at")
+IS_VERIFIED = Q(verification__verified_at__isnull=False) | Q(verification__root__verified_at__isnull=False)
+OF_GUARD = ("phone", "network", "created_at", "verified_at", "root__verified_at")
 """What the guard judges by."""
 MOST_GUARDED = 200
 """The newest verifications that it looks at."""
@@ -160,7 +161,7 @@ find_of_block = Select("Verification", _of_block, block="block", since="created_
 find_of_network = Select("Verification", _of_network, network="network", since="created_at")
 """The same, of a network."""
 sum_new_numbers = Select("Message", _new_numbers, since="created_at", until="created_at")
-"""The SMS to numbers that were new here within a time, how many of their codes were entered, and the newest one."""
+"""The SMS to numbers that were new here within a time, those of them whose code was entered, and the newest one."""
 accept_message = Update(
     "Message", _accepted, pk="id", remote_id="remote_id", cost="cost", sent_at="sent_at", poll_at="poll_at"
 )

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from django_smsverify.enums import ListAction
+from django_smsverify.exceptions import Throttled
 from django_smsverify.models import KnownNumber
 
 from .devices import is_device_of
@@ -35,8 +36,8 @@ class Requester:
     """Whether the request may be asked for a captcha where it would else be refused."""
     verified_at: datetime | None = field(default=None, compare=False)
     """When a known number was verified last."""
-    listed: ListAction | None = None
-    """What a list of the site says of the request."""
+    listed: ListAction | Throttled | None = None
+    """What a list of the site says of the request; an error: how it is refused."""
 
     @property
     def is_trusted(self) -> bool:
@@ -49,6 +50,11 @@ class Requester:
         return self.is_owner or self.listed == ListAction.ALLOW
 
     @property
+    def refusal(self) -> Throttled | None:
+        """What the request is answered because a list refuses it."""
+        return self.listed if isinstance(self.listed, Throttled) else None
+
+    @property
     def must_solve(self) -> bool:
         """Whether a list has the request challenged; a known number is not refused for it."""
         return self.listed == ListAction.CHALLENGE and not self.is_trusted and (self.can_be_asked or not self.is_known)
@@ -59,7 +65,9 @@ class Requester:
         return self.is_known and not self.is_trusted
 
 
-def requester_of(phone: str, *, device: str = "", trusted: bool = False, listed: ListAction | None = None) -> Requester:
+def requester_of(
+    phone: str, *, device: str = "", trusted: bool = False, listed: ListAction | Throttled | None = None
+) -> Requester:
     """Returns who asks; a device token that is bad, old, revoked or another number's counts as absent."""
     now = timezone.now()
     known = KnownNumber.objects.find(phone, now - KNOWN_FOR)

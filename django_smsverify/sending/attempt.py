@@ -178,7 +178,8 @@ def release_guesses(verification: Verification) -> bool:
     served = set(sent.values_list("verification_id", flat=True))
     if verification.pk not in served:
         verification.is_reserved = False
-        Verification.objects.filter(pk=verification.pk).update(is_reserved=False)
+        # Without its block: the guard does not judge what nobody got.
+        Verification.objects.filter(pk=verification.pk).update(is_reserved=False, block="")
     return bool(served)
 
 

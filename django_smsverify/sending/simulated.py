@@ -7,13 +7,11 @@ from functools import partial
 from django.utils import timezone
 
 from django_smsverify.conf import conf
-from django_smsverify.enums import Refused
-from django_smsverify.exceptions import CodeExpired, UnknownPurpose
+from django_smsverify.exceptions import CodeExpired
 from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.failures import with_failures
 from django_smsverify.limits.flood import check_flood
 from django_smsverify.limits.per_number import NumberHistory
-from django_smsverify.limits.refusals import record as record_refusal
 from django_smsverify.models import Recipient, RememberedRequest, Verification
 from django_smsverify.numbers.test_numbers import is_test_number
 from django_smsverify.transactions import run_committed
@@ -21,19 +19,14 @@ from django_smsverify.transactions import run_committed
 from .joining import extend_or_refuse
 from .new_code import create_code
 from .request import CodeRequest
-from .routing import is_known_purpose
 
 
 def simulate_code(request: CodeRequest) -> Verification:
     """Returns a verification as `send_code` does; every one has the number's own code.
 
-    A vendor, a provider and an approved template are not needed. Raises UnknownPurpose as for any number, and Throttled
-    for a flood of requests.
+    A vendor, a provider and an approved template are not needed. Raises Throttled for a flood of requests.
     """
     _check_flood(request.ip)
-    if not is_known_purpose(request.purpose):
-        record_refusal(request.phone, request.purpose, Refused.UNKNOWN_PURPOSE)
-        raise UnknownPurpose
     return run_committed(Verification, partial(_create, request))
 
 

@@ -12,14 +12,15 @@ from django.utils import timezone
 
 from django_smsverify import phones
 from django_smsverify.conf import conf
-from django_smsverify.enums import MessageStatus, Reason, Scope
+from django_smsverify.enums import MessageStatus, Reason, Refused, Scope
 from django_smsverify.exceptions import NoRoute, PhoneRejected, Throttled, UnknownPurpose
 from django_smsverify.idempotency import KeyedRequest
-from django_smsverify.limits import lists
+from django_smsverify.limits import guard, lists
 from django_smsverify.limits.admission import address_charged, admission
 from django_smsverify.limits.cache import time_limit
 from django_smsverify.limits.failures import with_failures
 from django_smsverify.limits.per_number import NumberHistory
+from django_smsverify.limits.refusals import record
 from django_smsverify.limits.shared import SHARED, Charge
 from django_smsverify.models import PURPOSE, Message, Recipient, RememberedRequest, Verification
 from django_smsverify.models.history import PastSMS
@@ -28,6 +29,7 @@ from django_smsverify.numbers.test_numbers import is_test_number
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical
 
+from . import route_cache
 from .attempt import queue
 from .choosing import Chosen, RouteChoice
 from .dispatch import dispatch_code
@@ -35,6 +37,7 @@ from .earlier_tries import by_what_became
 from .joining import extend, extend_or_refuse, join, join_without_sms, live_code, reserve_guesses
 from .new_code import create_code
 from .request import CodeRequest
+from .routing import is_known_purpose
 from .simulated import simulate_code, simulate_resend
 
 T = TypeVar("T")
@@ -64,6 +67,7 @@ def send_code(
     PhoneRejected, NoRoute (nothing was sent), and InsideTransaction.
     """
     number = phone = phones.parse(phone)  # its repr is masked from here on, in an error report too
+    require_purpose(number, purpose)
     is_simulated = is_test_number(number)
     listed = None if is_simulated else lists.judge(number, purpose, ip)
     requester = requester_of(number, device=device, trusted=trusted, listed=listed)
@@ -71,10 +75,22 @@ def send_code(
     return send_code_to(request, is_simulated=is_simulated)
 
 
-def send_code_to(request: CodeRequest, *, is_simulated: bool = False) -> Verification:
-    """Does what `send_code` does; `is_simulated` where it is a test number, to which nothing is sent."""
-    if not PURPOSE.fullmatch(request.purpose):
+def require_purpose(phone: str, purpose: str) -> None:
+    """Raises UnknownPurpose unless a template with a code has the purpose, in whatever state that is.
+
+    It comes before all that depends on the number: by a purpose that does not exist nobody must learn of a number, for
+    nothing.
+    """
+    if not PURPOSE.fullmatch(purpose):
         raise UnknownPurpose
+    if not route_cache.kept_providers(purpose) and not is_known_purpose(purpose):
+        record(phone, purpose, Refused.UNKNOWN_PURPOSE)
+        raise UnknownPurpose
+
+
+def send_code_to(request: CodeRequest, *, is_simulated: bool = False) -> Verification:
+    """Does what `send_code` does, for a purpose that exists; `is_simulated` where it is a test number, to which nothing
+    is sent."""
     if is_simulated:
         return simulate_code(request)
     choice = RouteChoice(request.purpose, request.phone)
@@ -88,11 +104,13 @@ def send_code_to(request: CodeRequest, *, is_simulated: bool = False) -> Verific
                 )
         except Throttled as error:
             is_of_number = error.scope in (Scope.RESEND, Scope.PHONE)
-            joined = _join(request) if is_of_number and request.requester.is_trusted else None
+            may_join = is_of_number and error is not request.requester.refusal and request.requester.is_trusted
+            joined = _join(request) if may_join else None
             if joined is None:
                 raise
             return joined
         _dispatch_or_raise(verification, first, charge, choice)
+        guard.look(request.phone, request.ip, request.requester)
     return verification
 
 
@@ -160,6 +178,7 @@ def resend_to(
                 order=partial(by_what_became, verification),
             )
         _dispatch_or_raise(verification, first, charge, choice)
+        guard.look(verification.phone, ip, requester)
     return verification
 
 

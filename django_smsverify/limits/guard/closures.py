@@ -7,14 +7,15 @@ import math
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from django_smsverify.conf import conf
 from django_smsverify.enums import Guarded
-from django_smsverify.limits.kept import Kept
 from django_smsverify.models import Closure
+from django_smsverify.models.kept import Kept
 from django_smsverify.models.statements import find_late_closures
 from django_smsverify.signals import abuse_detected
 
@@ -58,13 +59,19 @@ def seconds_left(closure: Closure) -> int:
     return max(1, math.ceil((closure.until - timezone.now()).total_seconds()))
 
 
-def close(kind: Guarded, subject: str, figures: Figures) -> Closure:
-    """Closes it for longer than the last time, and returns the closure; of concurrent calls one makes it."""
+def close(kind: Guarded, subject: str, figures: Figures) -> Closure | None:
+    """Closes it for longer than the last time, and returns the closure; of concurrent calls one makes it.
+
+    Does nothing, and returns None, if what the figures show was lifted meanwhile.
+    """
     now = timezone.now()
     last = Closure.objects.filter(kind=kind, subject=subject).order_by("-since", "-pk").first()
+    if last and last.lifted_at and figures.since and last.lifted_at > figures.since:
+        kept.forget()  # another process has lifted it, and this one did not know
+        return None
     again = last if last and _is_remembered(last) else None
     if again and (holds(again) or not _is_after(figures, again)):
-        return again if holds(again) else _prolong(again)
+        return _go_on(again, rules.is_hopeless(kind, figures))
     closure, is_new = Closure.objects.get_or_create(
         kind=kind,
         subject=subject,
@@ -74,6 +81,7 @@ def close(kind: Guarded, subject: str, figures: Figures) -> Closure:
             "sent": figures.sent,
             "verified": figures.verified,
             "is_watched": conf.GUARD == "watch",
+            "binds_solvers": rules.is_hopeless(kind, figures),
             "since": now,
             "until": now + rules.duration(again.level + 1 if again else 0),
         },
@@ -95,10 +103,15 @@ def _is_after(figures: Figures, closure: Closure) -> bool:
     return figures.newest is not None and figures.newest > closure.until
 
 
-def _prolong(closure: Closure) -> Closure:
-    """Closes it for as long as the last time, because the figures are as bad as they were then."""
-    closure.until = timezone.now() + rules.duration(closure.level)
-    Closure.objects.filter(pk=closure.pk).update(until=closure.until)
+def _go_on(closure: Closure, binds_solvers: bool) -> Closure:
+    """A closure that holds, or goes on for as long as the last time, because the figures are as bad as they were."""
+    changed: dict[str, Any] = {} if holds(closure) else {"until": timezone.now() + rules.duration(closure.level)}
+    if binds_solvers and not closure.binds_solvers:
+        changed["binds_solvers"] = True
+    for name, value in changed.items():
+        setattr(closure, name, value)
+    if changed:
+        Closure.objects.filter(pk=closure.pk).update(**changed)
     return closure
 
 

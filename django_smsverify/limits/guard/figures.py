@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from django_smsverify.enums import Guarded
+from django_smsverify.models import Closure
 from django_smsverify.models.statements import find_of_block, find_of_network, sum_new_numbers
 
 from . import closures, rules
@@ -18,8 +19,8 @@ DAYS = 7
 """The days of which a usual one is found."""
 FIND = {Guarded.BLOCK: find_of_block, Guarded.NETWORK: find_of_network}
 
-_usual: dict[int, int] = {}
-"""What stays unverified on a usual day, by the day on which it was found, counted since 1970."""
+_usual: dict[tuple[str, str], tuple[int, int]] = {}
+"""By database and schema: on which day since 1970 a usual one was found, and what stays unverified on a usual day."""
 
 
 def read(kind: Guarded, subject: str, stored: str) -> Figures:
@@ -38,14 +39,16 @@ def _of_numbers(kind: Guarded, stored: str, since: datetime, now: datetime) -> F
     first: dict[str, datetime] = {}
     verified, networks = set(), set()
     newest = FIND[kind](**{kind.value: stored}, since=since)
-    for phone, network, created_at, verified_at in newest:
+    for phone, network, created_at, *verified_at in newest:
         first[phone] = created_at
-        if verified_at:
+        if any(verified_at):
             verified.add(phone)
         if network:
             networks.add(network)
     judged = _judged(first.values(), now) + sum(now - first[phone] < JUDGED_AFTER for phone in verified)
-    return Figures(len(first), judged, len(verified), len(networks), newest=newest[0][2] if newest else None)
+    return Figures(
+        len(first), judged, len(verified), len(networks), since=since, newest=newest[0][2] if newest else None
+    )
 
 
 def _judged(moments: Iterable[datetime], now: datetime) -> int:
@@ -56,18 +59,19 @@ def _of_site(since: datetime, now: datetime) -> Figures:
     sent, verified, newest = sum_new_numbers(since=since, until=now)[0]
     # Below FEW the days before do not matter.
     usual = _usual_unverified(now) if sent - verified >= FEW else 0
-    return Figures(sent, sent, verified, usual=usual, newest=newest)
+    return Figures(sent, sent, verified, usual=usual, since=since, newest=newest)
 
 
 def _usual_unverified(now: datetime) -> int:
     """What stays unverified on a usual day of the last week, which is found once a day in each process."""
     today = int(time.time() // DAY.total_seconds())
-    if (found := _usual.get(today)) is None:
+    place = Closure.objects.place
+    day, found = _usual.get(place, (0, 0))
+    if day != today:
         days = [now - timedelta(days=back) for back in range(1, DAYS + 1)]
         sums = (sum_new_numbers(since=until - DAY, until=until)[0] for until in days)
         found = rules.usual([sent - verified for sent, verified, _ in sums])
-        forget()
-        _usual[today] = found
+        _usual[place] = today, found
     return found
 
 

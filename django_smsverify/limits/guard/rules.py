@@ -24,6 +24,8 @@ LEAST, LEAST_OF_SITE = 20, 40
 FEW = 200
 """SMS to new numbers in a day that may stay unverified whatever the days before were."""
 TIMES_USUAL = 3
+TIMES_FEW = 5
+"""How many times as many may stay unverified where people solve captchas."""
 DURATIONS = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(hours=12))
 """How long something is closed: first, and then again."""
 FORGIVEN_AFTER = timedelta(days=1)
@@ -43,6 +45,8 @@ class Figures:
     """Networks from which they were asked for."""
     usual: int = 0
     """SMS that stay unverified on a usual day; only of the site."""
+    since: datetime | None = None
+    """From when on they were sent."""
     newest: datetime | None = None
     """When the last was sent."""
 
@@ -52,11 +56,22 @@ def is_abused(kind: Guarded, figures: Figures) -> bool:
     return room(kind, figures) <= 0
 
 
+def is_hopeless(kind: Guarded, figures: Figures) -> bool:
+    """Whether the site is closed to those as well who solved a captcha, because whoever solves them enters no codes."""
+    if kind != Guarded.SITE or not is_abused(kind, figures):
+        return False
+    return figures.sent - figures.verified >= TIMES_FEW * _allowed(figures)
+
+
+def _allowed(figures: Figures) -> int:
+    """How many SMS of the site may stay unverified."""
+    return max(FEW, TIMES_USUAL * figures.usual)
+
+
 def room(kind: Guarded, figures: Figures) -> int:
     """Returns how many more sends without a success there are until it may be closed; 0 or less: it is."""
     if kind == Guarded.SITE:
-        allowed = max(FEW, TIMES_USUAL * figures.usual)
-        left_by_count = allowed - (figures.sent - figures.verified)
+        left_by_count = _allowed(figures) - (figures.sent - figures.verified)
         return max(left_by_count, figures.verified * 100 // LEAST_OF_SITE + 1 - figures.sent)
     by_networks = NETWORKS - figures.networks if kind == Guarded.BLOCK else 0
     by_rate = figures.verified * 100 // LEAST + 1 - figures.judged

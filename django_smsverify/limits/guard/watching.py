@@ -24,10 +24,13 @@ FIRST_LOOK = 3
 """The send of a process with which it first looks at the figures of a block, a network or the site."""
 SHARE = {Guarded.BLOCK: 4, Guarded.NETWORK: 4, Guarded.SITE: 16}
 """Of the sends that there is room for, the part after which a process looks again: others send too."""
-LOOK_AFTER = {Guarded.BLOCK: 3600.0, Guarded.NETWORK: 3600.0, Guarded.SITE: 60.0}
-"""Seconds after which a process looks again in any case."""
+LOOK_AFTER = 60.0
+"""Seconds after which a process looks at the site again in any case."""
+FORGET_AFTER = 3600.0
+"""Seconds after which a process begins anew with a block or a network."""
 PAUSES = {Guarded.BLOCK: 5.0, Guarded.NETWORK: 5.0, Guarded.SITE: 0.0}
 """Seconds in which a process looks once at most: in a rush of people nothing is old enough to be judged anyway."""
+CLOSED_PAUSE = 5.0
 MOST_SUBJECTS = 10_000
 
 
@@ -35,27 +38,35 @@ class Pace:
     """How many sends of this process there may be until the figures of something are read again."""
 
     def __init__(self) -> None:
-        self._left: dict[Subject, tuple[int, float]] = {}
+        self._left: dict[tuple[object, Subject], tuple[int, float, float]] = {}
+        """By database and schema, and subject: how many sends, since when, and how many seconds at least."""
         self._lock = Lock()
 
     def is_due(self, subject: Subject) -> bool:
         """Counts a send; whether the figures are to be read now."""
-        now = time.time()
+        now, kind, key = time.time(), subject[0], (Closure.objects.place, subject)
         with self._lock:
-            left, since = self._left.get(subject, (FIRST_LOOK, now))
+            new = FIRST_LOOK, now, PAUSES[kind]
+            left, since, pause = self._left.get(key, new)
+            passed = abs(now - since)  # the clock may have been set back
+            if kind != Guarded.SITE and passed >= FORGET_AFTER:
+                (left, since, pause), passed = new, 0.0
             if len(self._left) >= MOST_SUBJECTS:
                 self._left.clear()
-            self._left[subject] = left - 1, since
-        kind, passed = subject[0], abs(now - since)  # the clock may have been set back
-        return passed >= (PAUSES[kind] if left <= 1 else LOOK_AFTER[kind])
+            self._left[key] = left - 1, since, pause
+        return passed >= pause if left <= 1 else kind == Guarded.SITE and passed >= LOOK_AFTER
 
     def is_next(self, subject: Subject) -> bool:
         """Whether the next send has the figures read, or nothing is known of them."""
-        return self._left.get(subject, (0, 0.0))[0] <= 1
+        left, *_ = self._left.get((Closure.objects.place, subject), (0, 0.0, 0.0))
+        return left <= 1
 
     def set(self, subject: Subject, room: int) -> None:
         """Stores that the figures were read, and had room for so many sends."""
-        self._left[subject] = max(1, room // SHARE[subject[0]]), time.time()
+        kind = subject[0]
+        # What is closed is looked at now and then only, however many solve captchas.
+        pause = PAUSES[kind] if room > 0 else CLOSED_PAUSE
+        self._left[Closure.objects.place, subject] = max(1, room // SHARE[kind]), time.time(), pause
 
     def forget(self) -> None:
         """Has each process begin anew."""
@@ -70,11 +81,11 @@ def require_open(phone: str, ip: str | None, standing: Standing) -> None:
 
     Numbers that are known here are not refused. Raises CaptchaRequired where a captcha can be shown, else Throttled.
     """
-    if conf.GUARD != "on" or not is_judged(standing) or standing.has_solved:
+    if conf.GUARD != "on" or not is_judged(standing):
         return
     for subject, closure in closures.lately(_subjects(phone, ip)).items():
         found = closure if closures.holds(closure) else _judge_if_due(subject, ip)
-        if found and not found.is_watched:
+        if found and not found.is_watched and (found.binds_solvers or not standing.has_solved):
             raise _refusal(found, standing)
 
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from django.db import connections, models, transaction
+from django.db import models, transaction
 from django.db.models.signals import post_delete, post_migrate, post_save
 
-from django_smsverify.models.querysets import rows_updated
+from .querysets import rows_updated
 
 T = TypeVar("T")
 KEEP_SECONDS = 10.0
@@ -27,10 +27,10 @@ class Kept(Generic[T]):
 
     def get(self) -> T:
         """Returns what was loaded lately, or loads it."""
-        connection = transaction.get_connection(self._model._default_manager.db)
-        if connection.in_atomic_block:
+        rows: Any = self._model._default_manager
+        if transaction.get_connection(rows.db).in_atomic_block:
             return self._load()  # which may be rolled back
-        key = connection.alias, str(getattr(connections[connection.alias], "schema_name", ""))
+        key = rows.place
         loaded_at, found = self._found.get(key, (None, None))
         now = time.monotonic()
         if loaded_at is None or not 0 <= now - loaded_at < KEEP_SECONDS:
