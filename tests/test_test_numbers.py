@@ -613,6 +613,18 @@ class TestAdmin:
         assert "Choose a time within the next 90 days." in shown
         assert not TestNumber.objects.exists()
 
+    def test_an_expired_one_is_not_revived(
+        self, number: TestNumber, admin_client: Client, clock: time_machine.Traveller
+    ) -> None:
+        """Its number may be a person's by now."""
+        url = f"/admin/smsverify/testnumber/{number.pk}/change/"
+        later = {name: value for name, value in posted(days=60).items() if name.startswith("expires_at")}
+        assert admin_client.post(url, later).status_code == 302
+        clock.shift(timedelta(days=61))
+        again = {name: value for name, value in posted(days=60).items() if name.startswith("expires_at")}
+
+        assert "It has expired: delete it, and enter it again." in page(admin_client.post(url, again))
+
     @pytest.mark.parametrize("missing", ["expires_at_0", "phone"])
     def test_number_and_end_are_required(self, missing: str, admin_client: Client) -> None:
         admin_client.post(ADD, {**posted(), missing: ""})
