@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -206,6 +207,8 @@ IMAGE_USED = [
     ("DELETE captchastore", "so that it is used once"),
     ("COMMIT", ""),
 ]
+LONGEST_BUCKET = 7200
+"""Seconds; a twelfth of a day."""
 COUNTED = ["add ip", "add ip", "add prefix", "get_many routes"]
 """Each count is one call; one more reads all buckets, the version of the routes, and the circuits."""
 UNKNOWN_CIRCUIT = ["get_many circuit", "get_many circuit"]
@@ -238,9 +241,9 @@ class RecordingCache(LocMemCache):
 
 @pytest.fixture
 def cache_calls() -> Iterator[None]:
-    """Records the cache calls, with the clock stopped: another bucket would be another key."""
+    """Records the cache calls, with the clock stopped at the beginning of a bucket: another would be another key."""
     with (
-        time_machine.travel(timezone.now(), tick=False),
+        time_machine.travel(time.time() // LONGEST_BUCKET * LONGEST_BUCKET + 1, tick=False),
         override_settings(CACHES={"default": {"BACKEND": f"{__name__}.RecordingCache", "LOCATION": __name__}}),
     ):
         caches["default"].clear()
