@@ -94,7 +94,7 @@ class Guesser(Attacker):
         answer = self.world.verify(ip, verification_id, f"{self.world.rng.randrange(10**6):06}")
         if answer.word in ("wrong_code", "verified"):
             self.judged.append(self.world.now)
-        return answer.body.get("attempts_left", 0) > 0
+        return bool(answer.body.get("attempts_left"))
 
 
 def most_within(moments: Iterable[float], seconds: float) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .attackers import Guesser
 from .people import Habit, Person, Visit
-from .world import DAY, HOUR, World
+from .world import ALTCHA, DAY, HOUR, World
 
 PHONE, ADDRESS = "+8613912345678", "35.1.1.7"
 COMES_AT = (8 * HOUR, 10.5 * HOUR, 13 * HOUR, 18 * HOUR, 22 * HOUR)
@@ -43,18 +43,34 @@ class Siege:
         return max((visit.captchas for visit in self.visits), default=0)
 
 
-def besiege(settings: Mapping[str, Any], *, keeps_device: bool | None, lasts: float = DAY) -> Siege:
-    """Runs it for a day; the owner comes five times, in the browser of the last time or always in another one.
+@dataclass(frozen=True)
+class Case:
+    """Whose number it is."""
 
-    With None as `keeps_device` the number was never verified here, and nobody comes.
-    """
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    is_known: bool = True
+    """Whether the owner was verified here before, and comes."""
+    keeps_device: bool = False
+    """Whether he comes in the browser of the last time; else in another one each time."""
+
+
+CASES = (
+    Case("a number that is new here", is_known=False),
+    Case("the owner, in the old browser", keeps_device=True),
+    Case("the owner, in another browser"),
+    Case("the owner, in the old browser, ``CAPTCHA``", ALTCHA, keeps_device=True),
+    Case("the owner, in another browser, ``CAPTCHA``", ALTCHA),
+)
+
+
+def besiege(case: Case, part: float = 1) -> Siege:
+    """Runs it for a day, on which the owner comes five times, or for a part of one."""
     world = World()
-    with world.open(**settings):
-        owner = Person(world, PHONE, ADDRESS, Habit(1, True, 20), keeps_device=bool(keeps_device))
-        if keeps_device is not None:
-            owner.come_at(-2 * DAY)
-            for moment in COMES_AT:
-                owner.come_at(moment * lasts / DAY)
-        stranger = Guesser(world, PHONE, EVERY, lasts)
+    with world.open(**case.settings):
+        owner = Person(world, PHONE, ADDRESS, Habit(1, True, 20), keeps_device=case.keeps_device)
+        for moment in [-2 * DAY, *(moment * part for moment in COMES_AT)] if case.is_known else []:
+            owner.come_at(moment)
+        stranger = Guesser(world, PHONE, EVERY, DAY * part)
         world.run()
         return Siege(stranger.judged, stranger.sent, owner.visits[1:])

@@ -31,8 +31,13 @@ PRICE = Decimal("0.05")
 HOUR, DAY = 3600.0, 86_400.0
 START = datetime(2026, 11, 19, 16, tzinfo=UTC).timestamp()
 """Midnight in China."""
+ALTCHA: Mapping[str, Any] = {"CAPTCHA": "altcha"}
 QUICKLY = range(1, 3)
 """Tries that solve a proof of work here: what it costs an attacker is not measured."""
+
+
+Event = Callable[[], object]
+"""What happens at some moment."""
 
 
 class Answer(NamedTuple):
@@ -52,7 +57,7 @@ class World:
         """The last code that each phone got."""
         self.has_captcha = False
         self._client = Client()
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Event]] = []
         self._order = count()
 
     @property
@@ -64,11 +69,11 @@ class World:
         """Returns a moment of the world as a date."""
         return datetime.fromtimestamp(START + seconds, UTC)
 
-    def at(self, moment: float, event: Callable[[], None]) -> None:
+    def at(self, moment: float, event: Event) -> None:
         """Has something happen."""
         heapq.heappush(self._events, (moment, next(self._order), event))
 
-    def after(self, seconds: float, event: Callable[[], None]) -> None:
+    def after(self, seconds: float, event: Event) -> None:
         """Has something happen later."""
         self.at(self.now + seconds, event)
 
