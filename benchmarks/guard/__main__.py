@@ -25,7 +25,7 @@ def main() -> None:
         for row in pool.map(run, jobs()):
             rows.append(row)
             if sys.stderr.isatty():
-                print(row[0], file=sys.stderr)
+                print(row[0], file=sys.stderr, flush=True)
     print_tables(rows)
 
 

@@ -47,10 +47,10 @@ ATTACKS = (
     Attack("one block", one_block(BLOCK), 0.1, HOUR / 4, {HOUR: 60}),
     Attack("500 blocks", many_blocks(500), 1, 8 * HOUR, NIGHT),
     Attack("500 blocks", many_blocks(500), 0.1, HOUR / 4, NIGHT),
-    Attack("500 blocks, 1,000 people", many_blocks(500), 1, 8 * HOUR, people=1000),
+    Attack("500 blocks, 1,000 people", many_blocks(500), 4, 8 * HOUR, people=1000),
     Attack("the same, ``GUARD`` off, ``BUDGET`` 60", many_blocks(500), 4, 8 * HOUR, people=1000, settings=BUDGET),
     Attack("the same, ``CAPTCHA``", many_blocks(500), 4, 8 * HOUR, people=1000, settings=ALTCHA),
-    Attack("the same, who solves it", many_blocks(500), 4, 8 * HOUR, people=1000, settings=ALTCHA, solves=True),
+    Attack("the same, who solves it", many_blocks(500), 4, 2 * HOUR, people=1000, settings=ALTCHA, solves=True),
 )
 
 
@@ -79,7 +79,7 @@ class Damage:
         return most_within(self.sent, seconds)
 
 
-def simulate(attack: Attack, part: float = 1) -> Damage:
+def simulate(attack: Attack, part: float = 1, come_back: int = COME_BACK) -> Damage:
     """Runs an attack, or a part of its time with a part of the people."""
     world = World()
     with world.open(**attack.settings):
@@ -89,17 +89,17 @@ def simulate(attack: Attack, part: float = 1) -> Damage:
         for person in come:
             person.come_at(moment(world.rng))
         lasts = attack.lasts * part
-        old, new = (returning(world, lasts, keeps_device=keeps) for keeps in (True, False))
+        old, new = (returning(world, come_back, lasts, keeps_device=keeps) for keeps in (True, False))
         attacker = Attacker(world, attack.target, attack.every, lasts, solves=attack.solves)
         world.run()
         spent = Message.objects.filter(created_at__gte=world.moment(0)).count() * PRICE
         return Damage(attacker.asked, attacker.sent, spent, usual * PRICE, come, old, new)
 
 
-def returning(world: World, lasts: float, *, keeps_device: bool) -> list[Person]:
+def returning(world: World, people: int, lasts: float, *, keeps_device: bool) -> list[Person]:
     """People of an attacked block who were verified here two days before, and come back during the attack."""
     found = []
-    for one in range(COME_BACK):
+    for one in range(people):
         phone, ip = f"+86{BLOCK if one % 2 else '1990001'}9{keeps_device:d}{one:02}", f"60.{keeps_device:d}.{one}.7"
         person = Person(world, phone, ip, Habit(1, True, 20), keeps_device=keeps_device)
         person.come_at(-2 * DAY + one * 60)

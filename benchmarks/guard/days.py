@@ -40,7 +40,7 @@ DAYS = (
     Day("60 % enter a code", 1000, 1000, 0.6),
     Day("70 % enter a code", 1000, 1000, 0.7),
     Day("80 % enter a code", 1000, 1000, 0.8),
-    Day("a launch, ten times a usual day", 3000, 300),
+    Day("a launch, ten times a usual day", 2000, 200),
     Day("all behind one IPv4 address", 5000, 500, address="35.1.1.7"),
     Day("a festival, all within an hour", 2000, 1000, when=within_an_hour, known=0.5),
 )

@@ -11,9 +11,9 @@ from .people import Habit, Person, Visit
 from .world import ALTCHA, DAY, HOUR, World
 
 PHONE, ADDRESS = "+8613912345678", "35.1.1.7"
-COMES_AT = (8 * HOUR, 10.5 * HOUR, 13 * HOUR, 18 * HOUR, 22 * HOUR)
-EVERY = 8.64
-"""Seconds between two requests of the stranger: each address asks once a day."""
+COMES_AT = (0.5 * HOUR, 3 * HOUR, 8 * HOUR, 13 * HOUR, 20 * HOUR)
+EVERY = 20
+"""Seconds between two requests of the stranger."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,9 @@ def besiege(case: Case, part: float = 1) -> Siege:
     world = World()
     with world.open(**case.settings):
         owner = Person(world, PHONE, ADDRESS, Habit(1, True, 20), keeps_device=case.keeps_device)
-        for moment in [-2 * DAY, *(moment * part for moment in COMES_AT)] if case.is_known else []:
-            owner.come_at(moment)
+        for moment in (-2 * DAY, *COMES_AT):
+            if case.is_known and moment < DAY * part:
+                owner.come_at(moment)
         stranger = Guesser(world, PHONE, EVERY, DAY * part)
         world.run()
         return Siege(stranger.judged, stranger.sent, owner.visits[1:])

@@ -21,10 +21,10 @@ OF_OWNERS = ("whose number", "guesses", "SMS", "visits", "refused", "captchas")
 OF_DAYS = ("a day", "people", "refused", "with ``CAPTCHA``", "asked", "twice", "authgear")
 
 
-def attack(number: int) -> Row:
+def attack(number: int, part: float) -> Row:
     """What came of an attack."""
     one = ATTACKS[number]
-    found = attacks.simulate(one)
+    found = attacks.simulate(one, part)
     back = [*found.in_old_browser, *found.in_new_browser]
     return (
         one.name,
@@ -40,19 +40,19 @@ def attack(number: int) -> Row:
     )
 
 
-def siege(number: int) -> Row:
+def siege(number: int, part: float) -> Row:
     """What came of an attack on a number's owner."""
     case = CASES[number]
-    found = owner.besiege(case)
+    found = owner.besiege(case, part)
     visits = str(len(found.visits)) if case.is_known else "–"
     met = (str(found.refused), str(found.captchas)) if case.is_known else ("–", "–")
     return case.name, str(len(found.guesses)), str(len(found.sent)), visits, *met
 
 
-def day(number: int) -> Row:
+def day(number: int, part: float) -> Row:
     """What people noticed on a day, without a captcha and with one."""
     one = DAYS[number]
-    plain, found = days.simulate(one, {}), days.simulate(one, ALTCHA)
+    plain, found = days.simulate(one, {}, part), days.simulate(one, ALTCHA, part)
     people = len(found.people)
     return (
         one.name,
@@ -67,7 +67,7 @@ def share(part: int, people: int) -> str:
     return f"{part / people:.1%}" if people else "–"
 
 
-TABLES: Sequence[tuple[Row, Callable[[int], Row], int]] = (
+TABLES: Sequence[tuple[Row, Callable[[int, float], Row], int]] = (
     (OF_ATTACKS, attack, len(ATTACKS)),
     (OF_OWNERS, siege, len(CASES)),
     (OF_DAYS, day, len(DAYS)),
@@ -81,10 +81,10 @@ def jobs() -> Iterator[tuple[int, int]]:
         yield from ((table, row) for row in range(rows))
 
 
-def run(job: tuple[int, int]) -> Row:
-    """Makes one row."""
+def run(job: tuple[int, int], part: float = 1) -> Row:
+    """Makes one row, from the whole scenario or a part of it."""
     table, row = job
-    return TABLES[table][1](row)
+    return TABLES[table][1](row, part)
 
 
 def print_tables(rows: Sequence[Row]) -> None:
