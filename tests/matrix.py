@@ -53,10 +53,18 @@ WITHOUT_CONCURRENCY = [
 """Tests without concurrent transactions; they are not run again for another isolation level alone."""
 OF_NO_DATABASE = [
     f"tests/test_{name}.py"
-    for name in ("admin_check", "arrival_report", "check_command", "check_output", "console", "request_body")
+    for name in (
+        "admin_check",
+        "arrival_report",
+        "check_command",
+        "check_output",
+        "console",
+        "guard_report",
+        "request_body",
+    )
 ]
-"""Tests of what an operator is told of a vendor, of simulated vendors, of consoles, and of how a body is read; no
-database changes that."""
+"""Tests of what an operator is told of a vendor, of simulated vendors and attacks, of consoles, and of how a body is
+read; no database changes that."""
 CACHE_TESTS = [
     f"tests/test_{name}.py"
     for name in (

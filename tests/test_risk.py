@@ -54,18 +54,29 @@ class Browser:
     def __init__(self, clock: time_machine.Traveller, ip: str = "203.0.113.7") -> None:
         self.clock, self.client, self.device = clock, Client(REMOTE_ADDR=ip), ""
 
-    def ask(self, phone: str = PHONE, **body: Any) -> Any:
+    def ticket(self) -> str:
         ticket = self.client.get("/sms/ticket/").json()["ticket"]
         self.clock.shift(2)
-        asked = {"phone": phone, "purpose": "login", "ticket": ticket, "device": self.device, **body}
+        return str(ticket)
+
+    def post(self, ticket: str, **body: Any) -> Any:
+        asked = {"ticket": ticket, "device": self.device, **body}
         return self.client.post("/sms/send/", asked, "application/json")
+
+    def ask(self, phone: str = PHONE, **body: Any) -> Any:
+        return self.post(self.ticket(), phone=phone, purpose="login", **body)
+
+    def resend(self, sent: Any, **body: Any) -> Any:
+        return self.post(self.ticket(), verification_id=sent.json()["verification_id"], **body)
 
     def ask_and_solve(self, phone: str = PHONE) -> Any:
         return self.ask(phone, captcha=solve(self.ask(phone).json()["captcha"]))
 
-    def verify(self, sent: Any) -> None:
+    def verify(self, sent: Any) -> Any:
         body = {"verification_id": sent.json()["verification_id"], "code": last_code()}
-        self.device = self.client.post("/sms/verify/", body, "application/json").json()["device"]
+        answer = self.client.post("/sms/verify/", body, "application/json")
+        self.device = answer.json()["device"]
+        return answer
 
 
 def word(answer: Any) -> str:
@@ -197,3 +208,64 @@ def test_always_asks_everybody_but_the_owner(clock: time_machine.Traveller) -> N
         browser.verify(browser.ask_and_solve())
 
         assert word(browser.ask()) == "sent"
+
+
+class TestHalfOfStrangers:
+    """Who has a known number and neither token nor captcha is one of those who share half of its limits."""
+
+    @pytest.fixture(autouse=True)
+    def _spent(self, clock: time_machine.Traveller) -> Iterator[None]:
+        with site(PHONE_LIMITS=("4/h",), RESEND_INTERVAL=60):
+            owner = Browser(clock)
+            owner.verify(owner.ask())
+            clock.shift(3600)
+            for number in range(2):
+                assert word(Browser(clock, address(number)).ask()) == "sent"
+                clock.shift(60)
+            yield
+
+    def test_it_asks_when_the_half_is_used_up(self, clock: time_machine.Traveller) -> None:
+        answer = Browser(clock, address(9)).ask()
+
+        assert word(answer) == "captcha_required"
+        assert answer.json()["captcha"]["kind"] == "altcha"
+        assert reasons() == {"captcha"}
+
+    def test_who_solves_it_gets_the_other_half(self, clock: time_machine.Traveller) -> None:
+        answers = []
+        for number in range(2):
+            answers.append(word(Browser(clock, address(number)).ask_and_solve()))
+            clock.shift(60)
+
+        assert answers == ["sent", "sent"]
+        assert word(Browser(clock, address(9)).ask()) == "phone", "all is used up, and a captcha would not help"
+
+    def test_who_solves_it_during_the_pause_joins_the_code(self, clock: time_machine.Traveller) -> None:
+        assert word(Browser(clock, address(8)).ask_and_solve()) == "sent"
+        answer = Browser(clock, address(9)).ask_and_solve()
+
+        assert answer.json()["sent"] is False
+        assert Browser(clock, address(9)).verify(answer).status_code == 200
+
+    def test_a_resend_is_asked_too(self, clock: time_machine.Traveller) -> None:
+        browser = Browser(clock, address(9))
+        sent = browser.ask_and_solve()
+        clock.shift(60)
+
+        answer = browser.resend(sent)
+
+        assert word(answer) == "captcha_required"
+        assert word(browser.resend(sent, captcha=solve(answer.json()["captcha"]))) == "sent"
+
+    def test_without_a_captcha_it_refuses(self, clock: time_machine.Traveller) -> None:
+        with site(PHONE_LIMITS=("4/h",), CAPTCHA=None):
+            assert word(Browser(clock, address(9)).ask()) == "phone"
+
+    def test_the_refusal_gives_the_ticket_back(self, clock: time_machine.Traveller) -> None:
+        browser = Browser(clock, address(9))
+        ticket, asked = browser.ticket(), {"phone": PHONE, "purpose": "login"}
+
+        assert [word(browser.post(ticket, **asked)) for _ in range(2)] == ["captcha_required"] * 2
+        with site():
+            assert word(browser.post(ticket, **asked)) == "sent"
+            assert word(browser.post(ticket, **asked)) == "captcha_required", "used up"

@@ -279,9 +279,7 @@ class TestWhen:
         page = Page()
         with override_settings(SMSVERIFY={**ALTCHA, "PHONE_LIMITS": ("2/h",)}):
             assert not is_asked(page.send(ticket=ticket_made_before(5, page, clock)))
-            answer = page.send(ticket=ticket_made_before(5, page, clock))
-
-        assert refusal(answer) == (429, "throttled")
+            assert is_asked(page.send(ticket=ticket_made_before(5, page, clock)))
 
     def test_a_lost_answer_is_repeated_whatever_became_of_the_ticket(self, clock: time_machine.Traveller) -> None:
         page = Page()

@@ -84,7 +84,8 @@ def _admit(phone: str, ip: str | None, standing: Standing, waits: Mapping[Scope,
         if is_judged:
             guard.require_open(phone, ip, standing)
     except (CaptchaRequired, Throttled):
-        NumberHistory.read(phone, timezone.now()).require_allowance(by_stranger=standing.is_stranger)
+        history = NumberHistory.read(phone, timezone.now())
+        history.require_allowance(by_stranger=standing.is_stranger, can_be_asked=standing.can_be_asked)
         raise
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from django_smsverify.conf import Limit, conf
 from django_smsverify.enums import Scope
-from django_smsverify.exceptions import Throttled
+from django_smsverify.exceptions import CaptchaRequired, Throttled
 from django_smsverify.models import Message, Verification
 from django_smsverify.models.history import MAX_CLOCK_SKEW, PastSMS, PastVerification
 from django_smsverify.models.statements import lock_recipient
@@ -60,20 +60,26 @@ class NumberHistory:
             return cls(now, *Verification.objects.history(phone, since), was_moved=True)
         return history
 
-    def require_allowance(self, *, by_stranger: bool, but: UUID | None = None, pauses: bool = True) -> None:
+    def require_allowance(
+        self, *, by_stranger: bool, can_be_asked: bool = False, but: UUID | None = None, pauses: bool = True
+    ) -> None:
         """Checks the number's own limits over all rolling windows, without the message with the id `but`.
 
-        Strangers together may spend half, rounded up, of what a known number has. Unless it `pauses`, the pause between
-        two SMS is left out. Raises Throttled with the longest wait.
+        Strangers together may spend half, rounded up, of what a known number has; one who `can_be_asked` is then asked
+        for a captcha, as the owner may be among them. Unless it `pauses`, the pause between two SMS is left out. Raises
+        Throttled with the longest wait, or CaptchaRequired.
         """
         charged = [sms for sms in self.sms if sms.id != but]
         sent = [sms.created_at for sms in charged]
         waits = [(_wait(sent, Limit(1, conf.RESEND_INTERVAL), self.now) if pauses else 0, Scope.RESEND)]
         waits += [(_wait(sent, limit, self.now), Scope.PHONE) for limit in conf.PHONE_LIMITS]
-        if by_stranger:
-            theirs = [sms.created_at for sms in charged if sms.by_stranger]
-            waits += [(_wait(theirs, _half(limit), self.now), Scope.PHONE) for limit in conf.PHONE_LIMITS]
         seconds, scope = max(waits, key=lambda wait: wait[0])
+        theirs = [sms.created_at for sms in charged if sms.by_stranger] if by_stranger else []
+        of_strangers = max((_wait(theirs, _half(limit), self.now) for limit in conf.PHONE_LIMITS), default=0)
+        if of_strangers > seconds:
+            if can_be_asked:
+                raise CaptchaRequired
+            seconds, scope = of_strangers, Scope.PHONE
         if seconds > 0:
             raise Throttled(scope, seconds)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_smsverify import phones
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason, Refused, Scope
-from django_smsverify.exceptions import NoRoute, PhoneRejected, Throttled, UnknownPurpose
+from django_smsverify.exceptions import CaptchaRequired, NoRoute, PhoneRejected, Throttled, UnknownPurpose
 from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits import guard, lists
 from django_smsverify.limits.admission import address_charged, admission
@@ -196,21 +196,24 @@ def _dispatch_or_raise(verification: Verification, message: Message, charge: Cha
 
 
 def in_turn(phone: str, requester: Requester, create: Callable[[Recipient, NumberHistory], T]) -> T:
-    """Calls `create` in its own transaction, with the number locked and its limits checked; raises Throttled."""
+    """Calls `create` in its own transaction, with the number locked and its limits checked.
 
-    def work() -> T | Throttled:
+    Raises Throttled or CaptchaRequired.
+    """
+
+    def work() -> T | CaptchaRequired | Throttled:
         recipient = Recipient.objects.lock(phone)
         history = NumberHistory.read(phone, timezone.now())
         try:
-            history.require_allowance(by_stranger=requester.is_stranger)
-        except Throttled as refusal:
+            history.require_allowance(by_stranger=requester.is_stranger, can_be_asked=requester.can_be_asked)
+        except (CaptchaRequired, Throttled) as refusal:
             if history.was_moved:
                 return refusal  # and not raised: else the next request would move them again
             raise
         return create(recipient, with_failures(history, recipient, requester.verified_at))
 
     result = run_committed(Message, work)
-    if isinstance(result, Throttled):
+    if isinstance(result, (CaptchaRequired, Throttled)):
         raise result
     return result
 
