@@ -127,7 +127,7 @@ def test_a_changed_app_request() -> None:
 
 
 def test_an_old_app_request(clock: time_machine.Traveller) -> None:
-    """Keep signed requests that never arrived until their nonces are forgotten: a timestamp is good for five minutes."""
+    """Keep signed requests back until their nonces are forgotten: a timestamp is good for five minutes."""
     app = App()
 
     assert told(send_signed(app.headers(BODY, ahead=-301), BODY)) == "captcha_required"
