@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services coverage soak bench arrival-report lint docs package messages clean
+.PHONY: help demo test test-all test-services coverage soak bench arrival-report guard-report lint docs package messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -45,6 +45,9 @@ bench: $(VENV)/test $(VENV)/services ## measure instructions and load, beside th
 
 arrival-report: $(VENV)/test ## simulate how soon codes arrive while vendors fail (PEOPLE=1000 of each carrier)
 	@$(RUN) -m benchmarks.arrival --people $(PEOPLE)
+
+guard-report: $(VENV)/test ## simulate attacks and honest days, and what the guard makes of them (minutes)
+	@$(RUN) -m benchmarks.guard
 
 lint: $(VENV)/lint ## check style and types
 	$(RUN) -m ruff check .

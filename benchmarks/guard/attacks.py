@@ -39,7 +39,7 @@ class Attack:
 
 
 NIGHT = {8 * HOUR: 200}
-BUDGET: Mapping[str, Any] = {"BUDGET": {"day": 60}, "GUARD": "off"}
+BUDGET: Mapping[str, Any] = {"BUDGET": {"day": 60}}
 ATTACKS = (
     Attack("one number", one_number(BOMBED), 8.64, DAY, {60: 1, HOUR: 5, DAY: 10}),
     Attack("one block", one_block(BLOCK), 10, DAY, {HOUR: 20}),
@@ -48,7 +48,7 @@ ATTACKS = (
     Attack("500 blocks", many_blocks(500), 1, 8 * HOUR, NIGHT),
     Attack("500 blocks", many_blocks(500), 0.1, HOUR / 4, NIGHT),
     Attack("500 blocks, 1,000 people", many_blocks(500), 4, 8 * HOUR, people=1000),
-    Attack("the same, ``GUARD`` off, ``BUDGET`` 60", many_blocks(500), 4, 8 * HOUR, people=1000, settings=BUDGET),
+    Attack("the same, ``BUDGET`` 60", many_blocks(500), 4, 8 * HOUR, people=1000, settings=BUDGET),
     Attack("the same, ``CAPTCHA``", many_blocks(500), 4, 8 * HOUR, people=1000, settings=ALTCHA),
     Attack("the same, who solves it", many_blocks(500), 4, 2 * HOUR, people=1000, settings=ALTCHA, solves=True),
 )

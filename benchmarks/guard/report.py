@@ -14,7 +14,7 @@ from .world import ALTCHA, HOUR
 
 Row = tuple[str, ...]
 OF_ATTACKS = (
-    *("an attack on", "one in", "for", "SMS", "in an hour", "yuan"),
+    *("an attack on", "one in", "for", "SMS", "in an hour", "yuan", "of the day"),
     *("back: refused", "asked", "new: refused", "asked"),
 )
 OF_OWNERS = ("whose number", "guesses", "SMS", "visits", "refused", "captchas")
@@ -33,6 +33,7 @@ def attack(number: int, part: float) -> Row:
         str(len(found.sent)),
         str(found.most(HOUR)),
         f"{found.lost:.2f}",
+        f"{found.spent:.2f}",
         f"{refused(back)} of {len(back)}",
         str(challenged(found.in_old_browser)),
         share(refused(found.people), len(found.people)),
