@@ -62,7 +62,7 @@ class TestProof:
 
     @pytest.mark.parametrize(
         ("old", "new", "verdict"),
-        [("SHOWN = 40", "SHOWN = 41", "STOPPED"), ("def takes_more(self)", "def takes_more(self, more)", "BROKEN")],
+        [("SHOWN = 40", "SHOWN = 41", "STOPPED"), ("SHOWN = 40", "SHOWN = 40 / 0", "BROKEN")],
     )
     def test_a_change_that_proves_nothing_is_told(
         self, old: str, new: str, verdict: str, capsys: pytest.CaptureFixture[str]
