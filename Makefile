@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services coverage soak bench arrival-report guard-report lint docs package messages clean
+.PHONY: help demo test test-all test-services coverage attack attack-proof soak bench arrival-report guard-report lint docs package messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -34,6 +34,12 @@ coverage: $(VENV)/test ## measure branch coverage with the slow ones
 	$(RUN) -m coverage run -m pytest $(IN_ONE_PROCESS) $(ARGS)
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
+
+attack: $(VENV)/test ## try every attack of the catalogue on the app
+	$(RUN) -m pytest tests/attacks -n auto --dist worksteal $(ARGS)
+
+attack-proof: $(VENV)/test ## take out the defence against each attack, which must succeed then (ARGS="pumping.one_network")
+	@$(RUN) -m tests.attacks.prove $(ARGS)
 
 soak: $(VENV)/test $(VENV)/services ## kill, race and misbehave for 75 minutes (RUNS=200 a point, ROUNDS=200, REQUESTS=10000)
 	RUNS=$(RUNS) REQUIRE_SERVICES=1 $(RUN) -m pytest tests/crash -k "PostgreSQL or MariaDB" $(ARGS)

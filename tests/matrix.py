@@ -49,7 +49,7 @@ WITHOUT_CONCURRENCY = [
         ),
         *("tencent_site", "twilio_pushes", "webhooks_command"),
     )
-]
+] + [f"tests/attacks/test_{kind}.py" for kind in ("callbacks", "evading", "input", "outages", "probing")]
 """Tests without concurrent transactions; they are not run again for another isolation level alone."""
 OF_NO_DATABASE = [
     f"tests/test_{name}.py"
