@@ -33,6 +33,8 @@ class Mutation(NamedTuple):
         return source.replace(self.old, self.new)
 
 
+ALLOWANCE = "history.require_allowance(by_stranger=requester.is_stranger, can_be_asked=requester.can_be_asked)"
+
 BOMBING = {
     "many_addresses": Mutation(
         "limits/per_number.py",
@@ -60,9 +62,8 @@ BOMBING = {
     ),
     "resends": Mutation(
         "sending/single.py",
-        "            history.require_allowance(by_stranger=requester.is_stranger, can_be_asked=requester.can_be_asked)\n",
-        '            if getattr(create, "func", None) is not _create_resend:\n'
-        "                history.require_allowance(by_stranger=requester.is_stranger, can_be_asked=requester.can_be_asked)\n",
+        f"            {ALLOWANCE}\n",
+        f'            if getattr(create, "func", None) is not _create_resend:\n                {ALLOWANCE}\n',
     ),
     "two_purposes_and_two_providers": Mutation(
         "limits/per_number.py",
@@ -71,10 +72,10 @@ BOMBING = {
     ),
     "a_flushed_cache": Mutation(
         "sending/single.py",
-        "            history.require_allowance(by_stranger=requester.is_stranger, can_be_asked=requester.can_be_asked)\n",
+        f"            {ALLOWANCE}\n",
         "            from django.core.cache import cache\n\n"
         "            if cache.get(phone, 0) >= 5:\n"
-        "                history.require_allowance(by_stranger=requester.is_stranger, can_be_asked=requester.can_be_asked)\n"
+        f"                {ALLOWANCE}\n"
         "            cache.set(phone, cache.get(phone, 0) + 1)\n",
     ),
     "forged_forwarded_for": Mutation(
@@ -104,7 +105,7 @@ PUMPING = {
     "three_hundred_blocks": Mutation(
         "limits/guard/rules.py",
         "left_by_count = _allowed(figures) - (figures.sent - figures.verified)",
-        "left_by_count = allowed",
+        "left_by_count = _allowed(figures)",
     ),
     "one_network": Mutation(
         "limits/guard/watching.py",
@@ -315,12 +316,12 @@ OUTAGES = {
     "without_a_cache": Mutation("conf.py", 'ON_CACHE_FAILURE = Key("refuse"', 'ON_CACHE_FAILURE = Key("degrade"'),
     "one_number_without_a_cache": Mutation(
         "sending/single.py",
-        "            history.require_allowance(by_stranger=requester.is_stranger, can_be_asked=requester.can_be_asked)\n",
+        f"            {ALLOWANCE}\n",
         "            from contextlib import suppress\n\n"
         "            from django.core.cache import cache\n\n"
         "            with suppress(ConnectionError):\n"
         "                cache.get(phone)\n"
-        "                history.require_allowance(by_stranger=requester.is_stranger, can_be_asked=requester.can_be_asked)\n",
+        f"                {ALLOWANCE}\n",
     ),
     "many_numbers_without_a_cache": Mutation(
         "limits/admission.py", "return by_rows.waits(phone, ip, standing)", "return {}"
