@@ -50,7 +50,7 @@ class TestAttacks:
             (BLOCK, 0.02, 60),
             (NIGHT, 0.01, 200),
             pytest.param(BOMBER, 0.2, 10, marks=pytest.mark.slow),
-            pytest.param(BLOCK_SLOWLY, 0.2, 80, marks=pytest.mark.slow),
+            pytest.param(BLOCK_SLOWLY, 0.2, 60, marks=pytest.mark.slow),
             pytest.param(BLOCK, 0.5, 60, marks=pytest.mark.slow),
             pytest.param(BLOCK_FAST, 0.2, 60, marks=pytest.mark.slow),
             pytest.param(NIGHT, 0.1, 200, marks=pytest.mark.slow),
