@@ -162,7 +162,8 @@ def cached() -> dict[str, object]:
     if "locmem" in type(store).__module__:
         return dict(store._cache)
     client = store._cache.get_client(write=True)
-    return {key.decode(): client.get(key) for key in client.scan_iter()}
+    read = {b"string": client.get, b"hash": client.hgetall}
+    return {key.decode(): read[client.type(key)](key) for key in client.scan_iter()}
 
 
 def age_cache(seconds: int) -> None:

@@ -224,7 +224,22 @@ class TestRedis:
         rule = window(1, 60)
         passes(redis, [rule], NOW)
 
-        assert 60 < redis_script._client(redis).ttl(redis.make_key(rule.current_key(NOW))) <= rule.lifetime
+        assert 60 < redis_script._client(redis).ttl(redis.make_key(rule.key)) <= rule.lifetime
+
+    def test_a_window_that_is_always_used_keeps_few_buckets(self, redis: BaseCache) -> None:
+        rule, most = window(10**6, 60), 0
+        for turn in range(10 * BUCKETS):
+            assert passes(redis, [rule], NOW + turn * 60 / BUCKETS)
+            most = max(most, redis_script._client(redis).hlen(redis.make_key(rule.key)))
+
+        assert BUCKETS + 2 <= most <= 4 * BUCKETS + 1
+
+    def test_a_window_of_a_second_has_large_numbers_of_buckets(self, redis: BaseCache) -> None:
+        rule = window(1, 1)
+
+        assert passes(redis, [rule], NOW)
+        assert not passes(redis, [rule], NOW + 0.9)
+        assert passes(redis, [rule], NOW + 1.1)
 
     def test_a_server_without_scripts_receives_single_commands(
         self, redis: BaseCache, monkeypatch: pytest.MonkeyPatch, log: Any
@@ -247,15 +262,15 @@ class TestRedis:
         assert redis_script._client(redis) is not None
         assert passes(redis, [window(1, 60)], NOW)
 
-    def test_scripts_and_single_commands_share_their_counters(self, redis: BaseCache) -> None:
-        rule = window(2, 60)
-        assert passes(redis, [rule], NOW)
-        redis_script._without_scripts.add(redis_script._name(redis))
-        assert passes(redis, [rule], NOW)
-        assert not passes(redis, [rule], NOW)
-        redis_script._without_scripts.clear()
+    def test_a_script_that_the_server_has_forgotten_is_sent_again(self, redis: BaseCache, commands: list[str]) -> None:
+        rules = [window(2, 60)]
+        assert passes(redis, rules, NOW)
+        redis_script._client(redis).script_flush()
+        commands.clear()
 
-        assert not passes(redis, [rule], NOW)
+        assert passes(redis, rules, NOW)
+        assert commands == ["EVALSHA", "EVAL"]
+        assert not passes(redis, rules, NOW)
 
 
 @pytest.mark.slow
@@ -297,6 +312,7 @@ class TestRefusals:
         assert tallied(PHONE) == ("ip", 1, 1)
         assert tallied(OTHER, "captcha") == ("captcha", 1, 2)
         redis_script._without_scripts.add(redis_script._name(redis))
+        Charge().count(full)
         assert tallied(PHONE) == ("ip", 2, 0)
         assert tallied(OTHER, "captcha") == ("captcha", 2, 0)
         assert tallied(OTHER) == ("ip", 1, 3)

@@ -187,9 +187,10 @@ COUNT_ATTEMPTS = 5
 
 
 def digest(scope: Scope, subject: str) -> str:
-    """Returns a keyed hash in hex that stands for a number or an address in a cache key."""
+    """Returns a keyed hash in hex, of 128 bits, that stands for a number or an address in a cache key: Django looks at
+    every character of a key."""
     key = _key(f"django_smsverify.throttling.{scope}", settings.SECRET_KEY)
-    return hmac.digest(key, subject.encode(), "sha256").hex()
+    return hmac.digest(key, subject.encode(), "sha256")[:16].hex()
 
 
 @lru_cache(maxsize=16)

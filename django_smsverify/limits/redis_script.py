@@ -1,4 +1,4 @@
-"""Counting in one trip, where the cache is a Redis that runs scripts.
+"""Counting in one trip, where the cache is a Redis that runs scripts: a window is a hash, with a field for each bucket.
 
 Neither Django nor django-redis has a public way to run a script: this is the only module that uses a cache's client.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha1
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -16,9 +18,6 @@ from django.core.cache.backends.redis import RedisCache
 from . import tally
 
 logger = logging.getLogger("django_smsverify")
-
-Limited = tuple[Sequence[str], int, int]
-"""The bucket keys of a window, its limit, and the lifetime of a bucket in seconds."""
 
 TALLY = """
 local function tally(key, all, seconds, most)
@@ -33,26 +32,35 @@ end
 COUNT = (
     TALLY
     + """
-local size, current, windows, others = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local buckets, found, full = size * windows, {}, nil
-for i = 1, buckets do found[i] = tonumber(redis.call('GET', KEYS[i])) or 0 end
-for window = windows, 1, -1 do
-  local sum = 0
-  for i = (window - 1) * size + 1, window * size do sum = sum + found[i] end
-  if sum >= tonumber(ARGV[5 + 2 * window]) then full = window end
+local before, windows, others = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local found, full = {}, nil
+for window = 1, windows do
+  local bucket, fields, sum = tonumber(ARGV[3 + 3 * window]), {}, 0
+  for place = -before, 1 do fields[#fields + 1] = string.format('%.0f', bucket + place) end
+  local counts = redis.call('HMGET', KEYS[window], unpack(fields))
+  for i = 1, #fields do
+    counts[i] = tonumber(counts[i]) or 0
+    sum = sum + counts[i]
+  end
+  found[window] = counts
+  if not full and sum >= tonumber(ARGV[4 + 3 * window]) then full = window end
 end
 for window = 1, full and 0 or windows do
-  local key = KEYS[(window - 1) * size + current]
-  redis.call('INCR', key)
-  redis.call('EXPIRE', key, ARGV[6 + 2 * window])
+  local key, bucket = KEYS[window], ARGV[3 + 3 * window]
+  if redis.call('HINCRBY', key, bucket, 1) == 1 and redis.call('HLEN', key) > 4 * before then
+    for _, field in ipairs(redis.call('HKEYS', key)) do
+      if tonumber(field) < bucket - before - 1 then redis.call('HDEL', key, field) end
+    end
+  end
+  redis.call('EXPIRE', key, ARGV[5 + 3 * window])
 end
-local beside, tallied, tallies = {}, {}, #KEYS - buckets - others - 1
+local beside, tallied, tallies = {}, {}, #KEYS - windows - others - 1
 for i = 1, others do
-  local value = redis.call('GET', KEYS[buckets + i])
+  local value = redis.call('GET', KEYS[windows + i])
   beside[i] = value and (tonumber(value) or 1)
 end
 if full and full <= tallies then
-  local counted, counts = pcall(tally, KEYS[buckets + others + full], KEYS[#KEYS], ARGV[5], ARGV[6])
+  local counted, counts = pcall(tally, KEYS[windows + others + full], KEYS[#KEYS], ARGV[4], ARGV[5])
   if counted then tallied = {full, counts[1], counts[2]} end
 end
 return {full and found or {}, beside, tallied}
@@ -61,11 +69,12 @@ return {full and found or {}, beside, tallied}
 GIVE_BACK = (
     TALLY
     + """
-local counted = tonumber(ARGV[1])
+local counted = #ARGV - 2
 for i = 1, counted do
-  if (tonumber(redis.call('GET', KEYS[i])) or 0) > 0 then redis.call('DECR', KEYS[i]) end
+  local key, bucket = KEYS[i], ARGV[2 + i]
+  if (tonumber(redis.call('HGET', key, bucket)) or 0) > 0 then redis.call('HINCRBY', key, bucket, -1) end
 end
-return #KEYS > counted and tally(KEYS[counted + 1], KEYS[counted + 2], ARGV[2], ARGV[3]) or {}
+return #KEYS > counted and tally(KEYS[counted + 1], KEYS[counted + 2], ARGV[1], ARGV[2]) or {}
 """
 )
 
@@ -76,6 +85,17 @@ _clients: WeakKeyDictionary[BaseCache, Any] = WeakKeyDictionary()
 """The client of each cache object: Django makes a new one, which is expensive, for each call."""
 _without_scripts: set[str] = set()
 """The cache classes whose server refused to run a script: a cluster, or a proxy."""
+
+
+class Limited(NamedTuple):
+    """One window, and its limit."""
+
+    key: str
+    bucket: int
+    """The number of the current one."""
+    times: int
+    lifetime: int
+    """Seconds for which a bucket may still count."""
 
 
 class Found(NamedTuple):
@@ -90,32 +110,33 @@ class Found(NamedTuple):
 
 
 def count(
-    cache: BaseCache, windows: Sequence[Limited], current: int, beside: Sequence[str], tallies: Sequence[str]
+    cache: BaseCache, windows: Sequence[Limited], before: int, beside: Sequence[str], tallies: Sequence[str]
 ) -> Found | None:
     """Adds one to the current bucket of each window if one more fits into all windows.
 
-    Else it counts the refusal, if the first full window has a tally: `tallies` has a key for each of the first windows,
-    and the last for all. Returns None where scripts do not run.
+    In a window count so many buckets before the current one, and the one after it. Else it counts the refusal, if the
+    first full window has a tally: `tallies` has a key for each of the first windows, and the last for all. Returns None
+    where scripts do not run.
     """
-    keys = [key for own, _, _ in windows for key in own]
-    size = len(windows[0][0]) if windows else 0
-    bounds = [bound for _, times, lifetime in windows for bound in (times, lifetime)]
-    numbers = [size, current + 1, len(windows), len(beside), tally.LIFETIME, tally.MOST_SUBJECTS, *bounds]
+    keys = [window.key for window in windows]
+    bounds = [number for window in windows for number in window[1:]]
+    numbers = [before, len(windows), len(beside), tally.LIFETIME, tally.MOST_SUBJECTS, *bounds]
     answer = _run(cache, COUNT, [*keys, *beside, *tallies], numbers)
     if answer is None:
         return None
     counts, values, tallied = answer
     found = {key: value for key, value in zip(beside, values, strict=True) if value is not None}
-    return Found([counts[start : start + size] for start in range(0, len(counts), size or 1)], found, tallied)
+    return Found(counts, found, tallied)
 
 
-def give_back(cache: BaseCache, keys: Sequence[str], tallies: Sequence[str]) -> list[int] | None:
-    """Takes one off each bucket, and counts a refusal in these two keys, if they are given.
+def give_back(cache: BaseCache, buckets: Sequence[tuple[str, int]], tallies: Sequence[str]) -> list[int] | None:
+    """Takes one off each bucket, of a window's key, and counts a refusal in these two keys, if they are given.
 
     Returns the counts of `Tallied`, which are empty without a tally, and None where scripts do not run.
     """
-    numbers = [len(keys), tally.LIFETIME, tally.MOST_SUBJECTS]
-    answer: list[int] | None = _run(cache, GIVE_BACK, [*keys, *tallies], numbers)
+    keys, numbers = [key for key, _ in buckets], [number for _, number in buckets]
+    own = [tally.LIFETIME, tally.MOST_SUBJECTS, *numbers]
+    answer: list[int] | None = _run(cache, GIVE_BACK, [*keys, *tallies], own)
     return answer
 
 
@@ -123,10 +144,14 @@ def _run(cache: BaseCache, script: str, keys: Sequence[str], values: Sequence[in
     client = _client(cache)
     if client is None:
         return None
-    from redis.exceptions import ResponseError
+    from redis.exceptions import NoScriptError, ResponseError
 
+    given = len(keys), *map(cache.make_key, keys), *values
     try:
-        return client.register_script(script)(keys=[cache.make_key(key) for key in keys], args=values)
+        try:
+            return client.evalsha(_digest(script), *given)
+        except NoScriptError:
+            return client.eval(script, *given)
     except ResponseError as error:
         why = str(error)
         if not any(refusal in why.lower() for refusal in REFUSALS):
@@ -134,6 +159,12 @@ def _run(cache: BaseCache, script: str, keys: Sequence[str], values: Sequence[in
     _without_scripts.add(_name(cache))
     logger.warning("This Redis runs no scripts (%s): the limits are counted one by one.", why)
     return None
+
+
+@lru_cache(maxsize=8)
+def _digest(script: str) -> str:
+    """The name by which the server knows a script that it has run."""
+    return sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 def _client(cache: BaseCache) -> Any:

@@ -141,7 +141,7 @@ def _window(
 
 def network_digest(ip: str) -> str:
     """Returns what is stored of a client's network: a keyed digest."""
-    return digest(Scope.IP, network_of(ip))[:32]
+    return digest(Scope.IP, network_of(ip))
 
 
 def networks(ip: str) -> Iterator[tuple[str, int]]:

@@ -19,12 +19,13 @@ from django_smsverify.enums import Scope
 
 from . import redis_script, tally
 from .cache import COUNT_ATTEMPTS, increment
+from .redis_script import Limited
 from .tally import Tallied, Tally
 
 BUCKETS = 12
 CURRENT = BUCKETS
-"""The index of the current bucket in the keys of a window: the first is only partly inside the window, the last one is
-for processes whose clock is ahead."""
+"""The index of the current bucket in a window: the first one is only partly inside the window, and the last one is for
+processes whose clock is ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,12 @@ class Window:
 
     def keys(self, now: float) -> list[str]:
         """Returns the keys of the buckets that count at a UNIX time, the oldest first."""
-        present, prefix = self.bucket(now), self._prefix
-        return [f"{prefix}{bucket}" for bucket in range(present - CURRENT, present + 2)]
+        present, key = self.bucket(now), self.key
+        return [f"{key}:{bucket}" for bucket in range(present - CURRENT, present + 2)]
 
     def current_key(self, now: float) -> str:
         """Returns the key of the bucket in which a request at a UNIX time is counted."""
-        return f"{self._prefix}{self.bucket(now)}"
+        return f"{self.key}:{self.bucket(now)}"
 
     @property
     def lifetime(self) -> int:
@@ -80,8 +81,9 @@ class Window:
         return max(1, math.ceil(free_from - now))
 
     @property
-    def _prefix(self) -> str:
-        return f"smsverify:{self.scope}:{self.subject}:{self.times}:{self.seconds}:"
+    def key(self) -> str:
+        """The key of the window, and what the keys of its buckets begin with."""
+        return f"smsverify:{self.scope}:{self.subject}:{self.times}:{self.seconds}"
 
 
 class Counting:
@@ -105,19 +107,18 @@ class Counting:
 
         Raises ConnectionError when the cache keeps nothing.
         """
-        keys = [window.keys(self._now) for window in self._windows]
-        waits = self._count_by_script(cache, keys)
-        return self._count_each(cache, keys) if waits is None else waits
+        waits = self._count_by_script(cache)
+        return self._count_each(cache) if waits is None else waits
 
     def undo(self, cache: BaseCache) -> None:
         """Takes the request off the buckets that counted it."""
         give_back(cache, [key for _, key in self.counted])
         self.counted = []
 
-    def _count_by_script(self, cache: BaseCache, keys: Sequence[Sequence[str]]) -> list[int] | None:
+    def _count_by_script(self, cache: BaseCache) -> list[int] | None:
         """Counts in all windows in one trip; None where the cache runs no scripts."""
-        windows = zip(self._windows, keys, strict=True)
-        limits = [(buckets, window.room, window.lifetime) for window, buckets in windows]
+        now = self._now
+        limits = [Limited(window.key, window.bucket(now), window.room, window.lifetime) for window in self._windows]
         of_address = [window.because for window in self._windows if window.scope == Scope.IP]
         tallies = self._tally.keys(of_address) if self._tally else []
         found = redis_script.count(cache, limits, CURRENT, self._beside, tallies)
@@ -128,12 +129,12 @@ class Counting:
             full, *counts = found.tallied
             self.tallied = Tallied(self._windows[full - 1].because, *counts)
         if found.counts:
-            return [window.wait(own, self._now) for window, own in zip(self._windows, found.counts, strict=True)]
-        self.counted = [(window.scope, buckets[CURRENT]) for window, buckets in zip(self._windows, keys, strict=True)]
+            return [window.wait(own, now) for window, own in zip(self._windows, found.counts, strict=True)]
+        self.counted = [(window.scope, window.current_key(now)) for window in self._windows]
         return [0] * len(self._windows)
 
-    def _count_each(self, cache: BaseCache, keys: Sequence[Sequence[str]]) -> list[int]:
-        waits = [1]
+    def _count_each(self, cache: BaseCache) -> list[int]:
+        keys, waits = [window.keys(self._now) for window in self._windows], [1]
         try:
             own, found = self._increment_and_read(cache, keys)
             waits = [
@@ -185,7 +186,8 @@ def give_back(cache: BaseCache, keys: Sequence[str], tallies: Sequence[str] = ()
     given; returns the counts of `Tallied`."""
     if not keys and not tallies:
         return []
-    if (counted := redis_script.give_back(cache, keys, tallies)) is not None:
+    buckets = [(window, int(bucket)) for window, _, bucket in (key.rpartition(":") for key in keys)]
+    if (counted := redis_script.give_back(cache, buckets, tallies)) is not None:
         return counted
     for key in keys:
         with suppress(Exception):  # such as ValueError, when the bucket has expired

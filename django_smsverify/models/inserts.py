@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connections, models, router, transaction
@@ -15,6 +15,14 @@ from . import compiled
 _inserts: dict[tuple[type[models.Model], str, str], str] = {}
 """The SQL of each model's INSERT on each database."""
 _upserts: dict[tuple[object, ...], str] = {}
+AS_IT_IS: Mapping[type, type] = {
+    models.BooleanField: bool,
+    models.CharField: str,
+    models.PositiveIntegerField: int,
+    models.PositiveSmallIntegerField: int,
+    models.TextField: str,
+}
+"""Fields, and the type of which a value goes to the database unchanged."""
 
 
 def insert(row: models.Model) -> None:
@@ -77,10 +85,15 @@ def _fields(row: models.Model) -> list[Any]:
 
 
 def _values(row: models.Model, connection: BaseDatabaseWrapper) -> list[Any]:
-    given = ((field, field.pre_save(row, add=True)) for field in _fields(row))
-    return [
-        None if value is None and field.null else field.get_db_prep_save(value, connection) for field, value in given
-    ]
+    return [_value(row, field, connection) for field in _fields(row)]
+
+
+def _value(row: models.Model, field: Any, connection: BaseDatabaseWrapper) -> Any:
+    given = getattr(row, field.attname)
+    if type(given) is AS_IT_IS.get(type(field)):
+        return given
+    value = field.pre_save(row, add=True)
+    return None if value is None and field.null else field.get_db_prep_save(value, connection)
 
 
 def _new_id(cursor: Any, row: models.Model, connection: BaseDatabaseWrapper) -> Any:
