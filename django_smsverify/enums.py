@@ -228,12 +228,13 @@ class Guarded(TextChoices):
 
     BLOCK = "block", _("number block")
     NETWORK = "network", _("network")
+    SIGNATURE = "signature", _("signature")
     SITE = "site", _("the whole site")
 
     @property
     def scope(self) -> Scope:
         """The limit that a refusal is told as."""
-        return {Guarded.BLOCK: Scope.PREFIX, Guarded.NETWORK: Scope.IP, Guarded.SITE: Scope.GLOBAL}[self]
+        return {Guarded.BLOCK: Scope.PREFIX, Guarded.NETWORK: Scope.IP}.get(self, Scope.GLOBAL)
 
     @property
     def refusal(self) -> Refused:
@@ -257,6 +258,7 @@ class Refused(TextChoices):
     LISTED = "listed", _("on a list of the site")
     GUARD_BLOCK = "guard_block", _("the guard has closed its block")
     GUARD_NETWORK = "guard_network", _("the guard has closed that network")
+    GUARD_SIGNATURE = "guard_signature", _("the guard has closed its signature to new numbers")
     GUARD_SITE = "guard_site", _("the guard has closed the site to new numbers")
     ASKED_LISTED = "captcha_listed", _("asked for a captcha: on a list of the site")
     ASKED_IP = "captcha_ip", _("asked for a captcha: the third from one address")

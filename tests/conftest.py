@@ -299,14 +299,14 @@ def memory(db: None) -> MakeProvider:
 
 
 def add_template(provider: Provider, purpose: str, content: str, remote_id: str, **fields: Any) -> Template:
-    signature, _ = Signature.objects.get_or_create(
-        provider=provider, text="示例站", defaults={"remote_id": "78", "status": ReviewStatus.APPROVED}
-    )
+    if "signature" not in fields:
+        fields["signature"], _ = Signature.objects.get_or_create(
+            provider=provider, text="示例站", defaults={"remote_id": "78", "status": ReviewStatus.APPROVED}
+        )
     fields.setdefault("status", ReviewStatus.APPROVED)
     return Template.objects.create(
         provider=provider,
         purpose=purpose,
-        signature=signature,
         name=f"{provider.slug} {purpose}",
         content=content,
         remote_id=remote_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,13 @@ import time_machine
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from django_smsverify.enums import Guarded
+from django_smsverify.enums import Guarded, ReviewStatus
 from django_smsverify.exceptions import Throttled
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits.guard import closures, figures, rules, watching
 from django_smsverify.limits.guard.rules import Figures, is_abused, room
 from django_smsverify.limits.shared import network_digest
-from django_smsverify.models import Closure, Message, Provider, Refusal, Verification
+from django_smsverify.models import Closure, Message, Provider, Refusal, Signature, Verification
 from django_smsverify.numbers import Requester
 from django_smsverify.sending import resend_code, send_code
 from django_smsverify.sending.request import CodeRequest
@@ -29,7 +29,7 @@ from django_smsverify.signals import abuse_detected
 from django_smsverify.verifying import verify_code
 from django_smsverify.verifying.context import canonical
 
-from .conftest import PHONE, LogRecorder, MakeProvider, last_code
+from .conftest import PHONE, LogRecorder, MakeProvider, add_template, last_code
 from .test_limits import NO_LIMITS
 from .test_storing_reports import values_sent
 
@@ -300,6 +300,82 @@ class TestSite:
         assert pump(clock, 250, apart, every=20, first=150) == 200
 
 
+class TestSignature:
+    """A site with two names: `login` has one, `pay` the other."""
+
+    @pytest.fixture(autouse=True)
+    def _two_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in (rules, figures):
+            monkeypatch.setattr(module, "FEW", 20)
+        self.add_route("pay", "另一站")
+
+    def add_route(self, purpose: str, text: str) -> None:
+        provider = Provider.objects.get()
+        signature = Signature.objects.create(provider=provider, text=text, status=ReviewStatus.APPROVED)
+        template = add_template(provider, purpose, "您的验证码是{code}。", "", signature=signature)
+        assert template.signature == signature
+
+    def pay(self, people: int) -> None:
+        for number in range(people):
+            phone = f"+86139{number:04}0000"
+            verify_code(send_code(phone, "pay", ip=f"198.51.{number}.7").pk, last_code())
+
+    def test_only_the_name_that_is_pumped_is_closed(self, clock: time_machine.Traveller) -> None:
+        self.pay(30)
+
+        assert pump(clock, 40, apart, every=20) == 20
+        closure = Closure.objects.get()
+        assert (closure.kind, closure.subject) == ("signature", "示例站")
+        assert (closure.sent, closure.verified) == (20, 0)
+        assert ask(PHONE).json()["scope"] == "global"
+        assert Refusal.objects.filter(phone=PHONE).values_list("reason").get() == ("guard_signature",)
+        self.pay(31)
+
+    def test_a_lifted_one_is_judged_by_what_is_sent_then(self, clock: time_machine.Traveller) -> None:
+        self.pay(40)
+        pump(clock, 25, apart, every=20)
+        Closure.objects.update(lifted_at=timezone.now())
+        clock.shift(1)
+
+        assert pump(clock, 30, apart, every=20, first=100) == 20
+
+    def test_it_goes_on_while_its_day_is_as_bad(self, clock: time_machine.Traveller) -> None:
+        self.pay(40)
+        pump(clock, 25, apart, every=20)
+        clock.shift(timedelta(minutes=20))
+
+        assert pump(clock, 5, apart, every=20, first=100) == 0
+        assert Closure.objects.count() == 1
+
+    def test_a_route_with_another_name_stays_open(self, clock: time_machine.Traveller) -> None:
+        self.pay(30)
+        pump(clock, 25, apart, every=20)
+        self.add_route("login", "第三站")
+
+        assert ask(PHONE).status_code == 202
+
+    def test_a_route_to_another_country_does_not_keep_it_open(self, clock: time_machine.Traveller) -> None:
+        self.pay(30)
+        abroad = Provider.objects.create(name="abroad", slug="abroad", gateway="memory", regions="SG")
+        add_template(abroad, "login", "Your code is {code}.", "", signature=None)
+        pump(clock, 25, apart, every=20)
+
+        assert ask(PHONE).status_code == 429
+
+    def test_each_has_a_usual_day_of_its_own(self, clock: time_machine.Traveller) -> None:
+        with guarded(GUARD="off"):
+            for day in range(7):
+                pump(clock, 21, lambda number, day=day: f"+861350{day}{number:02}0000", every=1)  # type: ignore[misc]
+                self.pay(21)
+                clock.shift(timedelta(days=1) - timedelta(seconds=30))
+            pump(clock, 21, apart, every=1)
+            self.pay(22)
+
+        found = {name: own.usual for (_, name), own in figures.read((Guarded.SITE, ""), "").items()}
+
+        assert found == {"": 21, "示例站": 21, "另一站": 0}
+
+
 class TestRules:
     @pytest.mark.parametrize(
         ("seen", "abused"),
@@ -324,8 +400,9 @@ class TestRules:
             (Figures(500, 500, 200), False),
         ],
     )
-    def test_when_the_site_is_closed(self, seen: Figures, abused: bool) -> None:
-        assert is_abused(Guarded.SITE, seen) is abused
+    @pytest.mark.parametrize("kind", [Guarded.SITE, Guarded.SIGNATURE])
+    def test_when_the_site_or_a_signature_is_closed(self, kind: Guarded, seen: Figures, abused: bool) -> None:
+        assert is_abused(kind, seen) is abused
 
     def test_a_network_needs_no_others(self) -> None:
         assert is_abused(Guarded.NETWORK, Figures(20, 20, 3, 1))
@@ -430,9 +507,9 @@ class TestCaptcha:
         looks: list[Guarded] = []
         read = figures.read
 
-        def noted(kind: Guarded, subject: str, stored: str) -> Figures:
-            looks.append(kind)
-            return read(kind, subject, stored)
+        def noted(subject: closures.Subject, stored: str) -> Mapping[closures.Subject, Figures]:
+            looks.append(subject[0])
+            return read(subject, stored)
 
         monkeypatch.setattr(figures, "read", noted)
         for number in range(12):
@@ -477,7 +554,8 @@ def test_a_process_that_does_not_know_of_it_closes_nothing_that_was_lifted(clock
     Closure.objects.update(lifted_at=timezone.now())
     closures.kept._found.update(known)
 
-    assert closures.close(Guarded.BLOCK, BLOCK, figures.read(Guarded.BLOCK, BLOCK, BLOCK)) is None
+    block = Guarded.BLOCK, BLOCK
+    assert closures.close(*block, figures.read(block, BLOCK)[block]) is None
     assert ask(in_block(5000)).status_code == 202
 
 
@@ -486,7 +564,7 @@ def test_one_person_who_asks_twice_and_enters_the_code_is_no_abuse(clock: time_m
     resend_code(verification.pk)
     verify_code(verification.pk, last_code())
 
-    found = figures.read(Guarded.SITE, "", "")
+    (found,) = figures.read((Guarded.SITE, ""), "").values()
 
     assert (found.sent, found.verified) == (2, 2)
 
@@ -496,7 +574,7 @@ def test_who_joined_a_code_is_judged_by_its_success(clock: time_machine.Travelle
     send_code(PHONE, "login", ip="198.51.100.7")
     verify_code(first.pk, last_code())
 
-    found = figures.read(Guarded.NETWORK, "198.51.100.0/24", network_digest("198.51.100.7"))
+    (found,) = figures.read((Guarded.NETWORK, "198.51.100.0/24"), network_digest("198.51.100.7")).values()
 
     assert (found.sent, found.verified) == (1, 1)
 

@@ -29,6 +29,7 @@ WHY: dict[Refused, StrOrPromise] = {
     Refused.LISTED: _("the number, its block or that network is on a list of the site"),
     Refused.GUARD_BLOCK: _("the guard had closed the numbers with the same first digits to who is new here"),
     Refused.GUARD_NETWORK: _("the guard had closed that network to who is new here"),
+    Refused.GUARD_SIGNATURE: _("the guard had closed the signature of the SMS to who is new here"),
     Refused.GUARD_SITE: _("the guard had closed the site to who is new here"),
     Refused.ASKED_LISTED: _("a captcha was asked for, because a list of the site says so"),
     Refused.ASKED_IP: _("a captcha was asked for, because that network address had asked for several codes"),
@@ -80,7 +81,7 @@ ADVICE: dict[str, StrOrPromise] = {
         "or the next day or month begins. If a provider has no price, enter it: smsverify.E014 names it."
     ),
     Refused.LISTED: _("Look at the list entries in the admin, and delete the entry if the person is right."),
-    **dict.fromkeys((Refused.GUARD_BLOCK, Refused.GUARD_NETWORK, Refused.GUARD_SITE), _CLOSED),
+    **dict.fromkeys((Refused.GUARD_BLOCK, Refused.GUARD_NETWORK, Refused.GUARD_SIGNATURE, Refused.GUARD_SITE), _CLOSED),
     **dict.fromkeys(
         (
             *(Refused.ASKED_LISTED, Refused.ASKED_IP, Refused.ASKED_PREFIX),

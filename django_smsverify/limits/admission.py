@@ -33,12 +33,13 @@ def admission(
     standing: Standing,
     *,
     beside: Sequence[str] = (),
+    signatures: guard.Signatures = tuple,
     by_operator: bool = False,
 ) -> Iterator[Charge]:
     """Counts a send for its address, block and site, asks the guard, and yields the Charge.
 
     When the body fails, all is given back, and the refusal is stored. A test `by_operator` is not stored, nor judged by
-    the guard.
+    the guard, which asks for the `signatures` that the SMS may have.
 
     The same trip to the cache reads the keys `beside`, and counts the use of a page ticket. The body must check the
     number's own limits, with the number locked. Raises Throttled or CaptchaRequired, in the order ticket, address,
@@ -47,7 +48,7 @@ def admission(
     charge = Charge(None if by_operator else tally_of(phone))
     try:
         waits = _count(charge, phone, ip, standing, beside)
-        _admit(phone, ip, standing, waits, is_judged=not by_operator)
+        _admit(phone, ip, standing, waits, None if by_operator else signatures)
         yield charge
     except BaseException as error:
         refund_and_record(phone, purpose, charge, error)
@@ -70,7 +71,9 @@ def _count(
     return by_rows.waits(phone, ip, standing)
 
 
-def _admit(phone: str, ip: str | None, standing: Standing, waits: Mapping[Scope, int], *, is_judged: bool) -> None:
+def _admit(
+    phone: str, ip: str | None, standing: Standing, waits: Mapping[Scope, int], signatures: guard.Signatures | None
+) -> None:
     """Raises the refusal that comes first; that of the number's own limits before those of what it shares."""
     if standing.refusal:
         raise standing.refusal
@@ -81,8 +84,8 @@ def _admit(phone: str, ip: str | None, standing: Standing, waits: Mapping[Scope,
     _refuse(waits, standing, Scope.IP)
     try:
         _refuse(waits, standing, *SHARED)
-        if is_judged:
-            guard.require_open(phone, ip, standing)
+        if signatures is not None:
+            guard.require_open(phone, ip, standing, signatures)
     except (CaptchaRequired, Throttled):
         history = NumberHistory.read(phone, timezone.now())
         history.require_allowance(by_stranger=standing.is_stranger, can_be_asked=standing.can_be_asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.db.models import Count, F, FilteredRelation, Max, Q, Value
+from django.db.models import Count, F, FilteredRelation, Max, Q
 
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 
@@ -72,17 +72,16 @@ def _of_network(rows: Any, network: Any, since: Any) -> Any:
 
 def _new_numbers(rows: Any, since: Any, until: Any) -> Any:
     lately = rows.filter(created_at__gt=since, created_at__lte=until, verification__block__gt="")
-    # Grouped by a constant: one row, which `values_list` can have.
     return (
         lately.exclude(status=MessageStatus.NOT_SENT)
         .order_by()
-        .values(all=Value(1))
+        .values(signature=F("template__signature__text"))
         .annotate(
             sent=Count("pk"),
             verified=Count("pk", filter=IS_VERIFIED),
             newest=Max("created_at"),
         )
-        .values_list("sent", "verified", "newest")
+        .values_list("signature", "sent", "verified", "newest")
     )
 
 
@@ -161,7 +160,8 @@ find_of_block = Select("Verification", _of_block, block="block", since="created_
 find_of_network = Select("Verification", _of_network, network="network", since="created_at")
 """The same, of a network."""
 sum_new_numbers = Select("Message", _new_numbers, since="created_at", until="created_at")
-"""The SMS to numbers that were new here within a time, those of them whose code was entered, and the newest one."""
+"""By the text of the signature: the SMS to numbers that were new here within a time, those of them whose code was
+entered, and the newest one."""
 accept_message = Update(
     "Message", _accepted, pk="id", remote_id="remote_id", cost="cost", sent_at="sent_at", poll_at="poll_at"
 )

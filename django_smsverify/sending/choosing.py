@@ -89,6 +89,12 @@ class RouteChoice:
         self._over_budget: dict[int, OverBudget] = {}
         self._trial: tuple[Way, ...] = ()
 
+    def signatures(self) -> frozenset[str]:
+        """Returns the signatures that the SMS may have, blank for none, as far as this process knows."""
+        routes = route_cache.kept_templates(self.purpose)
+        own = [route.signature for route in routes if route.provider.serves(self._phone)]
+        return frozenset(signature.text if signature else "" for signature in own)
+
     @property
     def without_failures(self) -> frozenset[int]:
         """The providers that are known to have no failure lately."""

@@ -43,8 +43,13 @@ _kept: dict[tuple[str, str, str], _Kept] = {}
 
 def kept_providers(purpose: str) -> frozenset[int]:
     """Returns the primary keys of the providers of a purpose, as far as this process knows them."""
+    return frozenset(template.provider_id for template in kept_templates(purpose))
+
+
+def kept_templates(purpose: str) -> tuple[Template, ...]:
+    """Returns the templates of a purpose that this process knows, which may be out of date."""
     kept = _kept.get(_key(purpose))
-    return frozenset(template.provider_id for template in kept.templates) if kept else frozenset()
+    return kept.templates if kept else ()
 
 
 def templates(purpose: str, version: int | None) -> tuple[Template, ...]:

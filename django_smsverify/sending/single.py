@@ -116,7 +116,7 @@ def send_code_to(request: CodeRequest, *, is_simulated: bool = False) -> Verific
 
 @contextmanager
 def _admission(phone: str, ip: str | None, requester: Requester, choice: RouteChoice) -> Iterator[Charge]:
-    with admission(phone, choice.purpose, ip, requester, beside=choice.keys) as charge:
+    with admission(phone, choice.purpose, ip, requester, beside=choice.keys, signatures=choice.signatures) as charge:
         choice.found = charge.beside
         try:
             yield charge

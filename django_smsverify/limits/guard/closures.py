@@ -36,6 +36,11 @@ def _load() -> dict[tuple[str, str], Closure]:
 kept = Kept(Closure, _load)
 
 
+def are_there() -> bool:
+    """Whether anything holds, or held within a day."""
+    return bool(kept.get())
+
+
 def lately(subjects: Iterable[Subject]) -> dict[Subject, Closure]:
     """Returns the closures of these that hold, or held within a day."""
     known = kept.get()

@@ -14,7 +14,8 @@ JUDGED_AFTER = timedelta(seconds=90)
 WINDOW = timedelta(hours=1)
 """For a block and a network."""
 DAY = timedelta(days=1)
-"""For the site."""
+"""For a signature and the site."""
+DAILY = frozenset((Guarded.SIGNATURE, Guarded.SITE))
 ENOUGH, ENOUGH_JUDGED = 20, 10
 """Numbers of one block or network from which it is judged, and how many of them must be old enough."""
 NETWORKS = 3
@@ -37,14 +38,14 @@ class Figures:
     """What became of sends to numbers that were new here."""
 
     sent: int
-    """Numbers of a block or network; SMS of the site."""
+    """Numbers of a block or network; SMS of a signature and the site."""
     judged: int
     """Those that are old enough."""
     verified: int
     networks: int = 0
     """Networks from which they were asked for."""
     usual: int = 0
-    """SMS that stay unverified on a usual day; only of the site."""
+    """SMS that stay unverified on a usual day; only of a signature and the site."""
     since: datetime | None = None
     """From when on they were sent."""
     newest: datetime | None = None
@@ -57,20 +58,20 @@ def is_abused(kind: Guarded, figures: Figures) -> bool:
 
 
 def is_hopeless(kind: Guarded, figures: Figures) -> bool:
-    """Whether the site is closed to those as well who solved a captcha, because whoever solves them enters no codes."""
-    if kind != Guarded.SITE or not is_abused(kind, figures):
+    """Whether it is closed to those as well who solved a captcha, because whoever solves them enters no codes."""
+    if kind not in DAILY or not is_abused(kind, figures):
         return False
     return figures.sent - figures.verified >= TIMES_FEW * _allowed(figures)
 
 
 def _allowed(figures: Figures) -> int:
-    """How many SMS of the site may stay unverified."""
+    """How many SMS of a signature or the site may stay unverified."""
     return max(FEW, TIMES_USUAL * figures.usual)
 
 
 def room(kind: Guarded, figures: Figures) -> int:
     """Returns how many more sends without a success there are until it may be closed; 0 or less: it is."""
-    if kind == Guarded.SITE:
+    if kind in DAILY:
         left_by_count = _allowed(figures) - (figures.sent - figures.verified)
         return max(left_by_count, figures.verified * 100 // LEAST_OF_SITE + 1 - figures.sent)
     by_networks = NETWORKS - figures.networks if kind == Guarded.BLOCK else 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Collection
+from itertools import chain
 from threading import Lock
 
 from django_smsverify import phones
@@ -22,13 +24,13 @@ logger = logging.getLogger("django_smsverify")
 
 FIRST_LOOK = 3
 """The send of a process with which it first looks at the figures of a block, a network or the site."""
-SHARE = {Guarded.BLOCK: 4, Guarded.NETWORK: 4, Guarded.SITE: 16}
+SHARE = {Guarded.BLOCK: 4, Guarded.NETWORK: 4, Guarded.SIGNATURE: 16, Guarded.SITE: 16}
 """Of the sends that there is room for, the part after which a process looks again: others send too."""
 LOOK_AFTER = 60.0
 """Seconds after which a process looks at the site again in any case."""
 FORGET_AFTER = 3600.0
 """Seconds after which a process begins anew with a block or a network."""
-PAUSES = {Guarded.BLOCK: 5.0, Guarded.NETWORK: 5.0, Guarded.SITE: 0.0}
+PAUSES = {Guarded.BLOCK: 5.0, Guarded.NETWORK: 5.0, Guarded.SIGNATURE: 0.0, Guarded.SITE: 0.0}
 """Seconds in which a process looks once at most: in a rush of people nothing is old enough to be judged anyway."""
 CLOSED_PAUSE = 5.0
 MOST_SUBJECTS = 10_000
@@ -76,17 +78,30 @@ class Pace:
 pace = Pace()
 
 
-def require_open(phone: str, ip: str | None, standing: Standing) -> None:
-    """Checks that a number's block, the client's network and the site are open to the request.
+Signatures = Callable[[], Collection[str]]
+"""Returns those that the SMS may have; blank for none."""
+
+
+def require_open(phone: str, ip: str | None, standing: Standing, signatures: Signatures) -> None:
+    """Checks that a number's block, the client's network, the site and one of the signatures are open to the request.
 
     Numbers that are known here are not refused. Raises CaptchaRequired where a captcha can be shown, else Throttled.
     """
-    if conf.GUARD != "on" or not is_judged(standing):
+    if conf.GUARD != "on" or not is_judged(standing) or not closures.are_there():
         return
-    for subject, closure in closures.lately(_subjects(phone, ip)).items():
-        found = closure if closures.holds(closure) else _judge_if_due(subject, ip)
-        if found and not found.is_watched and (found.binds_solvers or not standing.has_solved):
+    own = [(Guarded.SIGNATURE, text) for text in signatures()]
+    groups = [*([subject] for subject in _subjects(phone, ip)), own]
+    lately = closures.lately(chain.from_iterable(groups))
+    for group in groups:
+        binding = [_binding(subject, lately.get(subject), ip, standing) for subject in group]
+        if found := next(iter(binding), None) if all(binding) else None:
             raise _refusal(found, standing)
+
+
+def _binding(subject: Subject, last: Closure | None, ip: str | None, standing: Standing) -> Closure | None:
+    """The closure that binds the request; the next one, if the figures of what was closed lately are still bad."""
+    found = last if last is None or closures.holds(last) else _judge_if_due(subject, ip)
+    return found if found and not found.is_watched and (found.binds_solvers or not standing.has_solved) else None
 
 
 def _refusal(closure: Closure, standing: Standing) -> CaptchaRequired | Throttled:
@@ -129,8 +144,11 @@ def _subjects(phone: str, ip: str | None) -> list[Subject]:
 
 
 def _judge(subject: Subject, ip: str | None) -> Closure | None:
-    """Reads the figures, and closes what is abused."""
+    """Reads the figures, and closes what is abused; returns the closure of the subject."""
     kind, name = subject
-    found = figures.read(kind, name, network_digest(ip) if kind == Guarded.NETWORK and ip else name)
-    pace.set(subject, rules.room(kind, found))
-    return closures.close(kind, name, found) if rules.is_abused(kind, found) else None
+    found = figures.read(subject, network_digest(ip) if kind == Guarded.NETWORK and ip else name)
+    rooms = {one: rules.room(one[0], own) for one, own in found.items()}
+    # A signature that is closed makes the site no more urgent.
+    pace.set(subject, min(room for one, room in rooms.items() if room > 0 or one == subject))
+    closed = {one: closures.close(*one, found[one]) for one, room in rooms.items() if room <= 0}
+    return closed.get(subject)
