@@ -19,8 +19,9 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from . import phones
-from .challenges.recognizing import captcha_offered, recognize
+from .challenges.recognizing import Tokens, captcha_offered, recognize
 from .challenges.tickets import USABLE_AFTER, ticket_for
+from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
     IdempotencyMismatch,
@@ -157,14 +158,14 @@ class SendView(FrontEndView):
 
     def post(self, request: JSONRequest, **path: Any) -> Response:
         asked = read(SendSerializer, request)
-        tokens = {name: asked.pop(name, None) or "" for name in ("device", "ticket")}
+        tokens = Tokens(device=asked.pop("device", None) or "", ticket=asked.pop("ticket", None) or "")
         if "verification_id" in asked:
             verification = self._resend(request, asked["verification_id"], tokens)
         else:
             verification = self._send(request, asked, tokens)
         return Response(verification_data(verification), status=202)
 
-    def _send(self, request: JSONRequest, asked: dict[str, Any], tokens: dict[str, str]) -> Verification:
+    def _send(self, request: JSONRequest, asked: dict[str, Any], tokens: Tokens) -> Verification:
         phone, purpose = phones.parse(asked["phone"]), asked["purpose"]
         context = canonical(asked.pop("context", None))
         keyed = keyed_by_client(request, "send", Secret(f"{phone}:{purpose}:{context}"))
@@ -174,7 +175,7 @@ class SendView(FrontEndView):
             require_purpose(phone, purpose)
             is_simulated = is_test_number(phone)
             with captcha_offered(request, purpose):
-                requester = recognize(request, phone, purpose, ip, asks=not is_simulated, **tokens)
+                requester = recognize(request, phone, purpose, ip, tokens, asks=not is_simulated)
                 return send_code_to(
                     CodeRequest(phone=phone, purpose=purpose, context=context, requester=requester, ip=ip, keyed=keyed),
                     is_simulated=is_simulated,
@@ -182,15 +183,17 @@ class SendView(FrontEndView):
 
         return send_once(keyed, send)
 
-    def _resend(self, request: JSONRequest, verification_id: UUID, tokens: dict[str, str]) -> Verification:
+    def _resend(self, request: JSONRequest, verification_id: UUID, tokens: Tokens) -> Verification:
         keyed = keyed_by_client(request, "send", str(verification_id))
 
         def resend() -> Verification:
             verification = Verification.objects.find(verification_id)
             ip = client_ip(request._request)
-            phone, purpose, asks = verification.phone, verification.purpose, not verification.is_simulated
+            phone, purpose = verification.phone, verification.purpose
+            is_covered = verification.by_solver and conf.CAPTCHA_WHEN == "risk"
+            own = tokens._replace(is_covered=is_covered)
             with captcha_offered(request, purpose):
-                requester = recognize(request, phone, purpose, ip, asks=asks, **tokens)
+                requester = recognize(request, phone, purpose, ip, own, asks=not verification.is_simulated)
                 return resend_to(verification, requester, ip=ip, keyed=keyed)
 
         return send_once(keyed, resend)

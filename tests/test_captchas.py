@@ -138,7 +138,25 @@ class TestBothKinds:
 
         assert [answer.status_code for answer in answers] == [202, 202]
 
-    def test_a_resend_takes_one_too(self, kind: str, site: Site) -> None:
+    def test_one_is_enough_for_a_verification(self, kind: str, site: Site) -> None:
+        """The others who know its number are asked all the same."""
+        sent = send(site, solve(offer(site))).json()["verification_id"]
+
+        assert site.resend(sent).status_code == 202
+        assert refusal(site.post("send", BODY)) == (400, "captcha_required")
+
+    def test_one_that_is_solved_for_a_resend_is_enough_for_the_next(self, kind: str, site: Site) -> None:
+        with override_settings(SMSVERIFY=LIMITS):
+            sent = site.send().json()["verification_id"]
+        asked = site.resend(sent)
+        assert refusal(asked) == (400, "captcha_required")
+        solved = {"verification_id": sent, "captcha": solve(asked.json()["captcha"])}
+
+        assert site.post("send", solved).status_code == 202
+        assert site.resend(sent).status_code == 202
+
+    def test_where_all_requests_need_one_a_resend_does_too(self, kind: str, site: Site, settings: Any) -> None:
+        settings.SMSVERIFY = {**settings.SMSVERIFY, "CAPTCHA_WHEN": "always"}
         sent = send(site, solve(offer(site))).json()["verification_id"]
         asked = site.resend(sent)
         assert refusal(asked) == (400, "captcha_required")

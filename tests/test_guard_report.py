@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -205,6 +206,43 @@ def test_the_most_within_a_time(moments: list[float], seconds: float, most: int)
 @pytest.mark.parametrize(("table", "part"), [(0, 0.01), (1, 0.01), (2, 0.02)])
 def test_a_row_has_a_figure_for_each_column(table: int, part: float) -> None:
     assert len(report.run((table, 0), part)) == len(report.TABLES[table][0])
+
+
+def tables_of(path: str) -> list[list[list[str]]]:
+    """The cells of the tables of a page that have as many columns as those of the report."""
+    page = (ROOT / path).read_text().split("make guard-report", 1)[1]
+    bodies = [part.splitlines() for part in re.findall(r"^=+  =.*\n(?:.+\n)+", page, re.MULTILINE)]
+    return [[re.split("  +", line.strip()) for line in body[3:-1]] for body in bodies]
+
+
+class TestPages:
+    def test_both_languages_have_the_same_figures_of_every_row(self) -> None:
+        english, chinese = tables_of("docs/guard.rst"), tables_of("docs/zh-Hans/guard.rst")
+        names = [[one.name for one in rows] for rows in (ATTACKS, CASES, DAYS)]
+
+        assert [[row[0] for row in table] for table in english] == names
+        for table, other in zip(english, chinese, strict=True):
+            assert [figures(row) for row in table] == [figures(row) for row in other]
+
+    def test_they_keep_what_is_promised(self) -> None:
+        attacks, owners, days = tables_of("docs/guard.rst")
+
+        for attack, row in zip(ATTACKS, attacks, strict=True):
+            assert int(row[4]) <= attack.most.get(HOUR, 10**6)
+            assert int(row[3]) <= min(attack.most.get(attack.lasts, 10**6), attack.most.get(DAY, 10**6))
+            assert row[7:9] == ["0 of 40", "0"]
+        assert [float(row[6]) for row in attacks if "BUDGET" in row[0]] == [60]
+        assert max(int(row[1]) for row in owners) <= 25
+        assert [row[4:] for row in owners if "old browser" in row[0] or "CAPTCHA" in row[0]] == [
+            *(["0", "0"], ["0", "0"], ["0", "1"])
+        ]
+        assert {(row[3], row[5]) for row in days} == {("0.0%", "0.0%")}
+        assert {row[2] for row in days if "one IPv4" not in row[0]} == {"0.0%"}
+
+
+def figures(row: list[str]) -> list[str]:
+    """Its numbers; units are translated."""
+    return re.findall(r"[\d.]+%?|–", " ".join(row[1:]))
 
 
 def test_each_row_is_in_its_table(capsys: pytest.CaptureFixture[str]) -> None:

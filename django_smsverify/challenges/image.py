@@ -16,6 +16,7 @@ from rest_framework.request import Request
 
 from django_smsverify.http.client_address import client_ip
 from django_smsverify.limits.flood import check_flood
+from django_smsverify.transactions import retry_on_conflict
 
 IMAGE = "captcha-image"
 """The URL name of django-simple-captcha."""
@@ -85,8 +86,12 @@ def _key_and_value(written: object) -> tuple[str, str]:
 def _use(key: str, value: str) -> bool:
     """Whether the image was read correctly; of several requests only the one that deletes it wins."""
     rows = _rows().filter(hashkey=key, expiration__gt=timezone.now())
-    response = rows.values_list("response", flat=True).first()
-    return response is not None and rows.delete()[0] == 1 and response == value
+
+    def delete() -> bool:
+        response = rows.values_list("response", flat=True).first()
+        return response is not None and rows.delete()[0] == 1 and response == value
+
+    return retry_on_conflict(delete, rows.db)
 
 
 def _rows() -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum, auto
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from rest_framework.request import Request
 
@@ -32,8 +32,19 @@ class Risk(Enum):
     """Nothing shows that a page was open, or that an app asks."""
 
 
+class Tokens(NamedTuple):
+    """What a request brings to show who asks."""
+
+    device: str = ""
+    """A device token of the number."""
+    ticket: str = ""
+    """A page ticket."""
+    is_covered: bool = False
+    """A captcha was solved for its verification before, and another one is not needed."""
+
+
 def recognize(
-    request: JSONRequest, phone: str, purpose: str, ip: str, *, device: str, ticket: str, asks: bool = True
+    request: JSONRequest, phone: str, purpose: str, ip: str, tokens: Tokens, *, asks: bool = True
 ) -> Requester:
     """Returns who asks for a code; raises CaptchaRequired, ThrottleUnavailable where a solution needs the cache, and
     what `lists.judge` raises.
@@ -42,13 +53,13 @@ def recognize(
     one is trusted too. Unless it `asks`, as for a test number, neither lists nor captchas matter.
     """
     listed = lists.judge(phone, purpose, ip) if asks else None
-    requester = requester_of(phone, device=device, listed=listed)
+    requester = requester_of(phone, device=tokens.device, listed=listed)
     captcha = captcha_of(purpose)
     if captcha is None or requester.is_free or not asks:
         return requester
-    if captcha.is_solved(request, cast("Mapping[str, Any]", request.data)):
+    if tokens.is_covered or captcha.is_solved(request, cast("Mapping[str, Any]", request.data)):
         return replace(requester, has_solved=True)
-    usable = digest_of_ticket(request._request, ticket)
+    usable = digest_of_ticket(request._request, tokens.ticket)
     if why_risky(request, usable):
         record(phone, purpose, Refused.CAPTCHA)
         raise CaptchaRequired

@@ -59,6 +59,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='verification',
+            name='by_solver',
+            field=models.BooleanField(db_default=False, default=False, editable=False),
+        ),
+        migrations.AddField(
+            model_name='verification',
             name='block',
             field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=16),
         ),

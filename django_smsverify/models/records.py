@@ -90,6 +90,8 @@ class Verification(models.Model):
     """When an SMS would have been sent last, to a test number; None for all others."""
     by_stranger = models.BooleanField(_("by a stranger"), default=False, editable=False)
     """Whether the request may spend only half of what a known number has."""
+    by_solver = models.BooleanField(default=False, db_default=False, editable=False)
+    """Whether a captcha was solved for it: then its SMS can be sent again without another one."""
     block = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     """The block of a number that was new here when it asked; empty for one that was known."""
     network = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)

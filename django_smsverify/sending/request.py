@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from django_smsverify import phones
 from django_smsverify.idempotency import KeyedRequest
@@ -30,10 +31,11 @@ class CodeRequest:
     """Remembered with what it causes, if the client may repeat it."""
 
     @property
-    def origin(self) -> dict[str, str]:
-        """What the verification keeps, by which the guard judges: nothing of a number that it does not judge."""
+    def origin(self) -> dict[str, Any]:
+        """What the verification keeps of who asks; by its block the guard judges, which is blank where it does not."""
         is_new = is_judged(self.requester) and not self.by_operator
         return {
             "block": phones.block(self.phone) if is_new else "",
             "network": network_digest(self.ip) if self.ip else "",
+            "by_solver": self.requester.has_solved,
         }

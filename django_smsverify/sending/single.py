@@ -252,6 +252,8 @@ def _create_resend(
     history: NumberHistory,
 ) -> Message:
     extend_or_refuse(verification.holder, history.now)
+    if requester.has_solved and not verification.by_solver:
+        Verification.objects.filter(pk=verification.pk).update(by_solver=True)
     if needs_guesses:
         reserve_guesses(verification, history)
     RememberedRequest.objects.remember(keyed, verification, history.now)
