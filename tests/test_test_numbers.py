@@ -445,33 +445,37 @@ class TestTrips:
         assert not test_numbers.is_test_number(OTHER)
 
 
+def told(**options: Any) -> list[str]:
+    """What the checks say of test numbers; a database may have other faults."""
+    return [one for one in ids(**options) if one in ("smsverify.W017", "smsverify.W018")]
+
+
 class TestChecks:
     def test_w017_numbers_that_do_not_work(self, number: TestNumber) -> None:
-        assert ids(databases=["default"]) == []
+        assert told(databases=["default"]) == []
         with override_settings(SMSVERIFY={}):
-            assert ids() == []
-            (message,) = found(databases=["default"])
-            assert (message.id, message.msg.split()[0]) == ("smsverify.W017", "1")
+            assert told() == []
+            assert told(databases=["default"]) == ["smsverify.W017"]
+            (message,) = (one for one in found(databases=["default"]) if one.id == "smsverify.W017")
+            assert message.msg.split()[0] == "1"
             TestNumber.objects.update(expires_at=timezone.now())
-            assert ids(databases=["default"]) == []
+            assert told(databases=["default"]) == []
 
     def test_w018_numbers_that_work_in_production(self, number: TestNumber) -> None:
-        def deployed() -> list[str]:
-            return [one for one in ids(deploy=True, databases=["default"]) if one >= "smsverify.W017"]
-
-        assert deployed() == ["smsverify.W018"]
+        assert told(deploy=True, databases=["default"]) == ["smsverify.W018"]
         with override_settings(DEBUG=True):
-            assert deployed() == []
+            assert told(deploy=True, databases=["default"]) == []
         TestNumber.objects.update(expires_at=timezone.now())
-        assert deployed() == []
+        assert told(deploy=True, databases=["default"]) == []
 
     def test_a_database_without_tables_is_no_error(self, number: TestNumber, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*args: object) -> None:
             raise DatabaseError
 
-        monkeypatch.setattr(type(TestNumber.objects.all()), "live", fail)
         with override_settings(SMSVERIFY={}):
-            assert ids(databases=["default"]) == []
+            assert told(databases=["default"]) == ["smsverify.W017"]
+            monkeypatch.setattr(type(TestNumber.objects.all()), "live", fail)
+            assert told(databases=["default"]) == []
 
 
 class TestAtRest:
