@@ -120,6 +120,7 @@ def assert_masked(client: Client, url: str, spelling: str, **query: str) -> str:
     return html
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spelling", [SPELLINGS[0], *(pytest.param(one, marks=pytest.mark.slow) for one in SPELLINGS[1:])]
 )

@@ -22,6 +22,7 @@ def run(name: str, people: int = PEOPLE) -> Result:
     return simulate(BY_NAME[name], people, PAUSE)
 
 
+@pytest.mark.slow
 def test_all_have_a_code_soon_while_a_vendor_fails_at_one_carrier() -> None:
     result = run(FAILS)
 
@@ -36,6 +37,7 @@ def test_all_have_a_code_soon_while_a_vendor_fails_at_one_carrier() -> None:
     assert not Provider.objects.exists()
 
 
+@pytest.mark.slow
 def test_without_failover_those_who_come_first_wait() -> None:
     result = run("the same, with ``REPORT_FAILOVER`` off")
 

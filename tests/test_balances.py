@@ -175,6 +175,7 @@ class TestStoredBalance:
         assert seen == sorted(seen, reverse=True)
         assert seen[-1] == 1000 - 29
 
+    @pytest.mark.slow
     def test_the_balance_is_correct_after_parallel_sends(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
         provider = vendor("veesing")
         sandbox.set_credits("veesing", 100)
@@ -220,6 +221,7 @@ class TestAlarm:
             set_balance(account, 0)
         assert raised == []
 
+    @pytest.mark.slow
     def test_parallel_sends_raise_one_alarm(self, vendor: MakeProvider, sandbox: Sandbox) -> None:
         provider = vendor("veesing", balance_alert=15)
         sandbox.set_credits("veesing", 30)

@@ -532,6 +532,7 @@ class TestSpent:
 
 
 class TestBulk:
+    @pytest.mark.slow
     def test_a_batch_sends_what_fits_and_goes_on_when_there_is_money(
         self, notice: Template, clock: time_machine.Traveller
     ) -> None:
@@ -547,6 +548,7 @@ class TestBulk:
 
         assert sorted(row.spent for row in Spending.objects.all()) == [100 * PRICE, 300 * PRICE]
 
+    @pytest.mark.slow
     def test_a_budget_that_an_operator_enters_stops_a_run(self, notice: Template) -> None:
         def pairs() -> Iterator[tuple[str, dict[str, str]]]:
             for number in range(3 * CHUNK):
@@ -812,6 +814,7 @@ class TestAlarms:
 
 
 class TestRaces:
+    @pytest.mark.slow
     def test_of_parallel_sends_exactly_as_many_fit(self, provider: Provider) -> None:
         with time_machine.travel(NOON, tick=True), budget("0.45"):
             outcomes = at_once(40, lambda index: send_code(PHONES[index], "login"))

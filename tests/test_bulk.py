@@ -218,6 +218,7 @@ def test_a_message_queued_for_over_a_day_is_not_sent(memory: MakeProvider) -> No
     assert not MemoryGateway.outbox
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gateway", ["apispace", "qixuntong", "topthink"])
 def test_parallel_runs_of_one_batch_send_once_to_each_number(
     gateway: str, vendor: MakeProvider, sandbox: Sandbox
@@ -232,6 +233,7 @@ def test_parallel_runs_of_one_batch_send_once_to_each_number(
     assert statuses() == {"accepted": count}
 
 
+@pytest.mark.slow
 @override_settings(SMSVERIFY=SITE)
 @pytest.mark.parametrize("gateway", ["one", "many"])
 def test_parallel_runs_with_several_threads_each_send_once_to_each_number(
@@ -246,6 +248,7 @@ def test_parallel_runs_with_several_threads_each_send_once_to_each_number(
     assert statuses() == {"accepted": count}
 
 
+@pytest.mark.slow
 def test_a_call_with_many_numbers_needs_few_statements(
     vendor: MakeProvider, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +373,7 @@ def test_a_named_batch_waits_while_the_circuit_is_open(notice: Callable[[str], T
     )
 
 
+@pytest.mark.slow
 @override_settings(SMSVERIFY=SITE)
 def test_the_poll_sends_no_notice_while_the_circuit_is_open(notice: Callable[[str], Template]) -> None:
     template = notice("one")
@@ -452,6 +456,7 @@ def test_a_named_batch_can_be_continued_after_a_broker_failure(
 # ------------------------------------------------------------------------------------ threads and pace
 
 
+@pytest.mark.slow
 @override_settings(SMSVERIFY=SITE)
 def test_calls_with_one_number_are_shared_among_threads(notice: Callable[[str], Template]) -> None:
     found = send_message(notice("one"), numbers(200))
@@ -481,6 +486,7 @@ def test_a_few_calls_need_no_threads(gateway: str, count: int, notice: Callable[
     assert OneByOneGateway.threads == {threading.get_ident()}
 
 
+@pytest.mark.slow
 @override_settings(SMSVERIFY=SITE)
 def test_a_bug_in_a_thread_is_raised_in_the_caller(
     notice: Callable[[str], Template], monkeypatch: pytest.MonkeyPatch

@@ -211,6 +211,7 @@ class TestSchedule:
         probe(a_day=100)
         assert len(sent()) == 4
 
+    @pytest.mark.slow
     def test_two_runs_at_once_double_no_probe(self, numbers: None, acme: Provider, clock: Any) -> None:
         for _round in range(5):
             clock.shift(timedelta(hours=1))
@@ -221,6 +222,7 @@ class TestSchedule:
             for one in Probe.objects.filter(state=ProbeState.UNDER_WAY):
                 push(acme, report(one.message.remote_id, phone=one.message.phone))
 
+    @pytest.mark.slow
     def test_many_runs_at_once_keep_the_limit_of_a_day(self, numbers: None, acme: Provider) -> None:
         in_parallel(*[partial(run_probes, 2)] * 6)
         probe(a_day=2)

@@ -104,6 +104,7 @@ def test_a_million_codes_are_uniform() -> None:
     assert_uniform(number(key, f"message {n}") % MILLION for n in range(MILLION))
 
 
+@pytest.mark.slow
 def test_derived_codes_are_the_expected_ones_and_uniform() -> None:
     key, key_id = key_of(SECRET), current_key_id()
     codes = [derive(key_id, f"message {n}", 6) for n in range(50_000)]

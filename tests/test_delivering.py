@@ -179,6 +179,7 @@ class TestWithAQueue:
         assert statuses() == ["not_sent", "not_sent", "accepted"]
         assert list(Message.objects.order_by("attempt").values_list("attempt", flat=True)) == [1, 2, 3]
 
+    @pytest.mark.slow
     def test_a_bulk_notice_is_split_into_tasks(self, queue: Queue, vendor: MakeProvider, sandbox: Sandbox) -> None:
         template = add_template(vendor("topthink"), "notice", NOTICE, "236")
         numbers = [f"+86139{number:08}" for number in range(dispatch.MESSAGES_A_TASK + 1)]

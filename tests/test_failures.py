@@ -199,6 +199,7 @@ class TestSpreadAttacks:
 
         assert guesses() == 1
 
+    @pytest.mark.slow
     def test_none_is_counted_twice(self, clock: time_machine.Traveller) -> None:
         for _ in range(33):
             fail(3)
@@ -390,6 +391,7 @@ class TestTestNumbers:
     def guess(self, code: str) -> None:
         verify_code(send_code(PHONE, "login").pk, code)
 
+    @pytest.mark.slow
     def test_after_a_hundred_its_code_verifies_no_more(
         self, number: TestNumber, admin_client: Client, clock: time_machine.Traveller
     ) -> None:

@@ -189,6 +189,7 @@ class TestBlock:
     def test_sms_that_are_too_young_are_not_judged(self, clock: time_machine.Traveller) -> None:
         assert pump(clock, 60, every=1) == 60
 
+    @pytest.mark.slow
     def test_one_number_over_and_over_is_one(self, clock: time_machine.Traveller) -> None:
         for number in range(60):
             ask(in_block(number % 3), address(number))
@@ -216,6 +217,7 @@ class TestBlock:
 class TestUnsent:
     """Numbers that got no code are no abuse."""
 
+    @pytest.mark.slow
     def test_an_outage_of_the_vendor_closes_nothing(self, clock: time_machine.Traveller) -> None:
         Provider.objects.update(gateway="topthink", base_url="http://127.0.0.1:1", credentials={"app_code": "x"})
         for number in range(25):
@@ -362,6 +364,7 @@ class TestSignature:
 
         assert ask(PHONE).status_code == 429
 
+    @pytest.mark.slow
     def test_each_has_a_usual_day_of_its_own(self, clock: time_machine.Traveller) -> None:
         with guarded(GUARD="off"):
             for day in range(7):
@@ -500,6 +503,7 @@ class TestCaptcha:
         assert refused.value.scope == "global"
         assert Closure.objects.get().binds_solvers
 
+    @pytest.mark.slow
     def test_a_closed_site_is_looked_at_now_and_then_only(
         self, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -69,6 +69,7 @@ class TestAttacks:
         assert not Message.objects.exists()
         assert not Provider.objects.exists()
 
+    @pytest.mark.slow
     def test_the_loss_is_that_of_the_guard(self) -> None:
         """The measure itself."""
         open_site = replace(NIGHT, settings={"GUARD": "off"})

@@ -391,6 +391,7 @@ def drop_answer(site: Site, path: str, body: str, key: str) -> None:
         wire.recv(1)  # the server has answered
 
 
+@pytest.mark.slow
 def test_of_many_lost_answers_none_is_missed(site: Site, memory: MakeProvider) -> None:
     memory()
     limits: dict[str, Any] = dict.fromkeys(("IP_LIMITS", "PREFIX_LIMITS", "GLOBAL_LIMITS"), ())

@@ -142,6 +142,7 @@ def test_fetched_reports_take_few_statements(vendor: MakeProvider, sandbox: Sand
     assert statuses() == {"delivered": 50}
 
 
+@pytest.mark.slow
 def test_reports_left_unmatched_by_a_crash_are_matched_together(
     memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +160,7 @@ def test_reports_left_unmatched_by_a_crash_are_matched_together(
     assert statuses() == {"delivered": 200}
 
 
+@pytest.mark.slow
 def test_early_reports_on_an_accepted_batch_are_matched_together(memory: MakeProvider) -> None:
     provider = memory(price="0.05")
     messages = [sending(provider, phone=number(index)) for index in range(100)]

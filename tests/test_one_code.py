@@ -362,6 +362,7 @@ class TestWithoutSMS:
 
 
 class TestFailedSMS:
+    @pytest.mark.slow
     def test_a_join_whose_sms_failed_reserves_nothing(
         self, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
     ) -> None:
@@ -471,6 +472,7 @@ class SMSByThread:
         self.pages[page.pk] = self._last.sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "seconds"),
     [
@@ -507,6 +509,7 @@ def test_joins_while_a_code_expires_get_an_sms_that_fits_their_page(
         assert_fits(page, code)
 
 
+@pytest.mark.slow
 def test_joins_while_a_code_is_verified_get_an_sms_that_fits_their_page(
     memory: MakeProvider, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

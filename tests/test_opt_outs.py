@@ -128,6 +128,7 @@ def test_codes_are_sent_all_the_same(notice: Template) -> None:
     assert Message.objects.get().status == "accepted"
 
 
+@pytest.mark.slow
 def test_more_numbers_than_one_statement_takes(notice: Template) -> None:
     phones = [f"+86138{number:08}" for number in range(1001)]
     OptOut.objects.create(phone=phones[-1])

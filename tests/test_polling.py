@@ -320,6 +320,7 @@ class TestFetchedReports:
         assert statuses() == {"delivered": 120}
         assert not ReportBatch.objects.exists()
 
+    @pytest.mark.slow
     def test_while_nothing_is_due_nothing_is_fetched(self, provider: Provider, sandbox: Sandbox, clock: Any) -> None:
         sandbox.travel(None, Travel(delay=10**6))
         before = calls_to(sandbox, REPORTS)

@@ -58,6 +58,7 @@ def at_once(times: int, act: Callable[[int], Any]) -> Counter[str]:
         return Counter(pool.map(one, range(times)))
 
 
+@pytest.mark.slow
 def test_of_200_parallel_verifies_of_the_right_code_one_succeeds(memory: MakeProvider) -> None:
     memory()
     verification = send_code(PHONE, "login")
@@ -101,6 +102,7 @@ def test_each_wrong_guess_returns_its_own_count(memory: MakeProvider) -> None:
     assert sorted(left) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flushed", [False, True])
 def test_of_100_parallel_sends_to_one_number_one_succeeds(
     flushed: bool, vendor: MakeProvider, sandbox: Sandbox
@@ -120,6 +122,7 @@ def test_of_100_parallel_sends_to_one_number_one_succeeds(
     assert (Message.objects.count(), Verification.objects.count(), Recipient.objects.count()) == (1, 1, 1)
 
 
+@pytest.mark.slow
 def test_parallel_sends_to_many_numbers_all_succeed(memory: MakeProvider) -> None:
     memory()
     with override_settings(SMSVERIFY={"PREFIX_LIMITS": ()}):
@@ -136,6 +139,7 @@ def test_of_parallel_resends_one_succeeds(memory: MakeProvider) -> None:
     assert outcomes == {"done": 1, "throttled": 19}
 
 
+@pytest.mark.slow
 def test_of_parallel_redemptions_one_succeeds(memory: MakeProvider) -> None:
     memory()
     proof = make_proof(verify_code(send_code(PHONE, "login").pk, last_code()))
@@ -202,6 +206,7 @@ def test_joins_while_a_code_is_verified_get_that_code_or_a_new_one(memory: MakeP
         assert row.created_at >= verified[0].verified_at  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_a_number_may_be_forgotten_while_it_is_verified(memory: MakeProvider) -> None:
     memory()
     phones = [f"+86138001380{index:02}" for index in range(10)]
@@ -222,6 +227,7 @@ def test_a_number_may_be_forgotten_while_it_is_verified(memory: MakeProvider) ->
         assert not forget(phone)
 
 
+@pytest.mark.slow
 def test_a_key_whose_code_has_ended_is_fresh_for_one_of_many(memory: MakeProvider) -> None:
     memory()
     ids: list[UUID] = []

@@ -97,6 +97,7 @@ def serving(where: Path, *arguments: str) -> Iterator[tuple[str, Path]]:
         site.wait(20)
 
 
+@pytest.mark.slow
 @with_curl
 @pytest.mark.parametrize(
     "readme", [ENGLISH, pytest.param(CHINESE, marks=pytest.mark.slow)], ids=lambda readme: readme.name

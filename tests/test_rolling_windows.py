@@ -72,6 +72,7 @@ class TestAnyCache:
         assert most_within(passed, rule.seconds) == rule.times
         assert len(passed) > 1000
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("times", [1, 3, 60])
     def test_eleven_twelfths_of_a_limit_are_usable(self, times: int, roomy: BaseCache) -> None:
         """With a request each second, over a hundred windows."""

@@ -116,6 +116,7 @@ def test_progress_has_the_total_where_the_numbers_have_a_length(plain: Template)
 # --------------------------------------------------------------------------------- reading the numbers
 
 
+@pytest.mark.slow
 @override_settings(SMSVERIFY=SITE)
 @pytest.mark.parametrize(
     ("gateway", "count", "most"),

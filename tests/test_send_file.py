@@ -305,6 +305,7 @@ class InterruptedGateway(MemoryGateway):
         return super().transmit(sms)
 
 
+@pytest.mark.slow
 @override_settings(SMSVERIFY={"GATEWAYS": {"interrupted": f"{__name__}.InterruptedGateway"}})
 def test_ctrl_c_leaves_nothing_queued_and_the_same_command_continues(command: SendCommand, plain: Template) -> None:
     Provider.objects.filter(slug="plain").update(gateway="interrupted")

@@ -218,6 +218,7 @@ def test_the_vendors_message_is_stored_without_the_number(
     assert Message.objects.get(provider__slug="veesing").error_message == "未知原因，请联系客服 ***"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

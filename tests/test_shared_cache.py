@@ -247,6 +247,7 @@ class TestRequests:
         assert not MemoryGateway.outbox
         assert not Message.objects.exists()
 
+    @pytest.mark.slow
     def test_a_late_count_is_undone(self, hanging: type[HangingCache], memory: MakeProvider) -> None:
         memory()
         hanging.answers.clear()
@@ -260,6 +261,7 @@ class TestRequests:
             with pytest.raises(Throttled):
                 send_code("13800138001", "login", ip=ip)
 
+    @pytest.mark.slow
     def test_a_second_request_of_the_same_thread_has_its_own_time_limit(
         self, hanging: type[HangingCache], memory: MakeProvider
     ) -> None:
@@ -274,6 +276,7 @@ class TestRequests:
         with pytest.raises(ThrottleUnavailable):
             resend_code(verification.pk)
 
+    @pytest.mark.slow
     def test_a_cache_that_hangs_after_the_sms_left_is_no_refusal(
         self, hanging: type[HangingCache], memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -590,6 +590,7 @@ class TestTheWholeStory:
         assert said() == []
         assert len(tell(PHONE, days=8).entries) == 1
 
+    @pytest.mark.slow
     def test_only_the_newest_are_told(self, acme: Provider, clock: Clock) -> None:
         with override_settings(SMSVERIFY={**SITE, "PHONE_LIMITS": ()}):
             for _ in range(MOST + 1):

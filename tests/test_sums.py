@@ -453,6 +453,7 @@ def die_at(number: int) -> Callable[..., Any]:
     return wrapper
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["sum", "one report", "many reports"])
 def test_a_death_between_any_two_statements_leaves_exact_answers(
     act: str, providers: list[Provider], clock: time_machine.Traveller, without_pause: None
@@ -539,6 +540,7 @@ class Site:
         self._clock.shift(timedelta(hours=self._rng.choice([self._rng.uniform(0, 3), self._rng.uniform(0, 60)])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, SEEDS))])
 def test_after_any_sequence_of_events_the_costs_are_exact(
     seed: int, providers: list[Provider], clock: time_machine.Traveller

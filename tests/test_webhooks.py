@@ -349,6 +349,7 @@ def test_the_same_report_with_another_time_is_a_repeat(vendor: MakeProvider, cal
     assert DeliveryReport.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_parallel_repeats_are_stored_once(vendor: MakeProvider, caller: Caller, received: Received) -> None:
     message = sent(provider := vendor("ihuyi"), IDS["ihuyi"])
 
@@ -390,6 +391,7 @@ def test_an_early_report_on_another_message_is_not_matched(
     assert (received.reports, received.settled) == ([], [])
 
 
+@pytest.mark.slow
 def test_a_report_and_an_acceptance_at_the_same_time_are_matched(
     vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:

@@ -80,6 +80,7 @@ def test_two_purposes_and_two_providers(clock: time_machine.Traveller, memory: M
     assert sent == ["login", "payment", "login", "payment", "login"]
 
 
+@pytest.mark.slow
 def test_a_flushed_cache(clock: time_machine.Traveller) -> None:
     """Have the cache lose all that it counts: a number's own limits are judged in the database."""
     sent = 0

@@ -185,6 +185,7 @@ def test_a_forged_device_token(clock: time_machine.Traveller) -> None:
     assert in_the_pause(signing.Signer(key="guessed", salt=devices.SALT).sign_object(content)) == "resend"
 
 
+@pytest.mark.slow
 def test_guessing_for_months(clock: time_machine.Traveller) -> None:
     """Guess a little every day: after a hundred wrong codes in a row each code has one guess."""
     judged = []

@@ -28,6 +28,7 @@ def test_without_a_cache() -> None:
     assert not MemoryGateway.outbox
 
 
+@pytest.mark.slow
 def test_one_number_without_a_cache(clock: time_machine.Traveller, settings: Any) -> None:
     """Bomb a number of a site that sends without its cache: a number's own limits need none."""
     settings.SMSVERIFY = {"ON_CACHE_FAILURE": "degrade"}

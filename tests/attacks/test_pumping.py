@@ -21,6 +21,7 @@ def in_network(number: int) -> str:
     return f"203.0.113.{number}"
 
 
+@pytest.mark.slow
 def test_one_block_slowly(clock: time_machine.Traveller) -> None:
     """Go through one block, a number a minute, from everywhere: the guard closes it, as no code comes back."""
     assert pump(clock, 240, every=60) == 60
@@ -31,6 +32,7 @@ def test_one_block_fast(clock: time_machine.Traveller) -> None:
     assert pump(clock, 80, every=1) == 60
 
 
+@pytest.mark.slow
 def test_three_hundred_blocks(clock: time_machine.Traveller) -> None:
     """Take another block and another network for each number: the guard closes the site to new numbers."""
     assert pump(clock, 300, apart, every=20) == 200

@@ -22,6 +22,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.slow
 @folded(
     "encoding, charset",
     [

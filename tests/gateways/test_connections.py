@@ -234,6 +234,7 @@ def test_the_lookup_is_part_of_the_connect_timeout(
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.slow
 def test_a_hanging_resolver_uses_few_threads(stuck_resolver: threading.Event) -> None:
     gateway = at("topthink", "https://slow.example", timeout=(0.05, 1, 1))
 

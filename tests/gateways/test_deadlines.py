@@ -55,6 +55,7 @@ def test_each_function_is_called_at_its_time_and_once(deadlines: Deadlines) -> N
     assert monotonic() >= begun + 0.3
 
 
+@pytest.mark.slow
 def test_a_removed_function_is_not_called(deadlines: Deadlines) -> None:
     ended: list[str] = []
     over = threading.Event()

@@ -98,6 +98,7 @@ def chinese_locale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     locale.setlocale(locale.LC_ALL, before)
 
 
+@pytest.mark.slow
 @time_machine.travel(DOCUMENTED, tick=False)
 def test_the_date_is_english_in_a_chinese_process(chinese_locale: None) -> None:
     assert not DOCUMENTED.strftime("%a %b").isascii()

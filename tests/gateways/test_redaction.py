@@ -57,6 +57,7 @@ def test_a_plain_secret_has_no_spelling_but_that_with_an_encoded_plus(monkeypatc
     assert short == [redaction._spellings(secret) for secret in plain]
 
 
+@pytest.mark.slow
 def test_control_characters_are_those_of_unicode() -> None:
     every = map(chr, range(sys.maxunicode + 1))
 
