@@ -36,7 +36,7 @@ SHARED = {"BACKEND": "tests.caches.SharedCache"}
 
 
 OURS = [check for check in registry.get_checks(include_deployment_checks=True) if "smsverify" in check.__module__]
-TAGS = {tag for check in OURS for tag in check.tags}
+TAGS = sorted({tag for check in OURS for tag in check.tags})
 """Those of the app's checks: others, such as those of all models, take long."""
 
 
