@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -57,10 +57,15 @@ VENDORS = tuple(catalogue.CREDENTIALS)
 LIKE_OTHERS = {"aliyun_pnvs", "tencent", "twilio"}
 """Vendors whose messages and reports are to a database what those of others are: tried on one database only."""
 QUICK = ("topthink", "aliyun")
-FEW_QUICKLY = [
-    vendor if vendor in QUICK else pytest.param(vendor, marks=pytest.mark.slow) for vendor in catalogue.CREDENTIALS
-]
-"""All vendors, of which `make test` takes two."""
+
+
+def quickly(vendors: Iterable[str]) -> list[Any]:
+    """These vendors, of which `make test` takes two."""
+    return [vendor if vendor in QUICK else pytest.param(vendor, marks=pytest.mark.slow) for vendor in vendors]
+
+
+FEW_QUICKLY = quickly(catalogue.CREDENTIALS)
+"""All vendors."""
 SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own.values())
 
 

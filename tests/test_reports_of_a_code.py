@@ -17,7 +17,7 @@ from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.polling.poll import poll
 
 from . import services
-from .conftest import PHONE, MakeProvider, Site, add_template
+from .conftest import PHONE, MakeProvider, Site, add_template, quickly
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,7 +48,7 @@ def status_of(site: Site, sent: Any) -> str:
     return str(answer.json()["status"])
 
 
-@pytest.mark.parametrize("gateway", PUSHING)
+@pytest.mark.parametrize("gateway", quickly(PUSHING))
 @pytest.mark.parametrize(
     ("travel", "status"),
     [

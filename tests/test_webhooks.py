@@ -38,7 +38,7 @@ from django_smsverify.polling.poll import poll
 from django_smsverify.reports import single, storing
 from django_smsverify.types import Acceptance, News, ReviewEvent
 from django_smsverify.webhooks import webhook
-from tests.conftest import record
+from tests.conftest import quickly, record
 
 from .conftest import CODE_TEXT, PHONE, LogRecorder, MakeProvider, Site, add_template
 from .services import as_stored
@@ -270,7 +270,7 @@ def connected(signal: Signal, receiver: Callable[..., Any], sender: Any = None) 
 # ------------------------------------------------------------------------------------------- reports
 
 
-@pytest.mark.parametrize("gateway", PUSHING)
+@pytest.mark.parametrize("gateway", quickly(PUSHING))
 def test_a_delivery_report_is_stored_and_raises_the_status(
     gateway: str, vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:
@@ -309,7 +309,7 @@ def test_a_failure_is_stored_with_the_vendors_code_and_text(
     assert status_of(message) == "undelivered"
 
 
-@pytest.mark.parametrize("gateway", PUSHING)
+@pytest.mark.parametrize("gateway", quickly(PUSHING))
 def test_the_payload_is_stored_without_the_text_of_the_sms(gateway: str, vendor: MakeProvider, caller: Caller) -> None:
     caller.taken(vendor(gateway), REPORTS[gateway]())
 
@@ -329,7 +329,7 @@ def test_a_push_in_gbk_is_read(vendor: MakeProvider, caller: Caller) -> None:
     assert (report.detail, report.occurred_at) == ("号码停机", None)
 
 
-@pytest.mark.parametrize("gateway", PUSHING)
+@pytest.mark.parametrize("gateway", quickly(PUSHING))
 def test_a_repeated_report_is_stored_once(
     gateway: str, vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:
@@ -422,7 +422,7 @@ def test_a_report_on_an_unknown_message_is_stored(
     assert "ihuyi reports on a message that is not known (yet)" in said(log)
 
 
-@pytest.mark.parametrize("gateway", PUSHING)
+@pytest.mark.parametrize("gateway", quickly(PUSHING))
 def test_a_report_never_lowers_a_status(gateway: str, vendor: MakeProvider, caller: Caller, received: Received) -> None:
     message = sent(provider := vendor(gateway), IDS[gateway])
     report = REPORTS[gateway]
@@ -434,7 +434,7 @@ def test_a_report_never_lowers_a_status(gateway: str, vendor: MakeProvider, call
     assert (len(received.reports), len(received.settled)) == (2, 1)
 
 
-@pytest.mark.parametrize("gateway", PUSHING)
+@pytest.mark.parametrize("gateway", quickly(PUSHING))
 def test_a_corrected_report_raises_the_status(
     gateway: str, vendor: MakeProvider, caller: Caller, received: Received
 ) -> None:
@@ -483,7 +483,7 @@ def test_a_reused_id_matches_the_newest_message(vendor: MakeProvider, caller: Ca
     assert (status_of(newest), status_of(older)) == ("delivered", "accepted")
 
 
-@pytest.mark.parametrize("gateway", PUSHING)
+@pytest.mark.parametrize("gateway", quickly(PUSHING))
 def test_an_id_is_of_a_batch_and_a_report_is_of_one_number(gateway: str, vendor: MakeProvider, caller: Caller) -> None:
     provider = vendor(gateway)
     ours, theirs = sent(provider, IDS[gateway]), sent(provider, IDS[gateway], phone=OTHER_PHONE)
