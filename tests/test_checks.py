@@ -42,7 +42,7 @@ TAGS = {tag for check in OURS for tag in check.tags}
 
 def found(*, deploy: bool = False, databases: list[str] | None = None) -> list[CheckMessage]:
     # Django 6.1 takes the tag for the wish to have all databases checked.
-    tags = sorted(TAGS if databases else TAGS - {Tags.database.value})
+    tags = sorted(TAGS if databases else TAGS - {Tags.database})
     messages = run_checks(tags=tags, include_deployment_checks=deploy, databases=databases)
     ours = [message for message in messages if str(message.id).startswith("smsverify.")]
     return sorted(ours, key=lambda message: str(message.id))  # Django runs checks in the order of a set
