@@ -68,7 +68,7 @@ class ReviewStatus(TextChoices):
 class Submission(TextChoices):
     """What is submitted to a vendor and reviewed there."""
 
-    SIGNATURE = "signature", _("signature")
+    SIGNATURE = "sender", _("signature")
     TEMPLATE = "template", _("template")
 
 
@@ -228,7 +228,7 @@ class Guarded(TextChoices):
 
     BLOCK = "block", _("number block")
     NETWORK = "network", _("network")
-    SIGNATURE = "signature", _("signature")
+    SIGNATURE = "sender", _("signature")
     SITE = "site", _("the whole site")
 
     @property
@@ -258,7 +258,7 @@ class Refused(TextChoices):
     LISTED = "listed", _("on a list of the site")
     GUARD_BLOCK = "guard_block", _("the guard has closed its block")
     GUARD_NETWORK = "guard_network", _("the guard has closed that network")
-    GUARD_SIGNATURE = "guard_signature", _("the guard has closed its signature to new numbers")
+    GUARD_SIGNATURE = "guard_sender", _("the guard has closed its signature to new numbers")
     GUARD_SITE = "guard_site", _("the guard has closed the site to new numbers")
     ASKED_LISTED = "captcha_listed", _("asked for a captcha: on a list of the site")
     ASKED_IP = "captcha_ip", _("asked for a captcha: the third from one address")

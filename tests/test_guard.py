@@ -327,10 +327,10 @@ class TestSignature:
 
         assert pump(clock, 40, apart, every=20) == 20
         closure = Closure.objects.get()
-        assert (closure.kind, closure.subject) == ("signature", "示例站")
+        assert (closure.kind, closure.subject) == ("sender", "示例站")
         assert (closure.sent, closure.verified) == (20, 0)
         assert ask(PHONE).json()["scope"] == "global"
-        assert Refusal.objects.filter(phone=PHONE).values_list("reason").get() == ("guard_signature",)
+        assert Refusal.objects.filter(phone=PHONE).values_list("reason").get() == ("guard_sender",)
         self.pay(31)
 
     def test_a_lifted_one_is_judged_by_what_is_sent_then(self, clock: time_machine.Traveller) -> None:

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='Closure',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('block', 'number block'), ('network', 'network'), ('signature', 'signature'), ('site', 'the whole site')], max_length=16, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('block', 'number block'), ('network', 'network'), ('site', 'the whole site')], max_length=8, verbose_name='kind')),
                 ('subject', models.CharField(blank=True, max_length=64, verbose_name='subject')),
                 ('level', models.PositiveSmallIntegerField(default=0, verbose_name='level')),
                 ('follows', models.PositiveBigIntegerField(default=0, editable=False)),
@@ -59,11 +59,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='verification',
-            name='by_solver',
-            field=models.BooleanField(db_default=False, default=False, editable=False),
-        ),
-        migrations.AddField(
-            model_name='verification',
             name='block',
             field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=16),
         ),
@@ -75,7 +70,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='refusal',
             name='reason',
-            field=models.CharField(choices=[('resend', 'pause between two SMS'), ('phone', 'SMS to one number'), ('ip', 'sends from one address'), ('prefix', 'sends to one number block'), ('global', 'sends of the whole site'), ('captcha', 'no captcha was solved'), ('no_route', 'no way for this purpose'), ('not_supported', 'no way to this region'), ('unknown_purpose', 'no such purpose'), ('budget', 'a budget is spent'), ('listed', 'on a list of the site'), ('guard_block', 'the guard has closed its block'), ('guard_network', 'the guard has closed that network'), ('guard_signature', 'the guard has closed its signature to new numbers'), ('guard_site', 'the guard has closed the site to new numbers'), ('captcha_listed', 'asked for a captcha: on a list of the site'), ('captcha_ip', 'asked for a captcha: the third from one address'), ('captcha_prefix', 'asked for a captcha: many to one block'), ('captcha_global', 'asked for a captcha: many on the site'), ('captcha_guard', 'asked for a captcha: the guard'), ('no_cache', 'the cache of the limits did not answer'), ('others', 'more numbers than are stored one by one')], max_length=16, verbose_name='reason'),
+            field=models.CharField(choices=[('resend', 'pause between two SMS'), ('phone', 'SMS to one number'), ('ip', 'sends from one address'), ('prefix', 'sends to one number block'), ('global', 'sends of the whole site'), ('captcha', 'no captcha was solved'), ('no_route', 'no way for this purpose'), ('not_supported', 'no way to this region'), ('unknown_purpose', 'no such purpose'), ('budget', 'a budget is spent'), ('listed', 'on a list of the site'), ('guard_block', 'the guard has closed its block'), ('guard_network', 'the guard has closed that network'), ('guard_site', 'the guard has closed the site to new numbers'), ('captcha_listed', 'asked for a captcha: on a list of the site'), ('captcha_ip', 'asked for a captcha: the third from one address'), ('captcha_prefix', 'asked for a captcha: many to one block'), ('captcha_global', 'asked for a captcha: many on the site'), ('captcha_guard', 'asked for a captcha: the guard'), ('no_cache', 'the cache of the limits did not answer'), ('others', 'more numbers than are stored one by one')], max_length=16, verbose_name='reason'),
         ),
         migrations.AddIndex(
             model_name='verification',

@@ -59,7 +59,7 @@ class ListEntry(models.Model):
 class Closure(models.Model):
     """A time for which the guard closes something to numbers that are new here, and what it saw."""
 
-    kind = models.CharField(_("kind"), max_length=16, choices=Guarded.choices)
+    kind = models.CharField(_("kind"), max_length=8, choices=Guarded.choices)
     subject = models.CharField(_("subject"), max_length=64, blank=True)
     """`+8613800`, `203.0.113.0/24` or the text of a signature; blank for the site."""
     level = models.PositiveSmallIntegerField(_("level"), default=0)
