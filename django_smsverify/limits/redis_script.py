@@ -36,7 +36,7 @@ local before, windows, others = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(A
 local found, full = {}, nil
 for window = 1, windows do
   local bucket, fields, sum = tonumber(ARGV[3 + 3 * window]), {}, 0
-  for place = -before, 1 do fields[#fields + 1] = string.format('%.0f', bucket + place) end
+  for place = -before, 1 do fields[#fields + 1] = bucket + place end
   local counts = redis.call('HMGET', KEYS[window], unpack(fields))
   for i = 1, #fields do
     counts[i] = tonumber(counts[i]) or 0
