@@ -353,6 +353,7 @@ class TestSignature:
         self.pay(30)
         pump(clock, 25, apart, every=20)
         self.add_route("login", "第三站")
+        assert ask(apart(500)).status_code == 202, "this process reads the routes anew"
 
         assert ask(PHONE).status_code == 202
 
