@@ -68,7 +68,7 @@ class ReviewStatus(TextChoices):
 class Submission(TextChoices):
     """What is submitted to a vendor and reviewed there."""
 
-    SIGNATURE = "sender", _("signature")
+    SIGNATURE = "signature", _("signature")
     TEMPLATE = "template", _("template")
 
 
