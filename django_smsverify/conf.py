@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args
 
@@ -48,6 +49,8 @@ Budget = Mapping[Period, Decimal]
 """Yuan that may be spent within a day or a month, or both; a period that is missing has no limit."""
 UNCHANGING = (int, str, tuple)
 CaptchaCheck = Callable[[Any, Mapping[str, Any]], bool]
+SameOwner = Callable[[str, datetime], bool]
+"""Whether a number, as E.164, still belongs to whom it belonged at a moment."""
 CaptchaKind = Literal["image", "altcha"]
 T = TypeVar("T")
 
@@ -199,6 +202,24 @@ def _path(value: object) -> str | None:
     return path
 
 
+def _days(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 3650:
+        raise ValueError("a whole number of days from 1 to 3650, or None")
+    return value
+
+
+def _same_owner(value: object) -> SameOwner | None:
+    try:
+        found = import_string(value) if isinstance(value, str) else None
+    except Exception:  # the module may raise anything while it is imported
+        found = None
+    if value is not None and not callable(found):
+        raise ValueError("the dotted path of a function f(phone, silent_since) -> bool, or None")
+    return cast("SameOwner | None", found)
+
+
 def _purposes(value: object) -> dict[str, dict[str, Any]]:
     if not isinstance(value, Mapping) or not all(isinstance(own, Mapping) for own in value.values()):
         raise ValueError('a dict of dicts: {"payment": {"CODE_LIFETIME": 120}}')
@@ -277,6 +298,8 @@ class Settings:
     CA_BUNDLE: Key[str | None] = Key(None, _path)
     DELIVERY_CODES: Key[str | None] = Key(None, _path)
     ALLOW_TEST_NUMBERS = Key(False, _boolean)
+    STALE_PHONE_DAYS: Key[int | None] = Key(None, _days)
+    STALE_PHONE_CHECK: Key[SameOwner | None] = Key(None, _same_owner)
     ENCRYPTION_KEYS: Key[tuple[str, ...] | None] = Key(None, _keys)
     PURPOSES = Key({}, _purposes)
 

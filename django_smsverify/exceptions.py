@@ -18,7 +18,7 @@ SMSVerifyError
 ├── SubmissionRefused         a step in a review that the vendor forbids, or that is not possible now
 ├── CodeRejected
 │   └── WrongCode(attempts_left) · ContextMismatch(attempts_left) · CodeExpired · TooManyAttempts · AlreadyUsed
-└── ProofRejected
+└── ProofRejected · StalePhone(silent_since)
 
 Not subclasses on purpose, because the site must fix them, not its visitor:
 InvalidGateway · UndecryptableValue (ImproperlyConfigured) and InsideTransaction (RuntimeError).
@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -309,6 +310,20 @@ class ProofRejected(SMSVerifyError):
 
     code = "proof_rejected"
     sentence = _("This proof of verification is not valid. Verify the number again.")
+
+
+class StalePhone(SMSVerifyError):
+    """Nobody has verified the number here for so long that it may belong to somebody else now; its proof was not used.
+
+    `silent_since` is when the site last knew it as its account's.
+    """
+
+    code = "stale_phone"
+    sentence = _("This number was not used here for a long time. Log in another way, and verify it again there.")
+
+    def __init__(self, silent_since: datetime) -> None:
+        super().__init__()
+        self.silent_since = silent_since
 
 
 class InvalidGateway(ImproperlyConfigured):

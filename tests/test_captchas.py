@@ -132,7 +132,7 @@ class TestBothKinds:
         assert offer(site) != offer(site)
 
     def test_who_solves_it_is_trusted(self, kind: str, site: Site) -> None:
-        KnownNumber.objects.remember(PHONE, timezone.now())
+        KnownNumber.objects.remember(PHONE, timezone.now(), before=None)
         with override_settings(SMSVERIFY={**LIMITS, "CAPTCHA": kind, "PHONE_LIMITS": ("2/h",)}):
             answers = [send(site, solve(offer(site))) for _ in range(2)]
 

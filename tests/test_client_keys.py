@@ -194,7 +194,7 @@ class TestRequests:
 
     def test_a_signature_makes_nobody_trusted(self) -> None:
         app = App()
-        KnownNumber.objects.remember(PHONE, timezone.now())
+        KnownNumber.objects.remember(PHONE, timezone.now(), before=None)
         with override_settings(SMSVERIFY={"CAPTCHA": "tests.test_idempotency.refuse_all", "PHONE_LIMITS": ("1/h",)}):
             assert not is_asked(send(app.headers()))
             assert refusal(send(app.headers(nonce="another-nonce-00"))) == (429, "throttled")

@@ -211,7 +211,7 @@ OTHER = "+8613900139000"
 def known(db: None) -> None:
     """Two numbers that were verified here."""
     for phone in (PHONE, OTHER):
-        KnownNumber.objects.remember(phone, datetime.now(UTC))
+        KnownNumber.objects.remember(phone, datetime.now(UTC), before=None)
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:

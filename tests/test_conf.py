@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS, Limit, conf
 from tests.folding import folded
 
 HOUR, DAY = 3600, 86400
+
+
+def same_owner(phone: str, silent_since: datetime) -> bool:
+    return False
+
+
 DEFAULTS: dict[str, Any] = {
     "CODE_LENGTH": 6,
     "CODE_LIFETIME": 300,
@@ -43,6 +50,8 @@ DEFAULTS: dict[str, Any] = {
     "CA_BUNDLE": None,
     "DELIVERY_CODES": None,
     "ALLOW_TEST_NUMBERS": False,
+    "STALE_PHONE_DAYS": None,
+    "STALE_PHONE_CHECK": None,
     "ENCRYPTION_KEYS": None,
     "PURPOSES": {},
 }
@@ -75,6 +84,8 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "CA_BUNDLE": (Path("/etc/ssl/company.pem"), "/etc/ssl/company.pem"),
     "DELIVERY_CODES": (Path("/srv/site/codes.csv"), "/srv/site/codes.csv"),
     "ALLOW_TEST_NUMBERS": (True, True),
+    "STALE_PHONE_DAYS": (60, 60),
+    "STALE_PHONE_CHECK": ("tests.test_conf.same_owner", same_owner),
     "ENCRYPTION_KEYS": (["new", "old"], ("new", "old")),
     "PURPOSES": ({"payment": {"MAX_ATTEMPTS": 3}}, {"payment": {"MAX_ATTEMPTS": 3}}),
 }
@@ -120,6 +131,8 @@ BAD: dict[str, list[Any]] = {
     "ALLOW_PRIVATE_HOSTS": ["", "True", "all", "LOOPBACK", 0, 1, None, ["loopback"], ("127.0.0.1",)],
     "CA_BUNDLE": ["", False, True, 5, b"/etc/ssl/company.pem", ["/etc/ssl/company.pem"], "a\0b"],
     "DELIVERY_CODES": ["", False, True, 5, ["codes.csv"], "a\0b"],
+    "STALE_PHONE_DAYS": [0, -1, 3651, "90", 1.5, True],
+    "STALE_PHONE_CHECK": ["nowhere.at_all", "tests", 1, "", "django_smsverify.conf.KEYS"],
     "ALLOW_TEST_NUMBERS": [None, 0, 1, "", "no", "True", [], ["13800138000"]],
     "ENCRYPTION_KEYS": ["one-secret-text", [], [""], [b"bytes"], ["ok", None]],
     "PURPOSES": [[], "payment", {"payment": 120}, None],

@@ -82,7 +82,7 @@ class TestDevice:
         assert refusal(answer) == (429, "throttled")
 
     def test_a_token_of_another_number_counts_as_absent(self, device: str) -> None:
-        KnownNumber.objects.remember(OTHER, NOW)
+        KnownNumber.objects.remember(OTHER, NOW, before=None)
         assert requester_of(OTHER, device=device) == STRANGER
         assert requester_of(PHONE, device=device) == OWNER
 
@@ -141,7 +141,7 @@ class TestDevice:
     ) -> None:
         both = {"SECRET_KEY": "another", "SECRET_KEY_FALLBACKS": [settings.SECRET_KEY]}
         with override_settings(SECRET_KEY="another"):
-            KnownNumber.objects.remember(PHONE, NOW - timedelta(days=9))
+            KnownNumber.objects.remember(PHONE, NOW - timedelta(days=9), before=None)
         revoke_devices(PHONE)
         with override_settings(**both):
             verify_code(send_code(PHONE, "login").pk, last_code())

@@ -212,7 +212,7 @@ def test_a_number_may_be_forgotten_while_it_is_verified(memory: MakeProvider) ->
     phones = [f"+86138001380{index:02}" for index in range(10)]
     pages = [send_code(phone, "login") for phone in phones]
     for phone in phones[::2]:
-        KnownNumber.objects.remember(phone, timezone.now())
+        KnownNumber.objects.remember(phone, timezone.now(), before=None)
 
     def act(index: int) -> None:
         if index < 10:
@@ -222,7 +222,7 @@ def test_a_number_may_be_forgotten_while_it_is_verified(memory: MakeProvider) ->
 
     assert at_once(80, act) == {"done": 80}
     for phone in phones:
-        KnownNumber.objects.remember(phone, timezone.now())
+        KnownNumber.objects.remember(phone, timezone.now(), before=None)
         assert forget(phone)
         assert not forget(phone)
 

@@ -276,7 +276,7 @@ class TestWhen:
 
     def test_a_ticket_makes_nobody_trusted(self, clock: time_machine.Traveller) -> None:
         """Of a known number's limits, strangers can spend half."""
-        KnownNumber.objects.remember(PHONE, timezone.now())
+        KnownNumber.objects.remember(PHONE, timezone.now(), before=None)
         page = Page()
         with override_settings(SMSVERIFY={**ALTCHA, "PHONE_LIMITS": ("2/h",)}):
             assert not is_asked(page.send(ticket=ticket_made_before(5, page, clock)))

@@ -92,6 +92,10 @@ class Verification(models.Model):
     """Whether the request may spend only half of what a known number has."""
     by_solver = models.BooleanField(default=False, db_default=False, editable=False)
     """Whether a captcha was solved for it: then its SMS can be sent again without another one."""
+    known_at = models.DateTimeField(null=True, editable=False)
+    """When the number had been verified here last, as it asked."""
+    source = models.CharField(_("source"), max_length=32, blank=True, default="", db_default="", editable=False)
+    """By what else than an SMS the site knows the number, such as `wechat`; empty for a code."""
     block = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     """The block of a number that was new here when it asked; empty for one that was known."""
     network = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)

@@ -6,3 +6,4 @@ from .known import Requester as Requester
 from .known import forget as forget
 from .known import requester_of as requester_of
 from .known import revoke_devices as revoke_devices
+from .recycling import confirm_owner as confirm_owner

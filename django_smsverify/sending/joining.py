@@ -108,6 +108,7 @@ def _join(request: CodeRequest, code: Verification, recipient: Recipient, now: d
         code_length=code.code_length,
         created_at=now,
         expires_at=code.expires_at,
+        known_at=request.requester.verified_at,
         **request.origin,
         **fields,
     )

@@ -27,6 +27,7 @@ def create_code(recipient: Recipient, request: CodeRequest, now: datetime, **fie
         created_at=now,
         expires_at=now + timedelta(seconds=settings.CODE_LIFETIME),
         by_stranger=request.requester.is_stranger,
+        known_at=request.requester.verified_at,
         **fields,
     )
     insert(verification)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import proofs as proofs
 from .guess import verify_code as verify_code
 from .proofs import make_proof as make_proof
+from .proofs import read_proof as read_proof
 from .proofs import redeem_proof as redeem_proof

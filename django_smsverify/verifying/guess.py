@@ -110,7 +110,7 @@ def _store_right(verification: Verification, request: KeyedRequest | None) -> in
             return None
     elif not count_guess(pk=verification.pk, attempts=seen, now=now) or not verify(pk=code.pk, now=now):
         return None
-    KnownNumber.objects.remember(verification.phone, now)
+    KnownNumber.objects.remember(verification.phone, now, before=verification.known_at)
     if request is not None:
         RememberedRequest.objects.remember(request, verification, now)
     code.verified_at = verification.verified_at = now

@@ -219,7 +219,7 @@ def _verified(phone: str, code: str) -> str:
 def make_known(phone: str) -> str:
     """Lets a number have been verified here; returns its device token."""
     now = timezone.now()
-    KnownNumber.objects.remember(phone, now)
+    KnownNumber.objects.remember(phone, now, before=None)
     return make_device_token(phone, now)
 
 
