@@ -33,7 +33,6 @@ from .exceptions import (
     OverBudget,
     PhoneRejected,
     SMSVerifyError,
-    StalePhone,
     Throttled,
     ThrottleUnavailable,
     VerificationNotFound,
@@ -66,7 +65,6 @@ STATUSES: dict[type[SMSVerifyError], int] = {
     NoRoute: 503,
     OverBudget: 503,
     ThrottleUnavailable: 503,
-    StalePhone: 403,
 }
 """HTTP status of our errors; 400 for all others."""
 FIELDS: dict[type[SMSVerifyError], str] = {

@@ -71,6 +71,7 @@ NOT_RETURNED = {
     "error",
     "gateway_error",
     "proof_rejected",
+    "stale_phone",
     "invalid_callback",
     "forged_callback",
     "too_early",
@@ -315,9 +316,23 @@ def test_the_libraries_that_a_server_may_load_before_it_forks() -> None:
 def test_the_names_at_the_top_of_the_package() -> None:
     found: dict[str, Any] = {}
 
-    exec(snippet("python", "from django_smsverify import"), found)
+    exec(snippet("python", "from django_smsverify import redeem_proof, resend_code"), found)
 
     assert set(django_smsverify.__all__) <= found.keys()
+
+
+@pytest.mark.django_db
+def test_a_number_from_wechat_leads_to_no_account_that_it_was_silent_for() -> None:
+    found: dict[str, Any] = {}
+    exec(snippet("python", "def number_from_wechat"), found)
+    exec(snippet("python", "def log_in"), found)
+    proof = found["number_from_wechat"]({"phone_info": {"phoneNumber": "13800138000"}})
+    made_at = timezone.now() - timedelta(days=400)
+
+    assert found["log_in"](proof, made_at) == f"silent since {made_at:%Y-%m-%d}"
+
+    found["confirm_owner"]("+8613800138000")
+    assert found["log_in"](proof, made_at) == "+8613800138000"
 
 
 @pytest.mark.django_db
