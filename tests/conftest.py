@@ -26,11 +26,9 @@ from sandbox.server import Sandbox
 from django_smsverify.enums import ReviewStatus
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.limits import lists
-from django_smsverify.limits.guard import closures, figures, watching
 from django_smsverify.models import Message, Provider, Signature, Template
-from django_smsverify.numbers import test_numbers
 from django_smsverify.sending.vendor_call import record_outcomes
+from django_smsverify.testing.memory import forget
 
 from . import redis_sockets, services
 from .joined_threads import threads
@@ -146,19 +144,10 @@ def delete_rows(case: TransactionTestCase) -> None:
 def _fresh() -> Iterator[None]:
     cache.clear()
     MemoryGateway.outbox.clear()
-    forget_what_the_guard_knows()
+    forget()
     yield
     cache.clear()
     translation.deactivate()  # a request of Django's test client leaves its language active
-
-
-def forget_what_the_guard_knows() -> None:
-    """Has this process begin anew, as far as it keeps figures, closures and lists in memory."""
-    watching.pace.forget()
-    figures.forget()
-    closures.kept.forget()
-    lists.lengths.forget()
-    test_numbers.known.forget()
 
 
 def cached() -> dict[str, object]:

@@ -17,6 +17,7 @@ from typing import Any
 import django
 import pytest
 import requests
+import time_machine
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.cache.backends.redis import RedisCache
@@ -25,7 +26,7 @@ from django.core.management import CommandParser, get_commands, load_command_cla
 from django.db import connection, router
 from django.dispatch import Signal
 from django.http import HttpRequest
-from django.test import RequestFactory, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
 from django.utils import timezone
 from sandbox.reviews import IN_REVIEW
@@ -42,7 +43,6 @@ from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS, conf
 from django_smsverify.enums import Cause, Guarded
 from django_smsverify.exceptions import CodeExpired, SMSVerifyError
 from django_smsverify.gateways.dialect import Dialect
-from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.limits.cache import cache_alias
 from django_smsverify.limits.flood import RATE
 from django_smsverify.limits.guard import closures
@@ -50,8 +50,9 @@ from django_smsverify.limits.guard.rules import Figures
 from django_smsverify.models import ClientKey, Message, Provider, Signature, Spending, Template, TestNumber
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.reports.causes import delivery_codes
-from django_smsverify.sending import send_code
+from django_smsverify.sending import send_code, send_message
 from django_smsverify.signals import abuse_detected, message_settled
+from django_smsverify.testing import SMSKit, pytest_plugin
 from django_smsverify.verifying import verify_code
 
 from . import settings as suite
@@ -59,6 +60,7 @@ from .conftest import PHONE, MakeProvider, Site, add_template, last_code
 from .test_startup import HEAVY
 from .test_structure import FLOORS
 
+sms = pytest_plugin.sms
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = {path.stem: path.read_text() for path in sorted(DOCS.glob("*.rst"))}
@@ -78,6 +80,9 @@ NOT_RETURNED = {
     "submission_refused",
 }
 """Codes of errors that no endpoint returns."""
+
+PYTEST = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "no:smsverify", "-p", pytest_plugin.__name__]
+"""With the plugin, whether or not its entry point is installed."""
 
 BAD_BODIES = """
 from django.test import Client
@@ -150,6 +155,7 @@ def test_every_snippet_is_run_by_a_test() -> None:
 @pytest.mark.slow
 def test_the_tutorial_and_the_example_of_a_test(project: Path) -> None:
     (project / "mysite" / "tests.py").write_text(snippet("testing", "class LoginTest"))
+    (project / "mysite" / "test_login.py").write_text(snippet("testing", "def test_a_visitor_logs_in(client, sms)"))
 
     run(project, "manage.py", "migrate")
     run(project, "manage.py", "check")
@@ -161,7 +167,8 @@ def test_the_tutorial_and_the_example_of_a_test(project: Path) -> None:
     *statuses, errors = re.findall("^=> (.*)$", run(project, "manage.py", "shell", "-c", BAD_BODIES), re.MULTILINE)
     assert statuses == ["400"] * 7 + ["403"]
     assert "该字段是必填项。" in errors
-    assert "Ran 2 tests" in run(project, "manage.py", "test", "mysite")
+    assert "Ran 1 test " in run(project, "manage.py", "test", "mysite.tests")
+    assert "1 passed" in run(project, *PYTEST, "mysite/test_login.py")
 
 
 @pytest.mark.slow
@@ -494,34 +501,38 @@ def unreachable(*args: Any, **options: Any) -> requests.Response:
     raise requests.ConnectTimeout
 
 
-@pytest.mark.django_db
-def test_limits_can_be_opened_in_tests(memory: MakeProvider) -> None:
-    memory()
-
-    exec(snippet("testing", "OPEN ="), {"send_code": send_code})
-
-    assert len(MemoryGateway.outbox) == 3
-
-
-@pytest.mark.django_db
-def test_time_can_be_frozen_in_tests(memory: MakeProvider) -> None:
-    memory()
-    names = {"send_code": send_code, "verify_code": verify_code, "pytest": pytest, "CodeExpired": CodeExpired}
-
-    exec(snippet("testing", "time_machine"), names)
+def run_example(example: str, *arguments: object) -> None:
+    """Runs the function of a snippet on testing."""
+    found: dict[str, Any] = {
+        "CodeExpired": CodeExpired,
+        "pytest": pytest,
+        "send_message": send_message,
+        "time_machine": time_machine,
+        "verify_code": verify_code,
+    }
+    exec(example, found)
+    (function,) = [value for name, value in found.items() if name.startswith("test_")]
+    function(*arguments)
 
 
-@pytest.mark.django_db
-def test_a_vendor_can_refuse_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    refusing: Any = ModuleType("refusing")
-    exec(snippet("testing", "class RefusingGateway"), vars(refusing))
-    monkeypatch.setitem(sys.modules, "refusing", refusing)
+def test_the_examples_of_tests_pass(client: Client, sms: SMSKit) -> None:
+    run_example(snippet("testing", "def test_a_code_is_sent_and_verified"), client, sms)
 
-    with override_settings(SMSVERIFY={"GATEWAYS": {"refusing": "refusing.RefusingGateway"}}):
-        provider = Provider.objects.create(name="refusing", slug="refusing", gateway="refusing")
-        add_template(provider, "login", "您的验证码是{code}。", "")
-        with pytest.raises(exceptions.PhoneRejected):
-            send_code(PHONE, "login")
+
+def test_the_example_of_a_notice_passes(sms: SMSKit) -> None:
+    run_example(snippet("testing", "def test_a_parcel_is_announced"), sms)
+
+
+def test_the_example_of_refusals_passes(client: Client, sms: SMSKit) -> None:
+    run_example(snippet("testing", "def test_what_a_visitor_sees_when_it_fails"), client, sms)
+
+
+def test_the_example_of_limits_passes(client: Client, sms: SMSKit) -> None:
+    run_example(snippet("testing", "def test_a_second_sms_has_to_wait"), client, sms)
+
+
+def test_the_example_of_time_passes(sms: SMSKit) -> None:
+    run_example(snippet("testing", "def test_a_code_expires"), sms)
 
 
 def test_python_accepts_the_logging_of_the_documentation() -> None:

@@ -12,6 +12,7 @@ SITE = """
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 
 import django
 from django.conf import settings
@@ -69,6 +70,8 @@ staff = Client()
 staff.force_login(User.objects.create_superuser("admin"))
 page = staff.get("/admin/smsverify/provider/").content.decode()
 assert "服务商" in page, "the translation is missing"
+plugins = [found.value for found in entry_points(group="pytest11") if found.name == "smsverify"]
+assert plugins == ["django_smsverify.testing.pytest_plugin"], plugins
 print(django_smsverify.__version__, "works")
 """
 

@@ -56,6 +56,11 @@ def log_refusal(error: OverBudget) -> None:
         logger.error("An SMS is not sent: %s.", error.why)
 
 
+def forget_logged() -> None:
+    """Has the next refusal be logged at once."""
+    _logged.clear()
+
+
 def _alarm(spent: Decimal, budget: Decimal, price: Decimal | None) -> BudgetAlarm | None:
     if price is not None and spent + price > budget:
         return BudgetAlarm.SPENT

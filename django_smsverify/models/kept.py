@@ -14,6 +14,8 @@ from .querysets import rows_updated
 T = TypeVar("T")
 KEEP_SECONDS = 10.0
 
+_every: list[Kept[Any]] = []
+
 
 class Kept(Generic[T]):
     """The result of a function that reads rows of one model."""
@@ -22,6 +24,7 @@ class Kept(Generic[T]):
         self._model, self._load = model, load
         self._found: dict[tuple[str, str], tuple[float, T]] = {}
         """By database and schema: where each tenant has a schema, as with django-tenants, all share one alias."""
+        _every.append(self)
         for signal, sender in ((post_save, model), (post_delete, model), (rows_updated, model), (post_migrate, None)):
             signal.connect(self._changed, sender)
 
@@ -44,3 +47,9 @@ class Kept(Generic[T]):
 
     def _changed(self, using: str, **kwargs: Any) -> None:
         transaction.on_commit(self.forget, using=using, robust=True)
+
+
+def forget_all() -> None:
+    """Has every result be loaded again, of whatever rows."""
+    for kept in _every:
+        kept.forget()

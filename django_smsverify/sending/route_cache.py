@@ -137,8 +137,13 @@ def _updated(sender: type[models.Model], using: str, values: Mapping[str, Any], 
         _set_new_version_after_commit(using)
 
 
-def _flushed(**kwargs: Any) -> None:
+def forget() -> None:
+    """Has this process load its routes again."""
     _kept.clear()
+
+
+def _flushed(**kwargs: Any) -> None:
+    forget()
 
 
 def connect() -> None:

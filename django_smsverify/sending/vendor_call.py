@@ -42,7 +42,7 @@ def send_to_vendor(
         return []
     template = next(iter(claimed.values())).template
     own_id = next(iter(claimed.values())).own_id if len(claimed) == 1 else ""
-    outcomes = _outcomes(template, PerNumber((phone, values[phone]) for phone in claimed), own_id)
+    outcomes = call_gateway(template, PerNumber((phone, values[phone]) for phone in claimed), own_id)
     return [(message, outcomes[phone]) for phone, message in claimed.items()]
 
 
@@ -61,7 +61,8 @@ def _claimed(messages: Sequence[Message]) -> Sequence[Message]:
     return claimed
 
 
-def _outcomes(template: Template, values: Mapping[str, Mapping[str, str]], own_id: str) -> Mapping[str, Outcome]:
+def call_gateway(template: Template, values: Mapping[str, Mapping[str, str]], own_id: str) -> Mapping[str, Outcome]:
+    """Returns the outcome for each number; `values` are those of the placeholders. Only `testing` replaces it."""
     try:
         gateway = _gateway(template.provider)
     except GatewayRejected as refusal:

@@ -19,8 +19,8 @@ from typing import ClassVar
 
 import requests
 
-from .enums import Reason, Submission
-from .exceptions import (
+from django_smsverify.enums import Reason, Submission
+from django_smsverify.exceptions import (
     ForgedCallback,
     GatewayError,
     GatewayRejected,
@@ -28,9 +28,9 @@ from .exceptions import (
     GatewayUncertain,
     InvalidCallback,
 )
-from .gateways.base import Gateway, Outcome
-from .linting import Level, lint_content, lint_signature, value_problem
-from .types import Acceptance, Account, Answer, Draft, OutgoingSMS, Push, SentSMS
+from django_smsverify.gateways.base import Gateway, Outcome
+from django_smsverify.linting import Level, lint_content, lint_signature, value_problem
+from django_smsverify.types import Acceptance, Account, Answer, Draft, OutgoingSMS, Push, SentSMS
 
 JUNK = (b"", b" ", b"\xff\xfe", b"<html>", b"[]", b"{}", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"of=no&use=1")
 """Bodies that no vendor sends to a webhook."""
