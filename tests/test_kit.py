@@ -49,7 +49,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memor
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_smsverify"]
 ROOT_URLCONF = "tiny_urls"
 USE_TZ = True
-SMSVERIFY = {"DISPATCH": "celery", "CAPTCHA": "image", "CAPTCHA_WHEN": "always", "IP_LIMITS": ["1/d"]}
+SMSVERIFY = {"DISPATCH": "celery", "CAPTCHA": "altcha", "CAPTCHA_WHEN": "always", "IP_LIMITS": ["1/d"]}
 """,
     "tiny_urls.py": """
 from django.urls import include, path
@@ -104,6 +104,30 @@ def test_a_function(client, sms, times):
 @pytest.mark.django_db(transaction=True)
 def test_a_function_with_transactions(client, sms, times):
     log_in(client, sms)
+""",
+    "test_tiny_settings.py": """
+import pytest
+from django_smsverify.conf import conf
+from django_smsverify.exceptions import Throttled
+
+
+def wait_for_a_second_one(sms, settings):
+    sms.send("13800138000")
+    settings.SMSVERIFY = {**settings.SMSVERIFY, "RESEND_INTERVAL": 90}
+    with pytest.raises(Throttled):
+        sms.send("13800138000")
+
+
+def test_settings_end_last(settings, sms):
+    wait_for_a_second_one(sms, settings)
+
+
+def test_settings_end_first(sms, settings):
+    wait_for_a_second_one(sms, settings)
+
+
+def test_then_they_are_those_of_the_site(db):
+    assert (conf.DISPATCH, conf.CAPTCHA, conf.RESEND_INTERVAL) == ("celery", "altcha", 60)
 """,
 }
 WITHOUT_DJANGO = """
@@ -391,7 +415,7 @@ class TestPackage:
         for name, text in TINY_SITE.items():
             (tmp_path / name).write_text(text)
 
-        assert "8 passed" in run_pytest(tmp_path, "-p", "pytest_django.plugin", "--ds", "tiny_settings")
+        assert "11 passed" in run_pytest(tmp_path, "-p", "pytest_django.plugin", "--ds", "tiny_settings")
 
     @pytest.mark.slow
     def test_a_project_without_django_has_the_plugin_too(self, tmp_path: Path) -> None:
