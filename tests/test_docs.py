@@ -68,6 +68,7 @@ CHINESE = {path.stem: path.read_text() for path in sorted(DOCS.glob("zh-Hans/*.r
 BLOCK = re.compile(r"^( *)\.\. code-block:: (\w+)\n\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
 TITLE = re.compile(r"^\S.*\n([=~-])\1{2,}$", re.MULTILINE)
 VENDORS = BUILTIN_GATEWAYS.keys() - {"console", "memory"}
+USERS = ("test_docs.py", "test_migrating.py")
 TRANSLATED = sorted(CHINESE.keys() - {"index"})
 NOT_RETURNED = {
     "error",
@@ -109,11 +110,11 @@ def snippet(page: str, words: str) -> str:
 
 
 def used_snippets() -> set[tuple[str, str]]:
-    """The snippets that a test or a fixture of this file uses."""
-    tree = ast.parse(Path(__file__).read_text())
+    """The snippets that the tests and fixtures of the documentation use."""
+    body = [node for name in USERS for node in ast.parse((ROOT / "tests" / name).read_text()).body]
     users = [
         node
-        for node in tree.body
+        for node in body
         if isinstance(node, ast.FunctionDef)
         and (node.name.startswith("test_") or any("fixture" in ast.unparse(d) for d in node.decorator_list))
     ]
