@@ -143,7 +143,11 @@ DATABASES = [
     ("MariaDB", "read committed"),
     ("MariaDB utf8mb3", "repeatable read"),  # the charset does not depend on the isolation level
 ]
-REPEATED = [Combination("PostgreSQL", "repeatable read", "LocMem")]
+REPEATED = [
+    Combination("PostgreSQL", "repeatable read", "LocMem"),
+    Combination("MariaDB", "read committed", "LocMem"),
+]
+"""Their databases are run whole with another isolation level: MariaDB with its default, and without emoji."""
 COMBINATIONS = [
     *(Combination(*database, "LocMem") for database in DATABASES[1:]),
     *(Combination(*database, "Redis") for database in (DATABASES[0], DATABASES[2], DATABASES[3])),
