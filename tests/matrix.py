@@ -35,7 +35,8 @@ WITHOUT_CONCURRENCY = [
     for name in (
         *("admin", "admin_destinations", "admin_submissions", "admin_masking", "admin_sending", "billing", "checks"),
         *("causes", "commands", "costs", "dispatch_checks", "explain", "fields", "linting_stored", "lost_keys"),
-        *("closures", "degraded", "failures", "guard", "lists", "risk", "test_numbers"),
+        *("closures", "degraded", "failures", "guard", "kit", "lists", "migrating", "recycled_numbers", "risk"),
+        "test_numbers",
         *(
             "models",
             "opt_outs",
