@@ -28,7 +28,7 @@ FLOORS = [
     "challenges diagnosis messages money verifying",
     "checks costs reports",
     "journal sending webhooks",
-    "operations views",
+    "operations templatetags views",
     "admin openapi polling",
     "apps management tasks testing urls",
 ]

@@ -24,7 +24,7 @@ settings.configure(
     ALLOWED_HOSTS=["testserver"],
     INSTALLED_APPS=[
         "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.messages", "django.contrib.sessions",
-        "django.contrib.admin", "rest_framework", "django_smsverify",
+        "django.contrib.admin", "django.contrib.staticfiles", "rest_framework", "django_smsverify",
     ],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     MIDDLEWARE=[
@@ -40,12 +40,15 @@ settings.configure(
         ]},
     }],
     ROOT_URLCONF=__name__,
+    STATIC_URL="static/",
     LANGUAGE_CODE="zh-hans",
     USE_TZ=True,
 )
 django.setup()
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
+from django.template import engines
 from django.test import Client
 
 import django_smsverify
@@ -72,6 +75,10 @@ page = staff.get("/admin/smsverify/provider/").content.decode()
 assert "服务商" in page, "the translation is missing"
 plugins = [found.value for found in entry_points(group="pytest11") if found.name == "smsverify"]
 assert plugins == ["django_smsverify.testing.pytest_plugin"], plugins
+element = engines["django"].from_string('{% load smsverify %}{% sms_verify purpose="login" %}').render()
+assert '<sms-verify purpose="login"' in element, element
+missing = [name for name in ("smsverify.js", "smsverify.d.ts", "altcha.js") if not finders.find(f"smsverify/{name}")]
+assert not missing, missing
 print(django_smsverify.__version__, "works")
 """
 
