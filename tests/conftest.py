@@ -69,8 +69,8 @@ SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own
 
 NO_FILINGS = {"filings-TOTAL_FORMS": 0, "filings-INITIAL_FORMS": 0}
 """What the form of a signature or a template posts beside its fields."""
-STARTS_SERVERS = {"crash", "demo", "http_servers", "processes", "queues"}
-TIMING_DEPENDENT = {"crash", "demo", "processes", "queues"}
+STARTS_SERVERS = {"crash", "demo", "http_servers", "processes", "queues", "widget"}
+TIMING_DEPENDENT = {"crash", "demo", "processes", "queues", "widget"}
 FLAKY_LIST = os.environ.get("FLAKY_LIST", "")
 """The file that lists the tests that failed once and passed when run again; without it no test is run again."""
 

@@ -23,7 +23,7 @@ from tests.servers import ASK, WHERE
 KILLS = ["tests/crash"]
 """Much of their time is that of starting processes: they run beside the next ones."""
 SERVERS = [
-    *(f"tests/{name}" for name in ("demo", "http_servers", "processes", "queues")),
+    *(f"tests/{name}" for name in ("demo", "http_servers", "processes", "queues", "widget")),
     "tests/test_instructions.py",
     "tests/test_plans.py",
     "tests/test_rolling_windows.py",

@@ -1,0 +1,124 @@
+"""The widget for everybody: axe-core, narrow windows, both languages, light and dark; and its types."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from captcha.models import CaptchaStore
+from django.test import override_settings
+
+from tests.conftest import PHONE, last_code, wrong
+
+from .conftest import Widget
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.widget.urls")]
+
+NUMBER = PHONE[3:]
+AXE = """axe.run(document, {}).then(
+    ({violations, incomplete}) => arguments[0](JSON.stringify([...violations, ...incomplete]))
+)"""
+USE = """
+import type { Failed, SMSVerify, Verified } from "smsverify";
+
+const element: SMSVerify = document.createElement("sms-verify");
+element.purpose = "payment";
+element.context = { payee: "A", amount: 10 };
+element.captcha = async (refusal: Failed) => refusal.code;
+element.addEventListener("smsverify:verified", ({ detail }) => {
+  const { proof, proof_expires_in }: Verified = detail;
+  console.log(proof.length + proof_expires_in, element.form?.action);
+});
+"""
+MISUSE = "document.createElement('sms-verify').addEventListener('smsverify:sent', ({ detail }) => detail.proof);"
+
+
+def shown_states(widget: Widget, query: str, width: int) -> Iterator[str]:
+    """Leads a person through all states: number, captcha, code, error, verified."""
+    with override_settings(SMSVERIFY={"CAPTCHA": "image", "CAPTCHA_WHEN": "always", "REGIONS": ("CN", "HK")}):
+        widget.open(query, width=width)
+        yield "number"
+        widget.type("number", NUMBER)
+        widget.part("send").click()
+        widget.until(lambda: widget.is_shown("letters"))
+        yield "captcha"
+        widget.part("letters").send_keys(CaptchaStore.objects.latest("pk").response)
+        widget.part("send").click()
+        widget.until(lambda: widget.is_shown("code"))
+        yield "code"
+        widget.type("code", wrong(last_code()))
+        widget.until(lambda: widget.text("error"))
+        yield "error"
+        widget.type("code", last_code())
+        widget.until_verified()
+        yield "verified"
+
+
+def overflow(widget: Widget) -> int:
+    return int(
+        widget.run("const {scrollWidth, clientWidth} = document.documentElement; return scrollWidth - clientWidth")
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(scheme: str, widget: Widget, node_modules: Path) -> None:
+    axe = (node_modules / "axe-core" / "axe.min.js").read_text("utf-8")
+    widget.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    found: dict[str, Any] = {}
+    for state in shown_states(widget, "lang=zh-hans", 1280):
+        # Colours change within 0.15 seconds.
+        widget.until(lambda: not widget.run("return element.shadowRoot.getAnimations().length"))
+        widget.driver.execute_script(axe)
+        found[state] = widget.driver.execute_async_script(AXE)
+    background = widget.run("return getComputedStyle(document.documentElement).backgroundColor")
+    assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+    assert found == dict.fromkeys(["number", "captcha", "code", "error", "verified"], "[]")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-hans"])
+def test_nothing_is_wider_than_a_narrow_window_and_targets_are_large(lang: str, widget: Widget) -> None:
+    for state in shown_states(widget, f"lang={lang}", 320):
+        assert overflow(widget) == 0, state
+        script = (
+            "return [...element.shadowRoot.querySelectorAll('button, input, select')].filter((one) => one.offsetHeight)"
+            ".filter((one) => one.offsetHeight < 44 || one.offsetWidth < 44).map(({id}) => id)"
+        )
+        assert widget.run(script) == [], state
+
+
+def test_the_texts_follow_the_language_of_the_page(widget: Widget) -> None:
+    widget.open("lang=zh-hans")
+    assert (widget.text("number-label"), widget.text("send")) == ("手机号", "获取验证码")
+    widget.type("number", "123")
+    widget.part("send").click()
+    widget.until_error("这不是手机号")
+    widget.run("element.lang = 'en'")
+    assert (widget.text("number-label"), widget.text("send")) == ("Mobile number", "Send code")
+
+
+def test_a_site_themes_it(widget: Widget) -> None:
+    widget.open()
+    widget.run("element.style.setProperty('--smsverify-accent', 'rgb(1, 2, 3)')")
+    widget.until(lambda: not widget.run("return element.shadowRoot.getAnimations().length"))
+    assert widget.run("return getComputedStyle(part('send')).backgroundColor") == "rgb(1, 2, 3)"
+    controls = "input, select, button, p, label, img"
+    unnamed = "return [...element.shadowRoot.querySelectorAll(arguments[0])].filter((one) => !one.part.length)"
+    assert widget.run(unnamed, controls) == []
+
+
+def test_the_declarations_of_its_types(node_modules: Path, tmp_path: Path) -> None:
+    types = Path(__file__).parents[2] / "django_smsverify" / "static" / "smsverify" / "smsverify.d.ts"
+    (tmp_path / "smsverify.d.ts").write_text(types.read_text("utf-8"), "utf-8")
+    checker = [str(node_modules / ".bin" / "tsc"), "--strict", "--noEmit", "--target", "es2022", "--lib", "es2022,dom"]
+    options = ["--module", "esnext", "--moduleResolution", "bundler"]
+
+    def check(source: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "use.ts").write_text(source.replace('"smsverify"', '"./smsverify"'), "utf-8")
+        command = [*checker, *options, "use.ts", "smsverify.d.ts"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert check(USE).stdout == ""
+    assert "'proof' does not exist" in check(MISUSE).stdout
