@@ -23,12 +23,14 @@ from tests.servers import ASK, WHERE
 KILLS = ["tests/crash"]
 """Much of their time is that of starting processes: they run beside the next ones."""
 SERVERS = [
-    *(f"tests/{name}" for name in ("demo", "http_servers", "processes", "queues", "widget")),
+    *(f"tests/{name}" for name in ("demo", "http_servers", "processes", "queues")),
     "tests/test_instructions.py",
     "tests/test_plans.py",
     "tests/test_rolling_windows.py",
 ]
-OWN_SERVICES = [*KILLS, *SERVERS]
+BY_HAND = ["tests/widget"]
+"""The widget in a browser: `python -m pytest tests/widget`."""
+OWN_SERVICES = [*KILLS, *SERVERS, *BY_HAND]
 """Tests that choose their databases, caches, brokers, web servers and browser themselves; they are run once."""
 WITHOUT_CONCURRENCY = [
     f"tests/test_{name}.py"
