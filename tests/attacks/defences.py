@@ -211,7 +211,9 @@ GUESSING = {
     "another_context": Mutation(
         "verifying/guess.py", "fits = has_context(verification.holder, context)", "fits = True"
     ),
-    "a_replayed_proof": Mutation("verifying/proofs.py", "rows.filter(redeemed_at__isnull=True).update", "rows.update"),
+    "a_replayed_proof": Mutation(
+        "verifying/proofs.py", "pk=verification.pk, redeemed_at__isnull=True", "pk=verification.pk"
+    ),
     "a_proof_for_another_purpose": Mutation("verifying/proofs.py", "verification.purpose != purpose or ", ""),
     "an_old_proof": Mutation("verifying/proofs.py", ", max_age=conf.PROOF_LIFETIME", ""),
     "a_forged_proof": Mutation(
