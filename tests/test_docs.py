@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,7 @@ import django
 import pytest
 import requests
 import time_machine
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.cache.backends.redis import RedisCache
@@ -27,7 +29,7 @@ from django.db import connection, router
 from django.dispatch import Signal
 from django.http import HttpRequest
 from django.test import Client, RequestFactory, override_settings
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import timezone
 from sandbox.reviews import IN_REVIEW
 from sandbox.server import Sandbox
@@ -489,6 +491,45 @@ def test_an_app_signs_its_requests(site: Site, memory: MakeProvider) -> None:
         assert found["signed_post"](f"{site.url}/sms/send/", body, key.key_id, secret).status_code == 202
         other = found["signed_post"](f"{site.url}/sms/send/?v=2", {**body, "phone": "13900139000"}, key.key_id, secret)
         assert other.status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_with_the_widget_logs_in(site: Site, memory: MakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory()
+    page: Any = ModuleType("page_with_the_widget")
+    exec(snippet("widget", "def sms_login"), vars(page))
+    page.urlpatterns = [*import_module(suite.ROOT_URLCONF).urlpatterns, path("", login_not_required(page.sms_login))]
+    monkeypatch.setitem(sys.modules, page.__name__, page)
+    (template,) = re.findall(r"block:: html\+django\n\n((?:    .*\n|\n)+)", PAGES["widget"])
+    loaders = [("django.template.loaders.locmem.Loader", {"login.html": template})]
+    options = {"loaders": loaders, "context_processors": ["django.template.context_processors.request"]}
+    sent = site.send().json()
+    proof = site.verify(sent["verification_id"], last_code()).json()["proof"]
+
+    with override_settings(
+        ROOT_URLCONF=page.__name__, TEMPLATES=[{**suite.TEMPLATES[0], "APP_DIRS": False, "OPTIONS": options}]
+    ):
+        client = Client()
+        assert '<sms-verify purpose="login" name="proof"' in client.get("/").content.decode()
+        assert "This proof of verification is not valid." in client.post("/", {"proof": "x"}).content.decode()
+        assert client.post("/", {"proof": proof}).status_code == 302
+
+    assert User.objects.get(pk=client.session["_auth_user_id"]).username == PHONE
+
+
+@pytest.mark.parametrize("pages", [PAGES, CHINESE])
+def test_the_page_on_the_widget_names_all_of_it(pages: dict[str, str]) -> None:
+    source = (Path(django_smsverify.__path__[0]) / "static/smsverify/smsverify.js").read_text("utf-8")
+    reflected = re.findall(r"^  (\w+):", source.partition("const FALLBACKS")[2].partition("}")[0], re.MULTILINE)
+    named = set(re.findall(r"^``([a-z]+)`` ", pages["widget"], re.MULTILINE))
+    parts = set(re.findall(r'(?:part\("\w+", |button\()"(\w+)"', source))
+
+    assert named == {*reflected, "context", "altcha", "lang"}
+    assert set(re.findall(r"^``(--[a-z-]+)``", pages["widget"], re.MULTILINE)) == set(
+        re.findall(r"--smsverify-[a-z-]+", source)
+    )
+    assert len(parts) > 10
+    assert [name for name in parts if f"``{name}``" not in pages["widget"]] == []
 
 
 @pytest.mark.parametrize("language", ["python", "kotlin", "swift", "javascript"])

@@ -58,15 +58,13 @@ class Widget:
         return self.driver.execute_script(names + script, *arguments)
 
     def part(self, name: str) -> Any:
-        return self.driver.find_element("css selector", "sms-verify").shadow_root.find_element(
-            "css selector", f"#{name}"
-        )
+        return self.run("return part(arguments[0])", name)
 
     def text(self, name: str) -> str:
-        return str(self.part(name).text)
+        return str(self.run("return part(arguments[0]).innerText", name))
 
     def is_shown(self, name: str) -> bool:
-        return bool(self.part(name).is_displayed())
+        return bool(self.run("return part(arguments[0]).checkVisibility()", name))
 
     def focused(self) -> str:
         """The id of the part that has the focus."""

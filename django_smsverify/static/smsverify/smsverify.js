@@ -62,7 +62,7 @@ label { display: block; margin-bottom: .375rem; }
 .row { display: flex; flex-wrap: wrap; align-items: center; gap: var(--gap); margin-bottom: 1rem; }
 input, select, button, img {
   min-height: 2.75rem;
-  padding: 0 .875rem;
+  padding: 0 .75rem;
   border: 1px solid var(--border);
   border-radius: var(--smsverify-radius, .625rem);
   background: var(--smsverify-field, Canvas);
@@ -70,9 +70,16 @@ input, select, button, img {
   font: inherit;
   font-variant-numeric: tabular-nums;
 }
-input { flex: 99 1 8.5rem; }
+input { flex: 99 1 9rem; }
 select { flex: 0 1 5.5rem; padding: 0 .5rem; }
-button { flex: 1 0 8.25rem; border-color: transparent; background: var(--soft); cursor: pointer; }
+button {
+  flex: 1 0 auto;
+  min-width: 8.25rem;
+  border-color: transparent;
+  background: var(--soft);
+  white-space: nowrap;
+  cursor: pointer;
+}
 button:hover { border-color: var(--border); }
 .main, #verify { background: var(--accent); color: var(--on-accent); }
 :is(#send, #verify)[aria-disabled=true] { background: var(--soft); color: var(--quiet); cursor: default; }
