@@ -22,13 +22,6 @@ PACKAGES = ("axe-core@4.14.1", "typescript@7.0.2")
 
 REQUIRED = bool(os.environ.get("REQUIRE_BROWSER"))
 load = import_module if REQUIRED else pytest.importorskip
-webdriver = load("selenium.webdriver")
-ui = load("selenium.webdriver.support.ui")
-exceptions = load("selenium.common.exceptions")
-if not ((CHROMIUM and CHROMEDRIVER) or REQUIRED):
-    pytest.skip("chromium and chromedriver are not installed", allow_module_level=True)
-
-NOT_YET = (exceptions.NoSuchElementException, exceptions.StaleElementReferenceException)
 ENTER, TAB = "\ue007", "\ue004"
 SWITCHES = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage "
@@ -71,8 +64,9 @@ class Widget:
         return str(self.run("return element.shadowRoot.activeElement?.id ?? ''"))
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Waits until the condition is true; an element that is missing counts as not true."""
-        waiting = ui.WebDriverWait(self.driver, WAIT, poll_frequency=0.03, ignored_exceptions=NOT_YET)
+        """Waits until the condition is true; a page that is not there yet counts as not true."""
+        ignored = (load("selenium.common.exceptions").JavascriptException,)
+        waiting = load("selenium.webdriver.support.ui").WebDriverWait(self.driver, WAIT, 0.03, ignored)
         waiting.until(lambda driver: condition())
 
     def until_error(self, words: str) -> None:
@@ -110,6 +104,9 @@ class Widget:
 
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    webdriver = load("selenium.webdriver")
+    if not ((CHROMIUM and CHROMEDRIVER) or REQUIRED):
+        pytest.skip("chromium and chromedriver are not installed")
     logging.getLogger("selenium").setLevel(logging.INFO)  # at DEBUG it logs the keys that a person presses
     options = webdriver.ChromeOptions()
     for switch in (*SWITCHES.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):

@@ -22,7 +22,8 @@ PAGE = """{% load smsverify %}<!doctype html>
 <link rel="stylesheet" href="/page.css"><script src="/page.js"></script></head>
 <body><main><h1>{% if lang == "en" %}Sign in{% else %}登录{% endif %}</h1>
 <form method="post" action="/posted/">{% csrf_token %}
-{% sms_verify purpose="login" autosubmit=autosubmit remember=remember context=bound %}
+{% if without_ticket %}{% sms_verify purpose="login" ticket=False %}
+{% else %}{% sms_verify purpose="login" autosubmit=autosubmit remember=remember context=bound %}{% endif %}
 <button>{% if lang == "en" %}Continue{% else %}继续{% endif %}</button></form></main></body></html>"""
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; background: Canvas; color: CanvasText }
@@ -50,6 +51,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "lang": lang,
         "autosubmit": "autosubmit" in request.GET,
         "remember": "remember" in request.GET,
+        "without_ticket": "without_ticket" in request.GET,  # for tests that need not wait until one is usable
         "bound": json.loads(request.GET.get("context", "null")),
     }
     with translation.override(lang):

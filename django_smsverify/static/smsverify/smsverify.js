@@ -198,7 +198,7 @@ export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
   }
 
   attributeChangedCallback() {
-    if (this.#ui.root.lang) this.#start();
+    if (this.isConnected && this.#ui.root.lang) this.#start();
   }
 
   formAssociatedCallback(form) {
