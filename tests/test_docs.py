@@ -209,6 +209,7 @@ def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
         snippet("captcha", 'SMSVERIFY = {"CAPTCHA": "mysite.captcha.geetest"}'),
         snippet("captcha", '"PURPOSES"'),
         snippet("guard", '"NUMBER_KINDS"'),
+        snippet("upgrading", '"GUARD": "watch"'),
         snippet("guard", '"ON_CACHE_FAILURE"'),
         snippet("adding-a-gateway", 'SMSVERIFY = {"GATEWAYS"'),
     ],

@@ -129,6 +129,7 @@ def old_views() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # which redis-py says from 8.1 on
 @pytest.mark.usefixtures("_ihuyi", "_redis")
 def test_keys_in_redis_are_left_without_a_gap(
     old_views: dict[str, Any], sandbox: Sandbox, clock: time_machine.Traveller
