@@ -105,7 +105,7 @@ def test_e003_a_bad_value_is_named_with_its_key_and_what_it_must_be(key: str, va
     assert message.id == "smsverify.E003"
     named, _, must_be = message.msg.partition("; it must be ")
     assert named.startswith(f'SMSVERIFY["{key}"] is ')
-    known = ("a ", "three ", "the path ", "True ", '"')
+    known = ("a ", "three ", "the path ", "the dotted path ", "True ", '"')
     assert must_be.startswith(known)
 
 
