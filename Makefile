@@ -10,6 +10,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 # Without what starts servers and sites, which `make test-services` runs.
 IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
+# Otherwise every process of every run compiles the tests again, which takes longer than to collect them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-services coverage attack attack-proof soak bench arrival-report guard-report lint docs package messages clean
