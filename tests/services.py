@@ -6,7 +6,8 @@ TEST_DATABASE   sqlite, a file of its own (default)
                 … &charset=utf8mb3   connection and tables without emoji; &tables=utf8mb3: the tables alone
 TEST_ISOLATION  "read committed" (default) or "repeatable read"; SQLite has neither
 TEST_CACHE      locmem (default)
-                redis://127.0.0.1:6379/15   each test empties this database of the server
+                redis://127.0.0.1:6379/15   each test empties this database of the server, or with pytest-xdist that
+                                            of its worker: 15, 14, 13 …
 """
 
 from __future__ import annotations
@@ -99,3 +100,16 @@ def cache(where: str = CACHE) -> dict[str, str]:
     if where == "locmem":
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": where}
+
+
+def of_worker(where: str, worker: str) -> str:
+    """The address of a cache; in Redis that of the database which a worker of pytest-xdist has for itself."""
+    server, slash, database = where.rpartition("/")
+    if not (worker and where.startswith("redis") and database.isdecimal()):
+        return where
+    own = int(database) - int(worker.removeprefix("gw"))
+    if own < 0:
+        raise ValueError(
+            f"TEST_CACHE={where!r}: no database is left for {worker}; name a higher one, or use fewer workers."
+        )
+    return f"{server}{slash}{own}"

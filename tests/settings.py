@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 from tests import services
 
 SECRET_KEY = "TEST-SECRET-KEY-of-the-suite-0123456789"
@@ -47,7 +49,7 @@ TEMPLATES = [
     }
 ]
 DATABASES = {"default": {**services.database(), "ATOMIC_REQUESTS": True}}
-CACHES = {"default": services.cache()}
+CACHES = {"default": services.cache(services.of_worker(services.CACHE, os.environ.get("PYTEST_XDIST_WORKER", "")))}
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

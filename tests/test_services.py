@@ -39,6 +39,24 @@ def test_the_cache_is_the_configured_one() -> None:
     assert list(cached()) == [":1:here"]
 
 
+@pytest.mark.parametrize(
+    ("where", "worker", "own"),
+    [
+        ("redis://127.0.0.1:6379/15", "", "redis://127.0.0.1:6379/15"),
+        ("redis://127.0.0.1:6379/15", "gw0", "redis://127.0.0.1:6379/15"),
+        ("redis://127.0.0.1:6379/15", "gw2", "redis://127.0.0.1:6379/13"),
+        ("locmem", "gw2", "locmem"),
+    ],
+)
+def test_no_worker_empties_the_redis_database_of_another(where: str, worker: str, own: str) -> None:
+    assert services.of_worker(where, worker) == own
+
+
+def test_a_worker_without_a_redis_database_of_its_own_is_refused() -> None:
+    with pytest.raises(ValueError, match="no database is left for gw2"):
+        services.of_worker("redis://127.0.0.1:6379/1", "gw2")
+
+
 @pytest.mark.skipif(not services.HAS_EMOJI, reason="utf8mb3 has no emoji: see test_charsets.py")
 def test_the_database_stores_any_character() -> None:
     Provider.objects.create(name="短信🔑", slug="any", gateway="memory")
