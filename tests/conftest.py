@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import django
@@ -30,7 +32,7 @@ from django_smsverify.models import Message, Provider, Signature, Template
 from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.testing.memory import forget
 
-from . import redis_sockets, services
+from . import redis_sockets, selection, services
 from .joined_threads import threads
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -52,8 +54,6 @@ REMOTE_IDS = {
 NOTICE_IDS = {"topthink": "236", "ihuyi": "2002", "aliyun": "SMS_236", "tencent": "3002"}
 PLAIN_IDS = {"topthink": "237", "ihuyi": "2003", "aliyun": "SMS_237", "tencent": "3003"}
 VENDORS = tuple(catalogue.CREDENTIALS)
-LIKE_OTHERS = {"aliyun_pnvs", "tencent", "twilio"}
-"""Vendors whose messages and reports are to a database what those of others are: tried on one database only."""
 QUICK = ("topthink", "aliyun")
 
 
@@ -69,10 +69,23 @@ SECRETS = tuple(value for own in catalogue.CREDENTIALS.values() for value in own
 
 NO_FILINGS = {"filings-TOTAL_FORMS": 0, "filings-INITIAL_FORMS": 0}
 """What the form of a signature or a template posts beside its fields."""
-STARTS_SERVERS = {"crash", "demo", "http_servers", "processes", "queues", "widget"}
-TIMING_DEPENDENT = {"crash", "demo", "processes", "queues", "widget"}
 FLAKY_LIST = os.environ.get("FLAKY_LIST", "")
 """The file that lists the tests that failed once and passed when run again; without it no test is run again."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Saves the import of folders whose tests are left out anyway."""
+    return True if selection.leaves_out(collection_path, config.option.markexpr) else None
+
+
+def pytest_sessionstart() -> None:
+    """Does not look for garbage among the tests, which stay until the end."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -83,15 +96,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     for item in items:
         folder = item.path.parent.name
-        if folder in STARTS_SERVERS:
+        if folder in selection.STARTS_SERVERS:
             item.add_marker(pytest.mark.processes)
             item.add_marker(pytest.mark.xdist_group("servers"))
-        if folder in {*STARTS_SERVERS, "monitoring", "sandbox"}:
+        if folder in selection.ALL_SLOW:
             item.add_marker(pytest.mark.slow)
-        if folder in TIMING_DEPENDENT and FLAKY_LIST:
+        if folder in selection.TIMING_DEPENDENT and FLAKY_LIST:
             item.add_marker(pytest.mark.flaky(reruns=1))
     if services.ELSEWHERE:
-        elsewhere = [item for item in items if uses_the_database(item) and LIKE_OTHERS.isdisjoint(parameters(item))]
+        elsewhere = [item for item in items if selection.is_run_elsewhere(item)]
         config.hook.pytest_deselected(items=list(set(items).difference(elsewhere)))
         items[:] = elsewhere
 
@@ -107,17 +120,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if outcome == "rerun" and FLAKY_LIST:
         with open(FLAKY_LIST, "a") as listed:
             listed.write(f"{report.nodeid}\n")
-
-
-def parameters(item: pytest.Item) -> set[str]:
-    """The texts among the parameters of a test."""
-    spec = getattr(item, "callspec", None)
-    return {value for value in spec.params.values() if isinstance(value, str)} if spec else set()
-
-
-def uses_the_database(item: pytest.Item) -> bool:
-    needs = {"db", "transactional_db", "live_server"}.intersection(getattr(item, "fixturenames", ()))
-    return bool(needs) or item.get_closest_marker("django_db") is not None
 
 
 @pytest.hookimpl(optionalhook=True)

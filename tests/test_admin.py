@@ -148,12 +148,14 @@ def test_every_row_can_be_listed_and_opened(
         assert ">None<" not in html
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("model", MODELS)
 def test_an_empty_list_is_shown(model: type[Row], language: str, browser: Browser) -> None:
     assert browser.get(page(model), language).status_code == 200
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_index_names_every_model(language: str, browser: Browser) -> None:
     for url in (reverse("admin:index"), reverse("admin:app_list", args=["smsverify"])):
@@ -365,6 +367,7 @@ def test_a_verification_shows_its_messages(browser: Browser, rows: dict[type[Row
     assert page(rows[Message], "change") in html
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("query", [{}, {"gateway": "nonsense"}, {"gateway": ""}])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_adding_a_provider_starts_with_the_choice_of_a_gateway(
@@ -388,6 +391,7 @@ def test_adding_a_provider_starts_with_the_choice_of_a_gateway(
     assert 'type="password"' not in html
 
 
+@pytest.mark.any_database
 def test_a_gateway_that_cannot_be_imported_is_not_offered(browser: Browser) -> None:
     with override_settings(SMSVERIFY={"GATEWAYS": {"acme": "no.such.Gateway", **TWIN}}):
         html = browser.get(page(Provider, "add")).content.decode()
@@ -396,6 +400,7 @@ def test_a_gateway_that_cannot_be_imported_is_not_offered(browser: Browser) -> N
     assert 'value="acme"' not in html
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("gateway", FEW_QUICKLY)
 def test_the_form_has_each_secret_and_option_of_the_gateway(gateway: str, language: str, browser: Browser) -> None:
@@ -437,6 +442,7 @@ def test_the_choice_of_an_option_is_saved_and_shown(browser: Browser) -> None:
     assert '<option value="template" selected>' in html
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [
@@ -461,6 +467,7 @@ def test_an_invalid_form_is_shown_again_without_its_secrets(
     assert not Provider.objects.exists()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("gateway", "label"), [("tencent", "SmsSdkAppId"), ("twilio", "Sender / Messaging Service SID")]
 )
@@ -519,6 +526,7 @@ REDIRECTIONS: list[dict[str, str]] = [
 ]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
 def test_stored_secrets_cannot_be_sent_to_another_address(
     redirection: dict[str, str], acme: Provider, browser: Browser
@@ -546,6 +554,7 @@ def test_a_custom_base_url_is_protected_like_the_vendors(acme: Provider, browser
     assert acme.credentials == {"account": SECRET, "api_key": SECRET}
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("gateway", FEW_QUICKLY)
 def test_a_provider_can_be_moved_with_new_secrets(gateway: str, acme: Provider, browser: Browser) -> None:
     data = filled_in(gateway, secret=OTHER, base_url="https://sms.example.com")
@@ -597,6 +606,7 @@ def test_a_provider_whose_gateway_is_gone_can_be_opened_and_repaired(
     assert acme.credentials == {"app_id": OTHER, "app_key": OTHER}
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("model", MODELS)
 def test_a_user_who_may_only_view_sees_no_credentials_and_cannot_save(
     model: type[Row], client: Client, rows: dict[type[Row], Row]
@@ -616,6 +626,7 @@ def test_a_user_who_may_only_view_sees_no_credentials_and_cannot_save(
     assert list(model._default_manager.values()) == before
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("model", MODELS)
 def test_a_user_without_permission_gets_no_page(model: type[Row], client: Client, rows: dict[type[Row], Row]) -> None:
     client.force_login(staff())
@@ -645,6 +656,7 @@ def test_the_admin_log_contains_no_secret(browser: Browser) -> None:
     assert "APIKEY" in browser.get(page(provider, "history")).content.decode()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", ["add", "change"])
 def test_an_error_report_hides_the_posted_fields(name: str, acme: Provider, browser: Browser) -> None:
     url = page(Provider, "add") if name == "add" else page(acme, "change")
@@ -706,6 +718,7 @@ def test_a_template_can_be_added(memory: MakeProvider, browser: Browser) -> None
     assert (template.content, template.variables) == (CODE_TEXT, {"code": "yzm"})
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [
@@ -754,6 +767,7 @@ def test_the_search_for_secrets_finds_them(rows: dict[type[Row], Row]) -> None:
         searched(response)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "query",
     [
@@ -880,6 +894,7 @@ def test_a_providers_page_shows_whether_an_older_secret_still_works(acme: Provid
     assert "the previous secret still works" in browser.get(page(acme, "change")).content.decode()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("gateway", ["apispace", "qixuntong", "memory"])
 def test_no_webhook_is_shown_for_a_vendor_without_pushes(gateway: str, acme: Provider, browser: Browser) -> None:
     Provider.objects.update(gateway=gateway)

@@ -120,6 +120,7 @@ def assert_masked(client: Client, url: str, spelling: str, **query: str) -> str:
     return html
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "spelling", [SPELLINGS[0], *(pytest.param(one, marks=pytest.mark.slow) for one in SPELLINGS[1:])]
@@ -141,6 +142,7 @@ def test_no_page_shows_a_number_that_stands_in_a_text(
     assert shown >= 14, "the text is shown"
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_user_who_may_only_view_sees_no_number_either(
@@ -197,6 +199,7 @@ def test_the_reason_of_an_open_circuit_is_masked(memory: MakeProvider, admin_cli
         assert "13900139000" not in html
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "words",
     [
@@ -210,6 +213,7 @@ def test_a_text_without_a_phone_number_is_not_masked(words: str) -> None:
     assert masked(words) == words
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("words", "shown"),
     [

@@ -191,6 +191,7 @@ def test_an_approved_text_must_be_copied_to_be_changed(client: Client, topthink:
     assert client.post(url("change", "template", copy.pk), form(copy, content="改{code}")).status_code == 302
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("variables", ["", "null", "[1]", '"x"', "{", '{"code": 1}'])
 def test_invalid_variables_are_explained(variables: str, client: Client, topthink: Provider) -> None:
     text = draft(topthink, status="approved", remote_id="234")
@@ -268,6 +269,7 @@ def test_texts_at_the_vendor_are_imported_by_their_ids(
     assert text.remark == catalogue.REMARK
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [
@@ -292,6 +294,7 @@ def test_an_invalid_import_is_explained(
     assert list(answer.context["form"].errors) == [wrong]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("action", ["submit", "resubmit", "fetch", "delete_at_vendor", "copy_as_draft", "make_draft"])
 def test_a_user_who_may_only_view_cannot_act(action: str, client: Client, topthink: Provider, sandbox: Sandbox) -> None:
     text = draft(topthink)

@@ -117,6 +117,7 @@ class TestBothKinds:
         assert sorted(answer.status_code for answer in answers) == [202] + [400] * 7
         assert len(MemoryGateway.outbox) == 1
 
+    @pytest.mark.any_database
     @pytest.mark.parametrize("bad", BAD)
     def test_a_bad_one_counts_as_absent(self, bad: Any, kind: str, site: Site) -> None:
         answer = send(site, bad)
@@ -124,6 +125,7 @@ class TestBothKinds:
         assert refusal(answer) == (400, "captcha_required")
         assert answer.json()["captcha"]["kind"] == kind
 
+    @pytest.mark.any_database
     def test_without_a_captcha_the_field_changes_nothing(self, kind: str, site: Site) -> None:
         with override_settings(SMSVERIFY=LIMITS):
             assert {send(site, bad).status_code for bad in BAD} == {202}
@@ -237,6 +239,7 @@ class TestImage:
         with time_machine.travel(timezone.now() + timedelta(minutes=6)):
             assert refusal(send(site, solved)) == (400, "captcha_required")
 
+    @pytest.mark.any_database
     @pytest.mark.slow
     def test_an_address_gets_only_so_many(self, site: Site, client: Client) -> None:
         with time_machine.travel("2026-03-01T12:00:00Z", tick=False):
@@ -258,6 +261,7 @@ class TestImage:
         assert not CaptchaStore.objects.exists()
 
 
+@pytest.mark.any_database
 @pytest.mark.usefixtures("proof_of_work")
 class TestProofOfWork:
     def test_a_cheap_phone_needs_about_a_million_iterations(self, monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
@@ -360,6 +364,7 @@ class TestProofOfWork:
             assert send(site, solved).status_code == 202
 
 
+@pytest.mark.any_database
 class TestChecks:
     """Until they are corrected, every request that needs a captcha is refused."""
 

@@ -80,6 +80,7 @@ def gateway(request: pytest.FixtureRequest, memory: MakeProvider) -> str:
     return str(request.param)
 
 
+@pytest.mark.any_database
 @failures(NOT_SENT)
 def test_a_message_that_was_not_sent_goes_to_the_next_provider(
     failure: Failure, gateway: str, vendor: MakeProvider, sandbox: Sandbox, request: pytest.FixtureRequest
@@ -98,6 +99,7 @@ def test_a_message_that_was_not_sent_goes_to_the_next_provider(
     assert verify_code(verification.pk, code_in(sms.text)).verified_at
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 @failures(PERHAPS_SENT)
 def test_a_message_that_may_have_been_sent_is_not_sent_again(

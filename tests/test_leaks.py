@@ -122,6 +122,7 @@ def everything_cached() -> str:
     return "".join(f"{key} {value!r}" for key, value in cached().items())
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 def test_no_admin_page_shows_a_code_a_secret_or_a_full_number(
     site: Site, vendor: MakeProvider, sandbox: Sandbox

@@ -77,6 +77,7 @@ class TestEndpoint:
         assert answer.json() == {"ticket": answer.json()["ticket"], "usable_in": 1.5, "expires_in": 1800}
         assert requests.get(f"{site.url}/sms/ticket/", timeout=60).json()["ticket"] != answer.json()["ticket"]
 
+    @pytest.mark.any_database
     @pytest.mark.slow
     def test_calls_that_no_person_makes_are_refused(self, clock: time_machine.Traveller) -> None:
         page = Page()

@@ -823,6 +823,7 @@ WRONG_SECRETS: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
 @pytest.mark.parametrize("change", WRONG_SECRETS)
 def test_a_wrong_secret_gets_404_and_changes_nothing(
@@ -940,6 +941,7 @@ def test_the_body_is_not_read_without_the_secret(vendor: MakeProvider, rf: Reque
 # ------------------------------------------------------------------------------- methods, paths, bodies
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_other_methods_get_405(method: str, vendor: MakeProvider, caller: Caller, log: LogRecorder) -> None:
     provider = vendor("ihuyi")
@@ -952,6 +954,7 @@ def test_other_methods_get_405(method: str, vendor: MakeProvider, caller: Caller
     assert provider.webhook_secret not in said(log)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("gateway", [*PUSHING, "apispace", "gone"])
 def test_get_and_head_answer_the_probe_of_a_console(
@@ -1024,6 +1027,7 @@ def test_a_body_of_the_maximum_size_is_read(vendor: MakeProvider, caller: Caller
     assert DeliveryReport.objects.count() == 1
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("length", [MAX_BODY + 1, 20 * MAX_BODY])
 def test_a_larger_body_is_refused(length: int, vendor: MakeProvider, caller: Caller, log: LogRecorder) -> None:
     provider = vendor("topthink")
@@ -1054,6 +1058,7 @@ CUT = form({"status": "1", "mobile": PHONE[3:], "taskid": "33137"})
 """The beginning of a report: its id goes on."""
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
@@ -1153,6 +1158,7 @@ UNREADABLE: list[tuple[str, str, bytes]] = [
 ]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("gateway", "body"), [pytest.param(gateway, body, id=f"{gateway} {name}") for gateway, name, body in UNREADABLE]
 )

@@ -1,0 +1,41 @@
+"""Which tests a run leaves out, by their folders, their markers and the services of the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from . import services
+
+HERE = Path(__file__).parent
+STARTS_SERVERS = {"crash", "demo", "http_servers", "processes", "queues", "widget"}
+ALL_SLOW = {*STARTS_SERVERS, "monitoring", "sandbox"}
+TIMING_DEPENDENT = {"crash", "demo", "processes", "queues", "widget"}
+LIKE_OTHERS = {"aliyun_pnvs", "tencent", "twilio"}
+"""Vendors whose messages and reports are to a database what those of others are: tried on one database only."""
+LEFT_OUT = {"not slow": ALL_SLOW, "not processes": STARTS_SERVERS, "slow and not processes": STARTS_SERVERS}
+"""Folders without a test of the run, by the expression after pytest's `-m`."""
+
+
+def leaves_out(folder: Path, markers: str) -> bool:
+    """Whether a run with this expression runs no test of the folder."""
+    return folder.parent == HERE and folder.name in LEFT_OUT.get(markers, ())
+
+
+def parameters(item: pytest.Item) -> set[str]:
+    """The texts among the parameters of a test."""
+    spec = getattr(item, "callspec", None)
+    return {value for value in spec.params.values() if isinstance(value, str)} if spec else set()
+
+
+def is_run_elsewhere(item: pytest.Item) -> bool:
+    """Whether a run on other services repeats the test."""
+    if services.DATABASE != "sqlite" and item.get_closest_marker("any_database"):
+        return False
+    return uses_the_database(item) and LIKE_OTHERS.isdisjoint(parameters(item))
+
+
+def uses_the_database(item: pytest.Item) -> bool:
+    needs = {"db", "transactional_db", "live_server"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(needs) or item.get_closest_marker("django_db") is not None
