@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,10 +72,16 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def nodes_of(text: str) -> list[ast.AST]:
+    """Everything in a file with this text, which many tests ask for."""
+    return list(ast.walk(ast.parse(text)))
+
+
 def imports_of(path: Path) -> Iterator[str]:
     """Every module or name that a file imports, anywhere in it, as an absolute dotted name."""
     package = path.relative_to(ROOT.parent).parent.parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path.read_text()):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -150,9 +157,7 @@ def test_a_file_is_not_too_long(path: Path) -> None:
 @each_of(FILES)
 def test_a_function_is_not_too_long(path: Path) -> None:
     functions = [
-        node
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        node for node in nodes_of(path.read_text()) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
     lengths = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in functions]
 
