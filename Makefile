@@ -14,7 +14,7 @@ IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services coverage attack attack-proof soak bench arrival-report guard-report lint docs package messages clean
+.PHONY: help demo test test-all test-services slow coverage attack attack-proof soak bench arrival-report guard-report lint docs package messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -31,9 +31,12 @@ test-all: $(VENV)/test test-services ## run the slow ones, too, and on every dat
 test-services: $(VENV)/test $(VENV)/services
 	@$(RUN) -m tests.matrix
 
-coverage: $(VENV)/test ## measure branch coverage with the slow ones
+slow: $(VENV)/test ## run the slow ones that neither `make coverage` nor `make test-services` runs
+	$(RUN) -m pytest -m "slow and not further_case and not processes" -n auto --dist worksteal $(ARGS)
+
+coverage: $(VENV)/test ## measure branch coverage without the slow ones, but with each case of the others
 	$(RUN) -m coverage erase
-	$(RUN) -m coverage run -m pytest $(IN_ONE_PROCESS) $(ARGS)
+	$(RUN) -m coverage run -m pytest -m "not slow or further_case" -n auto --dist worksteal $(ARGS)
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 

@@ -83,6 +83,11 @@ def pytest_sessionstart() -> None:
     gc.disable()
 
 
+def pytest_collection(session: pytest.Session) -> None:
+    if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        selection.compile_share(session.config.option.markexpr)
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
@@ -101,6 +106,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group("servers"))
         if folder in selection.ALL_SLOW:
             item.add_marker(pytest.mark.slow)
+        elif not item.get_closest_marker("slow") and selection.is_further_case(item):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.further_case)
         if folder in selection.TIMING_DEPENDENT and FLAKY_LIST:
             item.add_marker(pytest.mark.flaky(reruns=1))
     if services.ELSEWHERE:

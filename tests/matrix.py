@@ -1,8 +1,8 @@
 """Runs the suite on every database, isolation level and cache that can be reached, beyond SQLite with LocMem.
 
-`make coverage` runs the whole suite on SQLite with LocMem. On the others only the tests that use a database are run,
-and with Redis only those of counters, locks and races. tests/servers.py has the addresses of the servers; every test
-empties a database of Redis, of which each worker of pytest-xdist has its own.
+`make coverage` and `make slow` run the whole suite on SQLite with LocMem. On the others only the tests that use a
+database are run, and with Redis only those of counters, locks and races. tests/servers.py has the addresses of the
+servers; every test empties a database of Redis, of which each worker of pytest-xdist has its own.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,13 +17,40 @@ ALL_SLOW = {*STARTS_SERVERS, "monitoring", "sandbox"}
 TIMING_DEPENDENT = {"crash", "demo", "processes", "queues", "widget"}
 LIKE_OTHERS = {"aliyun_pnvs", "tencent", "twilio"}
 """Vendors whose messages and reports are to a database what those of others are: tried on one database only."""
-LEFT_OUT = {"not slow": ALL_SLOW, "not processes": STARTS_SERVERS, "slow and not processes": STARTS_SERVERS}
+QUICK_CASES = 2
+LEFT_OUT = {
+    "not slow": ALL_SLOW,
+    "not slow or further_case": ALL_SLOW,
+    "not processes": STARTS_SERVERS,
+    "slow and not further_case and not processes": STARTS_SERVERS,
+}
 """Folders without a test of the run, by the expression after pytest's `-m`."""
 
 
 def leaves_out(folder: Path, markers: str) -> bool:
     """Whether a run with this expression runs no test of the folder."""
     return folder.parent == HERE and folder.name in LEFT_OUT.get(markers, ())
+
+
+def compile_share(markers: str) -> None:
+    """Imports every nth file of tests, where n is the number of workers of pytest-xdist.
+
+    All of them would compile the same file at the same time; so a worker finds most files compiled by the others.
+    """
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    if workers == "1":
+        return
+    paths = [path for path in sorted(HERE.rglob("test_*.py")) if not leaves_out(path.parent, markers)]
+    for path in paths[int(worker.removeprefix("gw")) :: int(workers)]:
+        with suppress(Exception, pytest.skip.Exception):  # it is reported when the file is collected
+            import_module(".".join(path.relative_to(HERE.parent).with_suffix("").parts))
+
+
+def is_further_case(item: pytest.Item) -> bool:
+    """Whether `make test` leaves out this case of a test that uses the database, as it runs two others."""
+    spec = getattr(item, "callspec", None)
+    cases = spec.indices.values() if spec else ()
+    return max(cases, default=0) >= QUICK_CASES and uses_the_database(item)
 
 
 def parameters(item: pytest.Item) -> set[str]:
