@@ -58,7 +58,7 @@ QUICK = ("topthink", "aliyun")
 
 
 def quickly(vendors: Iterable[str]) -> list[Any]:
-    """These vendors, of which `make test` takes two."""
+    """These vendors, of which two are not slow."""
     return [vendor if vendor in QUICK else pytest.param(vendor, marks=pytest.mark.slow) for vendor in vendors]
 
 

@@ -17,7 +17,6 @@ ALL_SLOW = {*STARTS_SERVERS, "monitoring", "sandbox"}
 TIMING_DEPENDENT = {"crash", "demo", "processes", "queues", "widget"}
 LIKE_OTHERS = {"aliyun_pnvs", "tencent", "twilio"}
 """Vendors whose messages and reports are to a database what those of others are: tried on one database only."""
-QUICK_CASES = 2
 LEFT_OUT = {
     "not slow": ALL_SLOW,
     "not slow or further_case": ALL_SLOW,
@@ -47,10 +46,9 @@ def compile_share(markers: str) -> None:
 
 
 def is_further_case(item: pytest.Item) -> bool:
-    """Whether `make test` leaves out this case of a test that uses the database, as it runs two others."""
+    """Whether `make test` leaves out this case of a test that uses the database, as it runs the first."""
     spec = getattr(item, "callspec", None)
-    cases = spec.indices.values() if spec else ()
-    return max(cases, default=0) >= QUICK_CASES and uses_the_database(item)
+    return spec is not None and any(spec.indices.values()) and uses_the_database(item)
 
 
 def parameters(item: pytest.Item) -> set[str]:

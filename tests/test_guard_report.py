@@ -46,9 +46,9 @@ class TestAttacks:
     @pytest.mark.parametrize(
         ("attack", "part", "sent"),
         [
+            (BLOCK, 0.02, 60),
             (BOMBER, 0.02, 5),
             (BLOCK_SLOWLY, 0.02, 20),
-            (BLOCK, 0.02, 60),
             (NIGHT, 0.01, 200),
             pytest.param(BOMBER, 0.2, 10, marks=pytest.mark.slow),
             pytest.param(BLOCK_SLOWLY, 0.2, 60, marks=pytest.mark.slow),
