@@ -8,13 +8,15 @@ REQUESTS ?= 10000
 PEOPLE ?= 1000
 VENV := .venv
 RUN := $(VENV)/bin/python
+# An environment of its own: schemathesis is a plugin of pytest, which every other run would load.
+CONTRACT := $(VENV)-contract
 # Without what starts servers and sites, which `make test-services` runs.
 IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
 # Otherwise every process of every run compiles the tests again, which takes longer than to collect them.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services slow coverage attack attack-proof soak bench arrival-report guard-report lint docs package messages clean
+.PHONY: help demo test test-all test-services contract slow coverage attack attack-proof soak bench arrival-report guard-report lint docs package messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -33,6 +35,9 @@ test-services: $(VENV)/test $(VENV)/services
 
 slow: $(VENV)/test ## run the slow ones that neither `make coverage` nor `make test-services` runs
 	$(RUN) -m pytest -m "slow and not further_case and not processes" -n auto --dist worksteal $(ARGS)
+
+contract: $(VENV)/test $(CONTRACT)/ready ## try what the OpenAPI schema says on the demo, and compile a TypeScript client
+	REQUIRE_SERVICES=1 $(RUN) -m pytest tests/demo/test_demo_contract.py $(ARGS)
 
 coverage: $(VENV)/test ## measure branch coverage without the slow ones, but with each case of the others
 	$(RUN) -m coverage erase
@@ -80,13 +85,21 @@ messages: $(VENV)/lint ## collect and compile the translations (needs GNU gettex
 	cd django_smsverify && ../$(RUN) -P -m django compilemessages --locale zh_Hans
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) .venv-bench .tox .coverage* .mypy_cache .pytest_cache .ruff_cache dist docs/_build example_project/var
+	rm -rf $(VENV) $(CONTRACT) .venv-bench .tox .coverage* .mypy_cache .pytest_cache .ruff_cache dist docs/_build example_project/var
 
 $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable . --group demo
+	@touch $@
+
+$(CONTRACT)/ready: pyproject.toml tests/demo/contract/package-lock.json
+	$(PYTHON) -m venv $(CONTRACT)
+	$(CONTRACT)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(CONTRACT)/bin/python -m pip install --quiet --disable-pip-version-check --group contract
+	cp tests/demo/contract/package*.json $(CONTRACT)
+	PATH="$(CURDIR)/$(CONTRACT)/bin:$$PATH" npm ci --prefix $(CONTRACT) --no-audit --no-fund --silent
 	@touch $@
 
 $(VENV)/test $(VENV)/services $(VENV)/lint $(VENV)/docs $(VENV)/package: $(VENV)/%: $(VENV)/ready

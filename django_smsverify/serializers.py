@@ -20,6 +20,8 @@ from .masked import Secret
 
 SHOWN = 40
 """Characters of an unknown field name that an error repeats."""
+LONGEST_NUMBER, LONGEST_PURPOSE = 40, 64
+"""Characters."""
 
 
 class TextField(serializers.CharField):
@@ -126,8 +128,8 @@ def _fields_of(kind: type[KnownFieldsOnly]) -> BindingDict:
 class SendSerializer(KnownFieldsOnly):
     """Either a number and a purpose, or the verification whose code is sent again."""
 
-    phone = NumberField(max_length=40, required=False)
-    purpose = TextField(max_length=64, required=False, trim_whitespace=False)
+    phone = NumberField(max_length=LONGEST_NUMBER, required=False)
+    purpose = TextField(max_length=LONGEST_PURPOSE, required=False, trim_whitespace=False)
     context = AnyField(required=False)  # type: ignore[assignment]  # a field, as DRF collects it
     verification_id = IdField(required=False)
     device = TokenField(required=False, allow_null=True)

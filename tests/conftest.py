@@ -33,6 +33,7 @@ from django_smsverify.sending.vendor_call import record_outcomes
 from django_smsverify.testing.memory import forget
 
 from . import redis_sockets, selection, services
+from .described import only_what_is_described  # noqa: F401 - a fixture
 from .joined_threads import threads
 
 if "PYTEST_XDIST_WORKER" in os.environ:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from django.core.management.utils import get_random_secret_key
 
+from django_smsverify import __version__
+
 VAR = Path(os.environ.get("DEMO_VAR") or Path(__file__).resolve().parent.parent / "var")
 VAR.mkdir(parents=True, exist_ok=True)
 
@@ -35,10 +37,16 @@ INSTALLED_APPS = [
     "django_smsverify",
     "demo",
 ]
-REST_FRAMEWORK = {}
-if find_spec("drf_spectacular"):
-    INSTALLED_APPS += ["drf_spectacular"]
-    REST_FRAMEWORK["DEFAULT_SCHEMA_CLASS"] = "drf_spectacular.openapi.AutoSchema"
+if find_spec("drf_spectacular_sidecar"):  # with the files of Swagger UI, which a browser would else load from elsewhere
+    INSTALLED_APPS += ["drf_spectacular", "drf_spectacular_sidecar"]
+    REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+    SPECTACULAR_SETTINGS = {
+        "TITLE": "django-smsverify",
+        "VERSION": __version__,
+        "SERVE_INCLUDE_SCHEMA": False,
+        "SWAGGER_UI_DIST": "SIDECAR",
+        "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    }
 
 SMSVERIFY = {
     # In a demo, one person sends many SMS to one number from one address.

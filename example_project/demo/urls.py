@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from importlib.util import find_spec
-
+from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
@@ -19,7 +18,10 @@ urlpatterns = [
     path("sms/", include("django_smsverify.urls")),
     path("admin/", admin.site.urls),
 ]
-if find_spec("drf_spectacular"):
-    from drf_spectacular.views import SpectacularAPIView
+if apps.is_installed("drf_spectacular"):
+    from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-    urlpatterns += [path("api/schema/", SpectacularAPIView.as_view(), name="schema")]
+    urlpatterns += [
+        path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+        path("api/", SpectacularSwaggerView.as_view(), name="api"),
+    ]

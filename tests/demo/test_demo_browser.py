@@ -134,6 +134,13 @@ def test_a_code_arrives_is_tapped_and_verifies(page: Page) -> None:
     assert page.browser_log() == []
 
 
+def test_swagger_ui_shows_the_operations_without_another_host(page: Page) -> None:
+    page.driver.get(f"{page.demo.url}api/")
+    page.until(lambda: len(page.texts(".opblock-summary-path")) == 4)
+    assert page.hosts() == {urlsplit(page.demo.url).netloc}
+    assert page.browser_log() == []
+
+
 def test_the_delivery_status_is_shown_without_a_reload(page: Page) -> None:
     page.send("13500000006", "login-topthink")
     page.until(lambda: page.texts(".came .state") == ["Delivered"])

@@ -113,9 +113,12 @@ def test_the_printed_login_opens_the_admin(demo: Demo) -> None:
     assert "Qixuntong" in page.text
 
 
-@pytest.mark.skipif(find_spec("drf_spectacular") is None, reason="drf-spectacular is not installed")
-def test_the_schema_names_the_endpoints(demo: Demo) -> None:
+@pytest.mark.skipif(find_spec("drf_spectacular_sidecar") is None, reason="drf-spectacular-sidecar is not installed")
+def test_the_schema_and_its_pages_come_from_the_demo_itself(demo: Demo) -> None:
     assert "/sms/verify/" in demo.get("api/schema/").text
+    files = re.findall(r'(?:src|href)="([^"]+)"', demo.get("api/").text)
+    assert len(files) == 4
+    assert {(file[0], demo.get(file[1:]).status_code) for file in files} == {("/", 200)}
 
 
 def test_a_second_start_keeps_the_database_and_gives_a_new_password(tmp_path: Path) -> None:

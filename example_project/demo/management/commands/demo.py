@@ -49,10 +49,16 @@ class Command(BaseCommand):
             server.serve_forever()
 
 
+class Handler(WSGIRequestHandler):
+    """Sends the body at once; the client's system would else wait 40 ms before it acknowledges the headers."""
+
+    disable_nagle_algorithm = True
+
+
 def listen(host: str, port: int) -> ThreadedWSGIServer:
     """Binds the port before any other work; raises CommandError if that fails."""
     try:
-        server = ThreadedWSGIServer((host, port), WSGIRequestHandler, ipv6=":" in host)
+        server = ThreadedWSGIServer((host, port), Handler, ipv6=":" in host)
     except (OSError, OverflowError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             why = f"Port {port} of {host} is taken: stop the program that uses it, or choose another with --port."
