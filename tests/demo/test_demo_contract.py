@@ -52,6 +52,7 @@ def test_every_answer_is_one_that_the_schema_describes(own_demo: Demo, folder: P
 
     assert "4 selected / 4 total" in output
     assert "3 covered / 3 selected" in output, "the steps from one operation to the next were tried"
+    assert own_demo.stored("SELECT COUNT(verified_at) FROM smsverify_verification") > [0]
 
 
 def test_a_typescript_client_compiles(own_demo: Demo, folder: Path) -> None:
