@@ -115,7 +115,7 @@ def _reset_gateways() -> None:
 
 @pytest.fixture(autouse=True)
 def _small_chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "slow" not in request.keywords:  # those are for scale
+    if "slow" not in request.keywords or "further_case" in request.keywords:  # the others are for scale
         monkeypatch.setattr(bulk_run, "CHUNK", CHUNK)
 
 
