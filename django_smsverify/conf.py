@@ -220,6 +220,12 @@ def _same_owner(value: object) -> SameOwner | None:
     return cast("SameOwner | None", found)
 
 
+def _name(value: object) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value.isidentifier()):
+        raise ValueError('a field of the user model, such as "mobile", or None')
+    return value
+
+
 def _purposes(value: object) -> dict[str, dict[str, Any]]:
     if not isinstance(value, Mapping) or not all(isinstance(own, Mapping) for own in value.values()):
         raise ValueError('a dict of dicts: {"payment": {"CODE_LIFETIME": 120}}')
@@ -298,6 +304,8 @@ class Settings:
     CA_BUNDLE: Key[str | None] = Key(None, _path)
     DELIVERY_CODES: Key[str | None] = Key(None, _path)
     ALLOW_TEST_NUMBERS = Key(False, _boolean)
+    USER_PHONE_FIELD: Key[str | None] = Key(None, _name)
+    PHONE_FORM = Key("national", _one_of("national", "e164"))
     STALE_PHONE_DAYS: Key[int | None] = Key(None, _days)
     STALE_PHONE_CHECK: Key[SameOwner | None] = Key(None, _same_owner)
     ENCRYPTION_KEYS: Key[tuple[str, ...] | None] = Key(None, _keys)

@@ -18,7 +18,9 @@ SMSVerifyError
 ├── SubmissionRefused         a step in a review that the vendor forbids, or that is not possible now
 ├── CodeRejected
 │   └── WrongCode(attempts_left) · ContextMismatch(attempts_left) · CodeExpired · TooManyAttempts · AlreadyUsed
-└── ProofRejected · StalePhone(silent_since)
+├── ProofRejected
+└── LoginRefused              the number was verified, but leads to no login; its proof was not used up
+    └── StalePhone(silent_since) · NoAccount · AccountInactive · SeveralAccounts
 
 Not subclasses on purpose, because the site must fix them, not its visitor:
 InvalidGateway · UndecryptableValue (ImproperlyConfigured) and InsideTransaction (RuntimeError).
@@ -312,8 +314,12 @@ class ProofRejected(SMSVerifyError):
     sentence = _("This proof of verification is not valid. Verify the number again.")
 
 
-class StalePhone(SMSVerifyError):
-    """Nobody has verified the number here for so long that it may belong to somebody else now; its proof was not used.
+class LoginRefused(SMSVerifyError):
+    """The number was verified, but leads to no login; its proof was not used up."""
+
+
+class StalePhone(LoginRefused):
+    """Nobody has verified the number here for so long that it may belong to somebody else now.
 
     `silent_since` is when the site last knew it as its account's.
     """
@@ -324,6 +330,27 @@ class StalePhone(SMSVerifyError):
     def __init__(self, silent_since: datetime) -> None:
         super().__init__()
         self.silent_since = silent_since
+
+
+class NoAccount(LoginRefused):
+    """No account has the number, and none is to be made."""
+
+    code = "no_account"
+    sentence = _("There is no account with this number. Register first.")
+
+
+class AccountInactive(LoginRefused):
+    """The account with the number may not log in."""
+
+    code = "account_inactive"
+    sentence = _("This account is locked.")
+
+
+class SeveralAccounts(LoginRefused):
+    """More than one account has the number."""
+
+    code = "several_accounts"
+    sentence = _("Several accounts have this number. Log in another way.")
 
 
 class InvalidGateway(ImproperlyConfigured):

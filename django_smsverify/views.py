@@ -24,15 +24,19 @@ from .challenges.tickets import USABLE_AFTER, ticket_for
 from .conf import conf
 from .enums import MessageStatus, Reason
 from .exceptions import (
+    AccountInactive,
     IdempotencyMismatch,
     InProgress,
     InvalidContext,
     InvalidIdempotencyKey,
     InvalidPhone,
+    NoAccount,
     NoRoute,
     OverBudget,
     PhoneRejected,
+    SeveralAccounts,
     SMSVerifyError,
+    StalePhone,
     Throttled,
     ThrottleUnavailable,
     VerificationNotFound,
@@ -65,6 +69,10 @@ STATUSES: dict[type[SMSVerifyError], int] = {
     NoRoute: 503,
     OverBudget: 503,
     ThrottleUnavailable: 503,
+    StalePhone: 403,
+    NoAccount: 403,
+    AccountInactive: 403,
+    SeveralAccounts: 403,
 }
 """HTTP status of our errors; 400 for all others."""
 FIELDS: dict[type[SMSVerifyError], str] = {

@@ -10,6 +10,8 @@ import pytest
 from rest_framework.response import Response
 
 from django_smsverify import views
+from django_smsverify.contrib.openapi import of_login
+from django_smsverify.contrib.views import PhoneLoginEndpoint
 from django_smsverify.openapi import refusals
 
 
@@ -21,6 +23,7 @@ def described_refusals() -> dict[type[views.FrontEndView], set[tuple[int, str]]]
         views.SendStatusView: refusals.of_status(),
         views.VerifyView: refusals.of_verify(),
         views.TicketView: refusals.of_flood(),
+        PhoneLoginEndpoint: of_login(),
     }
     answers = {view: [refusals.answer(error) for error in of_view] for view, of_view in errors.items()}
     return {view: {(status, body["code"]) for status, body in found} for view, found in answers.items()}

@@ -52,7 +52,8 @@ def test_a_script_uses_nothing_that_a_strict_policy_forbids(name: str) -> None:
 def test_the_files_are_found_by_the_static_files_of_django() -> None:
     shipped = {f"smsverify/{path.name}" for path in FOLDER.iterdir()}
 
-    assert shipped == {"smsverify/smsverify.js", "smsverify/smsverify.d.ts", "smsverify/altcha.js"}
+    widget = {"smsverify/smsverify.js", "smsverify/smsverify.d.ts", "smsverify/altcha.js"}
+    assert shipped == widget | {"smsverify/login.css"}
     assert all(map(finders.find, shipped))
 
 

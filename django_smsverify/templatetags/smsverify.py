@@ -30,26 +30,26 @@ def sms_verify(context: Context, /, purpose: str, name: str = "proof", **attribu
 
     Raises NoReverseMatch where the site does not include `django_smsverify.urls`.
     """
+    request = context.get("request")
+    has_captcha = conf.of(purpose).CAPTCHA is not None
+    own = {"ticket": ticket_for(request)} if request and has_captcha else {}
+    script = {"type": "module", "src": static("smsverify/smsverify.js"), "nonce": _nonce(context)}
+    return format_html("{}<script{}></script>", element(purpose, name, **{**own, **attributes}), _written(script))
+
+
+def element(purpose: str, name: str, **attributes: Any) -> SafeString:
+    """Returns the element alone; without a ticket it asks for one, where the purpose has a captcha."""
     written = {
         "purpose": purpose,
         "name": name,
         "base": reverse("smsverify:send").removesuffix("send/"),
         "regions": _regions(),
         "lang": get_language(),
-        "ticket": _ticket(context, purpose),
+        "ticket": conf.of(purpose).CAPTCHA is not None,
         "altcha": static("smsverify/altcha.js"),
         **attributes,
     }
-    script = {"type": "module", "src": static("smsverify/smsverify.js"), "nonce": _nonce(context)}
-    return format_html("<sms-verify{}></sms-verify><script{}></script>", _written(written), _written(script))
-
-
-def _ticket(context: Context, purpose: str) -> str | bool:
-    """A page ticket, where the purpose has a captcha; True, with which the widget asks for one, without a request."""
-    if conf.of(purpose).CAPTCHA is None:
-        return False
-    request = context.get("request")
-    return ticket_for(request) if request else True
+    return format_html("<sms-verify{}></sms-verify>", _written(written))
 
 
 def _regions() -> str | None:
