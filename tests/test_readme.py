@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import shutil
@@ -22,6 +21,7 @@ import pytest
 import requests
 
 from django_smsverify.conf import BUILTIN_GATEWAYS
+from django_smsverify.verifying.proofs import issue
 
 from .papers import PAGES, ROOT, Paper, curl, with_curl
 
@@ -41,11 +41,11 @@ with_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not ins
 def project(readme: Paper, tmp_path: Path) -> Path:
     """A project of `startproject` with the README's snippets added."""
     manage(tmp_path, "-m", "django", "startproject", "mysite", ".", module="")
-    settings, urls, view = readme.snippets
+    settings, urls, _form = readme.snippets
     with (tmp_path / "mysite/settings.py").open("a", encoding="utf-8") as written:
         written.write(f"\n{settings}\n")
     with (tmp_path / "mysite/urls.py").open("a", encoding="utf-8") as written:
-        written.write(f'\n{urls}\n{view}\nurlpatterns += [path("sms-login/", sms_login)]\n')
+        written.write(f"\n{urls}\n")
     return tmp_path
 
 
@@ -124,27 +124,38 @@ def test_five_minutes_to_the_first_code(readme: Paper, project: Path) -> None:
 
 
 def check_login(url: str, proof: str) -> None:
-    """The sample view requires the CSRF token, accepts the proof once, and refuses every other body with status 400."""
+    """The page shows the widget, requires the CSRF token, and accepts the proof once."""
     browser = requests.Session()
     browser.trust_env = False
-    browser.get(f"{url}/admin/login/", timeout=20)
+    page = browser.get(f"{url}/login/", timeout=20).text
+    assert '<sms-verify purpose="login"' in page
+    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
 
-    def log_in(body: bytes, **headers: str) -> requests.Response:
-        return browser.post(f"{url}/sms-login/", data=body, headers=headers, timeout=20)
+    def log_in(**fields: str) -> tuple[int, str]:
+        answer = browser.post(f"{url}/login/", data=fields, timeout=20, allow_redirects=False)
+        return answer.status_code, answer.headers.get("Location", "")
 
-    def with_token(body: bytes) -> tuple[int, Any]:
-        answer = log_in(body, **{"X-CSRFToken": browser.cookies["csrftoken"]})
-        return answer.status_code, answer.json().get("code", answer.json())
-
-    body = json.dumps({"proof": proof}).encode()
-    assert log_in(body).status_code == 403
-    for bad in (b"{}", b"", b"[]", b'"proof"', b"\xff", b'{"proof": null}', b'{"proof": [1]}', b'{"proof": "x"}'):
-        status, error = with_token(bad)
-        assert (status, error in ("invalid", "proof_rejected")) == (400, True), bad
+    assert log_in(proof=proof) == (403, "")
+    assert log_in(proof="x", csrfmiddlewaretoken=token) == (200, "")
     assert "sessionid" not in browser.cookies
-    assert with_token(body) == (200, {"created": True})
+    assert log_in(proof=proof, csrfmiddlewaretoken=token) == (302, "/")
     assert "sessionid" in browser.cookies
-    assert with_token(body) == (400, "proof_rejected")
+
+
+@pytest.mark.django_db
+def test_a_field_gives_the_number() -> None:
+    found: dict[str, Any] = {}
+    exec(ENGLISH.snippets[2], found)
+
+    form = found["OrderForm"]({"mobile": issue(NUMBER, "order", source="test"), "address": "x"})
+
+    assert (form.is_valid(), form.cleaned_data["mobile"]) == (True, NUMBER)
+
+
+def test_a_login_takes_few_lines() -> None:
+    settings, urls, _form = (uncommented(code).split("\n") for code in ENGLISH.snippets)
+
+    assert len([line for line in [*settings, *urls] if line.strip()]) <= 15
 
 
 def check_language(url: str) -> None:
@@ -217,5 +228,5 @@ def uncommented(code: str) -> str:
 def test_the_linked_pages_exist(readme: Paper) -> None:
     pages = [link.removeprefix(PAGES).removesuffix(".html") for link in readme.links if link.startswith(PAGES)]
 
-    assert len(pages) == len(set(pages)) == 19
+    assert len(pages) == len(set(pages)) == 22
     assert [page for page in pages if not (ROOT / f"docs/{page}.rst").is_file()] == []
