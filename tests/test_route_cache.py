@@ -130,15 +130,16 @@ def test_what_is_read_inside_a_transaction_is_not_kept(memory: MakeProvider) -> 
 def test_without_a_shared_cache_a_change_counts_after_ten_seconds(
     memory: MakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     memory()
     send()
     with another_process(), override_settings(RATELIMIT_USE_CACHE="own"):
         Template.objects.update(is_active=False)
-    now = time.monotonic()
 
-    monkeypatch.setattr(time, "monotonic", lambda: now + 9)
+    now += 9
     send()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 11)
+    now += 2
     with pytest.raises(NoRoute):
         send()
 
