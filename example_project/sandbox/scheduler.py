@@ -56,9 +56,12 @@ class Scheduler:
     def plan(self, vendor: str, travel: Travel) -> None:
         self._plans[vendor] = travel
 
+    def plan_of(self, vendor: str) -> Travel:
+        return self._plans.get(vendor, Travel())
+
     def schedule(self, vendor: str, action: Action) -> None:
         """Queues the action with the delay of the vendor's travel plan; an `early` one is run at once."""
-        travel = self._plans.get(vendor, Travel())
+        travel = self.plan_of(vendor)
         entry = _Entry(monotonic() + travel.delay, next(self._serials), vendor, travel, action)
         if travel.early:
             with self._changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -26,6 +27,8 @@ class Travel:
     """Of the waiting pushes, the newest is made first."""
     arrives: bool = True
     """Whether the final state is a success."""
+    failure: Callable[[str], str] = lambda phone: ""
+    """The code with which an SMS to a number fails, and is not received; empty for a number that it reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class DeliveryState:
     sms: SMS
     at: datetime
     arrived: bool | None = None
+    code: str = ""
+    """Why it failed, where the vendor did not choose a code of its own."""
 
 
 class DeliveryStates:

@@ -31,6 +31,17 @@ def test_the_default_delay_is_one_second() -> None:
     assert Travel() == Travel(delay=1.0, copies=1, early=False, backwards=False, arrives=True)
 
 
+def test_what_fails_for_a_number_is_not_received(sandbox: Sandbox, app: App) -> None:
+    app.register(sandbox)
+    sandbox.travel("ihuyi", Travel(delay=0, failure=lambda phone: "SIGNERR" if phone == PHONE else ""))
+    with pytest.raises(StopIteration):  # no SMS has come
+        send(sandbox, "ihuyi")
+    assert "SIGNERR" in app.next().body
+
+    send(sandbox, "ihuyi", "13000130000")
+    assert "DELIVRD" in app.next().body
+
+
 def test_a_short_delay_overtakes_a_long_one(sandbox: Sandbox, site: App) -> None:
     send(sandbox, "veesing")
     sandbox.travel("ihuyi", Travel(delay=0))

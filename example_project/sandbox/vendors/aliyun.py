@@ -44,6 +44,7 @@ ACKNOWLEDGEMENT = '{"code":0,"msg":"接收成功"}'
 _CLOCK = timedelta(minutes=15)
 _LONGEST_VALUE = 35
 _KEPT = 100_000
+_NOT_IN_USE = "MOBILE_NOT_ON_SERVICE"
 _SYNTAX = Syntax(r"\$\{[A-Za-z][A-Za-z0-9_]*\}", ".*")
 _AUTHORIZATION = re.compile(r"ACS3-HMAC-SHA256 Credential=([^,]*),SignedHeaders=([^,]*),Signature=([0-9a-f]{64})")
 _REVIEWS = {APPROVED: "approved", REJECTED: "rejected"}
@@ -208,8 +209,8 @@ class Aliyun(AliyunProduct):
             send_time=stamp(state.sms.received_at),
             report_time=stamp(state.at),
             success=arrived,
-            err_code="DELIVERED" if arrived else "MOBILE_NOT_ON_SERVICE",
-            err_msg="用户接收成功" if arrived else "停机或空号",
+            err_code="DELIVERED" if arrived else state.code or _NOT_IN_USE,
+            err_msg="用户接收成功" if arrived else "" if state.code else "停机或空号",
             sms_size="1",
             biz_id=state.sms.remote_id,
             out_id=out_id,
@@ -374,7 +375,7 @@ def _named(kind: Submission, record: Record[Any], **more: object) -> Reply:
 
 
 def _detail(state: DeliveryState, out_id: str) -> dict[str, object]:
-    known = {None: (1, ""), True: (3, "DELIVERED"), False: (2, "MOBILE_NOT_ON_SERVICE")}[state.arrived]
+    known = {None: (1, ""), True: (3, "DELIVERED"), False: (2, state.code or _NOT_IN_USE)}[state.arrived]
     return {
         "PhoneNum": state.sms.phone,
         "SendStatus": known[0],

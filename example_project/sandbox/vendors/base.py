@@ -16,7 +16,7 @@ from sandbox.pushing import Push
 from sandbox.quirks import Quirks
 from sandbox.reviews import APPROVED, REJECTED, Record, Reviews, Submission, Verdict
 from sandbox.scheduler import Scheduler
-from sandbox.travel import DeliveryState
+from sandbox.travel import DeliveryState, Travel
 from sandbox.wire import MalformedError, Reply, Request
 
 Operation = Callable[[Request], Reply]
@@ -90,10 +90,14 @@ class Vendor(ABC):
         self.accept(SMS(self.name, phone, text, remote_id, datetime.now(UTC)))
 
     def accept(self, sms: SMS) -> None:
-        self._inbox.put(sms)
-        self._scheduler.schedule(
-            self.name, lambda travel: self.on_final_state(DeliveryState(sms, datetime.now(UTC), travel.arrives))
-        )
+        code = self._scheduler.plan_of(self.name).failure(sms.phone)
+        if not code:
+            self._inbox.put(sms)
+
+        def end(travel: Travel) -> Push | None:
+            return self.on_final_state(DeliveryState(sms, datetime.now(UTC), travel.arrives and not code, code))
+
+        self._scheduler.schedule(self.name, end)
 
     def on_final_state(self, state: DeliveryState) -> Push | None:
         """The push when an SMS reaches its final state."""

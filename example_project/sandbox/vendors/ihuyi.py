@@ -114,7 +114,7 @@ class Ihuyi(Vendor):
             "report",
             {
                 "code": "2" if state.arrived else "1",
-                "msg": "DELIVRD" if state.arrived else "UNDELIV",
+                "msg": "DELIVRD" if state.arrived else state.code or "UNDELIV",
                 "mobilephone": state.sms.phone,
                 "smsid": state.sms.remote_id,
                 "report_time": stamp(state.at),

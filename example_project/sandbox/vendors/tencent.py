@@ -79,8 +79,8 @@ class Tencent(Vendor):
             "nationcode": country,
             "mobile": number,
             "report_status": "SUCCESS" if state.arrived else "FAIL",
-            "errmsg": "DELIVRD" if state.arrived else "MK:0001",
-            "description": "用户短信送达成功" if state.arrived else "号码状态异常",
+            "errmsg": "DELIVRD" if state.arrived else state.code or "MK:0001",
+            "description": "用户短信送达成功" if state.arrived else "签名未报备" if state.code else "号码状态异常",
             "sid": state.sms.remote_id,
             "ext": _context(state.sms),
         }
@@ -275,7 +275,7 @@ def _status(state: DeliveryState) -> dict[str, object]:
         "PhoneNumber": f"+{country}{number}",
         "SerialNo": state.sms.remote_id,
         "ReportStatus": "SUCCESS" if state.arrived else "FAIL",
-        "Description": "DELIVRD" if state.arrived else "MK:0001",
+        "Description": "DELIVRD" if state.arrived else state.code or "MK:0001",
         "SessionContext": _context(state.sms),
     }
 
