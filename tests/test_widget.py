@@ -62,7 +62,7 @@ def test_the_declarations_name_every_attribute_and_event() -> None:
     reflected = re.findall(r"^  (\w+):", source.partition("const FALLBACKS")[2].partition("}")[0], re.MULTILINE)
     told = set(re.findall(r'#tell\("(\w+)"', source))
 
-    assert len(reflected) == 8
+    assert len(reflected) == 9
     assert [name for name in reflected if not re.search(rf"^  {name}: ", types, re.MULTILINE)] == []
     assert {f'"smsverify:{name}"' for name in told} == set(re.findall(r'"smsverify:\w+"', types))
 

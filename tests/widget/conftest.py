@@ -1,32 +1,19 @@
 from __future__ import annotations
 
-import logging
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 
+from tests import browser
+from tests.browser import ENTER as ENTER
+from tests.browser import TAB as TAB
+from tests.browser import load
 from tests.conftest import MakeProvider
 
 WAIT = 10
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
-NPM = shutil.which("npm")
-PACKAGES = ("axe-core@4.14.1", "typescript@7.0.2")
-
-REQUIRED = bool(os.environ.get("REQUIRE_BROWSER"))
-load = import_module if REQUIRED else pytest.importorskip
-ENTER, TAB = "\ue007", "\ue004"
-SWITCHES = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage "
-    "--disable-background-networking --disable-component-update --disable-sync --no-proxy-server"
-)
 
 
 class Widget:
@@ -104,17 +91,7 @@ class Widget:
 
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = load("selenium.webdriver")
-    if not ((CHROMIUM and CHROMEDRIVER) or REQUIRED):
-        pytest.skip("chromium and chromedriver are not installed")
-    logging.getLogger("selenium").setLevel(logging.INFO)  # at DEBUG it logs the keys that a person presses
-    options = webdriver.ChromeOptions()
-    for switch in (*SWITCHES.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(switch)
-    options.add_experimental_option("prefs", {"intl.accept_languages": "en"})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    options.binary_location = CHROMIUM or ""
-    with webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER)) as started:
+    with browser.started(tmp_path_factory.mktemp("profile"), logs={"browser": "ALL"}) as started:
         yield started
 
 
@@ -135,9 +112,4 @@ def widget(driver: Any, live_server: Any, memory: MakeProvider) -> Iterator[Widg
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Packages of npm: axe-core, and TypeScript."""
-    if not (NPM or REQUIRED):
-        pytest.skip("npm is not installed")
-    where = tmp_path_factory.mktemp("node")
-    subprocess.run([NPM or "npm", "install", "--prefix", where, "--no-audit", "--no-fund", *PACKAGES], check=True)
-    return where / "node_modules"
+    return browser.install_packages(tmp_path_factory.mktemp("node"))

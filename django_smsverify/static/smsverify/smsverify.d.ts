@@ -44,6 +44,8 @@ export class SMSVerify extends HTMLElement {
   base: string;
   /** Regions to choose from, with their calling codes: `CN:86,HK:852`. */
   regions: string;
+  /** The number to begin with, such as that of the account; the person may type another. */
+  phone: string;
   /** A page ticket; where it is set to an empty text, the element asks for one. */
   ticket: string;
   /** What the code is bound to. */

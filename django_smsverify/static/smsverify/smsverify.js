@@ -31,8 +31,10 @@ const WORDS = {
   short: ["Enter the {length} digits of the code.", "请输入 {length} 位数字验证码。"],
 };
 
+// Not on the host: a page may have its own --accent.
 const STYLE = `
-:host {
+:host { display: block; }
+#root {
   --accent: var(--smsverify-accent, #2952d9);
   --on-accent: var(--smsverify-on-accent, #fff);
   --error: var(--smsverify-error, #b42323);
@@ -42,12 +44,11 @@ const STYLE = `
   --soft: var(--smsverify-soft, color-mix(in srgb, var(--text) 7%, transparent));
   --border: var(--smsverify-border, color-mix(in srgb, var(--text) 50%, transparent));
   --gap: var(--smsverify-gap, .625rem);
-  display: block;
   color: var(--text);
   font: 1rem/1.5 var(--smsverify-font, system-ui, sans-serif);
 }
 @supports (color: light-dark(#000, #fff)) {
-  :host {
+  #root {
     --accent: var(--smsverify-accent, light-dark(#2952d9, #8aa5ff));
     --on-accent: var(--smsverify-on-accent, light-dark(#fff, #0c1020));
     --error: var(--smsverify-error, light-dark(#b42323, #ff9393));
@@ -98,6 +99,7 @@ const FALLBACKS = {
   name: "",
   base: "/sms/",
   regions: "",
+  phone: "",
   ticket: "",
   autosubmit: false,
   remember: false,
@@ -244,7 +246,7 @@ export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
   }
 
   reset() {
-    this.#ui.number.value = "";
+    this.#ui.number.value = this.phone;
     this.#drop({});
     this.#focus("number", false);
   }
@@ -298,7 +300,7 @@ export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
     ui.region.replaceChildren(...options);
     ui.region.hidden = !options[1];
     const kept = JSON.parse(stored("sessionStorage", this.#place) ?? "{}");
-    const { number = "", region = options[0]?.value, bare } = kept;
+    const { number = this.phone, region = options[0]?.value, bare } = kept;
     const state = now() >= kept.ends ? { number, region, bare } : { ...kept, status: "" };
     ui.number.value = number;
     ui.region.value = region;
