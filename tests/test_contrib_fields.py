@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -33,6 +34,16 @@ def proof(purpose: str = "order", **more: Any) -> str:
 class OrderForm(VerifiedPhoneForm, forms.Form):
     mobile = VerifiedPhoneField(purpose="order")
     count = forms.IntegerField()
+
+
+class NumberForm(VerifiedPhoneForm, forms.Form):
+    old = VerifiedPhoneField(purpose="order")
+    new = VerifiedPhoneField(purpose="order")
+
+
+class NumberSerializer(VerifiedPhoneSerializer, serializers.Serializer[Any]):
+    old = SerializedPhone(purpose="order")
+    new = SerializedPhone(purpose="order")
 
 
 class OptionalForm(VerifiedPhoneForm, forms.Form):
@@ -110,6 +121,22 @@ def test_of_two_forms_with_one_proof_the_first_one_has_it(kind: str, monkeypatch
     assert (is_valid, list(errors)) == (False, ["mobile"])
 
 
+@both
+def test_of_two_proofs_both_are_used_up_or_none(kind: str) -> None:
+    old, new = proof(), proof()
+
+    def errors(**data: str) -> list[str]:
+        if kind == "form":
+            return list(NumberForm(data).errors)
+        serializer = NumberSerializer(data=data)
+        serializer.is_valid()
+        return list(serializer.errors)
+
+    assert errors(old=old, new=old) == ["new"]  # whose second use was not seen before the first
+    assert errors(old=old, new=new) == []
+    assert errors(old=old, new=new) == ["old", "new"]
+
+
 def test_an_optional_proof_may_be_missing() -> None:
     form = OptionalForm({})
 
@@ -141,6 +168,7 @@ def test_a_context_must_be_the_one_of_the_code() -> None:
     class PayForm(VerifiedPhoneForm, forms.Form):
         mobile = VerifiedPhoneField(purpose="order", context={"amount": 10})
 
+    assert 'context="{"amount": 10}"' in unescape(str(PayForm()["mobile"]))
     assert PayForm({"mobile": proof(context={"amount": 10})}).is_valid()
     assert not PayForm({"mobile": proof(context={"amount": 11})}).is_valid()
 

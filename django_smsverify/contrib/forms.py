@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import router, transaction
 from django.forms.boundfield import BoundField
 
 from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.models import Verification
 from django_smsverify.templatetags.smsverify import element
 from django_smsverify.verifying import read_proof, redeem_proof
 
@@ -43,12 +45,23 @@ class VerifiedPhoneField(forms.CharField):
     """Takes a proof for a purpose, and gives the number in the form that PHONE_FORM names, such as 13800138000.
 
     Its form must be a `VerifiedPhoneForm`, which redeems the proof once all other fields are right: a person with an
-    error in another field need not verify the number again. `context` is what the code was sent for.
+    error in another field need not verify the number again. `context` is what the code is sent for, and the proof must
+    be for; a form may set it when it is made.
     """
 
     def __init__(self, *, purpose: str, context: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**{"widget": SMSVerifyInput(purpose), **kwargs})
         self.purpose, self.context = purpose, context
+
+    @property
+    def context(self) -> Mapping[str, Any] | None:
+        return self._context
+
+    @context.setter
+    def context(self, context: Mapping[str, Any] | None) -> None:
+        self._context = context
+        if isinstance(self.widget, SMSVerifyInput):
+            self.widget.attrs["context"] = context
 
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> BoundField:
         if not isinstance(form, VerifiedPhoneForm):
@@ -83,10 +96,20 @@ class VerifiedPhoneForm(Base):
         super().full_clean()
         if not self.is_bound or self.errors:
             return
-        for name, field in self.fields.items():
-            proof = self[name].data if isinstance(field, VerifiedPhoneField) else None
-            if isinstance(field, VerifiedPhoneField) and proof:
-                try:
-                    field.redeem(proof)
-                except ValidationError as error:
-                    self.add_error(name, error)
+        try:
+            with transaction.atomic(
+                using=router.db_for_write(Verification)
+            ):  # of several proofs all are used up, or none
+                for name, field in self.fields.items():
+                    if isinstance(field, VerifiedPhoneField):
+                        self._redeem(name, field)
+        except ValidationError as error:
+            self.add_error(None, error)
+
+    def _redeem(self, name: str, field: VerifiedPhoneField) -> None:
+        proof = self[name].data
+        try:
+            if proof:
+                field.redeem(proof)
+        except ValidationError as error:
+            raise ValidationError({name: error}) from None

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.db import router, transaction
 from rest_framework import serializers
 from rest_framework.fields import empty
 
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.masked import Secret
+from django_smsverify.models import Verification
 from django_smsverify.verifying import read_proof, redeem_proof
 
 from .accounts import spellings
@@ -65,10 +67,18 @@ class VerifiedPhoneSerializer(Base):
 
     def run_validation(self, data: Any = empty) -> Any:
         value = super().run_validation(data)
-        for name, field in self.fields.items():
-            if isinstance(field, VerifiedPhoneField) and isinstance(data, Mapping) and name in data:
-                try:
-                    field.redeem(data[name])
-                except serializers.ValidationError as error:
-                    raise serializers.ValidationError({name: error.detail}) from None
+        if isinstance(data, Mapping):
+            with transaction.atomic(
+                using=router.db_for_write(Verification)
+            ):  # of several proofs all are used up, or none
+                for name, field in self.fields.items():
+                    if isinstance(field, VerifiedPhoneField) and name in data:
+                        _redeem(name, field, data[name])
         return value
+
+
+def _redeem(name: str, field: VerifiedPhoneField, proof: str) -> None:
+    try:
+        field.redeem(proof)
+    except serializers.ValidationError as error:
+        raise serializers.ValidationError({name: error.detail}) from None
