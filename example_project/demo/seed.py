@@ -1,4 +1,4 @@
-"""The rows that the demo needs: an account, a signature and two templates at each vendor, and an admin."""
+"""The rows that the demo needs: an account, a signature and templates at each vendor, and an admin."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from sandbox import catalogue
 
 from django_smsverify.enums import ReviewStatus
 from django_smsverify.models import Provider, Signature, Template
 
 FIVE_MINUTES = "您的验证码是{code}，5分钟内有效。"
+PURPOSES = ("login", "reset", "pay", "number")
+"""What codes are asked for in the four scenes."""
+NOTICE = "shipped"
+"""The purpose of a text for many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,10 @@ class Account:
     native_name: str
     price: Decimal
     template_id: str = ""
+    notice_id: str | None = None
+    """The id of the notice; None where the vendor has none, empty where it has no ids."""
     signature_id: str = ""
+    priority: int = 100
     content: str = catalogue.CODE_TEXT
     addresses: tuple[str, ...] = ()
     """Options that contain a host of the vendor, in addition to the base URL."""
@@ -40,6 +47,7 @@ ACCOUNTS = (
         native_name="顶想云",
         price=Decimal("0.0450"),
         template_id=catalogue.TOPTHINK_CODE.id,
+        notice_id=catalogue.TOPTHINK_NOTICE.id,
         signature_id=catalogue.TOPTHINK_SIGN.id,
     ),
     Account(
@@ -51,7 +59,12 @@ ACCOUNTS = (
         content=FIVE_MINUTES,
     ),
     Account(
-        slug="apispace", name="APISpace", native_name="Eolink", price=Decimal("0.0480"), addresses=("report_host",)
+        slug="apispace",
+        name="APISpace",
+        native_name="Eolink",
+        price=Decimal("0.0480"),
+        notice_id="",
+        addresses=("report_host",),
     ),
     Account(
         slug="ihuyi",
@@ -59,15 +72,18 @@ ACCOUNTS = (
         native_name="互亿无线",
         price=Decimal("0.0500"),
         template_id=catalogue.IHUYI_CODE.id,
+        notice_id=catalogue.IHUYI_NOTICE.id,
     ),
-    Account(slug="qixuntong", name="Qixuntong", native_name="企讯通", price=Decimal("0.0380")),
+    Account(slug="qixuntong", name="Qixuntong", native_name="企讯通", price=Decimal("0.0380"), notice_id=""),
     Account(
         slug="aliyun",
         name="Aliyun",
         native_name="阿里云",
         price=Decimal("0.0450"),
         template_id=catalogue.ALIYUN_CODE.id,
+        notice_id=catalogue.ALIYUN_NOTICE.id,
         signature_id=catalogue.ALIYUN_SIGN.id,
+        priority=2,
     ),
     Account(
         slug="aliyun_pnvs",
@@ -83,7 +99,9 @@ ACCOUNTS = (
         native_name="腾讯云",
         price=Decimal("0.0450"),
         template_id=catalogue.TENCENT_CODE.id,
+        notice_id=catalogue.TENCENT_NOTICE.id,
         signature_id=catalogue.TENCENT_SIGN.id,
+        priority=1,
     ),
     Account(slug="twilio", name="Twilio", native_name="", price=Decimal("0.2100")),
 )
@@ -94,24 +112,37 @@ def seed(base_urls: Mapping[str, str]) -> None:
     for account in ACCOUNTS:
         provider = _provider(account, base_urls[account.slug])
         names = Signature.objects.filter(provider=provider, text=catalogue.SIGNATURE)
-        approved = {"provider": provider, "status": ReviewStatus.APPROVED}
         # Visitors may have added more signatures with this text in the admin.
-        signature = names.first() or names.create(text=catalogue.SIGNATURE, remote_id=account.signature_id, **approved)
-        for purpose in ("login", f"login-{account.slug}"):
-            if not Template.objects.filter(provider=provider, purpose=purpose).exists():
-                Template.objects.create(
-                    purpose=purpose,
-                    signature=signature,
-                    name=f"{account.name} {purpose}",
-                    content=account.content,
-                    remote_id=account.template_id,
-                    **approved,
-                )
+        signature = names.first() or names.create(
+            provider=provider,
+            text=catalogue.SIGNATURE,
+            remote_id=account.signature_id,
+            status=ReviewStatus.APPROVED,
+        )
+        for purpose in (*PURPOSES, f"login-{account.slug}"):
+            _add_template(signature, purpose, account.content, account.template_id)
+        if account.notice_id is not None:
+            _add_template(signature, NOTICE, catalogue.NOTICE_TEXT, account.notice_id)
+
+
+def _add_template(signature: Signature, purpose: str, content: str, remote_id: str) -> None:
+    provider = signature.provider
+    if not Template.objects.filter(provider=provider, purpose=purpose).exists():
+        Template.objects.create(
+            purpose=purpose,
+            provider=provider,
+            signature=signature,
+            name=f"{provider.name} {purpose}",
+            content=content,
+            remote_id=remote_id,
+            status=ReviewStatus.APPROVED,
+        )
 
 
 def _provider(account: Account, base_url: str) -> Provider:
     connection = {"credentials": dict(catalogue.CREDENTIALS[account.slug]), "base_url": base_url}
-    first = {"name": f"{account.name} {account.native_name}".rstrip(), "gateway": account.slug, "price": account.price}
+    name = f"{account.name} {account.native_name}".rstrip()
+    first = {"name": name, "gateway": account.slug, "price": account.price, "priority": account.priority}
     provider, _ = Provider.objects.update_or_create(
         slug=account.slug, defaults=connection, create_defaults={**first, **connection}
     )
@@ -123,7 +154,7 @@ def _provider(account: Account, base_url: str) -> Provider:
 def reset_admin() -> str:
     """Gives the superuser `admin` a new password and returns it."""
     password = secrets.token_urlsafe(9)
-    admin, _ = User.objects.get_or_create(username="admin")
+    admin, _ = get_user_model().objects.get_or_create(username="admin")
     admin.is_active = admin.is_staff = admin.is_superuser = True
     admin.set_password(password)
     admin.save()

@@ -48,7 +48,15 @@ if find_spec("drf_spectacular_sidecar"):  # with the files of Swagger UI, which 
         "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     }
 
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "demo.User"
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "account"
+LOGOUT_REDIRECT_URL = "login"
+
 SMSVERIFY = {
+    "USER_PHONE_FIELD": "phone",
     # In a demo, one person sends many SMS to one number from one address.
     "RESEND_INTERVAL": 10,
     "PHONE_LIMITS": ("120/h", "600/d"),
@@ -67,6 +75,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "demo.policy.content_security_policy",
 ]
 ROOT_URLCONF = "demo.urls"
 WSGI_APPLICATION = "demo.wsgi.application"
@@ -79,6 +88,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "demo.around.around_the_scene",
             ]
         },
     }
@@ -88,7 +98,7 @@ STATIC_URL = "static/"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": VAR / "demo.sqlite3",
+        "NAME": VAR / "site.sqlite3",
         "OPTIONS": {"timeout": 30},
     }
 }

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db.models import TextChoices
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from sandbox.server import Fault, Sandbox, Travel
 
+from django_smsverify.carriers.blocks import carrier_of
+from django_smsverify.enums import Carrier
 from django_smsverify.models import Provider
+from django_smsverify.sending import circuits
 
 sandbox = Sandbox()
 
@@ -19,6 +24,9 @@ class Mood(TextChoices):
     SLOW = "slow", _("answers after 3 seconds")
     FAILS = "fails", _("reports that nothing was delivered")
     LOSES_REPORTS = "loses-reports", _("delivers, but reports and replies are lost")
+    DEAD_AT_MOBILE = "dead-at-mobile", _("dead at China Mobile: the signature is not filed there")
+    DEAD_AT_UNICOM = "dead-at-unicom", _("dead at China Unicom: the signature is not filed there")
+    DEAD_AT_TELECOM = "dead-at-telecom", _("dead at China Telecom: the signature is not filed there")
 
 
 REFUSALS = {
@@ -32,6 +40,13 @@ REFUSALS = {
     "tencent": "FailedOperation.InsufficientBalanceInSmsPackage",
     "twilio": "21606",
 }
+DEAD_AT = {
+    Mood.DEAD_AT_MOBILE: Carrier.MOBILE,
+    Mood.DEAD_AT_UNICOM: Carrier.UNICOM,
+    Mood.DEAD_AT_TELECOM: Carrier.TELECOM,
+}
+UNFILED = {"ihuyi": "SIGNERR", "aliyun": "PORT_NOT_REGISTERED", "tencent": "SIGNERR"}
+"""The code with which a vendor reports that a signature is not filed; the others pass on no codes."""
 moods = dict.fromkeys(REFUSALS, Mood.WORKS)
 
 PUSHING = ("topthink", "veesing", "ihuyi", "aliyun", "tencent", "twilio")
@@ -42,7 +57,7 @@ DELAY = 1.5
 
 def moods_of(vendor: str) -> list[Mood]:
     """The moods that have an effect at a vendor."""
-    limited = {Mood.FAILS: (*PUSHING, "apispace"), Mood.LOSES_REPORTS: PUSHING}
+    limited = {Mood.FAILS: (*PUSHING, "apispace"), Mood.LOSES_REPORTS: PUSHING, **dict.fromkeys(DEAD_AT, UNFILED)}
     return [mood for mood in Mood if vendor in limited.get(mood, REFUSALS)]
 
 
@@ -61,11 +76,20 @@ def set_mood(vendor: str, mood: Mood) -> None:
         case _:
             sandbox.behave(vendor)
     moods[vendor] = mood
+    if mood == Mood.WORKS:  # what an operator does once the vendor says that it works again
+        for provider in Provider.objects.filter(slug=vendor):
+            circuits.close(provider)
 
 
 def _travel(vendor: str, mood: Mood) -> None:
     copies = 0 if mood == Mood.LOSES_REPORTS else 1
-    sandbox.travel(vendor, Travel(delay=DELAY, copies=copies, arrives=mood != Mood.FAILS))
+    failure = partial(_unfiled, vendor, DEAD_AT.get(mood))
+    sandbox.travel(vendor, Travel(delay=DELAY, copies=copies, arrives=mood != Mood.FAILS, failure=failure))
+
+
+def _unfiled(vendor: str, carrier: Carrier | None, phone: str) -> str:
+    """The code with which an SMS to a number of a carrier fails; empty if it arrives."""
+    return UNFILED[vendor] if carrier and carrier_of(f"+86{phone}") == carrier else ""
 
 
 def register_webhooks(url: str) -> None:

@@ -1,62 +1,29 @@
-"""The page of a site that uses the app, and the data that the page polls once a second."""
+"""What the scripts of every page poll once a second, and what the visitor does to the phone and to the vendors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from demo import phone as visitor
-from demo.seed import ACCOUNTS
-from demo.vendors import Mood, moods, moods_of, set_mood
-from demo.words import words
+from demo.vendors import Mood, moods, set_mood
 from django_smsverify import phones
 from django_smsverify.enums import DeliveryOutcome
 from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.journal.story import tell
 from django_smsverify.models import Message
 
-CONTENT_SECURITY_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 SHOWN = 20
-
-View = Callable[[HttpRequest], HttpResponse]
-
-
-def with_csp(view: View) -> View:
-    """Sets a policy under which the page loads only files of this site."""
-
-    @wraps(view)
-    def answer(request: HttpRequest) -> HttpResponse:
-        response = never_cache(view)(request)
-        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        return response
-
-    return answer
+SENTENCES = 12
 
 
-@with_csp
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    vendors = [(account, moods[account.slug], moods_of(account.slug)) for account in ACCOUNTS]
-    context = {
-        "vendors": vendors,
-        "words": words(),
-        "languages": settings.LANGUAGES,
-        "longest_reply": visitor.LONGEST_REPLY,
-        "next_browser": 1 if request.GET.get("browser") == "2" else 2,
-    }
-    return render(request, "demo/home.html", context)
-
-
-@with_csp
+@never_cache
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
     """The screen of the phone with the number `phone`, oldest first."""
@@ -67,7 +34,19 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return JsonResponse(visitor.screen(phone))
 
 
-@with_csp
+@never_cache
+@require_safe
+def story(request: HttpRequest) -> HttpResponse:
+    """What happened to the number `phone`, newest first, and why: what an operator reads in the admin."""
+    try:
+        told = tell(phones.parse(request.GET.get("phone", "")), days=1)
+    except SMSVerifyError as error:
+        return JsonResponse({"detail": str(error), "code": error.code}, status=400)
+    entries = [{"at": one.at, "sentence": one.sentence, "advice": str(one.advice)} for one in told.entries[:SENTENCES]]
+    return JsonResponse({"phone": told.phone, "present": list(told.present), "entries": entries})
+
+
+@never_cache
 @require_safe
 def wire(request: HttpRequest) -> HttpResponse:
     """The latest messages, newest first."""
@@ -104,7 +83,6 @@ def _refusal(detail: str) -> HttpResponse:
 
 
 @csrf_exempt
-@with_csp
 @require_POST
 def reply(request: HttpRequest) -> HttpResponse:
     """The visitor replies to the newest SMS."""
@@ -122,7 +100,6 @@ def reply(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
-@with_csp
 @require_POST
 def trouble(request: HttpRequest) -> HttpResponse:
     """Sets the mood of a vendor."""

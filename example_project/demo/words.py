@@ -7,15 +7,6 @@ from django.utils.translation import gettext as _
 
 def words() -> dict[str, str]:
     return {
-        "send": _("Send code"),
-        "sending": _("Sending…"),
-        "again": _("Send again"),
-        "againIn": _("Again in {seconds} s"),
-        "sent": _("Sent to {phone}. The code is valid for {minutes} minutes."),
-        "notSent": _("{phone} has just got an SMS: its code is valid here, too."),
-        "retryIn": _("{seconds} s left"),
-        "verified": _("{phone} is verified"),
-        "proofLife": _("valid for {minutes} minutes, once"),
         "offline": _("The demo does not answer. Is it still running?"),
         "live": _("Live"),
         "stopped": _("Stopped"),

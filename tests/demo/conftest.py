@@ -43,7 +43,7 @@ class Demo:
 
     def __init__(self, process: subprocess.Popen[str], banner: str, var: Path) -> None:
         self.process = process
-        self.database = var / "demo.sqlite3"
+        self.database = var / "site.sqlite3"
         self.banner = banner
         self.url = re.search(r"ready: (\S+)", banner)[1]  # type: ignore[index]
         self.password = re.search(r"password (\S+)", banner)[1]  # type: ignore[index]
@@ -69,6 +69,17 @@ class Demo:
 
     def until_status(self, status: str, phone: str) -> None:
         until(lambda: self.status(phone) == status)
+
+    def session_of(self, phone: str) -> str:
+        """Logs in by the number, or registers it, and returns the value of the session's cookie."""
+        with requests.Session() as browser:
+            sent = self.send(phone).json()
+            (code,) = re.findall(r"(?<!\d)\d{6}(?!\d)", self.inbox(phone)[-1]["text"])
+            proof = self.post("sms/verify/", {"verification_id": sent["verification_id"], "code": code}).json()["proof"]
+            browser.get(self.url + "login/", timeout=20)
+            form = {"proof": proof, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+            browser.post(self.url + "login/", data=form, timeout=20).raise_for_status()
+            return str(browser.cookies["sessionid"])
 
     def stored(self, statement: str, *values: str) -> list[Any]:
         """The first column of a query in the demo's database."""

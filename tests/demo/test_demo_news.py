@@ -168,4 +168,4 @@ def test_seed_accepts_texts_that_visitors_added_in_the_admin() -> None:
 
     seed(urls)
 
-    assert Template.objects.filter(status="approved").count() == 2 * len(catalogue.CREDENTIALS)
+    assert Template.objects.filter(status="approved").count() == 5 * len(catalogue.CREDENTIALS) + 6

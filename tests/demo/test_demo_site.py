@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import os
 import re
 import socket
 import stat
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import polib
 import pytest
 import requests
 from sandbox.catalogue import SIGNED
 
-from .conftest import MANAGE, VENDORS, Demo, run, running
+from .conftest import MANAGE, VENDORS, Demo, run, running, until
 
 DEMO = MANAGE.parent / "demo"
 
@@ -63,6 +66,57 @@ def test_a_lost_answer_does_not_cause_a_second_send(demo: Demo) -> None:
     assert (row["status"], row["milliseconds"]) == ("unknown", None)
 
 
+def test_a_vendor_that_is_dead_for_one_carrier_loses_no_code(demo: Demo) -> None:
+    """The report of the first SMS says that it did not arrive; the same code takes another way at once."""
+    demo.post("trouble/", {"vendor": "tencent", "mood": "dead-at-mobile"})
+    demo.send("13800005555")
+    demo.send("13000005555")
+    until(lambda: demo.inbox("13800005555"))
+    demo.post("trouble/", {"vendor": "tencent", "mood": "works"})
+
+    assert [sms["vendor"] for sms in demo.inbox("13800005555")] == ["aliyun"]
+    assert [sms["vendor"] for sms in demo.inbox("13000005555")] == ["tencent"]
+    assert [row["error"] for row in demo.wire() if row["phone"] == "138****5555"] == ["", "SIGNERR 签名未报备"]
+    first = demo.get("story/", params={"phone": "13800005555"}).json()["entries"][-1]
+    assert "签名" in first["sentence"] + first["advice"]
+
+
+@pytest.mark.parametrize(("vendor", "code"), [("ihuyi", "SIGNERR"), ("aliyun", "PORT_NOT_REGISTERED")])
+def test_other_vendors_can_be_dead_for_a_carrier(demo: Demo, vendor: str, code: str) -> None:
+    number = f"1330000{VENDORS.index(vendor)}666"
+    demo.post("trouble/", {"vendor": vendor, "mood": "dead-at-telecom"})
+    demo.send(number, f"login-{vendor}")
+    demo.post("trouble/", {"vendor": vendor, "mood": "works"})
+
+    def row() -> dict[str, Any]:
+        return next(row for row in demo.wire() if row["phone"] == f"133****{number[-4:]}")
+
+    until(lambda: row()["status"] == "undelivered")
+    assert code in row()["error"]
+    assert demo.inbox(number) == []
+
+
+def test_the_story_tells_what_happened_to_a_number(demo: Demo) -> None:
+    english = {"Accept-Language": "en"}
+    demo.send("13900006666", "pay")
+
+    told = demo.get("story/", params={"phone": "139 0000 6666"}, headers=english).json()
+
+    assert (told["phone"], len(told["entries"])) == ("139****6666", 1)
+    assert "Tencent Cloud 腾讯云" in told["entries"][0]["sentence"]
+    assert told["present"][0].startswith("By its first digits it is a number of China Mobile")
+    assert demo.get("story/", params={"phone": "12"}).status_code == 400
+
+
+def test_the_demo_s_own_tests_pass(tmp_path: Path) -> None:
+    env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-W", "error", str(MANAGE), "test", "demo"]
+    done = subprocess.run(command, env=env | {"DEMO_VAR": str(tmp_path)}, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, re.findall(r"^Ran \d\d tests", done.stderr, re.MULTILINE)) == (0, ["Ran 12 tests"]), (
+        done.stderr
+    )
+
+
 def test_wrong_requests_of_the_page_are_refused(demo: Demo) -> None:
     assert demo.get("inbox/", params={"phone": "12"}).status_code == 400
     assert demo.inbox("+86 139-0000-4444") == []
@@ -73,15 +127,15 @@ def test_wrong_requests_of_the_page_are_refused(demo: Demo) -> None:
     assert form.status_code == 400
 
 
-@pytest.mark.parametrize(("language", "title"), [("zh-CN", "用手机号登录"), ("en", "Sign in with your phone")])
+@pytest.mark.parametrize(("language", "title"), [("zh-CN", "登录或注册"), ("en", "Log in or register")])
 def test_the_page_has_both_languages_and_follows_a_strict_policy(demo: Demo, language: str, title: str) -> None:
     page = demo.get("", headers={"Accept-Language": language})
     assert title in page.text
-    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self';" in page.headers["Content-Security-Policy"]
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|https?://", page.text)
     for script in re.findall(r"<script[^>]*>", page.text):
         assert "src=" in script or 'type="application/json"' in script
-    assert re.search(r'value="13800138000"', page.text)
+    assert '<sms-verify purpose="login"' in page.text
 
 
 def test_the_language_can_be_chosen(demo: Demo) -> None:

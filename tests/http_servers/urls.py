@@ -20,4 +20,4 @@ def login(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"code": error.code}, status=400)
 
 
-urlpatterns = [*demo, path("login/", login)]
+urlpatterns = [path("login/", login), *demo]

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
+from demo.periodic import Periodic
 from demo.seed import reset_admin, seed
 from demo.vendors import register_webhooks, sandbox
 from demo.wsgi import application
@@ -20,6 +21,7 @@ from demo.wsgi import application
 READY = """
 The demo is ready: {url}
 
+  Scenes  log in or register, reset a password, pay, change the number
   Admin   {url}admin/
           user admin, password {password} (a new one at each start)
   curl    curl {url}sms/send/ -H 'Content-Type: application/json' \\
@@ -46,7 +48,8 @@ class Command(BaseCommand):
             register_webhooks(url)
             self.stdout.write(READY.format(url=url, password=reset_admin()))
             self.stdout.flush()
-            server.serve_forever()
+            with Periodic():
+                server.serve_forever()
 
 
 class Handler(WSGIRequestHandler):

@@ -26,7 +26,3 @@ export async function post(url, data) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
-
-/** Whether a refusal means that no code can verify any more, so that a new one must be asked for. */
-export const isEnd = ({ code, attempts_left: left }) =>
-  left === 0 || ["expired", "too_many_attempts", "already_used", "not_found"].includes(code);

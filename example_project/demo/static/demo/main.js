@@ -1,58 +1,34 @@
-// The parts of the page, and who tells whom.
+// What is around the scene: the phone, what happened and why, the wire. The scene itself is an ordinary page of a site.
 
-import { keepDevice } from "./browser.js";
 import { post } from "./http.js";
 import { Phone } from "./phone.js";
-import { Sending } from "./sending.js";
-import { Verifying } from "./verifying.js";
+import { Story } from "./story.js";
+import { Visitor } from "./visitor.js";
 import { Wire } from "./wire.js";
-import { say } from "./words.js";
 
 const EVERY = 1000;
 const part = (id) => document.getElementById(id);
 
+const visitor = new Visitor(part("phone").dataset.number, { onChanged: () => look() });
 const wire = new Wire(part("wire"));
-const phone = new Phone(part("phone"), { onTap: (code) => verifying.fill(code) });
-const verifying = new Verifying(part("verify"), { onVerified: showVerified, onEnded: () => sending.end() });
-const sending = new Sending(part("send"), {
-  onSent: (answer) => {
-    verifying.ask(answer);
-    look();
-  },
-  onChanged: startOver,
-});
-
-function startOver() {
-  verifying.ask(null);
-  part("verified").hidden = true;
-  part("verify").hidden = false;
-}
-
-function showVerified(answer) {
-  keepDevice(sending.number, answer.device);
-  const result = part("verified");
-  const put = (selector, text) => (result.querySelector(selector).textContent = text);
-  sending.end();
-  phone.done();
-  part("verify").hidden = true;
-  result.hidden = false;
-  put("strong", say("verified", { phone: answer.phone }));
-  put(".purpose", answer.purpose);
-  put(".proof", `${answer.proof.slice(0, 10)}…${answer.proof.slice(-8)}`);
-  put(".life", say("proofLife", { minutes: Math.round(answer.proof_expires_in / 60) }));
-  result.querySelector("button").focus();
-}
-
-part("verified").querySelector("button").addEventListener("click", () => {
-  startOver();
-  part("number").focus();
+const story = new Story(part("story"));
+const phone = new Phone(part("phone"), {
+  isAsked: () => visitor.codeFields.length > 0,
+  onTap: (code) => visitor.fillIn(code),
+  onTake: (number) => visitor.take(number),
 });
 
 part("trouble").addEventListener("change", ({ target, currentTarget }) => {
   post(currentTarget.dataset.url, { vendor: target.name, mood: target.value });
 });
 
-const look = () => Promise.all([phone.look(sending.number), wire.look()]);
+document.addEventListener("smsverify:sent", () => look());
+document.addEventListener("smsverify:verified", () => phone.done());
+
+function look() {
+  const { number } = visitor;
+  return Promise.all([phone.look(number), story.look(number), wire.look()]);
+}
 
 async function keepLooking() {
   if (document.visibilityState === "visible") await look();

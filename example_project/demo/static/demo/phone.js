@@ -4,7 +4,6 @@ import { Composer } from "./composer.js";
 import { get } from "./http.js";
 import { hour, say } from "./words.js";
 
-const NUMBER = /^(\+?86)?1\d{10}$/;
 const CODE = /\d{4,8}/;
 const FRESH = 10;
 const NEWS = ["delivered", "undelivered"];
@@ -12,16 +11,20 @@ const NEWS = ["delivered", "undelivered"];
 export class Phone {
   #shown = new Map();
   #of = "";
+  #code = "";
 
-  constructor(element, { onTap }) {
+  constructor(element, { isAsked, onTap, onTake }) {
     this.element = element;
     this.chat = element.querySelector(".chat");
     this.suggestion = element.querySelector(".suggestion");
     this.clock = element.querySelector(".top time");
+    this.owner = element.querySelector(".owner");
+    element.querySelector(".take").addEventListener("click", ({ target }) => onTake(target.value));
     this.composer = new Composer(element.querySelector(".composer"), {
       number: () => this.#of,
       onSent: (screen) => this.#draw(screen),
     });
+    this.isAsked = isAsked;
     this.onTap = onTap;
     new ResizeObserver(() => this.#scroll()).observe(this.chat);
   }
@@ -29,20 +32,21 @@ export class Phone {
   /** Fetches what is on the screen of the phone with this number. */
   async look(number) {
     this.clock.textContent = hour(Date.now());
-    const plain = number.replace(/[\s-]/g, "");
-    if (plain !== this.#of) this.#change(plain);
-    if (!NUMBER.test(plain)) return;
-    const screen = await get(`${this.element.dataset.url}?phone=${encodeURIComponent(plain)}`);
-    if (screen.ok && plain === this.#of) this.#draw(screen);
+    if (number !== this.#of) this.#change(number);
+    if (!number) return;
+    const screen = await get(`${this.element.dataset.url}?phone=${encodeURIComponent(number)}`);
+    if (screen.ok && number === this.#of) this.#draw(screen);
   }
 
   /** The code was used: it is suggested no more. */
   done() {
+    this.#code = "";
     this.suggestion.hidden = true;
   }
 
   #change(number) {
     this.#of = number;
+    this.owner.textContent = number.replace(/^(\d{3})(\d{4})/, "$1 $2 ");
     this.#shown.clear();
     this.chat.replaceChildren();
     this.composer.show(false, "");
@@ -55,6 +59,7 @@ export class Phone {
     const before = this.#shown.size;
     for (const bubble of bubbles) this.#show(bubble);
     this.composer.show(messages.length > 0, closed);
+    this.suggestion.hidden = !(this.#code && this.isAsked());
     if (this.#shown.size > before) this.#scroll();
   }
 
@@ -117,6 +122,6 @@ export class Phone {
     const button = this.suggestion.querySelector("button");
     button.querySelector("b").textContent = code;
     button.onclick = () => this.onTap(code);
-    this.suggestion.hidden = false;
+    this.#code = code;
   }
 }
