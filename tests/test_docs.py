@@ -85,6 +85,10 @@ NOT_RETURNED = {
 PYTEST = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "no:smsverify", "-p", pytest_plugin.__name__]
 """With the plugin, whether or not its entry point is installed."""
 
+LOGIN_PAGE = """
+from django.test import Client
+print(Client().get("/login/").content.decode())
+"""
 BAD_BODIES = """
 from django.test import Client
 for body in ("{}", "", "[]", "5", '{"proof": 5}', '{"proof": null}', '{"proof": "x"}'):
@@ -165,6 +169,8 @@ def test_the_tutorial_and_the_example_of_a_test(project: Path) -> None:
     assert re.search(r"【示例站】您的验证码是\d{6}，5分钟内有效", output)
     assert "accepted" in output
 
+    page = run(project, "manage.py", "shell", "-c", LOGIN_PAGE)
+    assert '<sms-verify purpose="login" name="proof" base="/sms/"' in page
     *statuses, errors = re.findall("^=> (.*)$", run(project, "manage.py", "shell", "-c", BAD_BODIES), re.MULTILINE)
     assert statuses == ["400"] * 7 + ["403"]
     assert "该字段是必填项。" in errors
