@@ -23,14 +23,12 @@ from tests.servers import ASK, WHERE
 KILLS = ["tests/crash"]
 """Much of their time is that of starting processes: they run beside the next ones."""
 SERVERS = [
-    *(f"tests/{name}" for name in ("demo", "http_servers", "processes", "queues")),
+    *(f"tests/{name}" for name in ("demo", "http_servers", "processes", "queues", "widget")),
     "tests/test_instructions.py",
     "tests/test_plans.py",
     "tests/test_rolling_windows.py",
 ]
-BY_HAND = ["tests/widget"]
-"""The widget in a browser: `python -m pytest tests/widget`."""
-OWN_SERVICES = [*KILLS, *SERVERS, *BY_HAND]
+OWN_SERVICES = [*KILLS, *SERVERS]
 """Tests that choose their databases, caches, brokers, web servers and browser themselves; they are run once."""
 WITHOUT_CONCURRENCY = [
     f"tests/test_{name}.py"
