@@ -99,7 +99,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": VAR / "site.sqlite3",
-        "OPTIONS": {"timeout": 30},
+        # A transaction that reads before it writes would else fail as soon as another one writes meanwhile.
+        "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
     }
 }
 CACHES = {
