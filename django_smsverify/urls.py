@@ -23,10 +23,10 @@ class SecretConverter(StringConverter):
 register_converter(SecretConverter, "smsverify_secret")
 
 urlpatterns = [
-    path("send/", endpoint(SendView.as_view()), name="send"),
-    path("send/<str:verification_id>/", endpoint(SendStatusView.as_view()), name="send-status"),
-    path("verify/", endpoint(VerifyView.as_view()), name="verify"),
-    path("ticket/", endpoint(TicketView.as_view()), name="ticket"),
+    path("send/", SendView.as_view(), name="send"),
+    path("send/<str:verification_id>/", SendStatusView.as_view(), name="send-status"),
+    path("verify/", VerifyView.as_view(), name="verify"),
+    path("ticket/", TicketView.as_view(), name="ticket"),
     path("webhooks/<slug:slug>/<smsverify_secret:secret>/", endpoint(webhook), name="webhook"),
     # For consoles that remove the last slash: Django would redirect the push, and no vendor follows redirects.
     path("webhooks/<slug:slug>/<smsverify_secret:secret>", endpoint(webhook)),

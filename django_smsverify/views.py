@@ -42,6 +42,7 @@ from .exceptions import (
     VerificationNotFound,
 )
 from .http.client_address import client_ip
+from .http.endpoints import endpoint
 from .http.json_body import JSONRequest, SmallJSONParser
 from .http.request_body import BodyCompressed, LengthRequired
 from .idempotency import HEADER, KeyedRequest, keyed_request
@@ -119,6 +120,11 @@ class FrontEndView(APIView):
     content_negotiation_class = AlwaysJSON
     versioning_class = None
     metadata_class = None
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Returns the view outside ATOMIC_REQUESTS, with connections closed under ASGI."""
+        return endpoint(super().as_view(**initkwargs))
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         return JSONRequest(

@@ -21,6 +21,7 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
 from django_smsverify.challenges.client_keys import HEADERS
+from django_smsverify.contrib.views import PhoneLoginEndpoint, PhoneTokenEndpoint
 from django_smsverify.enums import MessageStatus, Scope
 from django_smsverify.serializers import SendSerializer, VerifySerializer
 from django_smsverify.views import STATUSES
@@ -355,3 +356,15 @@ def test_the_components_of_a_site_keep_their_names() -> None:
     of_the_site = {name for name in components if not name.startswith("SMSVerify")}
     assert of_the_site == {"Host", "StatusEnum", "ScopeEnum"}
     assert components["StatusEnum"]["enum"] == ["open", "closed"]
+
+
+def test_a_login_that_grants_something_else_is_described_with_it() -> None:
+    class OwnEndpoint(PhoneLoginEndpoint):
+        granted = {"access": "For the header `Authorization: Bearer …`"}
+
+    for view, granted in ((OwnEndpoint, "access"), (PhoneTokenEndpoint, "token")):
+        patterns = [urls.path("login/", view.as_view())]
+        described = SchemaGenerator(patterns=patterns).get_schema(public=True)
+        responses = described["paths"]["/login/"]["post"]["responses"]
+        assert body(described, responses["200"])["properties"].keys() == {"phone", "created", "device", granted}
+        assert "stale_phone" in str(resolved(described, responses["403"]))

@@ -1,4 +1,4 @@
-"""The description of `login/` for drf-spectacular; imported only if that is installed."""
+"""The description of `login/`, and of what inherits it, for drf-spectacular; imported only if that is installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_smsverify.exceptions import AccountInactive, NoAccount, ProofRejecte
 from django_smsverify.openapi import bodies, refusals
 from django_smsverify.openapi.operations import ALLOW, ID, KEY, described, request, success
 
-from .views import PhoneLoginEndpoint, PhoneTokenEndpoint
+from .views import PhoneLoginEndpoint
 
 LOGGED_IN = {"phone": "138****8000", "created": True, "device": "…"}
 
@@ -24,10 +24,6 @@ class SMSVerifyLoggedInSerializer(serializers.Serializer[Any]):
     device = serializers.CharField(help_text="Send it with `send/`: it shows that the number's owner asks")
 
 
-class SMSVerifyTokenSerializer(SMSVerifyLoggedInSerializer):
-    token = serializers.CharField(help_text="For the header `Authorization: Token …`")
-
-
 def of_login() -> list[Exception]:
     """The errors of the one call."""
     refused = [ProofRejected(), NoAccount(), AccountInactive(), SeveralAccounts(), StalePhone(timezone.now())]
@@ -36,18 +32,21 @@ def of_login() -> list[Exception]:
 
 class LoginSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
     target_class = PhoneLoginEndpoint
+    match_subclasses = True
 
     def view_replacement(self) -> type[PhoneLoginEndpoint]:
-        answer = success(SMSVerifyLoggedInSerializer, "Logged in, by a session's cookie", LoggedIn=LOGGED_IN)
-        return described(PhoneLoginEndpoint, post=_operation(answer))
+        view: type[PhoneLoginEndpoint] = self.target
+        shown = {**LOGGED_IN, **dict.fromkeys(view.granted, "…")}
+        return described(view, post=_operation(success(_logged_in(view), "Logged in", LoggedIn=shown)))
 
 
-class TokenSchema(OpenApiViewExtension):  # type: ignore[no-untyped-call]
-    target_class = PhoneTokenEndpoint
-
-    def view_replacement(self) -> type[PhoneTokenEndpoint]:
-        answer = success(SMSVerifyTokenSerializer, "Logged in, by a token", LoggedIn={**LOGGED_IN, "token": "9944b0…"})
-        return described(PhoneTokenEndpoint, post=_operation(answer))
+def _logged_in(view: type[PhoneLoginEndpoint]) -> type[serializers.Serializer[Any]]:
+    """What a view answers: what all of them do, and what is granted."""
+    if not view.granted:
+        return SMSVerifyLoggedInSerializer
+    fields = {name: serializers.CharField(help_text=words) for name, words in view.granted.items()}
+    name = f"SMSVerifyLoggedIn{''.join(word.title() for word in view.granted)}Serializer"
+    return type(name, (SMSVerifyLoggedInSerializer,), fields)
 
 
 def _operation(answer: Any) -> Any:

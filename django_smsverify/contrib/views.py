@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
@@ -96,6 +98,15 @@ class PhoneLoginEndpoint(FrontEndView):
 
     purpose = "login"
     creates = True
+    granted: Mapping[str, str] = {}
+    """The texts that `grant` adds to the answer, and what each is, for the OpenAPI schema."""
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Returns the view as `FrontEndView` does, and describes it if drf-spectacular is installed."""
+        if apps.is_installed("drf_spectacular"):
+            import_module("django_smsverify.contrib.openapi")  # which imports this module
+        return super().as_view(**initkwargs)
 
     def post(self, request: JSONRequest, **path: Any) -> Response:
         asked = read(VerifySerializer, request)
@@ -103,14 +114,16 @@ class PhoneLoginEndpoint(FrontEndView):
         keyed = keyed_by_client(request, "login", str(asked["verification_id"]))
         verification = check_guess(asked["verification_id"], asked["code"], canonical(bound), keyed)
         user, is_new = self._enter(verification, bound, is_repeated=keyed is not None)
-        return Response(
-            {
-                "phone": phones.mask(verification.phone),
-                "created": is_new,
-                "device": device_token_of(verification),
-                **self.grant(request._request, user),
-            }
-        )
+        told = {
+            "phone": phones.mask(verification.phone),
+            "created": is_new,
+            "device": device_token_of(verification),
+        }
+        return self.answer(request, user, told)
+
+    def answer(self, request: JSONRequest, user: Any, told: Mapping[str, Any]) -> Response:
+        """Lets a user in, and returns the answer, which has what is told of the verification."""
+        return Response({**told, **self.grant(request._request, user)})
 
     def grant(self, request: HttpRequest, user: Any) -> Mapping[str, Any]:
         """Lets a user in, and returns what the answer has for it; here it begins a session, whose cookie the answer
@@ -136,6 +149,8 @@ class PhoneLoginEndpoint(FrontEndView):
 
 class PhoneTokenEndpoint(PhoneLoginEndpoint):
     """The same with a token of `rest_framework.authtoken` in place of a session: `{"token": "…"}`."""
+
+    granted = {"token": "For the header `Authorization: Token …`"}
 
     def grant(self, request: HttpRequest, user: Any) -> Mapping[str, Any]:
         from rest_framework.authtoken.models import Token
