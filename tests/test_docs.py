@@ -70,7 +70,7 @@ CHINESE = {path.stem: path.read_text() for path in sorted(DOCS.glob("zh-Hans/*.r
 BLOCK = re.compile(r"^( *)\.\. code-block:: (\w+)\n\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
 TITLE = re.compile(r"^\S.*\n([=~-])\1{2,}$", re.MULTILINE)
 VENDORS = BUILTIN_GATEWAYS.keys() - {"console", "memory"}
-USERS = ("test_docs.py", "test_login_project.py", "test_migrating.py")
+USERS = ("test_adapters.py", "test_docs.py", "test_login_project.py", "test_migrating.py")
 TRANSLATED = sorted(CHINESE.keys() - {"index"})
 NOT_RETURNED = {
     "error",

@@ -1,0 +1,1 @@
+"""A site with an adapter, and what people do on it; tests/test_adapters.py runs it."""

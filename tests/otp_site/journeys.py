@@ -1,0 +1,208 @@
+"""What people with a password and a phone do on a site with django-otp."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import transaction
+from django.test import TestCase
+from django.utils import timezone
+from django_otp import verify_token
+from django_otp.forms import OTPAuthenticationForm, otp_verification_failed
+from django_otp.plugins.otp_static.models import StaticDevice
+from members.phones import add_phone, confirm_phone
+
+from django_smsverify.contrib.otp.forms import SMSAuthenticationForm, SMSTokenForm
+from django_smsverify.contrib.otp.models import SMSDevice
+from django_smsverify.exceptions import (
+    ContextMismatch,
+    InsideTransaction,
+    InvalidPhone,
+    VerificationNotFound,
+    WrongCode,
+)
+from django_smsverify.models import Verification
+from django_smsverify.testing import SMSTestMixin
+
+PHONE, OTHER, PASSWORD = "13800138000", "13900139000", "long-enough-1"
+
+
+class SecondFactorTest(SMSTestMixin, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.user = User.objects.create_user("member", password=PASSWORD)
+
+    def device(self, user: User | None = None, phone: str = PHONE) -> SMSDevice:
+        """A phone that has been confirmed."""
+        device: SMSDevice = add_phone(user or self.user, phone)[0]
+        confirm_phone(device, self.sms.code)
+        return device
+
+    def post(self, device: Any = None, **typed: str) -> Any:
+        known = {"username": "member", "password": PASSWORD, "otp_device": getattr(device, "persistent_id", "")}
+        return self.client.post("/login/", {**known, **typed})
+
+    def errors(self, *args: Any, **typed: str) -> list[str]:
+        answer = self.post(*args, **typed)
+        assert answer.status_code == 200
+        return list(answer.context["form"].non_field_errors())
+
+    def is_safe(self) -> bool:
+        return self.client.get("/safe/").status_code == 200
+
+    def test_a_phone_is_confirmed_by_its_first_right_code(self) -> None:
+        device, told = add_phone(self.user, "+86 138 0013 8000")
+        assert (told, device.phone, device.confirmed) == ("A code was sent to 138****8000.", "+8613800138000", False)
+        with pytest.raises(WrongCode):
+            confirm_phone(device, "000000")
+
+        confirm_phone(device, self.sms.code)
+
+        assert SMSDevice.objects.get().confirmed
+        assert "8000" not in f"{device!r}"
+
+    def test_password_and_code_log_in(self) -> None:
+        device = self.device()
+        answer = self.post()
+        assert str(answer.context["form"].fields["otp_device"].widget.choices[1][1]) == "Phone"
+        self.sms.outbox.clear()
+        assert self.errors(device, otp_challenge="1") == ["A code was sent to 138****8000."]
+        assert not self.is_safe()
+
+        answer = self.post(device, otp_token=f" {self.sms.code[:3]}-{self.sms.code[3:]} ")
+
+        assert answer["Location"] == "/safe/"
+        assert self.is_safe()
+        assert SMSDevice.objects.get().last_used_at
+
+    def test_no_row_has_a_code(self) -> None:
+        device, _told = add_phone(self.user, PHONE)
+
+        assert self.sms.code not in str(SMSDevice.objects.values())
+        assert device.verification is not None
+
+    def test_a_wrong_and_a_used_code_are_told(self) -> None:
+        heard: list[Any] = []
+        otp_verification_failed.connect(lambda user, **more: heard.append(user), weak=False, dispatch_uid="test")
+        self.addCleanup(otp_verification_failed.disconnect, dispatch_uid="test")
+        device = self.device()
+        self.errors(device, otp_challenge="1")
+        right = self.sms.code
+
+        assert self.errors(device, otp_token="000000") == ["Wrong code. 4 attempts left."]
+        assert heard == [self.user]
+        assert self.errors(device) == ["Please enter your OTP token."]
+        self.post(device, otp_token=right)
+        self.client.logout()
+        assert self.errors(device, otp_token=right) == [str(VerificationNotFound())]
+        assert not device.verify_token(right)
+
+    def test_the_limits_hold_and_the_live_code_is_sent_again(self) -> None:
+        device = self.device()
+        self.sms.limits(RESEND_INTERVAL=60, IP_LIMITS=("2/h",))
+        with time_machine.travel(timezone.now() + timedelta(minutes=2)) as clock:
+            self.errors(device, otp_challenge="1")
+            assert "Please try again in" in self.errors(device, otp_challenge="1")[0]
+            first, count = self.sms.code, len(self.sms.outbox)
+            clock.shift(61)
+            self.errors(device, otp_challenge="1")
+            assert (self.sms.code, len(self.sms.outbox)) == (first, count + 1)
+            clock.shift(61)
+            assert "Too many requests" in self.errors(device, otp_challenge="1")[0]  # from this address
+
+    def test_a_vendor_that_fails_is_told(self) -> None:
+        device = self.device()
+        self.sms.fail()
+
+        assert self.errors(device, otp_challenge="1") == ["The SMS could not be sent. Please try again in a moment."]
+
+    def test_a_code_opens_its_own_device_alone(self) -> None:
+        mine = self.device()
+        other = self.device(User.objects.create_user("other"), OTHER)
+        twin = self.device()
+        self.errors(mine, otp_challenge="1")
+        code = self.sms.code
+
+        assert self.errors(other, otp_token=code) == ["Please select a device."]
+        assert self.errors(twin, otp_token=code) == [str(VerificationNotFound())]
+        twin.verification = SMSDevice.objects.get(pk=mine.pk).verification
+        with pytest.raises(ContextMismatch):
+            twin.check_token(code)
+        assert not self.is_safe()
+
+    def test_a_code_for_the_old_number_does_not_open_the_new_one(self) -> None:
+        device = self.device()
+        self.errors(device, otp_challenge="1")
+        code = self.sms.code
+        device = SMSDevice.objects.get()
+        device.phone = OTHER
+        device.save()
+
+        assert self.errors(device, otp_token=code) == [str(VerificationNotFound())]
+        assert self.errors(device, otp_challenge="1") == ["A code was sent to 139****9000."]
+
+    def test_a_phone_that_is_not_confirmed_is_not_offered(self) -> None:
+        add_phone(self.user, PHONE)
+
+        answer = self.post()
+
+        assert len(answer.context["form"].fields["otp_device"].widget.choices) == 1
+
+    def test_its_migrations_are_complete(self) -> None:
+        call_command("makemigrations", "smsverify_otp", check=True, dry_run=True, verbosity=0)
+
+    def test_what_is_no_number_is_refused(self) -> None:
+        with pytest.raises(InvalidPhone):
+            SMSDevice.objects.create(user=self.user, name="Phone", phone="12")
+
+    def test_devices_of_other_kinds_work_as_before(self) -> None:
+        backup = StaticDevice.objects.create(user=self.user, name="Backup")
+        backup.token_set.create(token="abcdefgh")
+
+        assert self.post(backup, otp_token="abcdefgh")["Location"] == "/safe/"
+
+    def test_the_form_for_who_is_logged_in(self) -> None:
+        device = self.device()
+        typed = {"otp_device": device.persistent_id}
+        assert not SMSTokenForm(self.user, None, {**typed, "otp_challenge": "1"}).is_valid()
+
+        form = SMSTokenForm(self.user, None, {**typed, "otp_token": self.sms.code})
+
+        assert form.is_valid()
+        assert form.get_user().otp_device == device
+
+    def test_what_calls_a_device_inside_a_transaction_is_told_at_once(self) -> None:
+        device = self.device()
+        typed = {"username": "member", "password": PASSWORD, "otp_device": device.persistent_id}
+        sent = len(self.sms.outbox)
+
+        form = OTPAuthenticationForm(None, {**typed, "otp_challenge": "1"})
+        assert "must not run inside a transaction" in str(form.errors)
+        device.generate_challenge()
+        with pytest.raises(InsideTransaction):
+            verify_token(self.user, device.persistent_id, self.sms.code)
+        with pytest.raises(InsideTransaction), transaction.atomic():
+            SMSAuthenticationForm(None, {**typed, "otp_token": self.sms.code}).is_valid()
+        assert len(self.sms.outbox) == sent + 1
+        assert Verification.objects.latest("created_at").attempts == 0
+
+    def test_the_admin_masks_the_number(self) -> None:
+        self.device()
+        self.client.force_login(User.objects.create_superuser("admin"))
+        listed, page = (
+            "/admin/smsverify_otp/smsdevice/",
+            f"/admin/smsverify_otp/smsdevice/{SMSDevice.objects.get().pk}/change/",
+        )
+
+        for path in (listed, page):
+            content = self.client.get(path).content.decode()
+            assert "138****8000" in content
+            assert "13800138000" not in content
+        added = {"user": self.user.pk, "name": "Second", "phone": OTHER}
+        self.client.post(f"{listed}add/", added)
+        assert SMSDevice.objects.get(name="Second").phone == "+8613900139000"
