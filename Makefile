@@ -39,7 +39,7 @@ slow: $(VENV)/test ## run the slow ones that neither `make coverage` nor `make t
 contract: $(VENV)/test $(CONTRACT)/ready ## try what the OpenAPI schema says on the demo, and compile a TypeScript client
 	REQUIRE_SERVICES=1 $(RUN) -m pytest tests/demo/test_demo_contract.py $(ARGS)
 
-coverage: $(VENV)/test ## measure branch coverage without the slow ones, but with each case of the others
+coverage: $(VENV)/test $(VENV)/adapters ## measure branch coverage without the slow ones, but with each case of the others
 	$(RUN) -m coverage erase
 	$(RUN) -m coverage run -m pytest -m "not slow or further_case" -n auto --dist worksteal $(ARGS)
 	$(RUN) -m coverage combine --quiet
@@ -102,6 +102,6 @@ $(CONTRACT)/ready: pyproject.toml tests/demo/contract/package-lock.json
 	PATH="$(CURDIR)/$(CONTRACT)/bin:$$PATH" npm ci --prefix $(CONTRACT) --no-audit --no-fund --silent
 	@touch $@
 
-$(VENV)/test $(VENV)/services $(VENV)/lint $(VENV)/docs $(VENV)/package: $(VENV)/%: $(VENV)/ready
+$(VENV)/test $(VENV)/adapters $(VENV)/services $(VENV)/lint $(VENV)/docs $(VENV)/package: $(VENV)/%: $(VENV)/ready
 	$(RUN) -m pip install --quiet --disable-pip-version-check --group $*
 	@touch $@

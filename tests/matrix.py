@@ -33,7 +33,16 @@ OWN_SERVICES = [*KILLS, *SERVERS]
 WITHOUT_CONCURRENCY = [
     f"tests/test_{name}.py"
     for name in (
-        *("admin", "admin_destinations", "admin_submissions", "admin_masking", "admin_sending", "billing", "checks"),
+        *(
+            "adapters",
+            "admin",
+            "admin_destinations",
+            "admin_submissions",
+            "admin_masking",
+            "admin_sending",
+            "billing",
+            "checks",
+        ),
         *("causes", "commands", "costs", "dispatch_checks", "explain", "fields", "linting_stored", "lost_keys"),
         *("closures", "degraded", "failures", "guard", "kit", "lists", "migrating", "recycled_numbers", "risk"),
         "test_numbers",

@@ -42,6 +42,19 @@ def of_site(site: str, more: str = "") -> str:
 
 
 @pytest.mark.django_db
+def test_django_allauth(tmp_path: Path) -> None:
+    require("allauth")
+    write(
+        tmp_path / "members",
+        models=snippet("adapters", "class Member(AbstractUser)"),
+        settings=of_site("allauth_site", snippet("adapters", "ACCOUNT_ADAPTER =")),
+        urls=snippet("adapters", "contrib.allauth.urls"),
+        adapter=snippet("adapters", "class MemberAdapter"),
+    )
+    run_journeys(tmp_path, "allauth_site")
+
+
+@pytest.mark.django_db
 def test_simplejwt(tmp_path: Path) -> None:
     require("rest_framework_simplejwt")
     write(tmp_path / "members", settings=of_site("jwt_site"), urls=snippet("adapters", "PhoneJWTEndpoint.as_view()"))

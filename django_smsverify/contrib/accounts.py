@@ -54,7 +54,7 @@ class PhoneProofBackend(ModelBackend):
         redeemed again. Raises ProofRejected, InvalidContext, StalePhone, NoAccount, AccountInactive, SeveralAccounts.
         """
         phone = read_proof(proof, purpose, context=context)
-        with _together(get_user_model(), Verification):
+        with together(get_user_model(), Verification):
             lock_number(phone)
             user = self.find_user(phone)
             redeem_proof(proof, purpose, context=context, known_since=self._known_since(user))
@@ -153,7 +153,7 @@ def _user_name_to_fill() -> list[str]:
 
 
 @contextmanager
-def _together(*models: type[Model]) -> Iterator[None]:
+def together(*models: type[Model]) -> Iterator[None]:
     """A transaction on the databases of the models."""
     with ExitStack() as stack:
         for alias in sorted({router.db_for_write(model) for model in models}):

@@ -10,6 +10,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest
+from django.urls import URLPattern, URLResolver
 
 View = Callable[..., Any]
 
@@ -47,3 +48,13 @@ def _close_connections(view: View) -> View:
 def endpoint(view: View) -> View:
     """Returns a view as an endpoint for front ends: outside ATOMIC_REQUESTS, with connections closed under ASGI."""
     return _non_atomic(_close_connections(view))
+
+
+def without_transaction(urls: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
+    """Returns the URLs, whose views are outside ATOMIC_REQUESTS from now on."""
+    for url in urls:
+        if isinstance(url, URLResolver):
+            without_transaction(url.url_patterns)
+        else:
+            _non_atomic(url.callback)
+    return urls

@@ -29,6 +29,6 @@ class SMSDeviceAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: SMSDevice | None = None) -> Any:
         return ("masked_phone", "confirmed", "created_at", "last_used_at")
 
-    @admin.display(description=_("number"))
+    @admin.display(description=_("phone"))
     def masked_phone(self, device: SMSDevice) -> str:
         return phones.mask(device.phone)

@@ -39,7 +39,7 @@ class SMSDevice(TimestampMixin, Device):
     confirmed = models.BooleanField(
         _("confirmed"), default=False, help_text=_("Whether a code that was sent to it has been entered.")
     )
-    phone = models.CharField(_("number"), max_length=16)
+    phone = models.CharField(_("phone"), max_length=16)
     verification = models.UUIDField(null=True, editable=False)
     """What was sent last."""
 
