@@ -206,3 +206,11 @@ class SecondFactorTest(SMSTestMixin, TestCase):
         added = {"user": self.user.pk, "name": "Second", "phone": OTHER}
         self.client.post(f"{listed}add/", added)
         assert SMSDevice.objects.get(name="Second").phone == "+8613900139000"
+
+    def test_a_phone_that_is_not_confirmed_lets_nobody_in(self) -> None:
+        device, _told = add_phone(self.user, PHONE)
+
+        assert self.errors(device, otp_token=self.sms.code) == ["Please select a device."]
+        assert self.errors(device, otp_challenge="1") == ["The selected OTP device is not interactive"]
+        assert (len(self.sms.outbox), self.is_safe()) == (1, False)
+        assert not SMSDevice.objects.get().confirmed

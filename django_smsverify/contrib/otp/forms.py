@@ -27,6 +27,8 @@ class SMSFormMixin(otp.OTPAuthenticationFormMixin):
     def clean_otp(self, user: Any) -> None:
         """Does what django-otp's does; raises ValidationError."""
         device = Device.from_persistent_id(self.cleaned_data.get("otp_device") or "")
+        if isinstance(device, SMSDevice) and not device.confirmed:
+            device = self.cleaned_data["otp_device"] = None  # django-otp's forms offer none, but take one all the same
         if user is None or not isinstance(device, SMSDevice) or device.user_id != user.pk:
             super().clean_otp(user)
             return
