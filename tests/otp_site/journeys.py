@@ -23,6 +23,8 @@ from django_smsverify.exceptions import (
     ContextMismatch,
     InsideTransaction,
     InvalidPhone,
+    Throttled,
+    TooManyAttempts,
     VerificationNotFound,
     WrongCode,
 )
@@ -64,7 +66,8 @@ class SecondFactorTest(SMSTestMixin, TestCase):
         confirm_phone(device, self.sms.code)
 
         assert SMSDevice.objects.get().confirmed
-        assert "8000" not in f"{device!r}"
+        assert f"{SMSDevice.objects.get()!r}" == "<SMSDevice: Phone (138****8000)>"
+        assert PHONE not in f"{SMSDevice.objects.get().phone!r}"
 
     def test_password_and_code_log_in(self) -> None:
         device = self.device()
@@ -104,7 +107,7 @@ class SecondFactorTest(SMSTestMixin, TestCase):
 
     def test_the_limits_hold_and_the_live_code_is_sent_again(self) -> None:
         device = self.device()
-        self.sms.limits(RESEND_INTERVAL=60, IP_LIMITS=("2/h",))
+        self.sms.limits(RESEND_INTERVAL=60)
         with time_machine.travel(timezone.now() + timedelta(minutes=2)) as clock:
             self.errors(device, otp_challenge="1")
             assert "Please try again in" in self.errors(device, otp_challenge="1")[0]
@@ -112,8 +115,15 @@ class SecondFactorTest(SMSTestMixin, TestCase):
             clock.shift(61)
             self.errors(device, otp_challenge="1")
             assert (self.sms.code, len(self.sms.outbox)) == (first, count + 1)
-            clock.shift(61)
-            assert "Too many requests" in self.errors(device, otp_challenge="1")[0]  # from this address
+
+    def test_the_address_of_who_adds_phones_is_limited(self) -> None:
+        self.sms.limits(IP_LIMITS=("2/h",))
+        added = [SMSDevice.objects.create(user=self.user, name="Phone", phone=f"1380013800{n}") for n in range(3)]
+        for device in added[:2]:
+            device.generate_challenge(ip="203.0.113.7")
+
+        with pytest.raises(Throttled):
+            added[2].generate_challenge(ip="203.0.113.7")
 
     def test_a_vendor_that_fails_is_told(self) -> None:
         device = self.device()
@@ -139,9 +149,7 @@ class SecondFactorTest(SMSTestMixin, TestCase):
         device = self.device()
         self.errors(device, otp_challenge="1")
         code = self.sms.code
-        device = SMSDevice.objects.get()
-        device.phone = OTHER
-        device.save()
+        SMSDevice.objects.update(phone="+8613900139000")  # past `save`
 
         assert self.errors(device, otp_token=code) == [str(VerificationNotFound())]
         assert self.errors(device, otp_challenge="1") == ["A code was sent to 139****9000."]
@@ -214,3 +222,46 @@ class SecondFactorTest(SMSTestMixin, TestCase):
         assert self.errors(device, otp_challenge="1") == ["The selected OTP device is not interactive"]
         assert (len(self.sms.outbox), self.is_safe()) == (1, False)
         assert not SMSDevice.objects.get().confirmed
+
+    def test_a_confirmed_phone_keeps_its_number_and_its_owner(self) -> None:
+        self.device()
+        for name, value in (("phone", OTHER), ("user", User.objects.create_user("other"))):
+            device = SMSDevice.objects.get()
+            setattr(device, name, value)
+            with pytest.raises(ValueError, match="make another device"):
+                device.save()
+        renamed = SMSDevice.objects.get()
+        renamed.name = "My phone"
+        renamed.save()
+
+        kept = SMSDevice.objects.get()
+        assert (kept.phone, kept.user, kept.name) == ("+8613800138000", self.user, "My phone")
+
+    def test_strangers_cannot_use_up_what_a_confirmed_phone_may_get(self) -> None:
+        device = self.device()
+        self.sms.limits(PHONE_LIMITS=("6/d",), IP_LIMITS=("1/h",))
+        for _ in range(3):
+            self.sms.send(PHONE)
+        with pytest.raises(Throttled):
+            self.sms.send(PHONE)
+
+        told = "A code was sent to 138****8000."
+        assert [self.errors(device, otp_challenge="1") for _ in range(2)] == [[told], [told]]
+
+    def test_why_no_code_is_taken_is_told_before_one_is_typed(self) -> None:
+        device = self.device()
+        assert device.verify_is_allowed() == (False, {"error_message": str(VerificationNotFound())})
+        device.generate_challenge()
+        assert device.verify_is_allowed() == (True, None)
+        for _ in range(5):
+            assert not device.verify_token("000000")
+
+        assert device.verify_is_allowed() == (False, {"error_message": str(TooManyAttempts())})
+
+    def test_a_form_that_cannot_ask_a_phone_names_those_that_can(self) -> None:
+        device = self.device()
+        with transaction.atomic(), pytest.raises(InsideTransaction, match=r"contrib\.otp\.forms"):
+            device.generate_challenge()
+        device.generate_challenge()
+        with transaction.atomic(), pytest.raises(InsideTransaction, match=r"contrib\.otp\.forms"):
+            device.verify_token(self.sms.code)

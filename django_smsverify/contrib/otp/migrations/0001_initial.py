@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import django.db.models.deletion
+import django_smsverify.models.fields
 from django.conf import settings
 from django.db import migrations, models
 
@@ -22,7 +23,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True, help_text='The date and time when this device was initially created in the system.', null=True)),
                 ('last_used_at', models.DateTimeField(blank=True, help_text='The most recent date and time this device was used.', null=True)),
                 ('confirmed', models.BooleanField(default=False, help_text='Whether a code that was sent to it has been entered.', verbose_name='confirmed')),
-                ('phone', models.CharField(max_length=16, verbose_name='phone')),
+                ('phone', django_smsverify.models.fields.PhoneField(max_length=16, verbose_name='phone')),
                 ('verification', models.UUIDField(editable=False, null=True)),
                 ('user', models.ForeignKey(help_text='The user that this device belongs to.', on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
