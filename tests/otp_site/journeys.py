@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import transaction
@@ -17,6 +18,7 @@ from django_otp.forms import OTPAuthenticationForm, otp_verification_failed
 from django_otp.plugins.otp_static.models import StaticDevice
 from members.phones import add_phone, confirm_phone
 
+from django_smsverify.contrib.otp.admin import SMSAdminAuthenticationForm
 from django_smsverify.contrib.otp.forms import SMSAuthenticationForm, SMSTokenForm
 from django_smsverify.contrib.otp.models import SMSDevice
 from django_smsverify.exceptions import (
@@ -265,3 +267,39 @@ class SecondFactorTest(SMSTestMixin, TestCase):
         device.generate_challenge()
         with transaction.atomic(), pytest.raises(InsideTransaction, match=r"contrib\.otp\.forms"):
             device.verify_token(self.sms.code)
+
+    def test_the_admin_refuses_what_is_no_number(self) -> None:
+        self.client.force_login(User.objects.create_superuser("admin"))
+        added = {"user": self.user.pk, "name": "Second"}
+
+        page = self.client.post("/admin/smsverify_otp/smsdevice/add/", {**added, "phone": "12"})
+        assert str(InvalidPhone()) in page.content.decode()
+        self.client.post("/admin/smsverify_otp/smsdevice/add/", {**added, "phone": "+86 138 0013 8000"})
+        assert SMSDevice.objects.get().phone == "+8613800138000"
+
+    def test_the_admin_shows_no_number_of_an_owner_and_changes_none(self) -> None:
+        self.user = User.objects.create_user(PHONE)
+        device = self.device()
+        self.client.force_login(User.objects.create_superuser("admin"))
+        listed = "/admin/smsverify_otp/smsdevice/"
+        page = f"{listed}{device.pk}/change/"
+
+        for path in (listed, page, f"{listed}{device.pk}/delete/"):
+            assert PHONE not in self.client.get(path).content.decode()
+        self.client.post(page, {"name": "Renamed", "user": User.objects.create_user("other").pk, "phone": OTHER})
+        changed = SMSDevice.objects.get()
+        assert (changed.name, changed.user, changed.phone) == ("Renamed", self.user, "+8613800138000")
+        assert not LogEntry.objects.filter(object_repr__contains=PHONE).exists()
+
+    def test_the_admin_of_django_otp_logs_in_with_a_code(self) -> None:
+        self.user.is_staff = True
+        self.user.save()
+        device = self.device()
+        typed = {"username": "member", "password": PASSWORD, "otp_device": device.persistent_id}
+        form = SMSAdminAuthenticationForm(None, {**typed, "otp_challenge": "1"})
+        assert form.errors == {"__all__": ["A code was sent to 138****8000."]}
+
+        form = SMSAdminAuthenticationForm(None, {**typed, "otp_token": self.sms.code})
+
+        assert form.is_valid()
+        assert form.get_user().otp_device == device
