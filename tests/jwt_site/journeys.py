@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import time_machine
 from django.contrib.auth.models import User
 from django.test import TestCase, override_settings
+from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
 from django_smsverify.testing import SMSTestMixin
@@ -21,10 +24,11 @@ def nobody(user: Any) -> bool:
 
 class AppTest(SMSTestMixin, TestCase):
     def log_in(self, code: str | None = None, **headers: str) -> Any:
-        verification = self.sms.send(PHONE)
-        typed = {"verification_id": str(verification.pk), "code": code or self.sms.code}
-        self.typed = typed
-        return self.client.post("/sms/login/", typed, "application/json", headers=headers)
+        self.typed = {"verification_id": str(self.sms.send(PHONE).pk), "code": code or self.sms.code}
+        return self.post(**headers)
+
+    def post(self, **headers: str) -> Any:
+        return self.client.post("/sms/login/", self.typed, "application/json", headers=headers)
 
     def who(self, access: str) -> Any:
         return self.client.get("/who/", headers={"Authorization": f"Bearer {access}"})
@@ -44,8 +48,7 @@ class AppTest(SMSTestMixin, TestCase):
         headers = {"Idempotency-Key": "0123456789abcdef"}
         assert self.log_in(**headers).status_code == 200
 
-        again = self.client.post("/sms/login/", self.typed, "application/json", headers=headers)
-        used = self.client.post("/sms/login/", self.typed, "application/json")
+        again, used = self.post(**headers), self.post()
 
         assert self.who(again.json()["access"]).json() == PHONE
         assert used.json()["code"] == "already_used"
@@ -54,6 +57,13 @@ class AppTest(SMSTestMixin, TestCase):
         answer = self.log_in("000000")
 
         assert (answer.status_code, answer.json()["code"]) == (400, "wrong_code")
+
+    def test_an_old_code_gives_nothing(self) -> None:
+        self.typed = {"verification_id": str(self.sms.send(PHONE).pk), "code": self.sms.code}
+        with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+            answer = self.post()
+
+        assert (answer.status_code, answer.json()["code"]) == (400, "expired")
 
     def test_the_settings_of_simplejwt_count(self) -> None:
         with override_settings(SIMPLE_JWT={"TOKEN_OBTAIN_SERIALIZER": CLAIMS, "UPDATE_LAST_LOGIN": True}):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 from tests import services, settings
 
 SECRET_KEY = settings.SECRET_KEY
@@ -15,8 +18,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "dj_rest_auth",
+    "dj_rest_auth.mfa",
     "django_smsverify",
 ]
+sys.modules.setdefault("pyotp", ModuleType("pyotp"))  # which judges second codes; no test enters one
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
