@@ -18,7 +18,6 @@ from django_otp.forms import OTPAuthenticationForm, otp_verification_failed
 from django_otp.plugins.otp_static.models import StaticDevice
 from members.phones import add_phone, confirm_phone
 
-from django_smsverify.contrib.otp.admin import SMSAdminAuthenticationForm
 from django_smsverify.contrib.otp.forms import SMSAuthenticationForm, SMSTokenForm
 from django_smsverify.contrib.otp.models import SMSDevice
 from django_smsverify.exceptions import (
@@ -120,12 +119,11 @@ class SecondFactorTest(SMSTestMixin, TestCase):
 
     def test_the_address_of_who_adds_phones_is_limited(self) -> None:
         self.sms.limits(IP_LIMITS=("2/h",))
-        added = [SMSDevice.objects.create(user=self.user, name="Phone", phone=f"1380013800{n}") for n in range(3)]
-        for device in added[:2]:
-            device.generate_challenge(ip="203.0.113.7")
+        for number in ("13800138001", "13800138002"):
+            add_phone(self.user, number, "203.0.113.7")
 
         with pytest.raises(Throttled):
-            added[2].generate_challenge(ip="203.0.113.7")
+            add_phone(self.user, "13800138003", "203.0.113.7")
 
     def test_a_vendor_that_fails_is_told(self) -> None:
         device = self.device()
@@ -292,14 +290,14 @@ class SecondFactorTest(SMSTestMixin, TestCase):
         assert not LogEntry.objects.filter(object_repr__contains=PHONE).exists()
 
     def test_the_admin_of_django_otp_logs_in_with_a_code(self) -> None:
-        self.user.is_staff = True
-        self.user.save()
-        device = self.device()
-        typed = {"username": "member", "password": PASSWORD, "otp_device": device.persistent_id}
-        form = SMSAdminAuthenticationForm(None, {**typed, "otp_challenge": "1"})
-        assert form.errors == {"__all__": ["A code was sent to 138****8000."]}
+        self.user = User.objects.create_superuser("admin", password=PASSWORD)
+        typed = {"username": "admin", "password": PASSWORD, "otp_device": self.device().persistent_id}
+        self.client.post("/safe-admin/login/", {**typed, "otp_challenge": "1"})
 
-        form = SMSAdminAuthenticationForm(None, {**typed, "otp_token": self.sms.code})
+        page = self.client.post("/safe-admin/login/", {**typed, "otp_token": "000000"})
+        assert "Wrong code. 4 attempts left." in page.content.decode()
+        assert self.client.get("/safe-admin/").status_code == 302
+        self.client.post("/safe-admin/login/", {**typed, "otp_token": self.sms.code})
 
-        assert form.is_valid()
-        assert form.get_user().otp_device == device
+        assert self.client.get("/safe-admin/").status_code == 200
+        assert self.is_safe()

@@ -8,18 +8,27 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
-from django_otp.admin import OTPAdminAuthenticationForm
+from django_otp.admin import OTPAdminAuthenticationForm, OTPAdminSite
 
 from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.http.endpoints import endpoint
 
 from .forms import SMSFormMixin
 from .models import SMSDevice
 
 
 class SMSAdminAuthenticationForm(SMSFormMixin, OTPAdminAuthenticationForm):
-    """The `login_form` of an OTPAdminSite. Its login must be outside ATOMIC_REQUESTS."""
+    """User name, password, and a code, of somebody who may see the admin."""
+
+
+@method_decorator(endpoint, name="login")
+class SMSAdminSite(OTPAdminSite):
+    """The admin of django-otp, whose login is outside ATOMIC_REQUESTS and asks phones, too."""
+
+    login_form = SMSAdminAuthenticationForm
 
 
 class SMSDeviceForm(forms.ModelForm):
