@@ -23,6 +23,8 @@ OTHERS = (
     "django_ratelimit.core django_tasks drf_spectacular.openapi multiprocessing phonenumbers requests "
     "rest_framework.views subprocess tempfile urllib3"
 )
+OF_OTHER_APPS = tuple(f"django_smsverify.contrib.{name}" for name in ("allauth.", "dj_rest_auth", "otp.", "simplejwt"))
+"""What can be imported only where another app is installed."""
 MODULES = "_posixsubprocess crypt curses fcntl grp posix pty pwd readline resource syslog termios tty"
 MISSING: dict[Any, str] = {
     os: "chown fork forkpty getegid geteuid getgid getpgid getuid killpg mkfifo nice register_at_fork setsid "
@@ -93,6 +95,8 @@ def main(url: str) -> None:
     import django_smsverify
 
     for module in pkgutil.walk_packages(django_smsverify.__path__, "django_smsverify."):
+        if module.name.startswith(OF_OTHER_APPS):
+            continue
         importlib.import_module(module.name)
         sys.stdout.write(f"{module.name}\n")
     send(url)

@@ -12,6 +12,7 @@ import pytest
 import django_smsverify
 
 from .gateways.support import ACCEPTED, Vendor
+from .on_windows import OF_OTHER_APPS
 
 ROOT = Path(django_smsverify.__file__).parent
 
@@ -25,10 +26,9 @@ def test_the_package_is_imported_and_sends_without_what_windows_lacks() -> None:
         done = subprocess.run(command, cwd=ROOT.parent, env=env, capture_output=True, text=True, timeout=120)
 
     assert done.returncode == 0, done.stderr
-    modules = {path.relative_to(ROOT.parent).with_suffix("").as_posix() for path in ROOT.rglob("*.py")}
-    imported = {line.replace(".", "/") for line in done.stdout.splitlines() if line.startswith("django_smsverify.")}
-    assert imported == {name for name in modules if not name.endswith("/__init__")} | {
-        name.removesuffix("/__init__") for name in modules if name.endswith("/__init__")
-    } - {"django_smsverify"}
+    paths = (path.parent if path.stem == "__init__" else path.with_suffix("") for path in ROOT.rglob("*.py"))
+    modules = {".".join(path.relative_to(ROOT.parent).parts) for path in paths} - {"django_smsverify"}
+    imported = {line for line in done.stdout.splitlines() if line.startswith("django_smsverify.")}
+    assert imported == {name for name in modules if not name.startswith(OF_OTHER_APPS)}
     assert "v: accepted" in done.stdout
     assert [call.line for call in server.received] == ["POST /sms/send HTTP/1.1"]
