@@ -36,6 +36,8 @@ from . import redis_sockets, selection, services
 from .described import only_what_is_described  # noqa: F401 - a fixture
 from .joined_threads import threads
 
+MEASURED = {name: value for name, value in os.environ.items() if name == "COVERAGE_PROCESS_CONFIG"}
+"""For processes that run what this one cannot."""
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Coverage measures this process; those that it starts would only become slower.
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)

@@ -16,6 +16,7 @@ urlpatterns = [
     path("sms/", include("django_smsverify.urls")),
     path("sms/", include("django_smsverify.contrib.urls")),
     path("login/", PhoneLoginView.as_view(next_page="/who/"), name="login"),
+    path("remember/", PhoneLoginView.as_view(remember=True)),
     path("no-register/", PhoneLoginView.as_view(creates=False)),
     path("who/", who),
 ]

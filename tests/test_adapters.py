@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import MEASURED
 from .test_docs import ROOT, snippet
 
 
@@ -30,9 +31,9 @@ def write(folder: Path, **files: str) -> None:
 def run_journeys(tmp_path: Path, site: str) -> None:
     """Runs what people do on a site, with `members` in `tmp_path` beside it; warnings are errors."""
     python = os.pathsep.join([str(tmp_path), str(ROOT)])
-    environment = {**os.environ, "PYTHONPATH": python, "DJANGO_SETTINGS_MODULE": "members.settings"}
+    environment = {**os.environ, **MEASURED, "PYTHONPATH": python, "DJANGO_SETTINGS_MODULE": "members.settings"}
     command = [sys.executable, "-W", "error", "-m", "django", "test", "-p", "journeys.py", f"tests.{site}"]
-    # Coverage is measured where its settings are.
+    # In the root, where coverage looks for what was measured.
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -151,6 +151,18 @@ def test_the_form_shows_the_widget() -> None:
     assert "smsverify/smsverify.js" in str(OrderForm().media)
 
 
+def test_a_proof_that_is_not_used_up_is_given_back_to_the_widget() -> None:
+    given = proof()
+    data = {"mobile": given, "count": "many"}
+
+    shown = str(OrderForm(data)["mobile"])
+    assert f'proof="{given}"' in shown
+    assert 'verified="138****8000"' in shown
+    assert OrderForm({**data, "count": 1}).is_valid()
+    for used_up_or_forged in (given, f"{given}x", "x"):
+        assert "proof=" not in str(OrderForm({**data, "mobile": used_up_or_forged})["mobile"])
+
+
 def test_a_form_or_serializer_that_would_not_redeem_is_refused() -> None:
     class Form(forms.Form):
         mobile = VerifiedPhoneField(purpose="order")

@@ -49,6 +49,29 @@ def test_a_page_shows_the_widget_and_logs_in_whoever_verified_a_number(client: C
     assert client.get("/login/")["Location"] == "/who/"
 
 
+def test_who_was_sent_here_though_logged_in_sees_the_page(client: Client) -> None:
+    """A page that refuses their account would else send them to and fro without end."""
+    client.post("/login/", {"proof": proof()})
+
+    assert client.get("/login/?next=/who/").status_code == 200
+
+
+def test_the_browser_remembers_the_owner_where_the_site_says_so(client: Client) -> None:
+    assert " remember" not in client.get("/login/").content.decode().partition("<sms-verify")[2].partition(">")[0]
+    assert " remember" in client.get("/remember/").content.decode().partition("<sms-verify")[2].partition(">")[0]
+
+
+@override_settings(SMSVERIFY={"USER_PHONE_FIELD": "last_name"})
+def test_a_user_name_that_is_taken_keeps_nobody_out(client: Client) -> None:
+    """It may be that of an account whose number has changed, or that somebody has chosen."""
+    User.objects.create(username=NATIONAL, last_name="13900139000")
+
+    for is_new in (True, False):
+        user, created = login_backend()[0].enter(proof(), "login")
+        assert (user.last_name, created) == (NATIONAL, is_new)
+    assert user.username.startswith(f"{NATIONAL}-")
+
+
 @pytest.mark.parametrize(
     ("given", "goes_to"),
     [("/orders/?page=2", "/orders/?page=2"), ("https://evil.example/", "/who/"), ("//x/", "/who/")],

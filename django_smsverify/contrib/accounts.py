@@ -14,6 +14,7 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import router, transaction
 from django.db.models import CharField, EmailField, Field, Model
 from django.http import HttpRequest
+from django.utils.crypto import get_random_string
 from django.utils.module_loading import import_string
 
 from django_smsverify import phones
@@ -81,11 +82,12 @@ class PhoneProofBackend(ModelBackend):
     def create_user(self, phone: str) -> Any:
         """Makes and returns an account for a number in E.164, without a password.
 
-        A required user name in another column gets the number, too. Inherit this where accounts need more. Raises
-        ImproperlyConfigured where a user name is needed that a number cannot be.
+        A required user name in another column gets the number, too, with a random end where that name is taken. Inherit
+        this where accounts need more. Raises ImproperlyConfigured where a user name is needed that a number cannot be.
         """
         model, written = get_user_model(), spellings(phone)[0]
-        user = model(**dict.fromkeys((phone_field(), *_user_name_to_fill()), written))
+        names = {column: _free_name(column, written) for column in _user_name_to_fill()}
+        user = model(**{phone_field(): written}, **names)
         user.set_unusable_password()
         user.save()
         return user
@@ -150,6 +152,12 @@ def _user_name_to_fill() -> list[str]:
             f"AUTHENTICATION_BACKENDS; or make no accounts (creates = False)."
         )
     return [field.name]
+
+
+def _free_name(column: str, wanted: str) -> str:
+    """The wanted name, or one like it: it may be that of an account whose number was another's, or was changed."""
+    is_taken = get_user_model()._default_manager.filter(**{column: wanted}).exists()
+    return f"{wanted}-{get_random_string(8)}" if is_taken else wanted
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import router, transaction
 from django.forms.boundfield import BoundField
 
+from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import Verification
 from django_smsverify.templatetags.smsverify import element
@@ -37,8 +38,16 @@ class SMSVerifyInput(forms.Widget):
         return forms.Media(js=[script])
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> Any:
+        """Returns the element; a proof that the form got, and has not used up, is given back to it."""
         given = {key.replace("-", "_"): each for key, each in {**self.attrs, **(attrs or {})}.items()}
-        return element(self.purpose, name, **given)
+        return element(self.purpose, name, **{**given, **self._verified(value)})
+
+    def _verified(self, value: Any) -> dict[str, str]:
+        try:
+            phone = read_proof(str(value), self.purpose, context=self.attrs.get("context")) if value else None
+        except SMSVerifyError:
+            return {}
+        return {} if phone is None else {"proof": str(value), "verified": phones.mask(phone)}
 
 
 class VerifiedPhoneField(forms.CharField):

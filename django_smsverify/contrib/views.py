@@ -42,10 +42,10 @@ class PhoneLoginForm(forms.Form):
     user: Any = None
     """The account, once the form is valid."""
 
-    def __init__(self, *args: Any, purpose: str, creates: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, purpose: str, creates: bool, remember: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.purpose, self.creates = purpose, creates
-        self.fields["proof"].widget = SMSVerifyInput(purpose, {"autosubmit": True, "remember": True})
+        self.purpose, self.creates, self.remember = purpose, creates, remember
+        self.fields["proof"].widget = SMSVerifyInput(purpose, {"autosubmit": True, "remember": remember})
 
     def clean_proof(self) -> str:
         """Redeems the proof; raises ValidationError."""
@@ -61,22 +61,27 @@ class PhoneLoginForm(forms.Form):
 class PhoneLoginView(RedirectURLMixin, FormView):
     """Logs in, or registers, whoever verifies a number.
 
-    It leads to `next`, where that is a page of this site, else to LOGIN_REDIRECT_URL. A site's own template is
-    `smsverify/login.html`. With `creates = False` nobody is registered.
+    It leads to `next`, where that is a page of this site, else to LOGIN_REDIRECT_URL. Who is logged in already is led
+    on, too, unless a page has sent them here: that may have refused this account. A site's own template is
+    `smsverify/login.html`.
     """
 
     form_class = PhoneLoginForm
     template_name = "smsverify/login.html"
     purpose = "login"
     creates = True
+    """Whether a number without an account gets one."""
+    remember = False
+    """Whether the browser keeps a token that shows that it is the owner's; the number is kept beside it."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if request.user.is_authenticated:
+        if request.user.is_authenticated and not self.get_redirect_url():
             return HttpResponseRedirect(self.get_success_url())
         return super().dispatch(request, *args, **kwargs)
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "purpose": self.purpose, "creates": self.creates}
+        own = {"purpose": self.purpose, "creates": self.creates, "remember": self.remember}
+        return {**super().get_form_kwargs(), **own}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs, next=self.get_redirect_url())

@@ -15,7 +15,7 @@ from demo.models import Order, User
 from django_smsverify import phones
 from django_smsverify.contrib.accounts import login_backend
 from django_smsverify.contrib.forms import VerifiedPhoneField, VerifiedPhoneForm
-from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.exceptions import AccountInactive, SMSVerifyError
 
 
 class PasswordLoginForm(AuthenticationForm):
@@ -44,9 +44,12 @@ class ResetForm(VerifiedPhoneForm, forms.Form):
     )
 
     def clean_phone(self) -> Any:
-        self.user = login_backend()[0].find_user(phones.parse(self.cleaned_data["phone"]))
+        backend = login_backend()[0]
+        self.user = backend.find_user(phones.parse(self.cleaned_data["phone"]))
         if self.user is None:
             raise ValidationError(_("No account has this number. Log in with it, and you have one."), "no_account")
+        if not backend.user_can_authenticate(self.user):
+            raise ValidationError(str(AccountInactive()), AccountInactive.code)
         return self.cleaned_data["phone"]
 
     def clean_password(self) -> str:

@@ -79,7 +79,8 @@ class PayView(MemberMixin, FormView):
     success_url = reverse_lazy("account")
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        order, _is_new = self.request.user.order_set.get_or_create(paid_at=None)
+        orders = self.request.user.order_set
+        order = orders.filter(paid_at=None).last() or orders.create()
         return {**super().get_form_kwargs(), "order": order}
 
     def form_valid(self, form: PayForm) -> HttpResponse:

@@ -27,6 +27,7 @@ DEBUG = True
 ALLOWED_HOSTS = ["*"]
 
 INSTALLED_APPS = [
+    "demo",  # first: its words are used where an app below has the same in another sense
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -35,7 +36,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_smsverify",
-    "demo",
 ]
 if find_spec("drf_spectacular_sidecar"):  # with the files of Swagger UI, which a browser would else load from elsewhere
     INSTALLED_APPS += ["drf_spectacular", "drf_spectacular_sidecar"]

@@ -79,6 +79,16 @@ class ResetTest(SceneTestCase):
         self.assert_refused(self.client.post("/reset/", {"phone": proof, "password": "short"}), "too short")
         self.assertRedirects(self.client.post("/reset/", {"phone": proof, "password": PASSWORD}), "/account/")
 
+    def test_a_closed_account_stays_closed(self) -> None:
+        self.log_in()
+        User.objects.update(is_active=False)
+        self.client.post("/logout/")
+
+        answer = self.client.post("/reset/", {"phone": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
+
+        self.assert_refused(answer, "This account is locked.")
+        assert not User.objects.get().has_usable_password()
+
     def test_a_number_without_an_account(self) -> None:
         answer = self.client.post("/reset/", {"phone": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
 
@@ -113,6 +123,17 @@ class PayTest(SceneTestCase):
         assert self.client.post("/pay/", {"phone": proof}).status_code == 200
         assert self.paid() == ["128.00"]
 
+    def test_of_several_orders_one_is_paid_after_the_other(self) -> None:
+        user = self.log_in()
+        for _order in range(2):
+            Order.objects.create(user=user)
+
+        for _order in range(2):
+            order = Order.objects.filter(paid_at=None).last()
+            assert order
+            self.assertRedirects(self.pay(order=order.pk, amount="128.00"), "/account/")
+        assert self.paid() == ["128.00", "128.00"]
+
     def test_what_was_sent_for_something_else_pays_nothing(self) -> None:
         self.log_in()
         self.client.get("/pay/")
@@ -136,6 +157,16 @@ class NumberTest(SceneTestCase):
 
         self.client.post("/logout/")
         assert self.log_in(OTHER) == user
+
+    def test_the_old_number_opens_an_account_of_its_own(self) -> None:
+        user = self.log_in()
+        self.change(PHONE, OTHER)
+        self.client.post("/logout/")
+
+        newcomer = self.log_in(PHONE)
+
+        assert (newcomer.phone, User.objects.get(pk=user.pk).phone) == (PHONE, OTHER)
+        assert newcomer != user
 
     def test_both_must_be_right(self) -> None:
         self.log_in(THIRD)

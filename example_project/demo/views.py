@@ -74,8 +74,11 @@ def _on_wire(message: Message) -> dict[str, Any]:
 
 
 def _json_body(request: HttpRequest) -> Any:
-    """The JSON body of a request; another site's form cannot send this content type."""
-    return json.loads(request.body) if request.content_type == "application/json" else {}
+    """The JSON body of a request; another site's form cannot send this content type. Raises ValueError."""
+    try:
+        return json.loads(request.body) if request.content_type == "application/json" else {}
+    except RecursionError as error:
+        raise ValueError(error) from None
 
 
 def _refusal(detail: str) -> HttpResponse:
@@ -88,7 +91,7 @@ def reply(request: HttpRequest) -> HttpResponse:
     """The visitor replies to the newest SMS."""
     try:
         body = _json_body(request)
-        phone, content = phones.parse(body["phone"]), visitor.one_line(body["content"])
+        phone, content = phones.parse(str(body["phone"])), visitor.one_line(body["content"])
     except (KeyError, TypeError, ValueError, SMSVerifyError):
         return _refusal(f"Send JSON with phone and content, of 1 to {visitor.LONGEST_REPLY} characters.")
     received = visitor.inbox(phone)

@@ -427,6 +427,32 @@ def test_a_password_that_was_set_logs_in(page: Page) -> None:
     page.until_at("/account/")
 
 
+def test_a_bad_password_leaves_the_number_verified(page: Page) -> None:
+    page.demo.session_of("13510000012")
+    page.open("reset/")
+    page.ask_for_code("13510000012")
+    page.tap("13510000012", 2)
+    page.until(lambda: page.part("verified").is_displayed())
+    page.find("[name=password]").send_keys("short", ENTER)
+    page.until(lambda: "too short" in page.text(".scene"))
+    assert page.part("verified").text == "135****0012 is verified"
+    page.find("[name=password]").send_keys(PASSWORD, ENTER)
+    page.until_at("/account/")
+
+
+def test_the_next_account_in_the_browser_begins_anew(page: Page) -> None:
+    first, second = "13510000013", "13510000014"
+    for number in (first, second):
+        page.driver.add_cookie({"name": "sessionid", "value": page.demo.session_of(number)})
+        page.open("pay/")
+        page.until(lambda: page.part("send").is_displayed())
+        assert page.part("number").get_property("value") == number
+        if number == first:
+            page.ask_for_code(number)
+            page.tap(number, 2)
+            page.until(lambda: page.part("verified").is_displayed())
+
+
 def test_the_delivery_status_is_shown_without_a_reload(page: Page) -> None:
     page.demo.send("13510000010", "login-topthink")
     page.part("number").send_keys("13510000010")

@@ -1,5 +1,3 @@
-// <sms-verify>, see docs/widget.rst
-
 const WORDS = {
   number: ["Mobile number", "手机号"],
   region: ["Country or region", "国家或地区"],
@@ -91,8 +89,7 @@ img { padding: 0; background: #fff; }
 #code { letter-spacing: .15em; }
 #error { color: var(--error); }
 #verified { flex: 99 1 10rem; outline: 0; color: var(--success); font-size: 1rem; }
-#verified::before { content: "✓\\2002" / ""; }
-@media (prefers-reduced-motion: no-preference) { input, button { transition: .15s; } }`;
+#verified::before { content: "✓\\2002" / ""; }`;
 
 const FALLBACKS = {
   purpose: "login",
@@ -140,7 +137,7 @@ let sheet;
 // Servers that render pages import this, too.
 export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
   static formAssociated = true;
-  static observedAttributes = ["lang", "purpose", "name", "base", "regions"];
+  static observedAttributes = ["lang", "purpose", "name", "base", "regions", "phone", "context"];
 
   captcha = this.captcha;
 
@@ -199,8 +196,8 @@ export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
     clearTimeout(this.#timer);
   }
 
-  attributeChangedCallback() {
-    if (this.isConnected && this.#ui.root.lang) this.#start();
+  attributeChangedCallback(name, before, value) {
+    if (before !== value && this.isConnected && this.#ui.root.lang) this.#start();
   }
 
   formAssociatedCallback(form) {
@@ -246,6 +243,7 @@ export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
   }
 
   reset() {
+    this.removeAttribute("proof");
     this.#ui.number.value = this.phone;
     this.#drop({});
     this.#focus("number", false);
@@ -301,7 +299,12 @@ export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
     ui.region.hidden = !options[1];
     const kept = JSON.parse(stored("sessionStorage", this.#place) ?? "{}");
     const { number = this.phone, region = options[0]?.value, bare } = kept;
-    const state = now() >= kept.ends ? { number, region, bare } : { ...kept, status: "" };
+    const given = this.getAttribute("proof");
+    const state = given
+      ? { number, proof: given, phone: this.getAttribute("verified") }
+      : now() >= kept.ends
+        ? { number, region, bare }
+        : { ...kept, status: "" };
     ui.number.value = number;
     ui.region.value = region;
     this.#drop(state);
@@ -309,7 +312,7 @@ export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
   }
 
   get #place() {
-    return `smsverify:${this.base}:${this.purpose}:${this.name}`;
+    return `smsverify:${[this.base, this.purpose, this.name, this.phone, JSON.stringify(this.context)]}`;
   }
 
   get #regions() {
@@ -550,7 +553,6 @@ export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
 
   async #verify() {
     const { id, length } = this.#state;
-    // The same code again would cost a guess.
     if (!id || this.#busy || this.#problem.code === "wrong_code") return;
     const code = codeIn(this.#ui.code.value, length);
     if (code.length !== length) return this.#fail({ detail: this.#say("short") }, "code");
