@@ -133,8 +133,12 @@ class TestTheSMSArrived:
 
     def test_and_its_code_was_not_entered(self, clock: Clock) -> None:
         assert said() == [ASKED + "China Mobile delivered it after 4 s; " + FOUR_MINUTES]
+        assert advised() == [advice.WAIT]  # the person reads it
+        clock.shift(55)
+        assert advised() == [advice.WAIT]
+        clock.shift(1)
         assert advised() == [advice.ON_THE_PHONE]
-        clock.shift(600)
+        clock.shift(544)
 
         assert said() == [ASKED + "China Mobile delivered it after 4 s; no code was entered."]
         assert advised() == [f"{advice.ON_THE_PHONE} {advice.EXPIRED}"]
@@ -235,6 +239,7 @@ class TestTheWayIsTheCause:
 
         both = "China Mobile delivered it after 10 s; a failure was reported, too; "
         assert said()[1] == f"{ASKED}{both}then it was tried by “Bureau”: delivered; {FOUR_MINUTES}"
+        clock.shift(60)
         assert advised()[1] == advice.ON_THE_PHONE
 
     def test_an_account_has_no_balance_and_the_next_one_sends(
@@ -252,7 +257,7 @@ class TestTheWayIsTheCause:
             f"{ASKED_ONLY}{refused}then it was tried by “Bureau”: delivered; {FOUR_MINUTES}",
         ]
         assert advised() == [
-            advice.ON_THE_PHONE,
+            advice.WAIT,
             "Look at key, balance and allowed addresses of the account: smsverify_check acme.",
         ]
 
@@ -610,7 +615,7 @@ class TestTheWholeStory:
         assert words == [
             "请求了“login”验证码，但未发送短信：距上一条短信的间隔未到（RESEND_INTERVAL）。请用户先找上一条短信，间隔过后再重新获取。",
             "因为前一条短信没有送达，“login”验证码改走另一条通道；“Bureau”已受理；中国移动在 4 秒后送达；"
-            "验证码还有 4 分钟有效。短信已到手机：请用户查看短信拦截记录（垃圾短信），并核对号码是不是这部手机的。",
+            "验证码还有 4 分钟有效。请等一分钟再看。",
             "请求了“login”验证码；“Acme”已受理；中国移动在 6 秒后报告未送达（SIGNERR）：签名未在运营商报备；"
             "随后由“Bureau”再发：已送达；验证码还有 4 分钟有效。请服务商向该运营商报备签名；在此之前换服务商发送。",
         ]

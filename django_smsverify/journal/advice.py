@@ -108,4 +108,6 @@ def _on_code(
     if status == MessageStatus.ACCEPTED:
         return WAIT if is_recent else NO_REPORT
     arrived = delivered_at(message)
-    return LATE if arrived and arrived > verification.holder.expires_at else ON_THE_PHONE
+    if arrived and arrived > verification.holder.expires_at:
+        return LATE
+    return WAIT if is_recent else ON_THE_PHONE
