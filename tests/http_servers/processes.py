@@ -89,7 +89,7 @@ class PreparedSite:
     def count(self, table: str, **having: str) -> int:
         """How many rows of the app have these values."""
         where = " AND ".join(f"{column} = ?" for column in having)
-        with closing(sqlite3.connect(self.var / "demo.sqlite3", timeout=TIMEOUT)) as database:
+        with closing(sqlite3.connect(self.var / "site.sqlite3", timeout=TIMEOUT)) as database:
             query = f"SELECT count(*) FROM smsverify_{table} WHERE {where}"
             return int(database.execute(query, [*having.values()]).fetchone()[0])
 
