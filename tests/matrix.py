@@ -33,19 +33,10 @@ OWN_SERVICES = [*KILLS, *SERVERS]
 WITHOUT_CONCURRENCY = [
     f"tests/test_{name}.py"
     for name in (
-        *(
-            "adapters",
-            "admin",
-            "admin_destinations",
-            "admin_submissions",
-            "admin_masking",
-            "admin_sending",
-            "billing",
-            "checks",
-        ),
+        *("admin", "admin_destinations", "admin_submissions", "admin_masking", "admin_sending", "billing", "checks"),
         *("causes", "commands", "costs", "dispatch_checks", "explain", "fields", "linting_stored", "lost_keys"),
         *("closures", "degraded", "failures", "guard", "kit", "lists", "migrating", "recycled_numbers", "risk"),
-        "test_numbers",
+        *("adapters", "test_numbers"),
         *(
             "balance_command",
             "carrier_circuits",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import router, transaction
 from django.forms.boundfield import BoundField
 
 from django_smsverify import phones
@@ -16,7 +15,7 @@ from django_smsverify.models import Verification
 from django_smsverify.templatetags.smsverify import element
 from django_smsverify.verifying import read_proof, redeem_proof
 
-from .accounts import spellings
+from .accounts import spellings, together
 
 if TYPE_CHECKING:
     Base = forms.Form
@@ -106,9 +105,7 @@ class VerifiedPhoneForm(Base):
         if not self.is_bound or self.errors:
             return
         try:
-            with transaction.atomic(
-                using=router.db_for_write(Verification)
-            ):  # of several proofs all are used up, or none
+            with together(Verification):  # of several proofs all are used up, or none
                 for name, field in self.fields.items():
                     if isinstance(field, VerifiedPhoneField):
                         self._redeem(name, field)

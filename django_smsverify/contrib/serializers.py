@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from django.db import router, transaction
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -14,7 +13,7 @@ from django_smsverify.masked import Secret
 from django_smsverify.models import Verification
 from django_smsverify.verifying import read_proof, redeem_proof
 
-from .accounts import spellings
+from .accounts import spellings, together
 
 if TYPE_CHECKING:
     Base = serializers.Serializer[Any]
@@ -68,9 +67,7 @@ class VerifiedPhoneSerializer(Base):
     def run_validation(self, data: Any = empty) -> Any:
         value = super().run_validation(data)
         if isinstance(data, Mapping):
-            with transaction.atomic(
-                using=router.db_for_write(Verification)
-            ):  # of several proofs all are used up, or none
+            with together(Verification):  # of several proofs all are used up, or none
                 for name, field in self.fields.items():
                     if isinstance(field, VerifiedPhoneField) and name in data:
                         _redeem(name, field, data[name])

@@ -1,4 +1,4 @@
-"""The forms of the four scenes; a proof is redeemed once everything else in its form is right."""
+"""The forms of the scenes; a proof is redeemed once everything else in its form is right."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from demo.models import Order, User
 from django_smsverify import phones
 from django_smsverify.contrib.accounts import login_backend
-from django_smsverify.contrib.forms import VerifiedPhoneField, VerifiedPhoneForm
-from django_smsverify.exceptions import AccountInactive, SMSVerifyError
+from django_smsverify.contrib.forms import SMSVerifyInput, VerifiedPhoneField, VerifiedPhoneForm
+from django_smsverify.exceptions import SMSVerifyError
 
 
 class PasswordLoginForm(AuthenticationForm):
@@ -35,27 +35,29 @@ class PasswordLoginForm(AuthenticationForm):
         return user.get_username() if user else typed
 
 
-class ResetForm(VerifiedPhoneForm, forms.Form):
-    """A new password for the account of a number."""
+class ResetForm(forms.Form):
+    """A new password for the account of a number.
 
-    phone = VerifiedPhoneField(purpose="reset", label="")
+    What a login asks of a number is asked here, too: who has it now must not enter the account of who had it before.
+    """
+
+    proof = forms.CharField(label="", widget=SMSVerifyInput("reset"))
     password = forms.CharField(
         label=_("New password"), strip=False, widget=forms.PasswordInput({"autocomplete": "new-password"})
     )
-
-    def clean_phone(self) -> Any:
-        backend = login_backend()[0]
-        self.user = backend.find_user(phones.parse(self.cleaned_data["phone"]))
-        if self.user is None:
-            raise ValidationError(_("No account has this number. Log in with it, and you have one."), "no_account")
-        if not backend.user_can_authenticate(self.user):
-            raise ValidationError(str(AccountInactive()), AccountInactive.code)
-        return self.cleaned_data["phone"]
 
     def clean_password(self) -> str:
         password = str(self.cleaned_data["password"])
         validate_password(password)
         return password
+
+    def clean(self) -> None:
+        """Redeems the proof, once the password is good."""
+        if not self.errors:
+            try:
+                self.user, _is_new = login_backend()[0].enter(self.cleaned_data["proof"], "reset", creates=False)
+            except SMSVerifyError as error:
+                self.add_error("proof", ValidationError(str(error), code=error.code))
 
     def save(self) -> Any:
         """Returns the account."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from sandbox.catalogue import CREDENTIALS
+from sandbox.catalogue import CREDENTIALS, IHUYI_SENSITIVE
 from sandbox.reviews import IN_REVIEW, Submission
 from sandbox.server import Sandbox
 
 PAUSE = 5.0
-BARRED = ("贷款", "博彩", "中奖")
 REASON = "内容涉及“{word}”，不予通过"
 KINDS: tuple[Submission, ...] = ("sign", "template")
 
@@ -30,7 +29,7 @@ class Reviewers:
         for one, text in self._in_review():
             if one not in self._first and now - self._since.setdefault(one, now) >= PAUSE:
                 del self._since[one]
-                word = next((word for word in BARRED if word in text), None)
+                word = next((word for word in IHUYI_SENSITIVE if word in text), None)
                 self._sandbox.judge(*one, approved=word is None, reason=REASON.format(word=word) if word else "")
 
     def _in_review(self) -> Iterator[tuple[Waiting, str]]:

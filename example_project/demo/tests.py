@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.test import TestCase
-from django.utils import translation
+from django.utils import timezone, translation
 
 from demo.models import Order, User
 from django_smsverify.testing import SMSTestMixin
@@ -65,7 +67,7 @@ class ResetTest(SceneTestCase):
         self.log_in()
         self.client.post("/logout/")
 
-        answer = self.client.post("/reset/", {"phone": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
+        answer = self.client.post("/reset/", {"proof": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
 
         self.assertRedirects(answer, "/account/")
         self.client.post("/logout/")
@@ -76,23 +78,33 @@ class ResetTest(SceneTestCase):
         self.log_in()
         proof = self.sms.verified(PHONE, "reset")
 
-        self.assert_refused(self.client.post("/reset/", {"phone": proof, "password": "short"}), "too short")
-        self.assertRedirects(self.client.post("/reset/", {"phone": proof, "password": PASSWORD}), "/account/")
+        self.assert_refused(self.client.post("/reset/", {"proof": proof, "password": "short"}), "too short")
+        self.assertRedirects(self.client.post("/reset/", {"proof": proof, "password": PASSWORD}), "/account/")
+
+    def test_who_has_the_number_now_does_not_get_the_account_of_who_had_it(self) -> None:
+        long_ago = timezone.now() - timedelta(days=200)
+        User.objects.create(username=PHONE, phone=PHONE, date_joined=long_ago)
+
+        with self.settings(SMSVERIFY={**settings.SMSVERIFY, "STALE_PHONE_DAYS": 90}):
+            answer = self.client.post("/reset/", {"proof": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
+
+        assert answer.status_code == 200
+        assert answer.context["form"].has_error("proof", "stale_phone")
 
     def test_a_closed_account_stays_closed(self) -> None:
         self.log_in()
         User.objects.update(is_active=False)
         self.client.post("/logout/")
 
-        answer = self.client.post("/reset/", {"phone": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
+        answer = self.client.post("/reset/", {"proof": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
 
         self.assert_refused(answer, "This account is locked.")
         assert not User.objects.get().has_usable_password()
 
     def test_a_number_without_an_account(self) -> None:
-        answer = self.client.post("/reset/", {"phone": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
+        answer = self.client.post("/reset/", {"proof": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
 
-        self.assert_refused(answer, "No account has this number.")
+        self.assert_refused(answer, "There is no account with this number.")
 
     def test_another_number_or_password_is_refused(self) -> None:
         user = self.log_in()

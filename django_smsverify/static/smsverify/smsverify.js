@@ -553,6 +553,7 @@ export class SMSVerify extends (globalThis.HTMLElement ?? class {}) {
 
   async #verify() {
     const { id, length } = this.#state;
+    // Again: it costs a guess.
     if (!id || this.#busy || this.#problem.code === "wrong_code") return;
     const code = codeIn(this.#ui.code.value, length);
     if (code.length !== length) return this.#fail({ detail: this.#say("short") }, "code");
