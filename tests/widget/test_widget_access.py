@@ -101,9 +101,9 @@ def test_a_site_themes_it(widget: Widget) -> None:
     widget.open()
     widget.run("element.style.setProperty('--smsverify-accent', 'rgb(1, 2, 3)')")
     assert widget.run("return getComputedStyle(part('send')).backgroundColor") == "rgb(1, 2, 3)"
-    widget.run(
-        "element.style = '--accent: rgb(4, 5, 6); --smsverify-accent: var(--accent)'"
-    )  # a name of the page's own
+    # A page has names of its own.
+    widget.run("document.documentElement.style.setProperty('--accent', 'rgb(4, 5, 6)')")
+    widget.run("element.style.setProperty('--smsverify-accent', 'var(--accent)')")
     assert widget.run("return getComputedStyle(part('send')).backgroundColor") == "rgb(4, 5, 6)"
     controls = "input, select, button, p, label, img"
     unnamed = "return [...element.shadowRoot.querySelectorAll(arguments[0])].filter((one) => !one.part.length)"
