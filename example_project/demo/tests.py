@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.test import TestCase
 from django.utils import timezone, translation
 
@@ -85,7 +84,7 @@ class ResetTest(SceneTestCase):
         long_ago = timezone.now() - timedelta(days=200)
         User.objects.create(username=PHONE, phone=PHONE, date_joined=long_ago)
 
-        with self.settings(SMSVERIFY={**settings.SMSVERIFY, "STALE_PHONE_DAYS": 90}):
+        with self.settings(SMSVERIFY={"USER_PHONE_FIELD": "phone", "STALE_PHONE_DAYS": 90}):
             answer = self.client.post("/reset/", {"proof": self.sms.verified(PHONE, "reset"), "password": PASSWORD})
 
         assert answer.status_code == 200
