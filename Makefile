@@ -12,11 +12,14 @@ RUN := $(VENV)/bin/python
 CONTRACT := $(VENV)-contract
 # Without what starts servers and sites, which `make test-services` runs.
 IN_ONE_PROCESS := -n auto --dist worksteal -m "not processes"
+REPORT = $(RUN) -m coverage combine --quiet && $(RUN) -m coverage report
+# With UNDER="-m coverage run" what `make test` runs is measured, and `make coverage-rest` adds the other half.
+UNDER ?=
 # Otherwise every process of every run compiles the tests again, which takes longer than to collect them.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-services contract slow coverage attack attack-proof soak bench arrival-report guard-report lint docs package messages clean
+.PHONY: help demo test test-all test-services contract slow coverage coverage-rest attack attack-proof soak bench arrival-report guard-report lint docs package messages clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -25,7 +28,7 @@ demo: $(VENV)/ready ## run the demo site with nine sandbox vendors (HOST=127.0.0
 	@$(RUN) example_project/manage.py demo --host $(HOST) --port $(PORT)
 
 test: $(VENV)/test ## run the tests but for the slow ones
-	$(RUN) -m pytest -m "not slow" -n auto --dist worksteal $(ARGS)
+	$(RUN) $(UNDER) -m pytest -m "not slow" -n auto --dist worksteal $(ARGS)
 
 test-all: $(VENV)/test test-services ## run the slow ones, too, and on every database, cache and broker that is reachable
 	$(RUN) -m pytest $(IN_ONE_PROCESS) $(ARGS)
@@ -42,8 +45,11 @@ contract: $(VENV)/test $(CONTRACT)/ready ## try what the OpenAPI schema says on 
 coverage: $(VENV)/test $(VENV)/adapters ## measure branch coverage without the slow ones, but with each case of the others
 	$(RUN) -m coverage erase
 	$(RUN) -m coverage run -m pytest -m "not slow or further_case" -n auto --dist worksteal $(ARGS)
-	$(RUN) -m coverage combine --quiet
-	$(RUN) -m coverage report
+	$(REPORT)
+
+coverage-rest: $(VENV)/test $(VENV)/adapters
+	$(RUN) -m coverage run -m pytest -m "further_case or adapters" -n auto --dist worksteal $(ARGS)
+	$(REPORT)
 
 attack: $(VENV)/test ## try every attack of the catalogue on the app
 	$(RUN) -m pytest tests/attacks -n auto --dist worksteal $(ARGS)

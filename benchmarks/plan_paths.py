@@ -14,15 +14,26 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import models
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
+from django.utils import timezone
 
 from benchmarks.plan_rows import BIG
+from django_smsverify import phones
+from django_smsverify.admin import exporting
+from django_smsverify.admin.batches import sent_lately
+from django_smsverify.admin.spans import SpanFilter
+from django_smsverify.conf import written
 from django_smsverify.enums import DeliveryOutcome, ReportSource, ReviewStatus
 from django_smsverify.exceptions import WrongCode
 from django_smsverify.gateways.local import MemoryGateway
+from django_smsverify.journal import finding
 from django_smsverify.models import Message, Provider, Recipient, Template, Verification
 from django_smsverify.money.costs import today
+from django_smsverify.operations.doctor import examine_purposes, what_to_do
+from django_smsverify.operations.failing import failing_providers
+from django_smsverify.operations.metrics import Collector
+from django_smsverify.operations.webhook_silence import silent_webhooks
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports.storing import store_events
 from django_smsverify.sending import BulkResult, resend_code, send_code, send_message
@@ -33,6 +44,8 @@ from django_smsverify.verifying.proofs import make_proof
 
 Path = Callable[[], object]
 POLL_LIMIT = 200
+MOST_READ = 50_000
+"""Bounds of what reads many rows on purpose, here below what is a finding."""
 BULK_SEND = "a-bulk-send"
 CONTROL = "a query that no index serves"
 """It must be found, which shows that the plans are read."""
@@ -62,6 +75,7 @@ class FetchedGateway(MemoryGateway):
 def paths() -> Iterator[tuple[str, Path]]:
     """Each path with its name, in an order in which each path finds the rows that it needs."""
     busy = Recipient.objects.order_by("pk")[0].phone
+    finding.LOOKED_THROUGH = exporting.MOST_ROWS = MOST_READ
     yield CONTROL, lambda: Message.objects.filter(segments=70).count()
     yield from visitor_paths(busy)
     yield from vendor_paths()
@@ -72,11 +86,17 @@ def paths() -> Iterator[tuple[str, Path]]:
     for model in BIG:
         yield from list_paths(client, model)
         yield from detail_paths(client, model)
+    yield "what to do", what_to_do
+    yield "doctor", examine_purposes
+    yield "provider list", partial(get, client, reverse("admin:smsverify_provider_changelist"))
     for slug in ("pushing", "new"):
         provider = Provider.objects.get(slug=slug)
+        url = reverse("admin:smsverify_provider_change", args=[provider.pk])
+        yield f"provider {slug}, page", partial(get, client, url)
         for row in (provider, provider.templates.all()[0]):
             url = reverse(f"admin:smsverify_{row._meta.model_name}_delete", args=[row.pk])
             yield f"{row._meta.model_name} {slug}, deletion", partial(get, client, url)
+    yield "smsverify_prune", clean_up
 
 
 def visitor_paths(phone: str) -> Iterator[tuple[str, Path]]:
@@ -107,6 +127,9 @@ def vendor_paths() -> Iterator[tuple[str, Path]]:
 
 def command_paths() -> Iterator[tuple[str, Path]]:
     yield "poll", lambda: poll(limit=POLL_LIMIT)
+    yield "silent webhooks", lambda: silent_webhooks(timezone.now())
+    yield "failing providers", lambda: failing_providers(timezone.now())
+    yield "metrics", lambda: [*Collector().collect()]
     yield "smsverify_poll", lambda: call_command("smsverify_poll", limit=1)
     for slug in Provider.objects.values_list("slug", flat=True):
         yield f"smsverify_webhooks {slug}", partial(call_command, "smsverify_webhooks", slug)
@@ -130,6 +153,7 @@ def bulk_paths() -> Iterator[tuple[str, Path]]:
     yield "many numbers, counts", lambda: result.counts
     yield "many numbers, troubles", lambda: [*result.troubles]
     yield "many numbers, estimate", lambda: estimate(notice, numbers, "another")
+    yield "batches of a template", lambda: sent_lately(notice)
     url = reverse("admin:smsverify_message_changelist")
     yield "message list of a bulk send", partial(get, client, url, batch=BULK_SEND)
 
@@ -144,6 +168,12 @@ def list_paths(client: Client, model: type[models.Model]) -> Iterator[tuple[str,
         yield f"{name} list {query}", partial(get, client, url + query)
     for kind, term in searches(model):
         yield f"{name} search by {kind}", partial(get, client, url, q=term)
+    for spec in opened.context["cl"].filter_specs:
+        if isinstance(spec, SpanFilter):
+            span = {spec.first_name: str(today() - timedelta(days=1)), spec.last_name: str(today())}
+            yield f"{name} list of two days", partial(get, client, url, **span)
+    if opened.context["most_rows"]:
+        yield f"{name} export", partial(export, client, f"{url}export/")
 
 
 def offered(response: Any) -> Iterator[str]:
@@ -162,6 +192,11 @@ def searches(model: type[models.Model]) -> Iterator[tuple[str, str]]:
     yield "uuid", str(row.pk) if isinstance(row.pk, UUID) else str(UUID(int=1))
     yield "a vendor's id", getattr(row, "remote_id", "") or "0123456789"
     yield "text", "something else"
+    yield "last digits", row.phone[-4:]
+    yield "last digits of none", "0000"
+    yield "masked phone", phones.mask(row.phone)
+    yield "a message's id", str(Message.objects.order_by("-pk")[0].pk)
+    yield "a verification's id", str(Verification.objects.order_by("-pk")[0].pk)
 
 
 def detail_paths(client: Client, model: type[models.Model]) -> Iterator[tuple[str, Path]]:
@@ -169,8 +204,19 @@ def detail_paths(client: Client, model: type[models.Model]) -> Iterator[tuple[st
     yield f"{name} page", partial(get, client, reverse(f"admin:smsverify_{name}_change", args=[row.pk]))
 
 
+def clean_up() -> None:
+    """Deletes what is older than 178 days, and forgets the numbers of three days more."""
+    with override_settings(SMSVERIFY={**written(), "RETENTION_DAYS": 178, "NUMBER_DAYS": 175}):
+        call_command("smsverify_prune")
+
+
 def get(client: Client, url: str, **query: str) -> Any:
     return checked(client.get(url, query or None))
+
+
+def export(client: Client, url: str) -> int:
+    """The length of a list as CSV."""
+    return sum(map(len, get(client, url).streaming_content))
 
 
 def guess(verification_id: UUID, code: str) -> None:

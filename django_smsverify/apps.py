@@ -18,9 +18,11 @@ class SMSVerifyConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - register the checks
+        from .conf import hide_alerts
         from .reports import follow_up
         from .sending import arrival, route_cache, second_route
 
+        hide_alerts()
         route_cache.connect()
         follow_up.use(follow_up.FollowUp(second_route.second_of, arrival.note_report))
 

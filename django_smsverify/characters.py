@@ -1,13 +1,21 @@
-"""Plain characters in place of those that people type, or copy from pages and address books."""
+"""Plain characters in place of those that people type or copy, and what stands between the names of a list."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
+
+from django.utils.translation import pgettext
 
 OTHER_DASHES = {"\u2212", "\u30fc", "\u2043", "\u02d7"}
 """Characters used as dashes that Unicode does not class as dashes: minus sign, long vowel, bullet, modifier letter."""
 OTHER_INVISIBLE = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
 """Marks without width outside Unicode's category Cf: a joiner, variation selectors."""
+
+
+def listed(words: Iterable[object]) -> str:
+    """Names or numbers one after the other, in the active language."""
+    return pgettext("between the names of a list", ", ").join(map(str, words))
 
 
 def plain(text: str) -> str:

@@ -17,6 +17,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from .enums import Period
+from .masked import Secret
 from .types import PrivateHosts
 
 BUILTIN_GATEWAYS = {
@@ -36,6 +37,13 @@ CLIENT_IP_HEADERS = {"X-Forwarded-For": "HTTP_X_FORWARDED_FOR", "X-Real-IP": "HT
 """Headers in which a proxy sends the client's address, and their names in `request.META`."""
 PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,4})?([smhd])", re.ASCII)
+
+
+URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
+"""How every URL of apprise begins."""
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{20,}", re.ASCII)
+"""What may stand in a header after `Bearer`, and cannot be guessed."""
+SITE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?", re.ASCII)
 
 
 class Limit(NamedTuple):
@@ -134,6 +142,28 @@ def _is_amount(value: object) -> bool:
     return amount.is_finite() and 0 <= amount < 10**8 and amount == round(amount, 4)
 
 
+def _alerts(value: object) -> tuple[Secret, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(url, str) and URL.match(url) for url in value):
+        raise ValueError('a list of URLs of apprise, such as "dingtalk://…" or "feishu://…"')
+    return tuple(map(Secret, value))
+
+
+def _token(value: object) -> Secret | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not TOKEN.fullmatch(value):
+        raise ValueError("a text of at least 20 characters among A-Z, a-z, 0-9 and -._~+/=, or None")
+    return Secret(value)
+
+
+def _site_url(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not SITE.fullmatch(value):
+        raise ValueError('a scheme and a host, such as "https://www.example.com", or None')
+    return value.rstrip("/")
+
+
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("True or False")
@@ -202,12 +232,15 @@ def _path(value: object) -> str | None:
     return path
 
 
-def _days(value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 3650:
-        raise ValueError("a whole number of days from 1 to 3650, or None")
-    return value
+def _days(most: int) -> Callable[[object], int | None]:
+    def read(value: object) -> int | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise ValueError(f"a whole number of days from 1 to {most}, or None")
+        return value
+
+    return read
 
 
 def _same_owner(value: object) -> SameOwner | None:
@@ -243,10 +276,12 @@ class Key(Generic[T]):
         *,
         broken: T | None = None,
         per_purpose: bool = False,
+        is_secret: bool = False,
     ) -> None:
         self.default = default
         self.read = read
         self.per_purpose = per_purpose
+        self.is_secret = is_secret
         self._fallback = read(default)
         self._broken = self._fallback if broken is None else broken
         self._last: tuple[object, T] = (default, self._fallback)
@@ -299,6 +334,7 @@ class Settings:
     PROOF_LIFETIME = Key(600, _integer(1, 86400))
     TIMEOUT = Key((3, 5, 10), _timeout)
     RETENTION_DAYS = Key(190, _integer(1, 36500))
+    NUMBER_DAYS: Key[int | None] = Key(None, _days(36500))
     GATEWAYS = Key({}, _gateways)
     ALLOW_PRIVATE_HOSTS: Key[PrivateHosts] = Key("loopback", _private_hosts)
     CA_BUNDLE: Key[str | None] = Key(None, _path)
@@ -306,9 +342,12 @@ class Settings:
     ALLOW_TEST_NUMBERS = Key(False, _boolean)
     USER_PHONE_FIELD: Key[str | None] = Key(None, _name)
     PHONE_FORM = Key("national", _one_of("national", "e164"))
-    STALE_PHONE_DAYS: Key[int | None] = Key(None, _days)
+    STALE_PHONE_DAYS: Key[int | None] = Key(None, _days(3650))
     STALE_PHONE_CHECK: Key[SameOwner | None] = Key(None, _same_owner)
-    ENCRYPTION_KEYS: Key[tuple[str, ...] | None] = Key(None, _keys)
+    ENCRYPTION_KEYS: Key[tuple[str, ...] | None] = Key(None, _keys, is_secret=True)
+    ALERTS: Key[tuple[Secret, ...]] = Key((), _alerts, is_secret=True)
+    SITE_URL: Key[str | None] = Key(None, _site_url)
+    METRICS_TOKEN: Key[Secret | None] = Key(None, _token, is_secret=True)
     PURPOSES = Key({}, _purposes)
 
     def __init__(self, purpose: str | None = None) -> None:
@@ -339,6 +378,14 @@ def written() -> Mapping[str, Any]:
         value = getattr(settings, "SMSVERIFY", {})
         _written = found = value if isinstance(value, Mapping) else {}
     return found
+
+
+def hide_alerts() -> None:
+    """Masks the site's ALERTS in place: Django's pages and mails about errors show settings, and of SMSVERIFY only
+    those whose name has KEY or TOKEN in it are hidden there."""
+    found = written()
+    if isinstance(found, dict) and isinstance(urls := found.get("ALERTS"), (list, tuple)):
+        found["ALERTS"] = tuple(Secret(url) if isinstance(url, str) else url for url in urls)
 
 
 def _forget_written(*, setting: str, **kwargs: Any) -> None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Reason(TextChoices):
@@ -30,15 +31,17 @@ class MessageStatus(TextChoices):
     UNDELIVERED = "undelivered", _("undelivered")
     DELIVERED = "delivered", _("delivered")
 
-    def below(self) -> list[MessageStatus]:
+    def below(self) -> tuple[MessageStatus, ...]:
         """Returns the statuses that this one replaces."""
-        ranked = list(MessageStatus)
-        return ranked[: ranked.index(self)]
+        return _BELOW[self]
 
     @property
     def is_taken(self) -> bool:
         """Whether the vendor certainly accepted the message."""
         return self not in self.ACCEPTED.below()
+
+
+_BELOW = {status: tuple(MessageStatus)[:rank] for rank, status in enumerate(MessageStatus)}
 
 
 class Billing(TextChoices):
@@ -146,11 +149,25 @@ class Alarm(TextChoices):
     MAILED = "mailed", _("mailed")
 
 
+class AlertKind(TextChoices):
+    """What operators are told of at once; with its subject it is the cause of an alert."""
+
+    BALANCE = "balance", _("a balance is low")
+    BUDGET = "budget", _("a budget is spent")
+    GUARD = "guard", _("the guard has closed something")
+    ROUTE = "route", _("probes do not arrive")
+    CIRCUIT = "circuit", _("a circuit is open")
+    FAILING = "failing", _("a provider sends nothing")
+    WEBHOOK = "webhook", _("nothing is pushed")
+    POLL = "poll", _("the poll does not run")
+    TEST = "test", _("a test")
+
+
 class Period(TextChoices):
     """The time for which a budget is, in TIME_ZONE."""
 
-    DAY = "day", _("day")
-    MONTH = "month", _("month")
+    DAY = "day", pgettext_lazy("period", "day")
+    MONTH = "month", pgettext_lazy("period", "month")
 
 
 class BudgetAlarm(TextChoices):
@@ -267,3 +284,20 @@ class Refused(TextChoices):
     ASKED_GUARD = "captcha_guard", _("asked for a captcha: the guard")
     NO_CACHE = "no_cache", _("the cache of the limits did not answer")
     OTHERS = "others", _("more numbers than are stored one by one")
+
+
+class Requested(TextChoices):
+    """What became of a request for a code that was not refused, in the sums of requests."""
+
+    STARTED = "started", _("a verification began")
+    VERIFIED = "verified", _("verified")
+
+
+class Accessed(TextChoices):
+    """What a person did with personal data."""
+
+    VIEWED_NUMBER = "viewed_number", _("looked at a whole number")
+    EXPORTED_LIST = "exported_list", _("exported a list")
+    EXPORTED_NUMBERS = "exported_numbers", _("exported a list with full numbers")
+    EXPORTED_PERSON = "exported_person", _("exported all about a number")
+    FORGOT_PERSON = "forgot_person", _("had a number forgotten")

@@ -77,14 +77,18 @@ class GatewayError(SMSVerifyError):
 class GatewayRejected(GatewayError):
     """The vendor refused: the SMS was certainly not sent."""
 
-    def __init__(self, detail: str = "", *, reason: Reason = Reason.OTHER, error_code: str = "") -> None:
+    def __init__(
+        self, detail: str = "", *, reason: Reason = Reason.OTHER, error_code: str = "", option: str = ""
+    ) -> None:
         super().__init__(detail, error_code=error_code)
         self.reason = reason
+        self.option = option
+        """The option of the provider that has to be entered first; blank where none lacks."""
 
     @classmethod
-    def of_draft(cls, why: str) -> GatewayRejected:
+    def of_draft(cls, why: str, *, option: str = "") -> GatewayRejected:
         """The refusal of a signature or a template that the vendor would not review as it is."""
-        return cls(why, reason=Reason.CONTENT, error_code="draft")
+        return cls(why, reason=Reason.CONTENT, error_code="draft", option=option)
 
 
 class GatewayUnavailable(GatewayError):

@@ -11,7 +11,8 @@ from typing import Any
 from django.db import connections, transaction
 from django.utils import timezone
 
-from . import phones
+from . import events, phones
+from .carriers.blocks import carrier_of
 from .enums import MessageStatus
 from .exceptions import GatewayError, GatewayRejected, GatewayUncertain
 from .gateways.base import Outcome
@@ -104,7 +105,7 @@ def withdraw(message: Message, why: str) -> bool:
     else:
         budget.give_back([message])
         logger.warning("SMS to %s by %s is withdrawn: %s", phones.mask(message.phone), message.provider.slug, why)
-        transaction.on_commit(lambda: message_settled.send_robust(Message, message=message), using=rows.db, robust=True)
+        transaction.on_commit(lambda: tell_settled(message), using=rows.db, robust=True)
     return bool(withdrawn)
 
 
@@ -148,7 +149,7 @@ def record_all(outcomes: Sequence[tuple[Message, Outcome]]) -> None:
 
     def send_signals() -> None:
         for message in refused:
-            message_settled.send_robust(Message, message=message)
+            tell_settled(message)
 
     transaction.on_commit(send_signals, using=Message.objects.db, robust=True)
 
@@ -207,6 +208,19 @@ def _log(message: Message) -> None:
         message.status,
         message.error_code,
     )
+    if events.is_wanted():
+        events.emit(
+            "sms.sent",
+            status=message.status,
+            provider=message.provider.slug,
+            carrier=carrier_of(message.phone),
+            purpose=message.purpose,
+            message=message.pk,
+            attempt=message.attempt,
+            reason=message.error_reason or None,
+            error_code=message.error_code or None,
+            ms=events.milliseconds(message.claimed_at, timezone.now()),
+        )
 
 
 def settle_as_it_is(message: Message) -> None:
@@ -215,7 +229,27 @@ def settle_as_it_is(message: Message) -> None:
     now = timezone.now()
     if rows.update(settled_at=now):
         message.settled_at = now
-        message_settled.send_robust(Message, message=message)
+        tell_settled(message)
+
+
+def tell_settled(message: Message) -> None:
+    """Tells that no more events of a message are expected."""
+    if events.is_wanted():
+        events.emit(
+            "sms.settled",
+            status=message.status,
+            provider=_slug_of(message),
+            carrier=carrier_of(message.phone),
+            message=message.pk,
+            cause=message.cause or None,
+            ms=events.milliseconds(message.created_at, message.settled_at),
+        )
+    message_settled.send_robust(Message, message=message)
+
+
+def _slug_of(message: Message) -> str | None:
+    """The slug of its provider, if that is loaded: an event asks no database."""
+    return message.provider.slug if Message._meta.get_field("provider").is_cached(message) else None
 
 
 def _timestamps(outcome: Outcome, now: datetime) -> dict[str, Any]:
@@ -243,6 +277,7 @@ RECORDED = (
     "error_code",
     "error_message",
     "cause",
+    "delivery_seconds",
     "claimed_at",
     "sent_at",
     "settled_at",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from django.utils.translation import gettext
+
 from .characters import plain
 from .conf import conf
 from .exceptions import InvalidPhone, PhoneNotSupported
@@ -17,6 +19,8 @@ decides which numbers exist."""
 BETWEEN = r"[\s().,+/_·\-‐-―－．，（）\u200b-\u200f\u2060\ufeff]"
 """Characters between the digits of a number, as people write it or address books copy it."""
 BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+FORGOTTEN = "~"
+"""How the digest begins that stands where a number was, see `privacy.pseudonyms`."""
 NUMBER = re.compile(
     # IP addresses and dates are kept: they are not phone numbers, and help to find a problem.
     rf"(?P<kept>(?<![\d.]){BYTE}(?:\.{BYTE}){{3}}(?!\.?\d)|(?<!\d)20[0-9]{{2}}-[01][0-9]-[0-3][0-9](?!\d))"
@@ -95,19 +99,31 @@ def national(phone: str) -> str:
 
 
 def region(phone: str) -> str:
-    """Returns the region of a number in E.164, such as `CN` or `HK`; empty if it has none."""
+    """Returns the region of a number in E.164, such as `CN` or `HK`; empty if it has none, or is forgotten."""
     if phone.startswith("+86"):
         return "CN"
+    if is_forgotten(phone):
+        return ""
     import phonenumbers
 
     return phonenumbers.region_code_for_number(phonenumbers.parse(phone)) or ""
 
 
 def mask(phone: str) -> str:
-    """Returns `+8613800138000` as `138****8000`; other countries keep their `+` and the last four digits."""
+    """Returns `+8613800138000` as `138****8000`; other countries keep their `+` and the last four digits.
+
+    Where a number was forgotten, four letters of its digest tell it from others.
+    """
     if phone.startswith("+86"):
         return f"{phone[3:6]}****{phone[-4:]}"
+    if is_forgotten(phone):
+        return gettext("forgotten (%s)") % phone[1:5]
     return f"{phone[:3]}****{phone[-4:] if len(phone) > 10 else phone[-2:]}"
+
+
+def is_forgotten(phone: str) -> bool:
+    """Whether a digest stands where the number was."""
+    return phone.startswith(FORGOTTEN)
 
 
 def block(phone: str) -> str:
@@ -118,6 +134,11 @@ def block(phone: str) -> str:
 def masked(words: str) -> str:
     """The text with the middle digits of each phone number hidden."""
     return NUMBER.sub(_mask_match, words)
+
+
+def without_numbers(words: str) -> str:
+    """The text with nothing left of whatever may be a phone number."""
+    return NUMBER.sub(lambda number: number[0] if number["kept"] else "***", words)
 
 
 def _mask_match(number: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
@@ -11,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
+from . import events
+from .diagnosis.pushes import note_push, note_test_push
 from .enums import ReportSource
 from .exceptions import ForgedCallback, Throttled, TooEarly, describe
 from .gateways.base import PUBLIC_URL, Gateway
@@ -21,11 +24,13 @@ from .masked import Secret
 from .models import Provider
 from .models.statements import find_provider
 from .reports.storing import store_events
-from .types import Push
+from .types import DeliveryEvent, Push, ReplyEvent, ReviewEvent
 
 logger = logging.getLogger("django_smsverify")
 
 MAX_PUSH_BODY = 256 * 1024
+UNKNOWN_CALLER = (404, 429, 500)
+"""The statuses of answers to who does not know the secret, or may not."""
 TEST = b"smsverify=test"
 """The body of the harmless push that `smsverify_webhooks --test` sends: it is only acknowledged."""
 
@@ -57,9 +62,16 @@ def webhook(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
     if bug:
         # Django itself would log and mail the URL with its secret, and the values of the rows.
         logger.error("The webhook of %s failed with %s", slug, bug)
+    _emit_refusal(response.status_code, slug)
     if request.method == "HEAD":
         response.content = b""  # not every server removes it
     return _unlogged(response)
+
+
+def _emit_refusal(status: int, slug: str) -> None:
+    if status >= 400:
+        # A stranger may have written anything as the slug.
+        events.emit("webhook.received", status=status, provider=None if status in UNKNOWN_CALLER else slug)
 
 
 def _answer(request: HttpRequest, target: Secret, slug: str, secret: str) -> HttpResponse:
@@ -78,8 +90,15 @@ def _answer(request: HttpRequest, target: Secret, slug: str, secret: str) -> Htt
     gateway = _reading_gateway(provider)
     push = _push(request, _called_url(request, target, provider, gateway))
     if push.body == TEST:
+        note_test_push(provider)
         return _text(200, gateway.acknowledgement, **{"Content-Type": gateway.acknowledgement_type})
-    store_events(provider, gateway.read_push(push), ReportSource.PUSH)
+    news = gateway.read_push(push)
+    new = store_events(provider, news, ReportSource.PUSH)
+    if events.is_wanted():
+        kinds = {"reports": DeliveryEvent, "replies": ReplyEvent, "reviews": ReviewEvent}
+        counts: dict[str, Any] = {name: events.counted(news.events, kind) for name, kind in kinds.items()}
+        events.emit("webhook.received", status=200, provider=slug, new=new, **counts)
+    note_push(provider, secret)
     words, content_type = gateway.acknowledge(push)
     return _text(200, words, **{"Content-Type": content_type})
 

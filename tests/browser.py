@@ -30,12 +30,14 @@ SWITCHES = (
     "--disable-background-networking --disable-component-update --disable-sync --no-proxy-server"
 )
 AXE = """const told = ({id, nodes}) => nodes.map(({target, failureSummary}) => `${id} of ${target}: ${failureSummary}`);
-axe.run(document, {}).then(({violations, incomplete}) => arguments[0]([...violations, ...incomplete].flatMap(told)))"""
+const [within, done] = arguments;
+const tell = ({violations, incomplete}) => done([...violations, ...incomplete].flatMap(told));
+axe.run(within ?? document, {}).then(tell);"""
 
 
 @contextmanager
-def started(profile: Path, *switches: str, logs: Mapping[str, str]) -> Iterator[Any]:
-    """Starts Chromium, in English, with an empty profile."""
+def started(profile: Path, *switches: str, logs: Mapping[str, str], languages: str = "en") -> Iterator[Any]:
+    """Starts Chromium, in English or these languages, with an empty profile."""
     webdriver = load("selenium.webdriver")
     if not ((CHROMIUM and CHROMEDRIVER) or REQUIRED):
         pytest.skip("chromium and chromedriver are not installed")
@@ -43,7 +45,7 @@ def started(profile: Path, *switches: str, logs: Mapping[str, str]) -> Iterator[
     options = webdriver.ChromeOptions()
     for switch in (*SWITCHES.split(), *switches, f"--user-data-dir={profile}"):
         options.add_argument(switch)
-    options.add_experimental_option("prefs", {"intl.accept_languages": "en"})
+    options.add_experimental_option("prefs", {"intl.accept_languages": languages})
     options.set_capability("goog:loggingPrefs", dict(logs))
     options.binary_location = CHROMIUM or ""
     with webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER)) as driver:
@@ -58,7 +60,7 @@ def install_packages(where: Path) -> Path:
     return where / "node_modules"
 
 
-def problems_found_by_axe(driver: Any, node_modules: Path) -> list[str]:
-    """What axe-core finds on the page, and what it could not judge."""
+def problems_found_by_axe(driver: Any, node_modules: Path, within: str | None = None) -> list[str]:
+    """What axe-core finds on the page, or in the parts that a selector names, and what it could not judge."""
     driver.execute_script((node_modules / "axe-core" / "axe.min.js").read_text("utf-8"))
-    return list(driver.execute_async_script(AXE))
+    return list(driver.execute_async_script(AXE, within))

@@ -18,72 +18,23 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import TextIO
 
+from tests.selection import OF_CHARSETS, WITHOUT_CONCURRENCY
 from tests.servers import ASK, WHERE
 
 KILLS = ["tests/crash"]
 """Much of their time is that of starting processes: they run beside the next ones."""
 SERVERS = [
-    *(f"tests/{name}" for name in ("demo", "http_servers", "processes", "queues", "widget")),
+    *(f"tests/{name}" for name in ("admin_browser", "demo", "http_servers", "processes", "queues", "widget")),
     "tests/test_instructions.py",
     "tests/test_plans.py",
     "tests/test_rolling_windows.py",
 ]
 OWN_SERVICES = [*KILLS, *SERVERS]
 """Tests that choose their databases, caches, brokers, web servers and browser themselves; they are run once."""
-WITHOUT_CONCURRENCY = [
-    f"tests/test_{name}.py"
-    for name in (
-        *("admin", "admin_destinations", "admin_submissions", "admin_masking", "admin_sending", "billing", "checks"),
-        *("causes", "commands", "costs", "dispatch_checks", "explain", "fields", "linting_stored", "lost_keys"),
-        *("closures", "degraded", "failures", "guard", "kit", "lists", "migrating", "recycled_numbers", "risk"),
-        *("adapters", "test_numbers"),
-        *(
-            "balance_command",
-            "carrier_circuits",
-            "carrier_filing",
-            "charsets",
-            "clock",
-            "compiled",
-            "context",
-            "faults",
-        ),
-        *(
-            "http",
-            "known_numbers",
-            "leaks",
-            "reports_of_a_code",
-            "signed_webhooks",
-            "single_reports",
-            "trips",
-            "verifying",
-        ),
-        *(
-            "models",
-            "opt_outs",
-            "probes_admin",
-            "refusals",
-            "regions",
-            "send_file",
-            "setup_command",
-            "site_checks",
-            "story",
-        ),
-        *("tencent_site", "twilio_pushes", "webhooks_command"),
-    )
-] + [f"tests/attacks/test_{kind}.py" for kind in ("callbacks", "evading", "input", "outages", "probing")]
-"""Tests without concurrent transactions; they are not run again for another isolation level alone."""
-OF_CHARSETS = [
-    f"tests/test_{name}.py"
-    for name in (
-        *("charsets", "checks", "explain", "fields", "http", "known_numbers", "lists", "opt_outs", "reports_of_a_code"),
-        *("test_numbers", "verifying"),
-    )
-] + [f"tests/attacks/test_{kind}.py" for kind in ("callbacks", "input")]
-"""Those of them that store or look for a character that utf8mb3 lacks, or ask how tables are checked. The lists of the
-admin are searched for one by tests/test_charsets.py."""
 OF_NO_DATABASE = [
     f"tests/test_{name}.py"
     for name in (
+        "adapters",
         "admin_check",
         "arrival_report",
         "check_command",
@@ -93,8 +44,8 @@ OF_NO_DATABASE = [
         "request_body",
     )
 ]
-"""Tests of what an operator is told of a vendor, of simulated vendors and attacks, of consoles, and of how a body is
-read; no database changes that."""
+"""Tests of adapters in sites of their own, of what an operator is told of a vendor, of simulated vendors and attacks,
+of consoles, and of how a body is read; no database changes that."""
 CACHE_TESTS = [
     f"tests/test_{name}.py"
     for name in (
@@ -138,7 +89,13 @@ class Combination:
         if self.cache == "Redis":
             return CACHE_TESTS
         ignored = [*OWN_SERVICES, *OF_NO_DATABASE, *REPEATED.get(self, [])]
-        return [f"--ignore={path}" for path in ignored]
+        return ["-m", self.cases(), *(f"--ignore={path}" for path in ignored)]
+
+    def cases(self) -> str:
+        """Scale and further cases say something new of a database only where transactions meet, or characters."""
+        kinds = ["not further_case"] if self in REPEATED else ["not slow", "concurrent"]
+        kinds += ["charset"] if self.database.startswith("MariaDB") else []
+        return " or ".join(kinds)
 
     def environment(self) -> dict[str, str]:
         """Sets only the values that are not the default."""
@@ -157,7 +114,7 @@ class OwnServices:
         return f"{self.name:<40}"
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "pytest", "-q", *self.paths]
+        return [sys.executable, "-m", "pytest", "-q", "--durations=15", *self.paths]
 
     def environment(self) -> dict[str, str]:
         return default_environment()

@@ -25,8 +25,9 @@ ISOLATION = os.environ.get("TEST_ISOLATION", "")
 CACHE = os.environ.get("TEST_CACHE") or "locmem"
 ELSEWHERE = (DATABASE, CACHE) != ("sqlite", "locmem")
 """Whether this run repeats tests on other services than SQLite and LocMem."""
-CONNECTIONS = 200 if DATABASE == "sqlite" else 40
-"""How many threads may have a connection at the same time; servers accept about a hundred from all clients together."""
+CONNECTIONS = 200 if DATABASE == "sqlite" else 25
+"""How many threads may have a connection at the same time. Servers accept about a hundred from all clients together,
+with those that were just closed and have not ended."""
 HAS_EMOJI = "utf8mb3" not in DATABASE
 """Whether the database stores every character; if not, tests expect the result of `as_stored`."""
 NAME = f"django_smsverify_tests_{os.getpid()}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import count
@@ -18,36 +18,41 @@ from django.utils import timezone
 from django_smsverify.enums import DeliveryOutcome, MessageStatus, ReportSource
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.messages import claim, claim_all, record_all, record_one_acceptance, withdraw
-from django_smsverify.models import Message, Provider, Verification
+from django_smsverify.models import Message, Provider, Refusal, Verification
+from django_smsverify.models.days import Day
 from django_smsverify.money.costs import BY, CostRow, costs
 from django_smsverify.polling.recovery import give_up_stuck
 from django_smsverify.reports.storing import store_events
 from django_smsverify.sending.choosing import Chosen
 from django_smsverify.sending.worker import _claim
+from django_smsverify.statistics.counting import Kind, Sums
+from django_smsverify.statistics.delays import kept
+from django_smsverify.statistics.questions import count_parts
 from django_smsverify.types import Acceptance, DeliveryEvent, News
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PURPOSES = ("login", "register")
-Rows = dict[tuple[Any, ...], tuple[int, int, Decimal, Decimal, int, int, Decimal]]
+Rows = dict[tuple[Any, ...], tuple[Any, ...]]
+"""The sums in the order of `money.costs.SUMMED`."""
 _numbers = count(1)
 
 
 def direct(first: date, last: date, by: Sequence[str], zone: ZoneInfo = SHANGHAI) -> Rows:
     """The sums of all messages of these days, added one by one."""
-    sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, 0, Decimal(0), Decimal(0), 0, 0, Decimal(0)])
-    columns = ("provider__slug", "provider__gateway", "purpose", "created_at", "status", "segments", "cost", "is_probe")
-    for slug, gateway, purpose, created_at, status, segments, cost, is_probe in Message.objects.values_list(*columns):
-        day = (created_at.astimezone(zone) if timezone.is_aware(created_at) else created_at).date()
-        if not first <= day <= last or status in ("queued", "not_sent"):
+    nothing = [0, 0, Decimal(0), Decimal(0), 0, 0, Decimal(0), Decimal(0), 0]
+    sums: dict[tuple[Any, ...], list[Any]] = defaultdict(nothing.copy)
+    for one in Message.objects.select_related("provider", "verification__root"):
+        day = (one.created_at.astimezone(zone) if timezone.is_aware(one.created_at) else one.created_at).date()
+        if not first <= day <= last or one.status in ("queued", "not_sent"):
             continue
-        own = sums[tuple({"provider": slug, "purpose": purpose, "day": day}[word] for word in by)]
-        if status in ("sending", "unknown"):
+        own = sums[tuple({"provider": one.provider.slug, "purpose": one.purpose, "day": day}[word] for word in by)]
+        if one.status in ("sending", "unknown"):
             own[4] += 1
             continue
-        is_provisional = gateway == "topthink" and status == "accepted"
-        cost_of_probes = (cost or 0) * is_probe
-        values = (1, segments, cost or 0, (cost or 0) * is_provisional, 0, cost is None, cost_of_probes)
-        for place, value in enumerate(values):
+        cost, code = one.cost or Decimal(0), None if one.is_probe else one.verification
+        is_provisional = one.provider.gateway == "topthink" and one.status == "accepted"
+        values = (1, one.segments, cost, cost * is_provisional, 0, one.cost is None, cost * one.is_probe)
+        for place, value in enumerate((*values, cost * bool(code), bool(code and code.holder.verified_at))):
             own[place] += value
     return {key: tuple(values) for key, values in sums.items()}
 
@@ -55,6 +60,49 @@ def direct(first: date, last: date, by: Sequence[str], zone: ZoneInfo = SHANGHAI
 def told(first: date, last: date, by: Sequence[str]) -> Rows:
     """What `costs` tells, in the same form."""
     return {_key(row, by): tuple(row.figures().values()) for row in costs(first, last, by)}
+
+
+def require_exact_details(parts: Sequence[Day]) -> None:
+    """Compares what the overview tells of parts of a period with what is added one by one from the rows."""
+    counted, requests = count_parts(parts)
+    messages = {kind: sums._replace(delays=Counter(sums.delays)) for kind, sums in counted.items()}
+    assert messages == _direct_details(parts)
+    assert requests == _direct_requests(parts)
+
+
+def _part_of(moment: datetime, parts: Sequence[Day]) -> Day | None:
+    return next((part for part in parts if part.starts_at <= moment < part.ends_at), None)
+
+
+def _direct_details(parts: Sequence[Day]) -> dict[Kind, Sums]:
+    found: dict[Kind, list[Message]] = defaultdict(list)
+    for one in Message.objects.select_related("verification__root"):
+        if part := _part_of(one.created_at, parts):
+            own = (one.purpose, one.carrier, one.cause, one.verification_id is not None, part)
+            found[Kind(one.provider_id, one.status, one.is_probe, *own)].append(one)
+    return {
+        kind: Sums(
+            messages=len(some),
+            segments=sum(one.segments for one in some),
+            cost=sum((one.cost for one in some if one.cost is not None), Decimal("0.0000")),
+            unpriced=sum(one.cost is None for one in some),
+            converted=sum(one.verification is not None and bool(one.verification.holder.verified_at) for one in some),
+            delays=Counter(kept(one.delivery_seconds) for one in some if one.delivery_seconds is not None),
+        )
+        for kind, some in found.items()
+    }
+
+
+def _direct_requests(parts: Sequence[Day]) -> Counter[Any]:
+    found: Counter[Any] = Counter()
+    for one in Verification.objects.filter(simulated_at=None):
+        if part := _part_of(one.created_at, parts):
+            found[part, one.purpose, "started"] += 1
+            found[part, one.purpose, "verified"] += one.verified_at is not None
+    for refusal in Refusal.objects.all():
+        if part := _part_of(refusal.first_at, parts):
+            found[part, refusal.purpose, refusal.reason] += refusal.count
+    return Counter({key: count for key, count in found.items() if count})
 
 
 def _key(row: CostRow, by: Sequence[str]) -> tuple[Any, ...]:

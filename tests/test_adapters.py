@@ -13,6 +13,8 @@ import pytest
 from .conftest import MEASURED
 from .test_docs import ROOT, snippet
 
+pytestmark = pytest.mark.adapters
+
 
 def require(package: str) -> None:
     """Skips a test of an adapter to a package that is not installed; with REQUIRE_ADAPTERS=1 it fails."""

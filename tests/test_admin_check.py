@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from django.urls import reverse
+from django.utils import timezone
 from sandbox.server import Fault, Sandbox
 
+from django_smsverify.diagnosis import notes
 from django_smsverify.diagnosis.findings import State
+from django_smsverify.enums import MessageStatus
 from django_smsverify.models import Message, Provider, Template
+from django_smsverify.operations.doctor import Action, Kind, examine_purposes, what_to_do
 
 from .conftest import FEW_QUICKLY, PHONE, MakeProvider
-from .test_admin import LANGUAGES, page
+from .test_admin import LANGUAGES, filled_in, page
 from .test_admin_destinations import staff
 from .test_check_command import WRONG_KEYS, assert_pasteable, right
+from .test_doctor import fill
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,7 +81,7 @@ def test_it_shows_wrong_keys_and_what_to_do(gateway: str, vendor: MakeProvider, 
 
     assert states(response)["keys"] == State.WRONG
     text = response.content.decode()
-    assert re.search(r'Keys</th><td class="wrong">wrong</td>', text)
+    assert re.search(r'Keys</th><td><span class="smsverify-state bad">wrong</span></td>', text)
     assert "Enter the keys again" in text
     assert "WRONG-KEY" not in text
 
@@ -196,3 +202,112 @@ def test_there_is_no_button_before_there_is_a_provider(csrf: Client) -> None:
 
     assert response.status_code == 200
     assert "/test/" not in response.content.decode()
+
+
+class TestWhatIsRememberedOfIt:
+    """On the page of the provider, in its state, among what is to be done, and by the doctor."""
+
+    @pytest.fixture
+    def chief(self, client: Client) -> Client:
+        client.force_login(User.objects.create_superuser("chief"))
+        return client
+
+    def shown(self, client: Client, provider: Provider) -> str:
+        return html.unescape(client.get(page(provider, "change")).content.decode())
+
+    def saved(self, client: Client, provider: Provider, **changes: str) -> str:
+        """What is shown after the form was saved with these fields."""
+        known = {"name": provider.name, "slug": provider.slug, "base_url": provider.base_url}
+        fields = filled_in(provider.gateway, **known, **changes)
+        answer = client.post(page(provider, "change"), fields, follow=True)
+        assert answer.redirect_chain, answer.context["adminform"].form.errors
+        return html.unescape(answer.content.decode())
+
+    def test_wrong_keys_stand_until_they_are_right(self, vendor: MakeProvider, chief: Client) -> None:
+        good = vendor("topthink").credentials
+        Provider.objects.update(credentials=WRONG_KEYS["topthink"])
+        provider = Provider.objects.get()
+        assert "The last test" not in self.shown(chief, provider)
+
+        tested = html.unescape(press(chief, provider).content.decode())
+        assert "No code goes out by them before what is wrong above is corrected." in tested
+        assert "Codes can be sent for" not in tested
+
+        text = self.shown(chief, provider)
+        assert '<span class="smsverify-state bad">the last test failed: keys</span>' in text
+        assert re.search(r"<strong>keys</strong>: The last test, at [-0-9: ]+: The vendor refuses the account", text)
+        assert '<span class="smsverify-state bad">no code goes out</span>' in text
+        assert "WRONG-KEY" not in text
+        (problem,) = (one for one in what_to_do() if one.kind == Kind.KEYS)
+        assert (problem.tone, problem.action) == ("bad", Action.TEST)
+        assert examine_purposes().is_wrong
+
+        self.saved(chief, provider, priority="5")
+        assert "the last test failed: keys" in self.shown(chief, provider), "nothing was changed that matters to it"
+        Provider.objects.update(credentials=good)
+        assert "the last test failed" not in self.shown(chief, provider), "it was of other keys"
+
+    def test_a_test_that_finds_nothing_wrong_ends_it(
+        self, vendor: MakeProvider, chief: Client, sandbox: Sandbox
+    ) -> None:
+        provider = vendor("topthink")
+        sandbox.misbehave("topthink", Fault.status(500))
+        press(chief, provider)
+        assert "the last test failed: address" in self.shown(chief, provider)
+
+        sandbox.behave("topthink")
+        press(chief, provider)
+        assert "The last test" not in self.shown(chief, provider)
+
+    def test_an_sms_that_was_taken_since_is_the_better_test(
+        self, vendor: MakeProvider, chief: Client, sandbox: Sandbox
+    ) -> None:
+        provider = vendor("topthink")
+        sandbox.misbehave("topthink", Fault.status(500))
+        press(chief, provider)
+        fill(provider, 1, MessageStatus.ACCEPTED)
+        assert "the last test failed" in self.shown(chief, provider), "it may have been under way already"
+        assert Kind.KEYS in {one.kind for one in what_to_do()}
+
+        Message.objects.update(created_at=timezone.now() + timedelta(minutes=1))
+        assert "the last test failed" not in self.shown(chief, provider)
+        assert Kind.KEYS not in {one.kind for one in what_to_do()}
+
+    @pytest.mark.parametrize("change", [{"credential_app_code": "NEW"}, {"option_http_method": "GET"}])
+    def test_what_was_changed_is_to_be_tested(
+        self, change: dict[str, str], vendor: MakeProvider, chief: Client
+    ) -> None:
+        provider = vendor("topthink")
+
+        told = self.saved(chief, provider, **change)
+
+        assert f'<a href="{page(provider, "change")}#smsverify-test">Press “Test” now.</a>' in told
+        text = self.shown(chief, provider)
+        assert 'id="smsverify-test"' in text
+        assert "not tested since" in text
+        assert "not tested yet" in text
+        assert [one.tone for one in what_to_do() if one.kind == Kind.UNTESTED] == ["warn"]
+        press(chief, provider)
+        assert "not tested" not in self.shown(chief, provider)
+
+    def test_what_no_test_depends_on_asks_for_none(self, vendor: MakeProvider, chief: Client) -> None:
+        provider = vendor("topthink")
+
+        assert "Press “Test” now" not in self.saved(chief, provider, priority="5")
+        assert "not tested" not in self.shown(chief, provider)
+
+    def test_a_new_provider_was_not_tested(self, chief: Client) -> None:
+        chief.post(page(Provider, "add"), filled_in("topthink", secret="SECRET"))
+
+        assert "not tested yet" in self.shown(chief, Provider.objects.get())
+
+    def test_without_the_cache_the_page_is_shown(
+        self, vendor: MakeProvider, chief: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: object, **kwargs: object) -> None:
+            raise ConnectionError
+
+        monkeypatch.setattr(notes, "call_cache", fail)
+        provider = vendor("topthink")
+        assert press(chief, provider).status_code == 200
+        assert "What lacks" in self.shown(chief, provider)

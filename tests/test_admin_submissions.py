@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.db import connection, router, transaction
 from django.test import Client, override_settings
 from django.urls import path, reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from sandbox import catalogue
 from sandbox.server import Fault, Sandbox
 
+from django_smsverify.admin.next_steps import BUTTONS
 from django_smsverify.admin.submission_forms import ImportForm, ImportTemplateForm
 from django_smsverify.models import Provider, Signature, Template
+from django_smsverify.reviews.next_step import next_step
 
 from .conftest import CODE_TEXT, NO_FILINGS, MakeProvider, add_template
 
@@ -92,7 +96,7 @@ def state(text: Any) -> tuple[str, str]:
 def test_a_template_is_submitted_changed_and_deleted(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
     text = draft(topthink)
 
-    assert act(client, "submit", text) == ["success: 登录: submitted; the vendor reviews it now (in review)"]
+    assert act(client, "submit", text) == ["success: 登录: submitted; the vendor reviews it now"]
     text.refresh_from_db()
     sandbox.judge("topthink", "template", text.remote_id, False, "缺公章")
     assert act(client, "fetch", text) == ["success: 登录: fetched (rejected)"]
@@ -101,13 +105,13 @@ def test_a_template_is_submitted_changed_and_deleted(client: Client, topthink: P
     changed = form(text, content="动态码{code}，请勿转发。")
     client.post(url("change", "template", text.pk), changed)
     client.get(url("changelist"))
-    assert act(client, "resubmit", text) == ["success: 登录: submitted again; the vendor reviews it now (in review)"]
+    assert act(client, "resubmit", text) == ["success: 登录: submitted again; the vendor reviews it now"]
     assert sandbox.submitted("topthink", "template")[-1][1] == "动态码${code}，请勿转发。"
 
     assert act(client, "delete_at_vendor", text) == []
     assert state(text)[0] == "pending", "nothing happens before it is confirmed"
     assert act(client, "delete_at_vendor", text, confirmed="yes") == [
-        "success: 登录: deleted at the vendor; it is a draft here (draft)"
+        "success: 登录: deleted at the vendor; it is a draft here"
     ]
     assert state(text) == ("draft", "")
 
@@ -119,7 +123,7 @@ def test_each_of_several_texts_has_its_own_message(client: Client, topthink: Pro
 
     assert sorted(words) == [
         "error: 坏: It is approved, and the vendor lets nobody change that: copy it as a new draft and file that.",
-        "success: 登录: submitted; the vendor reviews it now (in review)",
+        "success: 登录: submitted; the vendor reviews it now",
     ]
 
 
@@ -144,6 +148,19 @@ def test_a_refusal_shows_the_vendors_words_and_what_to_do(
     assert message.startswith("error: 登录: ")
     assert message.endswith("Nothing was changed.")
     assert state(text) == ("draft", "")
+
+
+def test_what_we_refuse_ourselves_is_told_as_ours_in_the_active_language(client: Client, topthink: Provider) -> None:
+    text = draft(topthink, remark="")
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hans"
+
+    (message,) = act(client, "submit", text)
+
+    with translation.override("zh-hans"):
+        ours = translation.gettext("this vendor wants a remark: what the text is used for, with the site's address")
+        theirs = translation.gettext("the vendor says: %s") % ""
+    assert ours in message
+    assert theirs not in message
 
 
 def test_an_unreachable_vendor_changes_nothing(client: Client, topthink: Provider, closed_port: int) -> None:
@@ -175,7 +192,7 @@ def test_a_lost_answer_is_explained_in_the_message_and_on_the_page(
 def test_a_pending_text_can_be_made_a_draft_again(client: Client, topthink: Provider) -> None:
     text = draft(topthink, status="pending")
 
-    assert act(client, "make_draft", text) == ["success: 登录: a draft again (draft)"]
+    assert act(client, "make_draft", text) == ["success: 登录: a draft again"]
 
 
 def test_an_approved_text_must_be_copied_to_be_changed(client: Client, topthink: Provider) -> None:
@@ -259,7 +276,9 @@ def test_texts_at_the_vendor_are_imported_by_their_ids(
         "success: 【待审站】: imported (in review)",
         "error: 7777: the vendor says: 10005 记录不存在 — Correct what it names, and try again. Nothing was changed.",
     ]
-    client.post(url("import", "signature"), {"provider": topthink.pk, "ids": "78"})
+    assert imported.context["form"]["ids"].value() == "78, 79\n7777", "what failed is tried again without typing it"
+    again = client.post(url("import", "signature"), {"provider": topthink.pk, "ids": "78"})
+    assert again["Location"] == url("changelist", "signature")
     assert Signature.objects.filter(provider=topthink).count() == 2
     signature = Signature.objects.get(provider=topthink, remote_id="78")
     words = {"provider": topthink.pk, "ids": "235", "purpose": "login", "signature": signature.pk, "code": "yzm"}
@@ -319,6 +338,132 @@ def test_signatures_of_one_name_are_shown_with_their_provider(client: Client, ve
 
     assert "【示例站】 · apispace</option>" in page
     assert "【示例站】 · ihuyi</option>" in page
+
+
+def offered(page: str) -> list[str]:
+    return re.findall(r"<option[^>]*>(【.*?)</option>", page)
+
+
+def test_only_the_signatures_of_the_templates_provider_are_offered(client: Client, vendor: MakeProvider) -> None:
+    one, other = vendor("apispace"), vendor("ihuyi")
+    text = draft(one)
+
+    assert offered(client.get(url("change", "template", text.pk)).content.decode()) == ["【示例站】 · apispace"]
+    assert offered(client.get(url("add"), {"provider": other.pk}).content.decode()) == ["【示例站】 · ihuyi"]
+    assert len(offered(client.get(url("add"), {"provider": "x"}).content.decode())) == 2
+
+    moved = form(text, provider=other.pk, signature=str(one.signatures.get().pk))
+    answer = client.post(url("change", "template", text.pk), moved, headers={"accept-language": "en"})
+    assert answer.context["adminform"].form.errors["signature"] == [
+        "This signature belongs to another provider: choose one of ihuyi."
+    ]
+    assert offered(answer.content.decode()) == ["【示例站】 · ihuyi"], "those of the provider that was chosen"
+
+
+def test_the_page_of_a_text_says_what_is_next_until_it_is_approved(
+    client: Client, topthink: Provider, sandbox: Sandbox
+) -> None:
+    """By the buttons of the page alone."""
+    html = client.get(url("add"), {"provider": topthink.pk}, headers={"accept-language": "en"}).content.decode()
+    assert 'name="reason"' not in html
+    assert "Leave “draft”, unless the vendor has decided already" in html
+    assert "For the reviewer: what the text is used for" in html
+
+    new = form(Template(provider=topthink, purpose="login", name="登录", content=CODE_TEXT, remark=REMARK))
+    answer = client.post(url("add"), {**new, "status": "draft"})
+    text = Template.objects.get()
+    here = url("change", "template", text.pk)
+    assert answer.headers["Location"] == here, "not the list, where nothing says how it goes on"
+
+    assert steps(client, here) == ("It is a draft here, and", ["submit"])
+    assert press(client, text, "submit") == here
+    assert steps(client, here) == ("TopThink 顶想云 reviews it and decides.", ["fetch"])
+    text.refresh_from_db()
+    sandbox.judge("topthink", "template", text.remote_id, False, "缺公章")
+    press(client, text, "fetch")
+    assert steps(client, here) == ("TopThink 顶想云 has rejected it;", ["resubmit"])
+    press(client, text, "resubmit")
+    sandbox.judge("topthink", "template", text.remote_id, True, "")
+    press(client, text, "fetch")
+    assert steps(client, here) == ("It is approved: codes for login", [])
+
+
+def steps(client: Client, address: str) -> tuple[str, list[str]]:
+    """The beginning of what the page says is next, and its buttons."""
+    answer = client.get(address, headers={"accept-language": "en"})
+    html = answer.content.decode()
+    html = html[html.index('class="smsverify-panel"') :]
+    html = html[: html.index("</section>")]
+    words = re.findall(r"<p>(.*?)</p>", html, re.DOTALL)[0]
+    buttons = re.findall(r'action="[^"]*/(\w+)/"', html)
+    return next((start for start in STARTS if words.startswith(start)), words), buttons
+
+
+STARTS = (
+    "It is a draft here, and",
+    "TopThink 顶想云 reviews it and decides.",
+    "TopThink 顶想云 has rejected it;",
+    "It is approved: codes for login",
+)
+
+
+def press(client: Client, text: Template | Signature, name: str) -> str:
+    return str(client.post(url(name, str(text._meta.model_name), text.pk)).headers["Location"])
+
+
+def test_nobody_presses_what_he_may_not(client: Client, topthink: Provider, sandbox: Sandbox) -> None:
+    text, calls = draft(topthink), len(sandbox.exchanges)
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_template"))
+    client.force_login(user)
+
+    assert steps(client, url("change", "template", text.pk))[1] == []
+    assert [client.post(url(name, "template", text.pk)).status_code for name in BUTTONS] == [403] * len(BUTTONS)
+    assert client.get(url("submit", "template", text.pk)).status_code == 405
+    assert len(sandbox.exchanges) == calls
+
+
+@pytest.mark.parametrize(
+    ("gateway", "status", "remote_id", "words"),
+    [
+        ("console", "draft", "", "This gateway is for development"),
+        ("tencent", "draft", "", "and enter the id that it gets there"),
+        ("apispace", "draft", "", "which tells this site nothing"),
+        ("twilio", "draft", "", "Twilio reviews no texts: when this is as it should be"),
+        ("apispace", "pending", "9", "Set “review” to what its console says."),
+        ("apispace", "rejected", "9", "Change it here and in its console"),
+        ("topthink", "draft", "9", "fetch its state, or clear the id"),
+        ("topthink", "pending", "", "It was submitted, and the vendor's answer was lost."),
+        ("topthink", "approved", "9", "templates of this provider can be sent with it"),
+        ("ihuyi", "pending", "9", "calls the webhook with the verdict"),
+    ],
+)
+def test_who_decides_is_told_for_each_kind_of_vendor(
+    gateway: str, status: str, remote_id: str, words: str, vendor: MakeProvider
+) -> None:
+    provider = Provider.objects.create(name="x", slug="x", gateway=gateway)
+    text: Signature | Template = Signature(provider=provider, text="示例站", status=status, remote_id=remote_id)
+    if gateway == "ihuyi":
+        text = Template(provider=provider, status=status, remote_id=remote_id)
+    text.save()
+    with translation.override("en"):
+        assert words in next_step(text).words
+
+
+@pytest.mark.parametrize("model", ["signature", "template"])
+def test_the_form_of_a_vendor_that_reviews_nothing_says_so(
+    model: str, vendor: MakeProvider, admin_client: Client
+) -> None:
+    page = reverse(f"admin:smsverify_{model}_add")
+    for gateway, is_reviewed in (("twilio", False), ("topthink", True)):
+        provider = vendor(gateway)
+        Template.objects.all().delete()
+        Signature.objects.all().delete()
+        html = admin_client.get(page, {"provider": provider.pk}).content.decode()
+        assert ("Twilio reviews no texts" in html) is not is_reviewed
+        assert ("Leave “draft”" in html) is is_reviewed
+        if model == "template":
+            assert ("sends without one, too" in html) is not is_reviewed
 
 
 @pytest.mark.parametrize("status", ["pending", "approved"])
@@ -459,3 +604,153 @@ def test_a_deletion_during_the_submission_is_reported(
     assert act(client, "submit", text) == [
         "warning: 登录 was deleted here meanwhile; the vendor may have it all the same."
     ]
+
+
+class TestWhatLacks:
+    """What a draft needs before it can be submitted is told on its page, and no button leads into a refusal."""
+
+    @pytest.fixture
+    def aliyun(self, vendor: MakeProvider) -> Provider:
+        provider = vendor("aliyun")
+        Template.objects.all().delete()
+        Signature.objects.all().delete()
+        return provider
+
+    def panel(self, client: Client, text: Template | Signature) -> str:
+        address = url("change", str(text._meta.model_name), text.pk)
+        html = client.get(address, headers={"accept-language": "en"}).content.decode()
+        html = html[html.index('class="smsverify-panel"') :]
+        return html[: html.index("</section>")]
+
+    def test_an_option_of_the_provider(self, client: Client, aliyun: Provider, sandbox: Sandbox) -> None:
+        text, calls = Signature.objects.create(provider=aliyun, text="云上书店"), len(sandbox.exchanges)
+        panel = self.panel(client, text)
+        assert "Enter the option Qualification ID" in panel
+        assert f'href="{url("change", "provider", aliyun.pk)}#id_option_qualification_id"' in panel
+        assert "lists it under 资质管理" in panel
+        assert url("submit", "signature", text.pk) not in panel
+        assert act(client, "submit", text) == [
+            "error: 【云上书店】: enter the option Qualification ID (资质ID), or submit it in the console — "
+            "The vendor was not asked, and nothing was changed."
+        ]
+        assert len(sandbox.exchanges) == calls
+        aliyun.options["qualification_id"] = "123"
+        aliyun.save()
+        panel = self.panel(client, text)
+        assert url("submit", "signature", text.pk) in panel
+        assert "Before it can be submitted" not in panel
+
+    def test_the_credentials(self, client: Client, topthink: Provider) -> None:
+        text = draft(topthink)
+        topthink.credentials = {}
+        topthink.save()
+        panel = self.panel(client, text)
+        (credential,) = topthink.gateway_client().credentials
+        assert f"The provider has no “{credential.label}”" in panel
+        assert f"#id_credential_{credential.name}" in panel
+
+    def test_the_signature_of_a_template(self, client: Client, aliyun: Provider) -> None:
+        text = draft(aliyun)
+        assert "This vendor reviews a template together with a signature: choose one" in self.panel(client, text)
+        page = client.get(url("add"), headers={"accept-language": "en"}).content.decode()
+        assert "Needed at: Aliyun" in page
+        page = client.get(url("add"), {"provider": aliyun.pk}, headers={"accept-language": "en"}).content.decode()
+        assert "Aliyun 阿里云 needs one." in page
+
+    def test_what_the_vendor_would_refuse(self, client: Client, topthink: Provider) -> None:
+        assert "The vendor would refuse this: " in self.panel(client, draft(topthink, content="【示例站】{code}"))
+
+    def test_keys_that_are_lost(self, client: Client, topthink: Provider) -> None:
+        text = draft(topthink)
+        with override_settings(SMSVERIFY={"ENCRYPTION_KEYS": ["lost"]}):
+            assert "Before it can be submitted" in self.panel(client, text)
+
+    def test_a_rejected_text(self, client: Client, topthink: Provider) -> None:
+        text = draft(topthink, status="rejected", remote_id="9", remark="")
+        panel = self.panel(client, text)
+        assert "This vendor wants a remark" in panel
+        assert url("resubmit", "template", text.pk) not in panel
+        text.remark = REMARK
+        text.save()
+        assert url("resubmit", "template", text.pk) in self.panel(client, text)
+
+    def test_who_may_not_see_providers_gets_no_link(self, client: Client, aliyun: Provider) -> None:
+        text = Signature.objects.create(provider=aliyun, text="云上书店")
+        user = User.objects.create_user("editor", is_staff=True)
+        user.user_permissions.add(Permission.objects.get(codename="change_signature"))
+        client.force_login(user)
+        panel = self.panel(client, text)
+        assert "Enter the option Qualification ID" in panel
+        assert "#id_option" not in panel
+
+
+def test_templates_of_one_purpose_name_each_other(client: Client, topthink: Provider) -> None:
+    """Chance decides between them, which nobody would guess who sees that each can be sent."""
+    one = draft(topthink, name="旧", status="approved", remote_id="1")
+    two = draft(topthink, name="新", status="approved", remote_id="2")
+    draft(topthink, name="别", purpose="register", status="approved", remote_id="3")
+    with translation.override("en"):
+        assert next_step(one).words.endswith(
+            "“新” (2) can be used, too, and chance decides for each code: switch off what is not to be used."
+        )
+        Template.objects.filter(pk=two.pk).update(is_active=False)
+        assert next_step(one).words == "It is approved: codes for login can go out with it."
+
+
+def test_a_locked_text_is_told_of_placeholders_only_if_it_has_some(client: Client, vendor: MakeProvider) -> None:
+    provider = vendor("topthink")
+    signature, text = Signature.objects.get(), Template.objects.filter(provider=provider).first()
+    assert text is not None
+    changed = {"provider": provider.pk, "text": "别的名", "remote_id": signature.remote_id, **NO_FILINGS}
+    for language, label in (("en", "variables"), ("zh-hans", "变量名")):
+        headers = {"accept-language": language}
+        answer = client.post(url("change", "signature", signature.pk), changed, headers=headers)
+        (error,) = answer.context["adminform"].form.errors["text"]
+        assert label not in error
+        answer = client.post(url("change", "template", text.pk), form(text, content="改{code}"), headers=headers)
+        assert "variables" in answer.context["adminform"].form.fields
+        assert len(answer.context["adminform"].form.errors["content"]) == 1
+        if language == "en":
+            assert f"“{label}”" in answer.context["adminform"].form.errors["content"][0]
+
+
+@pytest.mark.parametrize(("entered", "stored"), [("【云上书店】", "云上书店"), (" 【 云上书店 】", "云上书店")])
+def test_a_name_may_be_pasted_with_its_brackets(entered: str, stored: str, client: Client, topthink: Provider) -> None:
+    added = {"provider": topthink.pk, "text": entered, "status": "draft", "remark": REMARK, **NO_FILINGS}
+    assert client.post(url("add", "signature"), added).status_code == 302
+    assert Signature.objects.get().text == stored
+
+
+@pytest.mark.any_database
+def test_brackets_inside_a_name_are_one_error(client: Client, topthink: Provider) -> None:
+    added = {"provider": topthink.pk, "text": "云上【书店】", "status": "draft", "remark": REMARK, **NO_FILINGS}
+    errors = client.post(url("add", "signature"), added).context["adminform"].form.errors["text"]
+    assert len([one for one in errors if "brackets" in one or "括号" in one]) == 1
+
+
+@pytest.mark.any_database
+def test_a_template_says_how_many_sms_it_is_billed_as(client: Client, topthink: Provider) -> None:
+    signature = Signature.objects.create(provider=topthink, text="示例站")
+    text = draft(topthink, signature=signature, content="验证码{code}，{minutes}分钟内有效。" + "请" * 50)
+    for code_length, told in ((4, "1 SMS: 70 characters"), (5, "2 SMS: 71 characters")):
+        with override_settings(SMSVERIFY={"CODE_LENGTH": code_length}):
+            html = client.get(url("change", "template", text.pk), headers={"accept-language": "en"}).content.decode()
+        assert f"{told} with the signature and the longest values" in html
+    notice = draft(topthink, purpose="news", content="{name}，您好。")
+    html = client.get(url("change", "template", notice.pk), headers={"accept-language": "en"}).content.decode()
+    assert "at least 1 SMS: 4 characters with the signature, and the values of {name}" in html
+
+
+@pytest.mark.any_database
+def test_the_fields_of_a_draft_speak_of_a_draft(client: Client, topthink: Provider) -> None:
+    text = draft(topthink)
+    headers = {"accept-language": "en"}
+    for address in (url("add"), url("change", "template", text.pk)):
+        html = client.get(address, headers=headers).content.decode()
+        assert "The text as it shall be reviewed" in html
+        assert "The approved text" not in html
+        assert 'such as {"code": "1", "minutes": "2"}' in html
+    Provider.objects.update(name="<b>x</b>")
+    assert "<b>x</b>" not in client.get(url("change", "template", text.pk)).content.decode(), "Django trusts help texts"
+    Template.objects.update(status="approved", remote_id="9")
+    assert "The approved text" in client.get(url("change", "template", text.pk), headers=headers).content.decode()

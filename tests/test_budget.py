@@ -667,6 +667,16 @@ class TestPages:
         assert [word for word in words if word not in html] == []
         assert "Add spending" not in html
 
+    def test_an_empty_list_says_where_budgets_are_set(self, provider: Provider, admin_client: Client) -> None:
+        address, where = "/admin/smsverify/spending/", "page of each, those of the site and of purposes in the settings"
+        html = admin_client.get(address).content.decode()
+        assert where in html
+        assert "SMSVERIFY[&quot;BUDGET&quot;]" in html
+
+        Spending.objects.create(subject="", period="day", starts_on=date(2026, 11, 21), spent=1)
+
+        assert where not in admin_client.get(address).content.decode()
+
     def test_a_row_of_a_budget_that_is_no_more(self, provider: Provider, admin_client: Client) -> None:
         with budget("1"):
             send_code(PHONE, "login")
@@ -768,7 +778,7 @@ class TestAlarms:
         with budget("0.05"):
             assert send_until_spent() == 1
             with monkeypatch.context() as broken:
-                broken.setattr("django_smsverify.alarms.mail_managers", lambda *args: 1 / 0)
+                broken.setattr("django_smsverify.operations.channels.mail_managers", lambda *args: 1 / 0)
                 assert poll()["mail failed"] == 1
             assert poll()["mailed"] == 1
 

@@ -79,8 +79,14 @@ def way(carrier: Carrier = TELECOM) -> str:
     return sent(carrier).provider.slug
 
 
+def open_by_carrier(provider: int) -> dict[str, circuits.Circuit]:
+    """A provider's open circuits by carrier."""
+    ways = [circuits.Way(provider, carrier) for carrier in Carrier.values]
+    return {found.carrier: circuit for found, circuit in circuits.find_open(ways).items()}
+
+
 def is_open(provider: Provider, carrier: Carrier = TELECOM) -> bool:
-    return carrier in circuits.open_by_carrier(provider.pk)
+    return carrier in open_by_carrier(provider.pk)
 
 
 def test_after_five_failures_only_that_carrier_takes_another_way(first: Provider, second: Provider) -> None:
@@ -163,7 +169,7 @@ def test_causes_that_the_next_message_would_meet_too_open_it(
 ) -> None:
     fail(code=code)
 
-    assert circuits.open_by_carrier(first.pk)[TELECOM].cause == cause
+    assert open_by_carrier(first.pk)[TELECOM].cause == cause
 
 
 @pytest.mark.parametrize("code", [OFF, FULL, "MK:0001", "DB:0141", "MK:0002", "DB:0143", "MI:0079", "what?"])
@@ -211,7 +217,7 @@ class TestSuspicion:
 
         tell(sent(TELECOM), OFF)
 
-        found = circuits.open_by_carrier(first.pk)[TELECOM]
+        found = open_by_carrier(first.pk)[TELECOM]
         assert (found.cause, found.why) == (Cause.UNKNOWN, "5/8")
         assert [way(), way(MOBILE)] == ["second", "first"]
 
@@ -241,7 +247,7 @@ class TestSuspicion:
 
         tell(sent(TELECOM), OFF)
 
-        assert circuits.open_by_carrier(first.pk)[TELECOM].trips == 2
+        assert open_by_carrier(first.pk)[TELECOM].trips == 2
 
     def test_a_trial_that_fails_by_a_limit_of_the_number_lets_another_try(
         self, first: Provider, second: Provider, clock: time_machine.Traveller
@@ -252,7 +258,7 @@ class TestSuspicion:
 
         tell(sent(TELECOM), "MI:0079")
 
-        assert circuits.open_by_carrier(first.pk)[TELECOM].trips == 1
+        assert open_by_carrier(first.pk)[TELECOM].trips == 1
         assert way() == "first"
 
     def test_another_signature_is_another_matter(self, first: Provider, second: Provider) -> None:
@@ -313,7 +319,7 @@ class TestTrial:
     def test_its_failure_extends_the_pause(self, first: Provider, clock: time_machine.Traveller) -> None:
         tell(sent(TELECOM), UNFILED)
 
-        found = circuits.open_by_carrier(first.pk)[TELECOM]
+        found = open_by_carrier(first.pk)[TELECOM]
         assert (found.trips, found.until) == (2, NOW.timestamp() + 3 * circuits.FIRST_PAUSE)
         clock.shift(2 * circuits.FIRST_PAUSE)
         assert way() == "first"
@@ -334,7 +340,7 @@ class TestTrial:
             DeliveryReport.objects.filter(message=message).delete()
             tell(message, "DB:0302")
 
-        assert circuits.open_by_carrier(first.pk)[TELECOM].trips == 1
+        assert open_by_carrier(first.pk)[TELECOM].trips == 1
 
     def test_other_carriers_are_no_trial(self) -> None:
         assert not sent(MOBILE).is_trial
@@ -414,7 +420,7 @@ class TestAnswers:
         self, first: Provider, second: Provider, clock: time_machine.Traveller
     ) -> None:
         self.refuse(circuits.FAILURES)
-        assert circuits.open_by_carrier(first.pk)[TELECOM].cause == ""
+        assert open_by_carrier(first.pk)[TELECOM].cause == ""
         assert [way(), way(MOBILE)] == ["second", "first"]
         clock.shift(circuits.FIRST_PAUSE)
 

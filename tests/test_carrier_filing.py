@@ -14,14 +14,17 @@ from django.core.checks import CheckMessage
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from django.urls import reverse
+from django.utils import translation
 from sandbox.server import Sandbox
 
 from django_smsverify.checks.filings import check_filings
+from django_smsverify.diagnosis.texts import filings, held_back
 from django_smsverify.enums import Carrier, FilingSource, FilingStatus, ReviewStatus, Submission
 from django_smsverify.gateways.aliyun.verdicts import asked_verdict
 from django_smsverify.models import CarrierFiling, Message, Provider, Signature
 from django_smsverify.polling.poll import poll
 from django_smsverify.reviews.carrier_filing import UNUSED_FOR, note_filing
+from django_smsverify.reviews.next_step import next_step
 from django_smsverify.sending import circuits, send_message
 
 from .conftest import MakeProvider, add_template
@@ -231,6 +234,32 @@ class TestAdmin:
 
         assert known() == [("signature", "telecom", "unfiled", "reports")]
 
+    @pytest.mark.parametrize(
+        ("source", "advice"),
+        [
+            (HAND, "set it to “filed” below when it is"),
+            (VENDOR, "enter nothing here"),
+            (REPORTS, "it becomes “filed” by itself"),
+        ],
+    )
+    def test_its_page_begins_with_what_is_held_back_and_what_to_do(
+        self, source: FilingSource, advice: str, boss: Client, signature: Signature
+    ) -> None:
+        url = reverse("admin:smsverify_signature_change", args=[signature.pk])
+        note_filing(signature, MOBILE, FilingStatus.FILED, source)
+        assert "It is approved: templates" in boss.get(url, headers={"accept-language": "en"}).content.decode()
+        note_filing(signature, TELECOM, FilingStatus.UNFILED, source)
+
+        html = boss.get(url, headers={"accept-language": "en"}).content.decode()
+        panel = html[html.index('class="smsverify-panel"') :].partition("</section>")[0]
+        assert '<span class="smsverify-state bad">China Telecom: not filed</span>' in panel
+        assert "to file it (报备) with: China Telecom." in panel
+        assert advice in panel
+        assert "It is approved: templates" not in panel
+        with translation.override("en"):
+            told = next_step(signature.templates.get()).words
+        assert "carriers hold back its signature 【示例站】, whose page says what to do: China Telecom." in told
+
     def test_the_lists_show_who_holds_back(self, boss: Client, signature: Signature, provider: Provider) -> None:
         note_filing(signature, TELECOM, FilingStatus.UNFILED, REPORTS, "13800138000")
         note_filing(provider.templates.get(), MOBILE, FilingStatus.REFUSED, VENDOR)
@@ -310,6 +339,21 @@ class TestChecks:
         assert "China Telecom: not filed (seen in delivery reports, 2026-11-27)" in told
         assert "China Mobile: expired, because it was not used (told by the vendor, 2026-11-27)" in told
         assert "It was not used since 2026-11-27" in told
+
+    def test_its_dates_are_those_of_the_site(
+        self, provider: Provider, signature: Signature, clock: time_machine.Traveller
+    ) -> None:
+        """At 18:03 in UTC the next day has begun in Shanghai."""
+        clock.move_to(NOW.replace(hour=18, minute=3))
+        sent(MOBILE)
+        note_filing(signature, TELECOM, FilingStatus.UNFILED, REPORTS)
+
+        assert [finding.words for finding in held_back(signature, signature.filings.all())] == [
+            "China Telecom: not filed (seen in delivery reports, 2026-11-28)"
+        ]
+        clock.shift(UNUSED_FOR + timedelta(seconds=1))
+        assert "was not used since 2026-11-28" in found()[1].msg
+        assert any("It was not used since 2026-11-28" in finding.words for finding in filings(provider))
 
 
 def test_a_filing_goes_with_its_signature(signature: Signature, provider: Provider) -> None:

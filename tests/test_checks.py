@@ -351,8 +351,8 @@ def test_w003_no_trusted_proxy_though_other_settings_name_one(setting: dict[str,
     [
         ({}, False),
         ({"RETENTION_DAYS": 190}, False),
-        ({"RETENTION_DAYS": 189}, True),
-        ({"RETENTION_DAYS": 184}, True),
+        ({"RETENTION_DAYS": 184}, False),
+        ({"RETENTION_DAYS": 183}, True),
         ({"RETENTION_DAYS": 30, "REGIONS": ("HK", "CN")}, True),
         ({"RETENTION_DAYS": 30, "REGIONS": ("HK", "MO")}, False),
     ],
@@ -366,7 +366,28 @@ def test_w010_records_must_be_kept_for_six_months_in_china(written: dict[str, An
     for message in output:
         assert f'SMSVERIFY["RETENTION_DAYS"] is {written["RETENTION_DAYS"]}' in message.msg
         assert "art. 23" in message.msg
-        assert "190" in str(message.hint)
+        assert "184" in message.msg
+        assert "184" in str(message.hint)
+
+
+@pytest.mark.parametrize(
+    ("written", "is_wrong"),
+    [
+        ({}, False),
+        ({"NUMBER_DAYS": 30}, False),
+        ({"NUMBER_DAYS": 190}, False),
+        ({"NUMBER_DAYS": 191}, True),
+        ({"NUMBER_DAYS": 200, "RETENTION_DAYS": 200}, False),
+        ({"NUMBER_DAYS": 200, "RETENTION_DAYS": 199}, True),
+    ],
+)
+def test_e020_a_number_is_not_kept_longer_than_its_records(written: dict[str, Any], is_wrong: bool) -> None:
+    with override_settings(SMSVERIFY=written):
+        output = [message for message in found() if message.id == "smsverify.E023"]
+
+    assert bool(output) is is_wrong
+    for message in output:
+        assert f'SMSVERIFY["NUMBER_DAYS"] is {written["NUMBER_DAYS"]}' in message.msg
 
 
 @override_settings(

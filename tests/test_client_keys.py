@@ -312,6 +312,27 @@ class TestAdmin:
         app.key, app.secret = key, secret  # type: ignore[assignment]
         assert not is_asked(send(app.headers()))
 
+    def test_the_answer_that_is_loaded_again_makes_no_second_key(self, admin_client: Client) -> None:
+        url = reverse("admin:smsverify_clientkey_add")
+        html = admin_client.get(url).content.decode()
+        (nonce,) = re.findall(r'name="nonce" value="([0-9a-f]{16})"', html)
+        assert html.count(nonce) == 1, "an id that is shown before it is saved may be taken for the key"
+        posted = {"name": "iOS", "is_active": "on", "nonce": nonce}
+        (secret,) = self.secrets_in(admin_client.post(url, posted))
+
+        again = admin_client.post(url, posted, follow=True).content.decode()
+
+        key = ClientKey.objects.get()
+        assert (key.key_id, key.secrets) == (nonce, {"current": secret})
+        assert "The key iOS was made already, and its secret was shown once." in again
+        assert secret not in again
+
+    def test_the_id_of_a_key_is_none_that_somebody_chose(self, admin_client: Client) -> None:
+        posted = {"name": "iOS", "is_active": "on", "nonce": "mine"}
+
+        assert admin_client.post(reverse("admin:smsverify_clientkey_add"), posted).context["errors"]
+        assert not ClientKey.objects.exists()
+
     def test_a_key_is_renamed_and_keeps_its_secret(self, admin_client: Client) -> None:
         app = App()
         admin_client.post(

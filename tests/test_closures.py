@@ -88,7 +88,7 @@ class TestMail:
 
         close()
         with monkeypatch.context() as patch:
-            patch.setattr("django_smsverify.alarms.mail_managers", fail)
+            patch.setattr("django_smsverify.operations.channels.mail_managers", fail)
             assert poll()["mail failed"] == 1
 
         assert poll()["mailed"] == 1

@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "PROOF_LIFETIME": 600,
     "TIMEOUT": (3, 5, 10),
     "RETENTION_DAYS": 190,
+    "NUMBER_DAYS": None,
     "GATEWAYS": BUILTIN_GATEWAYS,
     "ALLOW_PRIVATE_HOSTS": "loopback",
     "CA_BUNDLE": None,
@@ -55,6 +56,9 @@ DEFAULTS: dict[str, Any] = {
     "STALE_PHONE_DAYS": None,
     "STALE_PHONE_CHECK": None,
     "ENCRYPTION_KEYS": None,
+    "ALERTS": (),
+    "SITE_URL": None,
+    "METRICS_TOKEN": None,
     "PURPOSES": {},
 }
 GOOD: dict[str, tuple[Any, Any]] = {
@@ -80,6 +84,7 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "PROOF_LIFETIME": (1, 1),
     "TIMEOUT": ([0.5, 1, 120], (0.5, 1, 120)),
     "RETENTION_DAYS": (30, 30),
+    "NUMBER_DAYS": (30, 30),
     "GATEWAYS": ({"acme": "acme.Gateway"}, {**BUILTIN_GATEWAYS, "acme": "acme.Gateway"}),
     "BUDGET": ({"day": 49.5, "month": 1000}, {"day": Decimal("49.5"), "month": Decimal(1000)}),
     "ALLOW_PRIVATE_HOSTS": (False, False),
@@ -91,6 +96,9 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "STALE_PHONE_DAYS": (60, 60),
     "STALE_PHONE_CHECK": ("tests.test_conf.same_owner", same_owner),
     "ENCRYPTION_KEYS": (["new", "old"], ("new", "old")),
+    "ALERTS": (["dingtalk://token", "json://127.0.0.1:9/"], ("dingtalk://token", "json://127.0.0.1:9/")),
+    "SITE_URL": ("https://www.example.com:8443/", "https://www.example.com:8443"),
+    "METRICS_TOKEN": ("abcdefghijklmnopqrst", "abcdefghijklmnopqrst"),
     "PURPOSES": ({"payment": {"MAX_ATTEMPTS": 3}}, {"payment": {"MAX_ATTEMPTS": 3}}),
 }
 BAD: dict[str, list[Any]] = {
@@ -131,6 +139,7 @@ BAD: dict[str, list[Any]] = {
     "PROOF_LIFETIME": [0, -600, "600"],
     "TIMEOUT": [5, (3, 5), (3, 5, 0), (3, 5, 121), (3, "5", 10), (True, 5, 10), (3, 5, float("nan"))],
     "RETENTION_DAYS": [0, "190", None],
+    "NUMBER_DAYS": [0, -1, 36501, "30", 1.5, True],
     "GATEWAYS": [[], "acme.Gateway", {"acme": object}, {1: "acme.Gateway"}, None],
     "ALLOW_PRIVATE_HOSTS": ["", "True", "all", "LOOPBACK", 0, 1, None, ["loopback"], ("127.0.0.1",)],
     "CA_BUNDLE": ["", False, True, 5, b"/etc/ssl/company.pem", ["/etc/ssl/company.pem"], "a\0b"],
@@ -141,6 +150,9 @@ BAD: dict[str, list[Any]] = {
     "STALE_PHONE_CHECK": ["nowhere.at_all", "tests", 1, "", "django_smsverify.conf.KEYS"],
     "ALLOW_TEST_NUMBERS": [None, 0, 1, "", "no", "True", [], ["13800138000"]],
     "ENCRYPTION_KEYS": ["one-secret-text", [], [""], [b"bytes"], ["ok", None]],
+    "ALERTS": [None, "dingtalk://token", [None], ["token"], ["://token"], {"dingtalk://token"}],
+    "SITE_URL": ["www.example.com", "ftp://example.com", "https://", "https://example.com/admin", 5, ["https://a.cn"]],
+    "METRICS_TOKEN": ["", "too-short", "a token with several words", 5, b"abcdefghijklmnopqrst", ["a" * 20]],
     "PURPOSES": [[], "payment", {"payment": 120}, None],
 }
 PER_PURPOSE = ("BUDGET", "CAPTCHA", "CODE_LENGTH", "CODE_LIFETIME", "MAX_ATTEMPTS", "REPORT_FAILOVER")

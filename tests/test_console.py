@@ -21,7 +21,7 @@ from django_smsverify.gateways.local import ConsoleGateway
 from django_smsverify.management import commands
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import Message, Provider, Signature
-from django_smsverify.money.costs import BYTE_ORDER_MARK
+from django_smsverify.spreadsheets import BYTE_ORDER_MARK
 from django_smsverify.testing import FakeTransport
 from django_smsverify.types import Acceptance, Account, OutgoingSMS
 

@@ -24,14 +24,17 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 
+from django_smsverify.admin.costs import LABELS
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.management.commands.smsverify_costs import width
 from django_smsverify.messages import claim
-from django_smsverify.models import Message, Provider
-from django_smsverify.money.costs import BY, FIGURES, CostRow, as_csv, costs, in_fen, today, total
+from django_smsverify.models import Message, Provider, Recipient, Verification
+from django_smsverify.money.costs import BY, FIGURES, CostRow, as_csv, columns, costs, in_fen, today, total
+from django_smsverify.spreadsheets import BYTE_ORDER_MARK
 from django_smsverify.types import Acceptance
 from tests.conftest import record
 
@@ -45,6 +48,8 @@ YEAR = 2025
 BEGIN, END = date(YEAR, 1, 1), date(YEAR, 12, 31)
 PURPOSES = ("login", "register", "payment")
 STATUSES = ("queued", "sending", "unknown", "not_sent", "accepted", "undelivered", "delivered")
+NO_CODES = (0, 0)
+"""What notices add to the cost of codes, and to the number of those that were entered."""
 SENT = {"accepted", "undelivered", "delivered"}
 SUBSETS = [by for size in range(4) for by in combinations(BY, size)]
 
@@ -96,7 +101,7 @@ class Ledger:
             key = tuple(values[word] for word in words)
             sums[key] = [a + b for a, b in zip(sums[key], line, strict=True)]
         return {
-            key: (m, s, Decimal(c) / 10000, Decimal(p) / 10000, u, n, Decimal(o) / 10000)
+            key: (m, s, Decimal(c) / 10000, Decimal(p) / 10000, u, n, Decimal(o) / 10000, *NO_CODES)
             for key, (m, s, c, p, u, n, o) in sums.items()
         }
 
@@ -182,7 +187,7 @@ def set_price(provider: Provider, price: int | None) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_random_year_adds_up_in_every_grouping(year: Ledger) -> None:
     whole = year.by(())[()]
-    assert all(whole), "a year without some of the figures proves little"
+    assert all(whole[: -len(NO_CODES)]), "a year without some of the figures proves little"
 
     for by in SUBSETS:
         rows = costs(BEGIN, END, by)
@@ -286,8 +291,8 @@ def test_a_message_counts_by_its_status(status: MessageStatus, memory_message: C
     memory_message(status=status, segments=2, cost=Decimal("0.0900") if status in SENT else None)
 
     expected = {
-        **dict.fromkeys(("sending", "unknown"), (0, 0, 0, 0, 1, 0, 0)),
-        **dict.fromkeys(SENT, (1, 2, Decimal("0.0900"), 0, 0, 0, 0)),
+        **dict.fromkeys(("sending", "unknown"), (0, 0, 0, 0, 1, 0, 0, *NO_CODES)),
+        **dict.fromkeys(SENT, (1, 2, Decimal("0.0900"), 0, 0, 0, 0, *NO_CODES)),
     }
     assert [figures(row) for row in costs(today(), today())] == [expected[s] for s in (status,) if s in expected]
 
@@ -310,12 +315,11 @@ def test_a_half_fen_is_rounded_up(amount: str, fen: str) -> None:
     assert str(in_fen(Decimal(amount))) == fen
 
 
-def test_a_period_needs_one_query_and_each_day_with_messages_one(memory_message: Callable[..., Message]) -> None:
-    """After a day without messages, one query finds the next day that has some."""
+def test_a_period_needs_one_query_by_day_too(memory_message: Callable[..., Message]) -> None:
     for day in (1, 2, 20):
         memory_message(datetime(2026, 2, day, 12, tzinfo=SHANGHAI))
 
-    for by, queries in [(("provider", "purpose"), 1), (("day",), 3 + 2 * 2)]:
+    for by, queries in [(("provider", "purpose"), 1), (("day",), 1)]:
         with CaptureQueriesContext(connection) as captured:
             costs(date(2026, 2, 1), date(2026, 2, 28), by)
         assert len([query for query in captured if "smsverify_message" in query["sql"]]) == queries
@@ -372,7 +376,8 @@ def accounts(memory: MakeProvider, november: None) -> list[Provider]:
 class TestCommand:
     def test_the_table_is_aligned_on_a_terminal(self) -> None:
         assert run().splitlines() == [
-            "provider  name                messages  segments    cost  provisional  unknown  unpriced  probes",
+            "provider  name                messages  segments    cost  provisional  unknown  unpriced  probes  "
+            "per_verified",
             "main      顶想云（主）               3         6  0.0784       0.0784        1         1  0.0000",
             'spare     =cmd|" /C calc"!A1         3         6  0.0784       0.0000        1         1  0.0000',
             "total                                6        12  0.1568       0.0784        2         2  0.0000",
@@ -395,9 +400,9 @@ class TestCommand:
         main, *spare = csv.reader(io.StringIO(output.removeprefix("\ufeff")))
         assert main == ["provider", "name", "day", *FIGURES]
         assert spare == [
-            ["main", "顶想云（主）", "2026-11-21", "3", "6", "0.0784", "0.0784", "1", "1", "0.0000"],
-            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-20", "3", "6", "0.0784", "0.0000", "0", "1", "0.0000"],
-            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-21", "0", "0", "0.0000", "0.0000", "1", "0", "0.0000"],
+            ["main", "顶想云（主）", "2026-11-21", "3", "6", "0.0784", "0.0784", "1", "1", "0.0000", ""],
+            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-20", "3", "6", "0.0784", "0.0000", "0", "1", "0.0000", ""],
+            ["spare", '\'=cmd|" /C calc"!A1', "2026-11-21", "0", "0", "0.0000", "0.0000", "1", "0", "0.0000", ""],
         ]
 
     @pytest.mark.parametrize("format_", ["table", "csv", "json"])
@@ -419,6 +424,7 @@ class TestCommand:
             "unknown": 2,
             "unpriced": 2,
             "probes": "0.0000",
+            "per_verified": "",
         }
         assert report == {
             "from": "2026-11-01",
@@ -487,13 +493,17 @@ class TestPage:
         query = {"start": "2026-11-01", "end": "2026-11-21", "by": by}
         shown = self.cells(admin_client.get(PAGE, query))
 
-        rows = [[str(value) for value in figures(row)] for row in costs(date(2026, 11, 1), date(2026, 11, 21), by)]
+        told = costs(date(2026, 11, 1), date(2026, 11, 21), by)
+        rows = [[*map(str, figures(row)[: -len(NO_CODES)]), "-"] for row in told]
         assert [line[-len(FIGURES) :] for line in shown[:-1]] == rows
-        assert shown[-1][-len(FIGURES) :] == ["6", "12", "0.1568", "0.0784", "2", "2", "0.0000"]
+        assert shown[-1][-len(FIGURES) :] == ["6", "12", "0.1568", "0.0784", "2", "2", "0.0000", "-"]
         if by:
             output = run("--from=2026-11-01", "--format=csv", f"--by={','.join(by)}")
             download = admin_client.get(PAGE, {**query, "format": "csv"})
-            assert download.content.decode() == output
+            heads, _newline, lines = download.content.decode().partition("\n")
+            assert lines == output.partition("\n")[2]
+            (named,) = csv.reader([heads.removeprefix(BYTE_ORDER_MARK)])
+            assert named == [capfirst(str(LABELS[one])) for one in columns(by)]
             assert download["Content-Disposition"] == 'attachment; filename="sms-costs-2026-11-01-2026-11-21.csv"'
 
     @pytest.mark.parametrize(
@@ -515,6 +525,13 @@ class TestPage:
 
         assert response.status_code == 200
         assert words in response.content.decode()
+
+    def test_the_heads_of_the_download_are_in_the_users_language(self, admin_client: Client) -> None:
+        query = {"start": "2026-11-01", "end": "2026-11-21", "by": "provider", "format": "csv"}
+        chinese = admin_client.get(PAGE, query, headers={"accept-language": "zh-hans"}).content.decode()
+
+        assert "服务商" in chinese.splitlines()[0]
+        assert "provider,name" in run("--format", "csv", "--by", "provider").splitlines()[0], "the command's are stable"
 
     def test_a_user_who_may_not_view_messages_may_not_view_costs(self, client: Client) -> None:
         user = User.objects.create(username="clerk", is_staff=True)
@@ -540,7 +557,35 @@ def test_counts_are_whole_numbers(memory_message: Callable[..., Message]) -> Non
 
     (row,) = costs(today(), today())
 
-    assert Counter(type(value) for value in figures(row)) == {int: 4, Decimal: 3}
+    assert Counter(type(value) for value in figures(row)) == {int: 5, Decimal: 4}
+
+
+def test_a_verified_user_costs_what_codes_cost(memory_message: Callable[..., Message], admin_client: Client) -> None:
+    """Notices and probes verify nobody, and a code that was not entered is paid all the same."""
+    recipient = Recipient.objects.create(phone=PHONE)
+    asked: dict[str, Any] = {"recipient": recipient, "phone": PHONE, "purpose": "login", "expires_at": timezone.now()}
+    codes = [
+        Verification.objects.create(**asked, max_attempts=5, code_length=6, verified_at=entered_at)
+        for entered_at in (timezone.now(), None, None, timezone.now())
+    ]
+    of_each: list[dict[str, Any]] = [{}, {"status": "undelivered"}, {}, {"is_probe": True}]
+    for code, fields in zip(codes, of_each, strict=True):
+        memory_message(verification=code, **fields)
+    for _number in range(6):
+        memory_message(cost=Decimal("0.0900"))
+
+    (row,) = costs(today(), today())
+
+    assert (row.cost, row.codes, row.verified) == (Decimal("0.7200"), Decimal("0.1350"), 1)
+    assert row.per_verified == total([row]).per_verified == Decimal("0.1350")
+    html = admin_client.get(PAGE).content.decode()
+    assert html.count(">0.1350<") == 2
+    assert "Yuan a verified one" in html
+    download = admin_client.get(PAGE, {"start": str(today()), "end": str(today()), "by": "provider", "format": "csv"})
+    (line,) = csv.DictReader(io.StringIO(download.content.decode("utf-8-sig")))
+    assert line["Yuan a verified one"] == "0.1350"
+    assert line["Cost, in yuan"] == "0.7200"
+    assert run("--format", "csv").strip().endswith(",0.1350")
 
 
 def test_a_repeated_grouping_is_one_column(memory_message: Callable[..., Message]) -> None:

@@ -39,10 +39,12 @@ from django_smsverify import checks, exceptions, signals
 from django_smsverify.admin.test_numbers import MOST_DAYS
 from django_smsverify.challenges.client_keys import HEADERS
 from django_smsverify.challenges.tickets import digest_of_ticket
+from django_smsverify.checks.alerts import check_alerts
 from django_smsverify.checks.captchas import check_captchas
 from django_smsverify.checks.settings import check_delivery_codes, check_gateways, check_settings
 from django_smsverify.conf import BUILTIN_GATEWAYS, KEYS, conf
-from django_smsverify.enums import Cause, Guarded
+from django_smsverify.enums import AlertKind, Cause, Guarded
+from django_smsverify.events import EVENTS
 from django_smsverify.exceptions import CodeExpired, SMSVerifyError
 from django_smsverify.gateways.dialect import Dialect
 from django_smsverify.limits.cache import cache_alias
@@ -51,6 +53,7 @@ from django_smsverify.limits.guard import closures
 from django_smsverify.limits.guard.rules import Figures
 from django_smsverify.models import ClientKey, Message, Provider, Signature, Spending, Template, TestNumber
 from django_smsverify.models.gateway_classes import gateway_class
+from django_smsverify.operations import metrics
 from django_smsverify.reports.causes import delivery_codes
 from django_smsverify.sending import send_code, send_message
 from django_smsverify.signals import abuse_detected, message_settled
@@ -214,6 +217,7 @@ def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
         snippet("captcha", '"PURPOSES"'),
         snippet("guard", '"NUMBER_KINDS"'),
         snippet("upgrading", '"GUARD": "watch"'),
+        snippet("privacy", '"NUMBER_DAYS": 30'),
         snippet("guard", '"ON_CACHE_FAILURE"'),
         snippet("adding-a-gateway", 'SMSVERIFY = {"GATEWAYS"'),
     ],
@@ -590,6 +594,89 @@ def test_python_accepts_the_logging_of_the_documentation() -> None:
     run(ROOT, "-c", f"import logging.config; logging.config.dictConfig({found['LOGGING']!r})", module="")
 
 
+def test_each_kind_of_alert_is_explained() -> None:
+    for text in (PAGES["observability"], CHINESE["observability"]):
+        kinds = re.findall(r"^   \* - ``([a-z]+)``$", text, re.MULTILINE)
+        assert set(kinds) == set(AlertKind.values) - {AlertKind.TEST}
+
+
+def test_the_channels_of_the_documentation_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = next(text for text in blocks(PAGES["observability"], "text") if "dingtalk" in text).split()
+    for name, url in zip(("DINGTALK", "FEISHU", "WECOM"), urls[1:], strict=True):
+        monkeypatch.setenv(f"ALERTS_{name}", url)
+    found: dict[str, Any] = {}
+    exec(snippet("observability", '"ALERTS"'), found)
+
+    with override_settings(SMSVERIFY={**found["SMSVERIFY"], "ALERTS": [*found["SMSVERIFY"]["ALERTS"], *urls]}):
+        assert [*check_settings(), *check_alerts()] == []
+
+
+def test_the_events_of_the_documentation_are_written_as_json() -> None:
+    found: dict[str, Any] = {}
+    exec(snippet("observability", "class EventFormatter"), found)
+    assert found["LOGGING"]["formatters"]["events"]["()"] is found["EventFormatter"]
+    logs = """import logging.config
+logging.config.dictConfig(LOGGING)
+logging.getLogger("django_smsverify.events").info("x", extra={"smsverify": {"event": "sms.sent", "ms": 5}})
+"""
+
+    written = run(ROOT, "-c", snippet("observability", "class EventFormatter") + logs, module="")
+
+    assert json.loads(written).items() >= {"event": "sms.sent", "ms": 5}.items()
+
+
+@pytest.mark.parametrize("pages", [PAGES, CHINESE])
+def test_each_event_is_listed_with_its_fields(pages: dict[str, str]) -> None:
+    rows = table("observability", r"^   \* - ``([a-z]+\.[a-z]+)``\n     - (.+)$", pages)
+
+    assert {name: tuple(re.findall(r"``(\w+)``", fields)) for name, fields in rows.items()} == EVENTS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_site_includes_the_urls_for_load_balancers(monkeypatch: pytest.MonkeyPatch) -> None:
+    page: Any = ModuleType("page_on_observability")
+    page.urlpatterns = []
+    exec(snippet("observability", "operations.urls"), vars(page))
+    monkeypatch.setitem(sys.modules, page.__name__, page)
+
+    with override_settings(ROOT_URLCONF=page.__name__):
+        assert Client().get("/ops/health/live/").json() == {"status": "ok"}
+        answered = Client().get("/ops/health/").json()
+        assert Client().get("/ops/metrics/").status_code == 401
+    for text in (PAGES["observability"], CHINESE["observability"]):
+        (sample,) = blocks(text, "json")
+        assert json.loads(sample)["parts"].keys() == answered["parts"].keys()
+        assert table_of(text, 2).keys() == answered["parts"].keys()
+
+
+def table_of(text: str, columns: int) -> dict[str, str]:
+    """The rows of the table with so many columns whose first cell is a word of code."""
+    (rows,) = [
+        part.splitlines()[3:-1]
+        for part in re.findall(rf"^(?:=+  +){{{columns - 1}}}=+\n.*?\n=+ [= ]+\n.*?\n=+ [= ]+\n", text, re.M | re.S)
+        if part.splitlines()[0].count("  =") == columns - 1
+    ]
+    return dict(re.findall(r"^``([a-z_]+)`` +(.*)$", "\n".join(rows), re.MULTILINE))
+
+
+def test_the_documentation_names_every_metric() -> None:
+    source = (Path(metrics.__file__)).read_text()
+    names = set(re.findall(r'_(?:gauge|histogram)\(\s*"([a-z_]+)"', source))
+
+    assert len(names) == 14
+    for text in (PAGES["observability"], CHINESE["observability"]):
+        assert table_of(text, 3).keys() == names
+
+
+def test_a_site_sets_up_tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr("opentelemetry.trace.set_tracer_provider", made.append)
+    exec(snippet("observability", "TracerProvider()"), {})
+
+    (provider,) = made
+    provider.shutdown()
+
+
 def test_the_sentry_events_are_scrubbed() -> None:
     found: dict[str, Any] = {}
     exec(snippet("operations", "def scrub_sms"), found)
@@ -692,6 +779,15 @@ def test_the_commands_of_a_page_exist_and_take_their_options(page: str) -> None:
     assert set(re.findall(r"``(smsverify_[a-z]+)", rst)) <= ours
 
 
+def test_the_page_on_providers_names_the_keys_of_each_gateway() -> None:
+    english = table("providers", r"^   ``([a-z_]+)`` +(\S.*?)  ")
+    chinese = table("providers", r"^      \* - ``([a-z_]+)``\n        - (.+)$", CHINESE)
+
+    keys = {alias: ", ".join(str(one.label) for one in gateway_class(alias).credentials) for alias in VENDORS}
+    assert english == keys
+    assert chinese == keys
+
+
 def test_the_targets_of_make_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in [*PAGES.values(), *CHINESE.values()]:
@@ -786,7 +882,15 @@ def test_the_table_of_gateway_features_is_complete() -> None:
     words = re.findall(r"^``([a-z_]+)``  ", page, re.MULTILINE)
     methods = re.findall(r"``((?:build|parse)_[a-z]+)``", page)
     flags = {name for name, kind in Dialect.__annotations__.items() if "ClassVar[bool]" in kind or "Submission" in kind}
-    assert set(words) == flags - {"same_text", "local", "mainland_only", "finds_own_ids"}
+    assert set(words) == flags - {
+        "same_text",
+        "local",
+        "mainland_only",
+        "finds_own_ids",
+        "sends_ids",
+        "needs_signatures",
+        "reviews_texts",
+    }
     every = {name for name in vars(Dialect) if name.startswith(("build_", "parse_"))}
     sending = {"build_send", "parse_send", "build_one", "parse_one", "parse_refusal"}
     assert set(methods) - sending == every - sending
@@ -796,7 +900,7 @@ def test_the_table_of_gateway_features_is_complete() -> None:
 def test_troubleshooting_explains_every_system_check(pages: dict[str, str]) -> None:
     (folder,) = checks.__path__
     sources = [path.read_text() for path in Path(folder).glob("*.py")]
-    ids = {found for source in sources for found in re.findall(r'id="(smsverify\.[EW]\d+)"', source)}
+    ids = {found for source in sources for found in re.findall(r'="(smsverify\.[EW]\d+)"', source)}
     assert set(re.findall(r"^   \* - ``(smsverify\.[EW]\d+)``", pages["troubleshooting"], re.MULTILINE)) == ids
 
 

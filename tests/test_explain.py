@@ -138,8 +138,12 @@ class TestCommand:
         clock.shift(30)
         story = self.explained(PHONE)
 
-        assert story.splitlines()[:4] == [
+        assert story.splitlines()[:7] == [
             "138****8000 in the last 7 days",
+            "  Whether it arrived is not known: the code for “login” was accepted by “memory”; the code is valid for "
+            "another 4 min.",
+            "    -> Wait for a minute and look again.",
+            "",
             "  By its first digits it is a number of China Mobile, unless it was ported.",
             "  It can get the next SMS in 30 s (pause between two SMS).",
             "",
@@ -150,9 +154,10 @@ class TestCommand:
         assert last_code() not in story
 
     def test_in_chinese(self, sms: Message) -> None:
-        assert self.explained("8000", "--language", "zh-hans").startswith(
-            "138****8000 最近 7 天\n  按号段是中国移动的号码"
-        )
+        told = self.explained("8000", "--language", "zh-hans").splitlines()
+
+        assert told[0] == "138****8000 最近 7 天"
+        assert told[4].startswith("  按号段是中国移动的号码")
 
     def test_several_numbers(self, sms: Message, clock: time_machine.Traveller) -> None:
         clock.shift(1)
@@ -207,6 +212,13 @@ class TestPage:
             link = f"{PAGE}?whom={row.pk}"
             assert f'href="{link}"' in admin_client.get(url).content.decode()
             assert ASKED in searched(admin_client.get(link)).content.decode()
+
+    def test_the_next_question_leaves_the_person_before_out_of_the_address(
+        self, sms: Message, admin_client: Client
+    ) -> None:
+        html = admin_client.get(f"{PAGE}?whom={sms.pk}").content.decode()
+
+        assert f'<form action="{PAGE}" method="post"' in html
 
     def test_an_old_message_is_told_too(
         self, sms: Message, admin_client: Client, clock: time_machine.Traveller

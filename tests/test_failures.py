@@ -222,6 +222,7 @@ class TestSpreadAttacks:
             list(failures.add_up_failures())
         assert not queries.captured_queries
 
+    @pytest.mark.slow
     def test_a_poll_that_stood_still_makes_good_for_it(self, clock: time_machine.Traveller) -> None:
         fail()
         clock.shift(LONGEST_LIFE + DAY * 3.9)
@@ -285,6 +286,7 @@ class TestSpreadAttacks:
         assert not failures._add_up(rows[0].recipient, rows)
         assert Recipient.objects.get().failures == 5
 
+    @pytest.mark.slow
     def test_a_dead_cache_stops_no_poll(self, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch) -> None:
         fail()
         clock.shift(LONGEST_LIFE)

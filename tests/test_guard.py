@@ -255,6 +255,7 @@ class TestNetwork:
 
 
 class TestSite:
+    @pytest.mark.slow
     def test_a_pumper_gets_two_hundred(self, clock: time_machine.Traveller) -> None:
         assert pump(clock, 260, apart, every=20) == 200
 
@@ -456,7 +457,7 @@ class TestTelling:
             pump(clock, 40)
 
         assert told == [Closure.objects.get()]
-        (line,) = [line for line in log.lines if "guard" in line]
+        (line,) = [line for line in log.lines if "The guard" in line]
         assert line.endswith("The guard closes the block +861390013 to new numbers for 0:15:00: 0 of 20 were verified.")
 
     def test_of_two_processes_one_closes(self) -> None:

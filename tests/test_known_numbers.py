@@ -280,6 +280,7 @@ class TestForgetting:
         clock.shift(1)
         assert requester_of(PHONE) == ANYONE
 
+    @pytest.mark.slow
     def test_the_poll_forgets_it_then(self, device: str, clock: time_machine.Traveller) -> None:
         assert "number forgotten" not in poll()
         clock.shift(timedelta(days=178))

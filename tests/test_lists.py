@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -335,6 +336,53 @@ class TestPage:
         ]
         assert ask().status_code == 429
 
+    def test_it_is_told_once_and_the_list_is_open(self, admin_client: Client) -> None:
+        answer = self.enter(admin_client, "number", PHONE)
+
+        assert [str(one) for one in answer.context["messages"]] == ["1 entry is stored."]
+        assert answer.redirect_chain == [(PAGE, 302)]
+
+    @pytest.mark.parametrize(("button", "leads_to"), [("_addanother", "add/"), ("_continue", "%d/change/")])
+    def test_other_buttons_lead_elsewhere(self, button: str, leads_to: str, admin_client: Client) -> None:
+        answer = self.enter(admin_client, "number", PHONE, **{button: "1"})
+
+        where = leads_to % ListEntry.objects.get().pk if "%" in leads_to else leads_to
+        assert answer.redirect_chain == [(f"{PAGE}{where}", 302)]
+        assert len(answer.context["messages"]) == 1
+
+    def test_the_form_says_what_an_entry_stops_and_the_page_does_not_speak_of_another_action(
+        self, admin_client: Client
+    ) -> None:
+        entry = listed("number", PHONE)
+        form = admin_client.get(f"{PAGE}add/", headers={"accept-language": "en"}).content.decode()
+        page = admin_client.get(f"{PAGE}{entry.pk}/change/", headers={"accept-language": "en"}).content.decode()
+
+        assert "A number that is refused gets neither codes nor notices." in form
+        assert "Allowed: no captcha" in form
+        assert "gets neither codes" not in page
+        assert "Allowed: no captcha" not in page
+        assert ">refuse<" in page
+
+    @pytest.mark.parametrize("query", ["", "action__exact=block"])
+    def test_after_a_deletion_the_list_is_open_as_it_was(self, query: str, admin_client: Client) -> None:
+        entry = listed("number", PHONE)
+        back = f"{PAGE}?{query}" if query else PAGE
+        kept = {"_changelist_filters": query} if query else {}
+
+        answer = admin_client.post(f"{PAGE}{entry.pk}/delete/?{urlencode(kept)}", {"post": "yes"})
+
+        assert answer["Location"] == back
+        assert not ListEntry.objects.exists()
+
+    def test_who_may_not_see_the_list_is_not_led_there(self, client: Client) -> None:
+        user = User.objects.create_user("clerk", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename="delete_listentry"))
+        client.force_login(user)
+
+        answer = client.post(f"{PAGE}{listed('number', PHONE).pk}/delete/", {"post": "yes"})
+
+        assert answer["Location"] == "/admin/"
+
     def test_numbers_are_masked(self, admin_client: Client) -> None:
         text = self.enter(admin_client, "number", PHONE).content.decode()
         text += admin_client.get(f"{PAGE}{ListEntry.objects.get().pk}/change/").content.decode()
@@ -371,7 +419,19 @@ class TestPage:
         assert "At most 20000 lines at once." in text
 
     @pytest.mark.parametrize(
-        ("words", "count"), [("138 0013 8000", 1), ("139", 1), ("10.0.0.0/8", 1), ("nobody", 0), ("", 3)]
+        ("words", "count"),
+        [
+            ("138 0013 8000", 1),
+            ("138****8000", 1),
+            (" 138****8000 ", 1),
+            ("138****8001", 0),
+            ("137****8000", 0),
+            ("139", 1),
+            ("139****", 0),
+            ("10.0.0.0/8", 1),
+            ("nobody", 0),
+            ("", 3),
+        ],
     )
     def test_search(self, words: str, count: int, admin_client: Client) -> None:
         for kind, subject in (("number", PHONE), ("block", "139"), ("network", "10.0.0.0/8")):

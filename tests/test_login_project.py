@@ -44,6 +44,7 @@ print(User.objects.get(pk=visitor.session["_auth_user_id"]).username, "is logged
 """
 
 
+@pytest.mark.slow
 def test_a_plain_project_logs_in_with_few_lines(tmp_path: Path) -> None:
     run(tmp_path, "-m", "django", "startproject", "mysite", ".", module="")
     added = {"settings": snippet("tutorial", "INSTALLED_APPS +="), "urls": snippet("logins", 'name="login")')}

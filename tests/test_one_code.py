@@ -430,7 +430,7 @@ class TestPages:
         listed = admin_client.get("/admin/smsverify/verification/").content.decode()
         page = admin_client.get(f"/admin/smsverify/verification/{second.pk}/change/").content.decode()
 
-        assert listed.count("verified</td>") == 2
+        assert listed.count(">verified</span>") == 2
         assert "verified" in page
         assert f"/admin/smsverify/verification/{first.pk}/change/" in page
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_smsverify.enums import MessageStatus
+from django_smsverify.enums import ListKind, MessageStatus
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.models import Message, OptOut, Provider, Reply, Template
+from django_smsverify.journal.advice import LISTED
+from django_smsverify.journal.timeline import of_message
+from django_smsverify.limits.lists import entry_of
+from django_smsverify.models import ListEntry, Message, OptOut, Provider, Reply, Template
 from django_smsverify.polling.poll import poll
 from django_smsverify.reports import storing
 from django_smsverify.sending import dispatch, send_code, send_message
@@ -120,6 +126,140 @@ def test_who_opts_out_while_a_notice_is_queued_does_not_get_it(
     assert statuses() == {("not_sent", "the number has opted out of notices"): 1, ("accepted", ""): 1}
 
 
+class TestBlockList:
+    """A number that an operator has listed gets no notices either, as long as its entry refuses it."""
+
+    WHY = "the number is on the block list"
+
+    def listed(self, action: str = "block", kind: str = "number", subject: str = PHONE, **fields: Any) -> ListEntry:
+        entry = entry_of(ListKind(kind), subject, action=action, **fields)
+        entry.save()
+        return entry
+
+    def test_it_gets_no_notice_and_the_sender_sees_it(self, notice: Template) -> None:
+        self.listed()
+
+        result = send_bulk(notice, [(PHONE, {}), (OTHER, {})], name="b")
+
+        assert statuses() == {("not_sent", self.WHY): 1, ("accepted", ""): 1}
+        assert [sms.phone for sms in MemoryGateway.outbox] == [OTHER]
+        assert (result.listed, result.opted_out, len(result.troubles)) == (1, 0, 0)
+        assert not unsent({PHONE: {}, OTHER: {}}, "b"), "nor is it tried again"
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"action": "allow"},
+            {"action": "challenge"},
+            {"kind": "block", "subject": "138"},
+            {"kind": "region", "subject": "CN"},
+            {"expires_at": timezone.now() - timedelta(days=1)},
+        ],
+    )
+    def test_other_entries_concern_codes_only(self, fields: dict[str, Any], notice: Template) -> None:
+        self.listed(**fields)
+
+        assert send_message(notice, {PHONE: {}})[0].status == MessageStatus.ACCEPTED
+
+    def test_who_has_opted_out_too_is_told_as_that(self, notice: Template) -> None:
+        self.listed()
+        OptOut.objects.create(phone=PHONE)
+
+        assert send_message(notice, {PHONE: {}})[0].error_message == "the number has opted out of notices"
+
+    def test_who_is_listed_while_a_notice_is_queued_does_not_get_it(
+        self, notice: Template, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(dispatch, "_enqueue", lambda ids: None)
+        with override_settings(SMSVERIFY={**NO_LIMITS, "DISPATCH": "celery"}):
+            send_bulk(notice, [(PHONE, {}), (OTHER, {})], name="b")
+        self.listed()
+
+        with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=False):
+            poll()
+
+        assert statuses() == {("not_sent", self.WHY): 1, ("accepted", ""): 1}
+
+    def test_where_no_number_is_listed_nothing_is_asked_about_it(self, notice: Template) -> None:
+        self.listed(kind="block", subject="1999")
+        send_message(notice, {PHONE: {}})
+
+        with CaptureQueriesContext(connection) as queries:
+            send_message(notice, {OTHER: {}})
+
+        assert not [one["sql"] for one in queries if "smsverify_listentry" in one["sql"]]
+
+    def test_explain_names_it_and_what_to_do(self, notice: Template, capsys: pytest.CaptureFixture[str]) -> None:
+        self.listed()
+        send_message(notice, {PHONE: {}})
+
+        call_command("smsverify_explain", PHONE)
+
+        told = capsys.readouterr().out
+        assert "It has been on the block list since " in told
+        assert f"it was not sent: {self.WHY}" in told
+        assert "delete the entry in the block and allow list" in told
+
+    def test_explain_names_it_when_nothing_was_refused_yet(
+        self, notice: Template, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.listed()
+
+        call_command("smsverify_explain", PHONE)
+
+        assert ": it gets neither codes nor notices" in capsys.readouterr().out
+
+    def test_the_page_of_the_message_leads_to_the_list(self, notice: Template, admin_client: Client) -> None:
+        self.listed()
+        message = send_message(notice, {PHONE: {}})[0]
+
+        html = admin_client.get(f"/admin/smsverify/message/{message.pk}/change/").content.decode()
+
+        assert f'{LISTED} <a href="/admin/smsverify/listentry/">' in html
+
+
+def test_its_story_is_in_order_and_does_not_contradict_itself(notice: Template) -> None:
+    OptOut.objects.create(phone=PHONE)
+    (message,) = send_message(notice, {PHONE: {}}, batch="friday")
+
+    told = of_message(message)
+
+    assert [step.title for step in told.steps] == [
+        "A notice for “notice” was to be sent in the batch “friday”",
+        "It was not sent",
+    ]
+    assert told.sentence == (
+        "A notice for “notice” was to be sent in the batch “friday”; it was not sent: the number has opted out of "
+        "notices."
+    )
+    assert told.conclusion is not None
+    assert told.conclusion.words == "The notice for “notice” was not sent: the number has opted out of notices."
+
+
+def test_its_story_is_in_order_where_it_was_settled_before_it_was_made(notice: Template) -> None:
+    OptOut.objects.create(phone=PHONE)
+    (message,) = send_message(notice, {PHONE: {}})
+    Message.objects.update(settled_at=message.created_at - timedelta(microseconds=90))
+
+    told = of_message(Message.objects.get())
+
+    assert [step.title for step in told.steps] == ["A notice for “notice” was to be sent", "It was not sent"]
+
+
+def test_a_notice_that_was_queued_says_so(notice: Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "_enqueue", lambda ids: None)
+    with override_settings(SMSVERIFY={**NO_LIMITS, "DISPATCH": "celery"}):
+        send_message(notice, {PHONE: {}}, batch="b")
+    OptOut.objects.create(phone=PHONE)
+    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=False):
+        poll()
+
+    assert [step.title for step in of_message(Message.objects.get()).steps][1:] == [
+        "Put into the queue",
+        "It was not sent",
+    ]
+
+
 def test_codes_are_sent_all_the_same(notice: Template) -> None:
     OptOut.objects.create(phone=PHONE)
 
@@ -175,7 +315,7 @@ def test_explain_names_it_and_what_to_do(notice: Template, capsys: pytest.Captur
     told = capsys.readouterr().out
     assert "It has opted out of notices at " in told
     assert "it was not sent: the number has opted out of notices" in told
-    assert "delete the number under “numbers without notices”" in told
+    assert "delete the number under “opt-outs of notices”" in told
     assert "start more workers" not in told
 
 
@@ -216,6 +356,18 @@ class TestAdmin:
         assert "退订" in html
         assert "13800138000" not in html
         assert admin_client.post(address, {"phone": "13900139000"}).status_code == 403
+
+    def test_the_form_says_what_it_is_for(self, admin_client: Client) -> None:
+        html = admin_client.get(f"{PAGE}add/", headers={"accept-language": "en"}).content.decode()
+
+        assert "It stops notices only: codes are sent all the same." in html
+
+    def test_after_a_deletion_the_list_is_open(self, admin_client: Client) -> None:
+        row = OptOut.objects.create(phone=PHONE)
+
+        answer = admin_client.post(f"{PAGE}{row.pk}/delete/", {"post": "yes"})
+
+        assert answer["Location"] == PAGE
 
     def test_a_deleted_number_gets_notices_again(self, notice: Template, admin_client: Client) -> None:
         row = OptOut.objects.create(phone=PHONE)

@@ -100,6 +100,7 @@ def test_after_an_hour_without_pushes_one_run_stores_every_final_status(
     assert DeliveryReport.objects.filter(occurred_at__isnull=True).count() == 0
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 def test_a_message_is_queried_at_growing_intervals_and_settled_in_the_end(
     vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
@@ -448,6 +449,7 @@ class TestReviews:
 
 
 class TestEndings:
+    @pytest.mark.slow
     def test_a_message_is_not_settled_before_it_was_queried(
         self, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
     ) -> None:
@@ -460,6 +462,7 @@ class TestEndings:
 
         assert statuses() == {"delivered": 6}
 
+    @pytest.mark.slow
     def test_a_message_is_not_settled_after_a_failed_query(
         self, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
     ) -> None:
@@ -473,6 +476,7 @@ class TestEndings:
 
         assert poll() == {"reported": 1}
 
+    @pytest.mark.slow
     def test_a_message_of_an_unreachable_vendor_is_settled_in_the_end(
         self, vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller
     ) -> None:

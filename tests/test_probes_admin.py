@@ -96,7 +96,7 @@ def test_a_number_is_changed_and_deleted(prober: Client, number: ProbeNumber) ->
     assert not ProbeNumber.objects.exists()
 
 
-@pytest.mark.parametrize("codenames", [(), ("view_provider", "change_provider", "add_message", "test_provider")])
+@pytest.mark.parametrize("codenames", [(), ("view_provider", "change_provider", "send_message", "test_provider")])
 def test_without_the_permission_nothing_is_shown_or_entered(
     codenames: tuple[str, ...], client: Client, number: ProbeNumber
 ) -> None:

@@ -228,5 +228,5 @@ def uncommented(code: str) -> str:
 def test_the_linked_pages_exist(readme: Paper) -> None:
     pages = [link.removeprefix(PAGES).removesuffix(".html") for link in readme.links if link.startswith(PAGES)]
 
-    assert len(pages) == len(set(pages)) == 23
+    assert len(pages) == len(set(pages)) == 27
     assert [page for page in pages if not (ROOT / f"docs/{page}.rst").is_file()] == []

@@ -128,6 +128,14 @@ class TestReasons:
         refusals.record(PHONE, "\x1b[31m", Refused.CAPTCHA)
         assert Refusal.objects.get().purpose == ""
 
+    def test_a_number_is_not_stored_as_a_purpose(self, client: Client, provider: Provider) -> None:
+        for purpose in (OTHER.removeprefix("+86"), "sign-up-2"):
+            client.post("/sms/send/", {"phone": PHONE, "purpose": purpose}, "application/json")
+            assert Refusal.objects.get().reason == Refused.UNKNOWN_PURPOSE
+            assert Refusal.objects.get().purpose == (purpose if purpose == "sign-up-2" else "")
+            Refusal.objects.all().delete()
+            cache.clear()
+
     def test_of_several_limits_the_one_that_was_answered(self, provider: Provider) -> None:
         with limits(PREFIX_LIMITS=("1/h",), RESEND_INTERVAL=60):
             send_code(PHONE, "login")

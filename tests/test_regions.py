@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client, override_settings
 
-from django_smsverify.admin.providers import form_for
+from django_smsverify.admin.provider_form import form_for
 from django_smsverify.exceptions import NoRoute, PhoneNotSupported
 from django_smsverify.gateways.local import MemoryGateway
 from django_smsverify.models import Message, Provider

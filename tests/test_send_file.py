@@ -16,9 +16,11 @@ from django.test import override_settings
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 
+from django_smsverify.enums import ListKind
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.local import MemoryGateway
-from django_smsverify.models import Message, Provider, Template
+from django_smsverify.limits.lists import entry_of
+from django_smsverify.models import Message, OptOut, Provider, Template
 from django_smsverify.sending import number_list
 from django_smsverify.sending.bulk_rows import CHUNK
 from django_smsverify.sending.number_list import UnreadableList, batch_name, decoded
@@ -83,8 +85,9 @@ def texts() -> list[str]:
         LINES.replace(",", ";"),
         LINES.replace(",", "\t"),
         'name,phone\n\n王先生,+86 138 0013 8001\n"李女士",１３８００１３８００２\n,\n',
+        *(LINES.replace("phone", written) for written in ("手机号", "手机号码", "号码", "mobile")),
     ],
-    ids=["utf-8", "bom", "crlf", "gb18030", "utf-16", "semicolons", "tabs", "order"],
+    ids=["utf-8", "bom", "crlf", "gb18030", "utf-16", "semicolons", "tabs", "order", *range(4)],
 )
 def test_common_list_formats_are_read(content: str | bytes, notice: Template) -> None:
     result = number_list.read(decoded(content.encode() if isinstance(content, str) else content), notice)
@@ -96,6 +99,15 @@ def test_common_list_formats_are_read(content: str | bytes, notice: Template) ->
 @pytest.mark.parametrize("content", ["13800138001\n13800138002\n", "phone\n13800138001\n13800138002"])
 def test_numbers_alone_need_no_header(content: str, plain: Template) -> None:
     assert number_list.read(decoded(content.encode()), plain).recipients == {"+8613800138001": {}, "+8613800138002": {}}
+
+
+def test_a_placeholder_is_not_taken_for_the_column_of_numbers(memory: MakeProvider) -> None:
+    template = add_template(memory(slug="named"), "named", "您的新号码是{mobile}，已生效。", "")
+    content = "手机号,mobile\n13800138001,13800138002\n"
+
+    assert number_list.read(decoded(content.encode()), template).recipients == {
+        "+8613800138001": {"mobile": "13800138002"}
+    }
 
 
 def test_a_list_accepts_every_mobile_prefix_of_china(plain: Template) -> None:
@@ -115,8 +127,13 @@ def test_a_list_accepts_every_mobile_prefix_of_china(plain: Template) -> None:
         (b"13800138001\n", "The first line must name the columns, these and no others: phone, name"),
         (b"phone,colour\n13800138001,red\n", "these and no others: phone, name"),
         (b"phone,name,name\n13800138001,a,b\n", "these and no others: phone, name"),
+        (b"phone,mobile,name\n13800138001,a,b\n", "these and no others: phone, name"),
+        ("phone,姓名\n13800138001,a\n".encode(), "these and no others: phone, name"),
         (b"phone,name\n13800138001,a,b\n", "line 2: it has not as many columns as the first line"),
-        (b'phone,name\n13800138001,"a\n', "line 2: unexpected end of data"),
+        (
+            b'phone,name\n13800138001,"a\n',
+            "line 2: this cannot be read as CSV: perhaps a quotation mark is not closed (unexpected end of data)",
+        ),
     ],
 )
 def test_an_unreadable_list_is_explained(content: bytes, expected: str, notice: Template) -> None:
@@ -185,6 +202,24 @@ def test_the_plan_and_the_result_are_printed(command: SendCommand, notice: Templ
     assert texts() == [
         f"800{n} 【示例站】{name}，您的订单已发货，请注意查收。" for n, name in ((1, "王先生"), (2, "李女士"))
     ]
+
+
+def test_numbers_that_get_no_notices_are_told_and_cost_nothing(command: SendCommand, notice: Template) -> None:
+    OptOut.objects.create(phone="+8613800138001")
+    entry_of(ListKind.NUMBER, "13800138003", action="block").save()
+
+    output = command.run(LINES + "13800138003,陈\n", notice).splitlines()[1:]
+
+    assert output == [
+        "1 numbers, 0 of them in this batch already; 1 segments, about 0.0500 yuan",
+        "1 more numbers get none: the number is on the block list",
+        "1 more numbers get none: the number has opted out of notices",
+        "138****8002: 【示例站】李女士，您的订单已发货，请注意查收。",
+        "accepted 1, not_sent 2",
+        "1 of those not sent have opted out of notices",
+        "1 of those not sent are on the block list",
+    ]
+    assert command.error == ""
 
 
 def test_a_repeated_command_sends_again_only_with_the_option_again(command: SendCommand, notice: Template) -> None:

@@ -132,6 +132,23 @@ def test_the_final_status_does_not_depend_on_order_or_repeats(memory: MakeProvid
         assert sorted(message.reports.values_list("code", flat=True)) == sorted(code for code, _ in chosen)
 
 
+def test_each_message_of_a_push_has_its_own_time_to_delivery(memory: MakeProvider) -> None:
+    provider = memory()
+    created = timezone.now() - timedelta(minutes=5)
+    taken = {str(next(_ids)): seconds for seconds in (3, 7, 7, 250, None)}
+    for remote_id in taken:
+        record(sending(provider), Acceptance(remote_id=remote_id))
+    Message.objects.update(created_at=created, sent_at=created)
+    ends = {key: None if some is None else created + timedelta(seconds=some) for key, some in taken.items()}
+
+    push(
+        provider,
+        *(report(key, UNDELIVERED if end is None else DELIVERED, occurred_at=end) for key, end in ends.items()),
+    )
+
+    assert dict(Message.objects.values_list("remote_id", "delivery_seconds")) == taken
+
+
 @pytest.mark.slow
 def test_1000_reports_before_the_acceptance_are_matched(memory: MakeProvider) -> None:
     provider = memory(price="0.05")

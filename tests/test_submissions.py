@@ -668,7 +668,7 @@ def test_a_text_that_cannot_be_stored_is_shown_and_not_imported(topthink: Provid
     other = template(topthink, content="验证码{code}，{name}")
     submit(other)
 
-    with pytest.raises(SubmissionRefused, match=r"\{code\}，\{name\}"):
+    with pytest.raises(SubmissionRefused, match=r"\{code\}，\{name\} — content: "):
         fetch(Template(provider=topthink, purpose="login", remote_id=other.remote_id))
 
     assert Template.objects.filter(remote_id=other.remote_id).count() == 1

@@ -26,18 +26,30 @@ from django_smsverify.gateways.base import Outcome
 from django_smsverify.messages import claim, record_all, withdraw
 from django_smsverify.models import DailySum, LateChange, Message, Provider, SummedDay
 from django_smsverify.models.compiled import Update
-from django_smsverify.models.days import date_of, days_between
-from django_smsverify.models.late_changes import LATE_AFTER, SUMMED
+from django_smsverify.models.days import date_of, days_between, hours_of
+from django_smsverify.models.late_changes import HOURS_KEPT, LATE_AFTER, SUMMED
 from django_smsverify.polling.poll import poll
 from django_smsverify.statistics import sums
+from django_smsverify.statistics.counting import CLOCKS_DIFFER
 from django_smsverify.statistics.questions import count_days
-from django_smsverify.statistics.sums import SUM_AFTER, sum_days
+from django_smsverify.statistics.sums import OPEN_FOR, PAUSE, sum_after, sum_days
 from django_smsverify.transactions import run_committed
 from django_smsverify.types import Acceptance
 
 from . import services
 from .conftest import MakeProvider
-from .summing import CHANGES, PURPOSES, SHANGHAI, add_accepted, add_message, add_sending, direct, report, told
+from .summing import (
+    CHANGES,
+    PURPOSES,
+    SHANGHAI,
+    add_accepted,
+    add_message,
+    add_sending,
+    direct,
+    report,
+    require_exact_details,
+    told,
+)
 from .summing import require_exact as require_exact_sums
 from .test_compiled import of_module
 
@@ -72,10 +84,14 @@ def sum_all() -> None:
 def is_exact(first: date = FIRST, last: date = TODAY, by: Any = ALL, zone: ZoneInfo = SHANGHAI) -> bool:
     """Whether costs are, and how many messages have each status."""
     days, statuses = days_between(first, last), Counter[str]()
-    for kind, own in count_days(first, last, by_purpose=False, by_day=False).items():
+    for kind, own in count_days(first, last).items():
         statuses[kind.status] += own.messages
     rows = Message.objects.filter(created_at__gte=days[0].starts_at, created_at__lt=days[-1].ends_at)
     assert statuses == Counter(rows.values_list("status", flat=True))
+    parts = days if first != FIRST else days_between(date_of(timezone.now()) - 6 * DAY, date_of(timezone.now()))
+    require_exact_details(parts)
+    hours = hours_of(parts[-1])
+    require_exact_details(hours)
     return told(first, last, by) == direct(first, last, by, zone)
 
 
@@ -94,9 +110,9 @@ def without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def summed(providers: list[Provider], clock: time_machine.Traveller) -> list[Message]:
-    """Messages of five days, which are summed but for the last two days."""
+    """Messages of eight days: the first three are summed, the others by their hours, but for the last one."""
     made = []
-    for _day in range(5):
+    for _day in range(8):
         made += [add_accepted(provider) for provider in providers for _ in range(2)]
         made += [add_message(providers[0]), add_sending(providers[1], price=None)]
         clock.shift(DAY)
@@ -105,26 +121,29 @@ def summed(providers: list[Provider], clock: time_machine.Traveller) -> list[Mes
     return made
 
 
-END = date(2026, 11, 25)
+END = date(2026, 11, 28)
 """The last day of `summed`."""
 
 
 def test_whole_days_are_answered_from_their_sums(summed: list[Message]) -> None:
-    assert SummedDay.objects.count() == 3
+    assert SummedDay.objects.filter(is_hour=False).count() == 3
+    assert SummedDay.objects.filter(is_hour=True).count() == 4 * 24 + 19
     assert is_exact(FIRST, END)
     with CaptureQueriesContext(connection) as queries:
         told(date(2026, 11, 21), END, ["provider"])
 
-    tables = [re.findall(r"FROM \W?smsverify_(\w+)", query["sql"])[0] for query in queries]
+    # The message's statement names in a subquery the codes that were entered.
+    tables = [re.findall(r"FROM \W?smsverify_(?!verification)(\w+)", query["sql"])[0] for query in queries]
     assert tables == ["summedday", "summedday", "message", "provider"], "days, their sums, the rest, names"
 
 
-def test_by_day_only_days_without_sums_are_a_query_each(summed: list[Message]) -> None:
-    assert reads_messages(date(2026, 11, 21), END) == 2
-    assert reads_messages(date(2026, 11, 21), date(2026, 11, 23)) == 0
+def test_what_is_not_summed_is_one_query(summed: list[Message]) -> None:
+    assert reads_messages(date(2026, 11, 21), END) == 1
+    assert reads_messages(date(2026, 11, 21), date(2026, 11, 27)) == 0
     SummedDay.objects.filter(starts_at=datetime(2026, 11, 21, 16, tzinfo=UTC)).delete()
-    assert reads_messages(date(2026, 11, 21), END) == 3
-    assert reads_messages(date(2026, 11, 21), END, ["provider"]) == 2, "the day in the middle, and the last two"
+    for by in (ALL, ["provider"]):
+        assert reads_messages(date(2026, 11, 21), END, by) == 1
+        assert is_exact(FIRST, END, by)
 
 
 def test_without_a_poll_everything_is_counted_now(providers: list[Provider], clock: time_machine.Traveller) -> None:
@@ -136,19 +155,39 @@ def test_without_a_poll_everything_is_counted_now(providers: list[Provider], clo
     assert not SummedDay.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_day_is_summed_when_no_change_without_a_mark_can_be_open(
     providers: list[Provider], clock: time_machine.Traveller
 ) -> None:
     add_accepted(providers[0])
     end = datetime(2026, 11, 21, 16, tzinfo=UTC)
-    clock.move_to(end + SUM_AFTER - timedelta(microseconds=1))
+    clock.move_to(end + HOURS_KEPT - timedelta(microseconds=1))
     sum_all()
-    assert not SummedDay.objects.exists()
-    clock.move_to(end + SUM_AFTER)
+    assert not SummedDay.objects.filter(is_hour=False).exists()
+    clock.move_to(end + HOURS_KEPT)
     sum_all()
 
-    assert [day.ends_at for day in SummedDay.objects.all()] == [end]
-    assert SUM_AFTER - LATE_AFTER >= 2 * HOUR
+    assert [day.ends_at for day in SummedDay.objects.filter(is_hour=False)] == [end]
+    assert not SummedDay.objects.filter(is_hour=True, starts_at__lt=end).exists(), "the day tells of them"
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "after"), [(300, timedelta(minutes=40)), (86400, 48 * HOUR + timedelta(minutes=20))]
+)
+def test_an_hour_is_summed_when_no_change_without_a_mark_can_be_open_and_its_codes_have_ended(
+    lifetime: int, after: timedelta, providers: list[Provider], clock: time_machine.Traveller, settings: Any
+) -> None:
+    settings.SMSVERIFY = {"PURPOSES": {"login": {"CODE_LIFETIME": lifetime}}}
+    add_accepted(providers[0])
+    end = NOW + HOUR
+    clock.move_to(end + after - timedelta(microseconds=1))
+    sum_all()
+    assert not SummedDay.objects.filter(ends_at=end).exists()
+    clock.move_to(end + after)
+    sum_all()
+
+    assert SummedDay.objects.get(ends_at=end).is_hour
+    assert sum_after() == after >= LATE_AFTER + CLOCKS_DIFFER + OPEN_FOR
 
 
 @pytest.mark.slow
@@ -162,13 +201,13 @@ def test_a_change_is_in_the_sums_or_marked(
     clock.shift(LATE_AFTER if is_young else 3 * DAY)
     sum_all()
     assert SummedDay.objects.exists() != is_young
-    before = count_days(FIRST, END, by_purpose=True, by_day=True)
+    before = count_days(FIRST, END, ["purpose", "part"])
 
     change(messages)
 
     moves_back = name in ("a site's own moment", "a clock that was set back")
     assert LateChange.objects.exists() == (not is_young or moves_back)
-    assert count_days(FIRST, END, by_purpose=True, by_day=True) != before
+    assert count_days(FIRST, END, ["purpose", "part"]) != before
     assert is_exact(FIRST, END)
     clock.shift(3 * DAY)
     sum_all()
@@ -190,6 +229,7 @@ def test_the_kept_statements_that_change_what_is_summed_are_known() -> None:
     assert {"status", "cost", "segments", "provider", "purpose", "created_at"} <= SUMMED
 
 
+@pytest.mark.slow
 def test_an_update_of_other_columns_asks_and_marks_nothing(summed: list[Message]) -> None:
     with CaptureQueriesContext(connection) as queries:
         Message.objects.filter(pk=summed[0].pk).update(settled_at=timezone.now(), values={})
@@ -207,6 +247,7 @@ def test_a_late_change_that_is_rolled_back_is_not_marked(summed: list[Message]) 
     assert is_exact(FIRST, END)
 
 
+@pytest.mark.slow
 def test_marks_of_many_messages_are_few_and_leave_out_no_day(
     providers: list[Provider], clock: time_machine.Traveller
 ) -> None:
@@ -220,10 +261,11 @@ def test_marks_of_many_messages_are_few_and_leave_out_no_day(
     Message.objects.of(*messages).update(cost=Decimal(1))
 
     assert is_exact(FIRST, date(2026, 11, 30))
-    assert LateChange.objects.count() <= 13
-    assert reads_messages(date(2026, 11, 21), date(2026, 11, 26)) == 6
+    assert LateChange.objects.count() <= 13 + 2 * 24 * 6
+    assert reads_messages(date(2026, 11, 21), date(2026, 11, 26)) == 1
 
 
+@pytest.mark.slow
 def test_a_message_that_becomes_one_of_those_changed_only_later_is_left_out(
     summed: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +355,7 @@ class TestZones:
             assert is_exact(FIRST, END)
 
 
+@pytest.mark.slow
 def test_a_poll_sums_and_stops_when_it_is_told(providers: list[Provider], clock: time_machine.Traveller) -> None:
     for _day in range(8):
         add_accepted(providers[0])
@@ -320,16 +363,18 @@ def test_a_poll_sums_and_stops_when_it_is_told(providers: list[Provider], clock:
 
     poll(stopped=lambda: SummedDay.objects.count() == 2)
     assert SummedDay.objects.count() == 2
-    poll()
+    for _run in range(3):
+        poll()
 
-    assert SummedDay.objects.count() == 7
+    assert SummedDay.objects.filter(is_hour=False).count() == 4
     assert is_exact(FIRST, END)
 
 
+@pytest.mark.slow
 def test_a_run_sums_so_many_days_and_the_next_goes_on(
     providers: list[Provider], clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sums, "DAYS_AT_ONCE", 4)
+    monkeypatch.setattr(sums, "AT_ONCE", 60)
     for _day in range(12):
         add_accepted(providers[0])
         clock.shift(DAY)
@@ -339,9 +384,10 @@ def test_a_run_sums_so_many_days_and_the_next_goes_on(
         counts.append(SummedDay.objects.count())
         assert is_exact(FIRST, date(2026, 12, 3))
 
-    assert counts == [4, 8, 11, 11]
+    assert counts == [60, 120, 4 * 24 + 19 + 8, 4 * 24 + 19 + 8]
 
 
+@pytest.mark.slow
 def test_after_a_clock_was_ahead_its_days_are_forgotten(
     providers: list[Provider], clock: time_machine.Traveller
 ) -> None:
@@ -353,15 +399,15 @@ def test_after_a_clock_was_ahead_its_days_are_forgotten(
 
     assert is_exact(FIRST, END)
     sum_all()
-    assert not SummedDay.objects.exists()
+    assert not SummedDay.objects.filter(summed_at__gt=timezone.now()).exists()
     clock.shift(40 * DAY)
     sum_all()
     assert is_exact(FIRST, END)
 
 
-def test_a_marked_day_is_summed_again_once_an_hour(summed: list[Message], clock: time_machine.Traveller) -> None:
+def test_a_marked_day_is_summed_again_after_a_pause(summed: list[Message], clock: time_machine.Traveller) -> None:
     report([summed[0]])
-    clock.shift(HOUR - timedelta(microseconds=1))
+    clock.shift(PAUSE - timedelta(microseconds=1))
     sum_all()
     assert LateChange.objects.exists()
     assert is_exact(FIRST, END)
@@ -372,6 +418,7 @@ def test_a_marked_day_is_summed_again_once_an_hour(summed: list[Message], clock:
     assert is_exact(FIRST, END)
 
 
+@pytest.mark.slow
 def test_a_message_with_a_wrong_clock_makes_no_rows_and_no_queries_for_empty_years(
     summed: list[Message], clock: time_machine.Traveller
 ) -> None:
@@ -380,12 +427,13 @@ def test_a_message_with_a_wrong_clock_makes_no_rows_and_no_queries_for_empty_yea
     sum_all()
     sum_all()
 
-    assert SummedDay.objects.count() == 4
+    assert SummedDay.objects.filter(is_hour=False).count() == 4
     assert is_exact(date(2020, 1, 1), END)
-    assert reads_messages(date(2020, 1, 1), END, ["provider"]) == 3, "before it, between, and the last two days"
-    assert reads_messages(date(2020, 1, 1), END) == 6, "two for each empty run: the first day, and the next message"
+    assert reads_messages(date(2020, 1, 1), END, ["provider"]) == 1
+    assert reads_messages(date(2020, 1, 1), END) <= 6, "two for each empty run: its first days, and the next message"
 
 
+@pytest.mark.slow
 def test_days_without_messages_between_others_are_summed(
     providers: list[Provider], clock: time_machine.Traveller
 ) -> None:
@@ -394,7 +442,7 @@ def test_days_without_messages_between_others_are_summed(
         clock.shift(days * DAY)
     sum_all()
 
-    assert SummedDay.objects.count() == 11
+    assert SummedDay.objects.filter(is_hour=False).count() == 11
     assert reads_messages(date(2026, 11, 21), date(2026, 12, 1)) == 0
     assert is_exact(FIRST, date(2026, 12, 6))
 
@@ -415,18 +463,19 @@ def test_a_day_that_another_run_has_just_inserted_is_left_to_it(
 def test_an_error_of_the_sums_is_not_taken_for_another_run(
     providers: list[Provider], clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(row: SummedDay) -> None:
+    def fail(row: SummedDay, day: object) -> None:
         raise IntegrityError("a cause")
 
     add_accepted(providers[0])
     clock.shift(3 * DAY)
-    monkeypatch.setattr(sums, "_replace_sums", fail)
+    monkeypatch.setattr(sums, "_store_sums", fail)
 
     with pytest.raises(IntegrityError, match="a cause"):
         sum_all()
     assert not SummedDay.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_day_that_another_run_sums_meanwhile_is_not_forgotten(summed: list[Message]) -> None:
     read = list(SummedDay.objects.order_by("starts_at"))
     SummedDay.objects.filter(pk=read[0].pk).update(summed_at=timezone.now() + HOUR)
@@ -454,12 +503,15 @@ def die_at(number: int) -> Callable[..., Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("age", [3 * DAY, 6 * DAY], ids=["hours", "days"])
 @pytest.mark.parametrize("act", ["sum", "one report", "many reports"])
 def test_a_death_between_any_two_statements_leaves_exact_answers(
-    act: str, providers: list[Provider], clock: time_machine.Traveller, without_pause: None
+    act: str, age: timedelta, providers: list[Provider], clock: time_machine.Traveller, without_pause: None
 ) -> None:
     messages = [add_accepted(provider) for provider in providers for _ in range(3)]
     clock.shift(3 * DAY)
+    sum_all()
+    clock.shift(age - 3 * DAY)
     deaths = 0
     while True:
         report([add_accepted(providers[0], created_at=NOW)])  # so that there is something to sum
@@ -482,7 +534,7 @@ def test_a_death_between_any_two_statements_leaves_exact_answers(
     assert deaths >= {"sum": 8, "one report": 4, "many reports": 7}[act]
 
 
-SEEDS = 10 if services.ELSEWHERE else 20
+SEEDS = 20
 
 
 class Site:
@@ -541,7 +593,7 @@ class Site:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, SEEDS))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.any_database) for seed in range(1, SEEDS))])
 def test_after_any_sequence_of_events_the_costs_are_exact(
     seed: int, providers: list[Provider], clock: time_machine.Traveller
 ) -> None:
@@ -559,14 +611,30 @@ def test_after_any_sequence_of_events_the_costs_are_exact(
 class TestRaces:
     """What happens before, between and after the statements of a run, on connections of their own."""
 
-    @pytest.mark.parametrize("others", ["report", "run", "report run", "run report", "open", "open run"])
+    @pytest.mark.parametrize(
+        ("others", "age"),
+        [("report", 3), ("run", 6), ("report run", 6), ("run report", 3), ("open", 6), ("open run", 3)],
+    )
     def test_another_process_at_any_point_of_a_run(
-        self, others: str, providers: list[Provider], clock: time_machine.Traveller, without_pause: None
+        self,
+        others: str,
+        age: int,
+        providers: list[Provider],
+        clock: time_machine.Traveller,
+        without_pause: None,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        messages = [add_accepted(provider) for provider in providers for _ in range(50)]
-        clock.shift(3 * DAY)
+        messages = [add_accepted(provider) for provider in providers for _ in range(80)]
+        clock.shift(age * DAY)
+        sum_all()
+        monkeypatch.setattr(sums, "_new_hours", lambda *_some: iter(()))
         at = 0
         while True:
+            if age == 6:  # the day of the messages has hours, which it replaces
+                SummedDay.objects.all().delete()
+                (day,) = days_between(TODAY, TODAY)
+                for hour in hours_of(day)[19:22]:
+                    run_committed(SummedDay, partial(sums._sum, hour, None, timezone.now()))
             report([messages.pop()])  # so that there is something to sum
             with Others(others.split(), messages.pop()) as running, connection.execute_wrapper(running.at(at)):
                 sum_all()

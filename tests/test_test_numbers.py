@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.cache import caches
 from django.core.management import call_command
 from django.db import DatabaseError, connection, connections, transaction
@@ -537,7 +537,7 @@ class TestStory:
             "entered, then the right one, 7 s later."
         ) in told
         assert "A code for “payment” was asked for, and nothing was sent" in told
-        assert told.count("Enter the code that the admin showed") == 2
+        assert told.count("Enter the code that the admin showed") == 3  # beside both requests, and in the conclusion
         assert number.code(6) not in told
         assert str(second.pk) in {str(one.pk) for one in Verification.objects.all()}
 
@@ -581,6 +581,15 @@ class TestAdmin:
     @pytest.fixture(autouse=True)
     def login_purpose(self, memory: MakeProvider) -> None:
         memory("login")
+
+    def test_who_may_delete_but_not_change_lands_on_the_list(self, client: Client) -> None:
+        user = User.objects.create_user("clerk", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=["view_testnumber", "delete_testnumber"]))
+        client.force_login(user)
+
+        answer = client.post(f"/admin/smsverify/testnumber/{enter().pk}/delete/", {"post": "yes"})
+
+        assert answer["Location"] == "/admin/smsverify/testnumber/"
 
     def test_the_code_is_shown_once_after_the_number_was_entered(self, admin_client: Client) -> None:
         answer = admin_client.post(ADD, posted())

@@ -161,6 +161,7 @@ FETCHED = [
 """For any number of reports in a batch."""
 NOTHING_FETCHED = [FETCHED[0], *FETCHED[-3:], ("SELECT message", "those that were due: each counts a question")]
 IDLE_POLL = [
+    ("UPDATE jobrun", "that it began"),
     ("SELECT provider", "all"),
     ("SELECT message", "codes that nobody sent"),
     ("SELECT message", "notices that nobody sent"),
@@ -172,15 +173,23 @@ IDLE_POLL = [
     ("SELECT message", "stuck"),
     ("SELECT deliveryreport", "without their message"),
     ("SELECT message", "without a report for too long"),
-    ("SELECT probe", "without a report, or with an alarm that was not mailed"),
+    ("SELECT probe", "without a report, or with an alarm that was not told"),
+    ("SELECT message", "of each provider: whether it took nothing for an hour"),
+    ("SELECT message", "of each provider that pushes: whether reports are due"),
+    ("SELECT jobrun", "whether the poll is late, which another job would tell"),
+    ("SELECT alert", "of what lasted, as what is over"),
+    ("SELECT alert", "that somebody waits for"),
+    ("SELECT alert", "to be forgotten"),
     ("SELECT spending", "old, or of a budget that was taken away"),
-    ("SELECT closure", "what the guard has closed since yesterday, to be mailed"),
+    ("SELECT closure", "what the guard has closed since yesterday, to be told"),
     ("SELECT closure", "to be forgotten"),
     ("SELECT knownnumber", "to be forgotten"),
+    ("SELECT forgetting", "numbers of which a rest is to be forgotten"),
     ("SELECT refusal", "to be forgotten"),
     ("SELECT latechange", "of days that are summed"),
-    ("SELECT summedday", "all"),
+    ("SELECT latechange", "all days that are summed, and whether they were changed since"),
     ("SELECT message", "the first, where no day is summed yet"),
+    ("UPDATE jobrun", "that it came to its end"),
 ]
 """A run with nothing to do, with a provider of each kind."""
 
@@ -524,10 +533,10 @@ class TestPoll:
     def test_a_question_about_a_message(self, vendor: MakeProvider, sandbox: Sandbox, questions: Any) -> None:
         provider = vendor("topthink", price="0.0450")
         notify(provider, 1)
-        self.clock.shift(3600)
+        self.clock.shift(600)
         poll()
         sandbox.flush()
-        self.clock.shift(3600)
+        self.clock.shift(600)
         poll()
 
         assert questions == [("under way", [ASKED[0]]), ("reported", statements_only(REPORTED))]
@@ -556,7 +565,7 @@ class TestPoll:
     def test_a_batch_of_reports(self, count: int, vendor: MakeProvider, sandbox: Sandbox, questions: Any) -> None:
         notify(vendor("apispace", options={"report_host": sandbox.base_urls["apispace"]}), count)
         sandbox.flush()
-        self.clock.shift(3600)
+        self.clock.shift(600)
         poll()
 
         fetched, nothing = statements_only(FETCHED), statements_only(NOTHING_FETCHED)

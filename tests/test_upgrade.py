@@ -159,6 +159,7 @@ def test_a_database_of_0_1_is_upgraded(sandbox: Sandbox) -> None:
     assert_that_all_goes_on(old, sandbox)
 
 
+@pytest.mark.slow
 def test_processes_of_0_1_run_on_after_the_migration(sandbox: Sandbox) -> None:
     old = Release01(sandbox)
 

@@ -53,7 +53,8 @@ def test_the_files_are_found_by_the_static_files_of_django() -> None:
     shipped = {f"smsverify/{path.name}" for path in FOLDER.iterdir()}
 
     widget = {"smsverify/smsverify.js", "smsverify/smsverify.d.ts", "smsverify/altcha.js"}
-    assert shipped == widget | {"smsverify/login.css"}
+    admin = {"smsverify/admin.css", "smsverify/copy.js", "smsverify/unsaved.js"}
+    assert shipped == widget | admin | {"smsverify/login.css"}
     assert all(map(finders.find, shipped))
 
 

@@ -17,8 +17,9 @@ from django_smsverify.models import Provider
 from django_smsverify.models.amounts import plain
 from django_smsverify.models.gateway_classes import gateway_class_or_missing
 from django_smsverify.money import balances
+from django_smsverify.phones import masked
 
-from .masking import masked
+from .looks import ModelAdmin
 
 LEVELS = {
     BalanceState.OK: messages.SUCCESS,
@@ -29,7 +30,7 @@ LEVELS = {
 }
 
 
-class ShowsBalance(admin.ModelAdmin):
+class ShowsBalance(ModelAdmin):
     """Shows the balance; needs no extra query, because it is stored in the provider's row."""
 
     @transaction.non_atomic_requests
@@ -40,12 +41,20 @@ class ShowsBalance(admin.ModelAdmin):
     @admin.display(description=_("balance"), ordering="balance")
     def left(self, row: Provider) -> str:
         """The balance and its time, marked when it is low."""
+        return self._told(row, is_timed=True)
+
+    @admin.display(description=_("balance"), ordering="balance")
+    def left_in_list(self, row: Provider) -> str:
+        """The balance alone: the list is narrow."""
+        return self._told(row, is_timed=False)
+
+    def _told(self, row: Provider, *, is_timed: bool) -> str:
         if row.balance is None and row.balance_checked_at is not None:
             return gettext("none: the account pays afterwards")
         if row.balance is None:
             return gettext("not known yet") if answers_balance(row) else gettext("this vendor has no query for it")
         shown = f"{plain(row.balance)} {balances.unit_of(row)}"
-        if row.balance_checked_at is not None:
+        if is_timed and row.balance_checked_at is not None:
             shown += f" ({balances.local(row.balance_checked_at):%Y-%m-%d %H:%M:%S})"
         if row.balance <= 0:
             return format_html("{} <strong>⚠ {}</strong>", shown, gettext("nothing left"))

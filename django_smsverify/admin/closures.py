@@ -14,14 +14,16 @@ from django_smsverify import phones
 from django_smsverify.limits.guard.rules import FORGIVEN_AFTER
 from django_smsverify.models import Closure
 
+from .columns import time_column
+from .looks import ModelAdmin
 from .records import ReadOnly
 
 
 @admin.register(Closure)
-class ClosureAdmin(ReadOnly, admin.ModelAdmin):
+class ClosureAdmin(ReadOnly, ModelAdmin):
     """Newest first; the guard writes the rows."""
 
-    list_display = ("since", "kind", "what", "figures", "until", "state")
+    list_display = (time_column(Closure, "since"), "kind", "what", "figures", time_column(Closure, "until"), "state")
     list_filter = ("kind", "since", "is_watched")
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER

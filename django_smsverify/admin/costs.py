@@ -8,8 +8,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +28,8 @@ from django_smsverify.money.costs import (
     total,
 )
 
+from .looks import dress, render
+
 LABELS = {
     "provider": _("provider"),
     "name": _("name"),
@@ -35,11 +37,12 @@ LABELS = {
     "day": _("day"),
     "messages": _("messages"),
     "segments": _("segments"),
-    "cost": _("cost"),
-    "provisional": _("provisional"),
+    "cost": _("cost, in yuan"),
+    "provisional": _("provisional, in yuan"),
     "unknown": _("unknown"),
     "unpriced": _("without a price"),
-    "probes": _("of it for probes"),
+    "probes": _("for probes, in yuan"),
+    "per_verified": _("yuan a verified one"),
 }
 
 Cell = tuple[Any, bool]
@@ -97,16 +100,17 @@ class CostsPage:
         now = today()
         asked = request.GET if {"start", "end"} & request.GET.keys() else None
         form = CostsForm(asked or {"start": now.replace(day=1), "end": now, "by": ["provider"]})
-        context = {**self.admin_site.each_context(request), "title": gettext("Costs"), "opts": self.opts, "form": form}
+        context: dict[str, Any] = {"form": form}
         if form.is_valid():
             start, end, by = (form.cleaned_data[name] for name in ("start", "end", "by"))
             rows = costs(start, end, by)
             if request.GET.get("format") == "csv":
                 headers = {"Content-Disposition": f'attachment; filename="sms-costs-{start}-{end}.csv"'}
-                return HttpResponse(as_csv(rows, by), content_type="text/csv; charset=utf-8", headers=headers)
+                heads = {name: capfirst(str(label)) for name, label in LABELS.items()}
+                return HttpResponse(as_csv(rows, by, heads), content_type="text/csv; charset=utf-8", headers=headers)
             context |= _tables(rows, by)
-        request.current_app = self.admin_site.name  # a site may have several admins
-        return TemplateResponse(request, "admin/smsverify/message/costs.html", context)
+        dress(form.fields, self, request)
+        return render(self, request, "message/costs.html", gettext("Costs"), **context)
 
 
 def _tables(rows: Any, by: list[str]) -> dict[str, Any]:
@@ -124,4 +128,4 @@ def _tables(rows: Any, by: list[str]) -> dict[str, Any]:
 
 
 def _cells(named: Iterable[tuple[str, Any]]) -> list[Cell]:
-    return [(value, name in FIGURES) for name, value in named]
+    return [("-" if value == "" and name in FIGURES else value, name in FIGURES) for name, value in named]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest
 
+from .looks import ModelAdmin
 
-class KeptByRecords(admin.ModelAdmin):
+
+class KeptByRecords(ModelAdmin):
     """Reports only which kinds of records protect an object; Django would load and list millions of them."""
 
     kept_by: tuple[str, ...] = ()

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from urllib.parse import urlsplit
 
-from django.conf import settings
-from django.core.mail import mail_admins
-from django.db import transaction
 from django.http import HttpRequest
-from django.utils import translation
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
-from django_smsverify.gateways.redaction import loggable
 from django_smsverify.models import Provider
 from django_smsverify.models.gateway_classes import gateway_class_or_missing
 
-logger = logging.getLogger("django_smsverify")
+from .change_mails import log_and_mail
 
 PERMISSION = "smsverify.change_destination"
+WHY_LOCKED = gettext_lazy("To change where SMS go needs a permission of its own.")
 
 Destination = dict[str, str]
 """What decides where SMS are sent: the gateway's alias and URLs, by name."""
@@ -38,18 +33,21 @@ def destination_of(provider: Provider) -> Destination:
     return found | {option.name: provider.options.get(option.name) or option.default for option in addresses}
 
 
-def log_and_mail_change(request: HttpRequest, provider: Provider, before: Destination) -> None:
+def log_and_mail_change(request: HttpRequest, provider: Provider, before: Destination) -> bool:
     """Logs and mails to ADMINS, after the commit, that SMS are sent elsewhere than `before`.
 
-    For a new provider `before` is empty: only differences from the vendor's own addresses are reported.
+    For a new provider `before` is empty: only differences from the vendor's own addresses are reported. Returns whether
+    there are any.
     """
     before = before or destination_of(Provider(gateway=provider.gateway))
     after = destination_of(provider)
     ways = [way for way in {**before, **after} if before.get(way, "") != after.get(way, "")]
     if ways:
         changes = [_change(way, before.get(way, ""), after.get(way, "")) for way in ways]
-        report = partial(_log_and_mail, _user_label(request), provider, changes)
-        transaction.on_commit(report, using=provider._state.db, robust=True)
+        done = f"changed where SMS of provider {provider.slug} go: {'; '.join(changes)}"
+        about = f"that SMS of provider {provider.slug} go elsewhere"
+        log_and_mail(request, provider, done, about, partial(_mail_text, provider, changes))
+    return bool(ways)
 
 
 def _change(way: str, before: str, after: str) -> str:
@@ -64,23 +62,7 @@ def _host(url: str) -> str:
     return urlsplit(url).netloc or "none"
 
 
-def _user_label(request: HttpRequest) -> str:
-    # User names may be phone numbers, which are masked.
-    return f"{loggable(request.user.get_username(), ())} (id {request.user.pk})"
-
-
-def _log_and_mail(who: str, provider: Provider, changes: list[str]) -> None:
-    logger.warning("%s changed where SMS of provider %s go: %s.", who, provider.slug, "; ".join(changes))
-    try:
-        with translation.override(settings.LANGUAGE_CODE):
-            mail_admins(*_mail_text(who, provider, changes))
-    except Exception as error:
-        # Without its message, which may hold the mail server's login.
-        name = type(error).__name__
-        logger.error("The mail that SMS of provider %s go elsewhere failed with %s.", provider.slug, name)
-
-
-def _mail_text(who: str, provider: Provider, changes: list[str]) -> tuple[str, str]:
+def _mail_text(provider: Provider, changes: list[str], who: str) -> tuple[str, str]:
     """Subject and body."""
     facts = {"who": who, "name": provider.name, "slug": provider.slug, "changes": "\n".join(changes)}
     subject = gettext("SMS of provider %(slug)s go elsewhere now")

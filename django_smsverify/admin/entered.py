@@ -10,10 +10,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from django_smsverify import phones
 
-from .lookups import filtered_by
+from .looks import ModelAdmin
 
 
-class Entered(admin.ModelAdmin):
+class Entered(ModelAdmin):
     """They are entered and not changed; who did it is stored."""
 
     show_facets = admin.ShowFacets.NEVER
@@ -21,10 +21,6 @@ class Entered(admin.ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Allows the list's own filters only."""
-        return filtered_by(self, lookup)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return sensitive_post_parameters()(super().changeform_view)(request, *args, **kwargs)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify.exceptions import InvalidPhone, PhoneNotSupported
 from django_smsverify.journal.finding import Candidate, find
 from django_smsverify.journal.story import DAYS, MOST_DAYS, days_back, tell
+from django_smsverify.phones import is_forgotten
+
+from .conclusions import shown_steps
+from .looks import dress, render
+from .privacy import may_serve_persons
 
 TOLD = ("message", "verification", "refusal")
 """Whose rows are told."""
@@ -34,7 +38,7 @@ class ExplainForm(forms.Form):
         label=_("Number or id"),
         max_length=64,
         help_text=_("The whole number or its last four digits, an id at the vendor, or that of a verification."),
-        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off", "autofocus": True}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
     )
     days = forms.TypedChoiceField(
         label=_("Period"),
@@ -63,20 +67,21 @@ class Explained:
     """Rows whose pages lead to the story of their number."""
 
     change_form_template: Any = "admin/smsverify/record_change_form.html"
-    change_list_template: Any = "admin/smsverify/record_change_list.html"
+    list_tools: ClassVar[str] = "admin/smsverify/record_tools.html"
 
 
 class ExplainPage(Explained):
     """Adds the page to the admin of messages, for users who may view all that it tells of."""
 
-    change_list_template: Any = None  # its own, with the costs
+    list_tools: ClassVar[str] = "admin/smsverify/message/tools.html"
     admin_site: Any
     opts: Any
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.explain_view)
         urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]
-        return [path("explain/", view, name="smsverify_message_explain"), *urls]
+        names = ("smsverify_message_explain", "smsverify_explain")
+        return [*(path("explain/", view, name=name) for name in names), *urls]
 
     def explain_view(self, request: HttpRequest) -> HttpResponse:
         """Tells the story of the number that is posted, or whose message has the id in the address."""
@@ -84,7 +89,7 @@ class ExplainPage(Explained):
             raise PermissionDenied
         sought = request.POST if request.method == "POST" else _by_id(request.GET)
         form = ExplainForm(_filled(sought) if "whom" in sought else None)
-        context = {"title": gettext("Why did no code come?"), "opts": self.opts, "form": form}
+        context: dict[str, Any] = {"form": form}
         if form.is_valid():
             days, found = form.cleaned_data["days"], form.found
             if len(found) > 1:
@@ -94,10 +99,12 @@ class ExplainPage(Explained):
                 return HttpResponseRedirect(f"{url}?whom={found[0].id}&days={days}")
             else:
                 story = tell(found[0].phone, days_back(found[0].last_at, days))
-                context |= {"story": story, "form": ExplainForm(initial={"days": days})}
-        request.current_app = self.admin_site.name  # a site may have several admins
-        context = {**self.admin_site.each_context(request), **context}
-        return TemplateResponse(request, "admin/smsverify/message/explain.html", context)
+                steps = list(shown_steps(request, story.conclusion, self.admin_site.name))
+                context |= {"story": story, "next_steps": steps, "form": ExplainForm(initial={"days": days})}
+                if may_serve_persons(request) and not is_forgotten(found[0].phone):
+                    context["person"] = found[0].id
+        dress(context["form"].fields, self, request)
+        return render(self, request, "message/explain.html", gettext("Why did no code come?"), **context)
 
 
 def _by_id(sought: Any) -> dict[str, Any]:

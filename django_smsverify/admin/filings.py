@@ -9,12 +9,15 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from django_smsverify.characters import listed
 from django_smsverify.enums import FilingSource, FilingStatus
 from django_smsverify.models import CarrierFiling
 
-from .masking import NOTHING, masked_column
+from .columns import cut, masked_column
+from .looks import ModelAdmin, TabularInline
 
 NOTE = masked_column(CarrierFiling, "note")
 
@@ -33,7 +36,7 @@ class FilingForm(forms.ModelForm):
         return filing
 
 
-class FilingInline(admin.TabularInline):
+class FilingInline(TabularInline):
     model = CarrierFiling
     form = FilingForm
     extra = 0
@@ -41,7 +44,7 @@ class FilingInline(admin.TabularInline):
     readonly_fields = ("source", NOTE, "changed_at")
 
 
-class ShowsFilings(admin.ModelAdmin):
+class ShowsFilings(ModelAdmin):
     """A list of texts with the carriers that hold them back, and a page with all filings."""
 
     inlines = (FilingInline,)
@@ -50,7 +53,7 @@ class ShowsFilings(admin.ModelAdmin):
         return super().get_queryset(request).prefetch_related("filings")
 
     @admin.display(description=_("held back at"))
-    def held_back(self, row: Any) -> str:
+    def held_back(self, row: Any) -> SafeString | str:
         """The carriers at which it is not filed."""
         stopped = [filing for filing in row.filings.all() if FilingStatus(filing.status).stops_sms]
-        return ", ".join(map(str, stopped)) or NOTHING
+        return cut(listed(stopped))

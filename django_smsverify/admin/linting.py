@@ -17,6 +17,8 @@ from django_smsverify.enums import ReviewStatus
 from django_smsverify.linting import Finding, Level, marked_html
 from django_smsverify.models import Signature, Template
 
+from .looks import ModelAdmin
+
 TEXT = {Signature: "text", Template: "content"}
 """The field that is checked."""
 WEIGH = {"provider", "signature", "text", "content", "variables", "status"}
@@ -41,7 +43,7 @@ class LintedForm(forms.ModelForm):
                 self.add_error(field, [ValidationError(shown(getattr(row, field), finding)) for finding in errors])
 
 
-class LintedAdmin(admin.ModelAdmin):
+class LintedAdmin(ModelAdmin):
     """Shows findings in the form and after saving."""
 
     form = LintedForm

@@ -8,22 +8,25 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import phones
 from django_smsverify.enums import ListKind
 from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.journal.finding import masked_number
 from django_smsverify.limits.lists import entry_of, store
 from django_smsverify.models import ListEntry
 
+from .columns import masked_column, time_column
 from .entered import Entered
-from .masking import masked_column
 
 MOST_LINES = 20_000
 MOST_ERRORS = 10
 NOTE = masked_column(ListEntry, "note")
+EXPIRES, SINCE = (time_column(ListEntry, name) for name in ("expires_at", "created_at"))
 
 
 class ListEntryForm(forms.ModelForm):
@@ -85,20 +88,34 @@ class ListEntryForm(forms.ModelForm):
 class ListEntryAdmin(Entered):
     """A listed number is masked from the moment it is entered."""
 
-    list_display = ("shown_subject", "kind", "action", "expires_at", NOTE, "added_by", "created_at")
+    list_display = ("shown_subject", "kind", "shown_action", EXPIRES, NOTE, "added_by", SINCE)
     list_filter = ("kind", "action", "expires_at")
     search_fields = ("subject__exact",)
-    search_help_text = _("A whole number as people write it, a block, a network or a region")
+    search_help_text = _("A number, whole or as it is shown masked (138****8000), a block, a network or a region")
     form = ListEntryForm
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        if not search_term:
+            return queryset, False
+        if shown := masked_number(search_term):
+            first, last = shown
+            numbers = queryset.filter(kind=ListKind.NUMBER)
+            return numbers.filter(subject__startswith=first, subject__endswith=last), False
         subjects = []
-        for kind in ListKind if search_term else ():
+        for kind in ListKind:
             try:
                 subjects.append(entry_of(kind, search_term).subject)
             except (SMSVerifyError, ValueError):
                 continue
-        return (queryset.filter(subject__in=subjects) if search_term else queryset), False
+        return queryset.filter(subject__in=subjects), False
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "kind":
+            kwargs["help_text"] = _(
+                "A number that is refused gets neither codes nor notices. Blocks, networks and regions concern "
+                "requests for codes only, and so do the other actions."
+            )
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: ListEntry | None = None) -> Any:
         return self.form.field_order if obj is None else self.list_display
@@ -112,6 +129,20 @@ class ListEntryAdmin(Entered):
         obj.pk = ListEntry.objects.get(kind=obj.kind, subject=obj.subject).pk
         words = ngettext("%(count)d entry is stored.", "%(count)d entries are stored.", count)
         self.message_user(request, words % {"count": count}, messages.SUCCESS)
+
+    def response_add(self, request: HttpRequest, obj: ListEntry, post_url_continue: str | None = None) -> HttpResponse:
+        """Leads where Django would, without its message, which names one entry of many: how many was said already."""
+        if "_addanother" in request.POST:
+            return HttpResponseRedirect(request.get_full_path())
+        if "_continue" in request.POST:
+            site = self.admin_site.name
+            return HttpResponseRedirect(reverse("admin:smsverify_listentry_change", args=[obj.pk], current_app=site))
+        return self.response_post_save_add(request, obj)
+
+    @admin.display(description=_("action"))
+    def shown_action(self, entry: ListEntry) -> str:
+        """What happens; Django would show the help text of the field, which is about another action."""
+        return entry.get_action_display()
 
     @admin.display(description=_("subject"))
     def shown_subject(self, entry: ListEntry) -> str:

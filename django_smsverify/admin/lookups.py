@@ -1,30 +1,37 @@
-"""Which lookups the URL of a list may use."""
+"""A search with text as its column stores it, and a filter by whether a column has a value."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin import ModelAdmin
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import connections
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from django_smsverify.models.charsets import storable
 
-FILTERS_ASK = {"", "exact", "id__exact", "in", "isnull", "isempty", "gte", "lt"}
-"""The lookups that Django's own filters append to the name of a field."""
 
+class FilledFilter(SimpleListFilter):
+    """Whether a column has a value.
 
-def filtered_by(admin: ModelAdmin[Any], lookup: str) -> bool:
-    """Whether a lookup is one of the list's own filters.
-
-    Django also allows lookups on any field of the model and of related models: `?phone__startswith=…` or
-    `?provider__webhook_secret__startswith=…` would reveal hidden values letter by letter.
+    Django's own filter for that has no choices that django-simpleui can show: for a time, it offers a calendar.
     """
-    named = (entry[0] if isinstance(entry, (list, tuple)) else entry for entry in admin.list_filter)
-    filters = {getattr(entry, "parameter_name", entry) for entry in named}
-    field, _, asked = lookup.partition("__")
-    return field in filters and asked in FILTERS_ASK
+
+    parameter_name: str
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, Any]]:
+        return [("0", gettext("Yes")), ("1", gettext("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if (asked := self.value()) is None:
+            return queryset
+        if asked not in ("0", "1"):
+            raise IncorrectLookupParameters
+        column = self.parameter_name.removesuffix("__isempty")
+        return queryset.filter(**{f"{column}__isnull": asked == "1"})
 
 
 class SearchesWhatIsStored(ModelAdmin):

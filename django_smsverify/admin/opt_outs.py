@@ -14,16 +14,24 @@ from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
 from django_smsverify.models import OptOut
 
+from .columns import NOTHING, masked_column, time_column
 from .entered import Entered
-from .masking import NOTHING, masked, masked_column
 
 NOTE = masked_column(OptOut, "note")
+SINCE = time_column(OptOut, "created_at")
 
 
 class OptOutForm(forms.ModelForm):
     """A number, as people write it, whose owner said so elsewhere, such as to the hotline."""
 
-    phone = forms.CharField(label=_("phone"), max_length=32)
+    phone = forms.CharField(
+        label=_("phone"),
+        max_length=32,
+        help_text=_(
+            "Of an owner who wants no notices and said so elsewhere, such as to the hotline. It stops notices only: "
+            "codes are sent all the same."
+        ),
+    )
 
     class Meta:
         model = OptOut
@@ -44,7 +52,7 @@ class OptOutForm(forms.ModelForm):
 class OptOutAdmin(Entered):
     """A number is entered once, and masked from then on. When its owner wants notices again, it is deleted."""
 
-    list_display = ("masked_phone", "said", NOTE, "added_by", "created_at")
+    list_display = ("masked_phone", "said", NOTE, "added_by", SINCE)
     list_filter = ("created_at",)
     list_select_related = ("reply",)
     search_fields = ("phone__exact",)
@@ -58,7 +66,7 @@ class OptOutAdmin(Entered):
             return (queryset.none() if search_term else queryset), False
 
     def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
-        return ("phone", "note") if obj is None else ("masked_phone", "said", NOTE, "added_by", "created_at")
+        return ("phone", "note") if obj is None else ("masked_phone", "said", NOTE, "added_by", SINCE)
 
     def get_readonly_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
         return () if obj is None else self.get_fields(request, obj)
@@ -71,4 +79,4 @@ class OptOutAdmin(Entered):
     @admin.display(description=_("reply"), empty_value=NOTHING)
     def said(self, row: OptOut) -> str | None:
         """What its owner answered."""
-        return masked(row.reply.content) if row.reply else None
+        return phones.masked(row.reply.content) if row.reply else None

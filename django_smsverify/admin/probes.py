@@ -22,8 +22,8 @@ from django_smsverify.money.balances import local
 from django_smsverify.operations.canary import last_probes
 from django_smsverify.operations.route_alarms import why_of
 
-from .lookups import filtered_by
-from .masking import NOTHING
+from .columns import NOTHING
+from .looks import ModelAdmin
 
 PERMISSION = "smsverify.probe_routes"
 SHOWN = 500
@@ -55,7 +55,7 @@ class ProbeNumberForm(forms.ModelForm):
 
 
 @admin.register(ProbeNumber)
-class ProbeNumberAdmin(admin.ModelAdmin):
+class ProbeNumberAdmin(ModelAdmin):
     """Only for users with a permission of its own. A number is entered once, and masked from then on."""
 
     list_display = ("masked_phone", "carrier", "is_active", "added_by", "created_at")
@@ -72,10 +72,6 @@ class ProbeNumberAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(PERMISSION)
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Allows the list's own filters only."""
-        return filtered_by(self, lookup)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return sensitive_post_parameters()(super().changeform_view)(request, *args, **kwargs)

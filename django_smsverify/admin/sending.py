@@ -6,7 +6,6 @@ import base64
 import json
 import zlib
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -15,20 +14,26 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from django_smsverify.conf import conf
+from django_smsverify.enums import ReviewStatus
 from django_smsverify.exceptions import SMSVerifyError, UndecryptableValue, words_for_operators
+from django_smsverify.journal.own_words import translated
 from django_smsverify.masked import PerNumber, Secret
 from django_smsverify.models import Template
 from django_smsverify.models.fields import Ciphertext, decrypt, encrypt
 from django_smsverify.sending import number_list
 from django_smsverify.sending.bulk import queue_up
-from django_smsverify.sending.number_list import NumberList, UnreadableList, batch_name, estimate
+from django_smsverify.sending.number_list import NumberList, Problem, UnreadableList, batch_name, estimate
+
+from .batches import batch_url, sent_lately
+from .closed_links import may_see
+from .list_example import example_of, limits_of
+from .looks import ModelAdmin, dress, render
 
 MOST_BYTES = 1024 * 1024
 """Of a list; its sealed form must stay below Django's limit for a request."""
@@ -42,7 +47,7 @@ class ListForm(forms.Form):
     file = forms.FileField(
         label=_("File"),
         required=False,
-        help_text=_("CSV in UTF-8 or GB18030, at most 1 MB: a column phone, and one for each placeholder of the text."),
+        help_text=_("CSV in UTF-8 or GB18030, as Excel saves it, at most 1 MB, with the lines of the example above."),
     )
     lines = forms.CharField(label=_("or lines"), required=False, widget=forms.Textarea(attrs={"rows": 10}))
     skip_bad = forms.BooleanField(label=_("Leave out lines that cannot be sent to"), required=False)
@@ -58,11 +63,13 @@ class ListForm(forms.Form):
         if bool(self.cleaned_data.get("file")) == bool(self.cleaned_data.get("lines")):
             raise ValidationError(_("Give a file or some lines, one of the two."))
         if self.cleaned_data["file"] and self.cleaned_data["file"].size > MOST_BYTES:
-            raise ValidationError(_("The file is larger than 1 MB: use manage.py smsverify_send --file."))
+            raise ValidationError(
+                _("The file is larger than 1 MB: split it into smaller ones, or ask a developer to send it.")
+            )
         try:
             self.found = number_list.read(self._text(), self.template)
         except (UnreadableList, ImproperlyConfigured) as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(translated(str(error)) or str(error)) from None
         if self.found.problems and not self.cleaned_data["skip_bad"]:
             raise ValidationError(_("Nothing is sent: correct the lines that are named here, or leave them out."))
         return self.cleaned_data
@@ -72,8 +79,8 @@ class ListForm(forms.Form):
         return number_list.decoded(file.read() if file else self.cleaned_data["lines"].encode())
 
 
-class SendsToMany(admin.ModelAdmin):
-    """Adds bulk sending of templates without a code, for users who may add messages."""
+class SendsToMany(ModelAdmin):
+    """Adds bulk sending of templates without a code, for users who may do so."""
 
     def get_urls(self) -> list[Any]:
         # Each chunk of rows is committed separately, also with ATOMIC_REQUESTS.
@@ -82,7 +89,17 @@ class SendsToMany(admin.ModelAdmin):
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """Whether the user may send to many numbers."""
-        return request.user.has_perm("smsverify.add_message")
+        return request.user.has_perm("smsverify.send_message")
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Adds a button for what can be sent now."""
+        template = kwargs.get("obj")
+        if template is not None and template.pk and self.has_send_permission(request):
+            # As it is stored: a form with errors has changed the object.
+            stored = Template.objects.select_related("provider", "signature").get(pk=template.pk)
+            if not _why_not(stored):
+                context["send_to_many"] = self._url("smsverify_template_many", stored.pk)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.action(description=_("Send to many numbers…"), permissions=["send"])
     def send_to_many(self, request: HttpRequest, rows: QuerySet[Template]) -> HttpResponse | None:
@@ -97,43 +114,73 @@ class SendsToMany(admin.ModelAdmin):
         if not self.has_send_permission(request):
             raise PermissionDenied
         template = get_object_or_404(Template.objects.select_related("provider", "signature"), pk=pk)
-        if template.carries_code or not Template.objects.routable().filter(pk=pk).exists():
-            why = gettext("%s has a code, or it, its signature or its provider is not approved and active.") % template
+        if why := _why_not(template):
             self.message_user(request, why, messages.ERROR)
             return HttpResponseRedirect(self._url("smsverify_template_changelist"))
         if request.POST.get("sealed"):
             return self._queue(request, template)
         form = ListForm(template, request.POST or None, request.FILES or None)
-        shown = _preview(template, form) if form.is_valid() else {}
+        shown = _preview(template, form) if form.is_valid() else {"batches": self._batches(request, template)}
+        dress(form.fields, self, request)
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": gettext("Send “%s” to many numbers") % template,
             "template": template,
             "form": form,
-            "problems": form.found.problems[:MOST_PROBLEMS],
+            "problems": [_told(one) for one in form.found.problems[:MOST_PROBLEMS]],
+            "example": example_of(template),
+            "limits": limits_of(template),
             "more_problems": len(form.found.problems[MOST_PROBLEMS:]),
             "workers": conf.DISPATCH != "inline",
             **shown,
         }
-        request.current_app = self.admin_site.name  # a site may have several admins
-        return TemplateResponse(request, "admin/smsverify/template/send_to_many.html", context)
+        title = gettext("Send “%s” to many numbers") % template
+        return render(self, request, "template/send_to_many.html", title, **context)
 
     def _queue(self, request: HttpRequest, template: Template) -> HttpResponse:
         """Queues the batch of one preview; repeated calls send one message to each number."""
         try:
             batch, numbers = _unsealed(request.POST["sealed"], template)
-            queue_up(template, numbers, batch)
+            queued = queue_up(template, numbers, batch)
         except (ValueError, SMSVerifyError, ImproperlyConfigured) as error:
             self.message_user(request, words_for_operators(error), messages.ERROR)
             return HttpResponseRedirect(request.path)
-        facts = {"count": len(numbers), "batch": batch}
+        facts = {"count": queued.waiting, "batch": batch}
         self.log_change(request, template, gettext("Sent to %(count)d numbers, batch %(batch)s") % facts)
-        self.message_user(request, gettext("%d numbers are queued.") % len(numbers), messages.SUCCESS)
-        return HttpResponseRedirect(f"{self._url('smsverify_message_changelist')}?{urlencode({'batch': batch})}")
+        self.message_user(request, gettext("%d numbers are queued.") % queued.waiting, messages.SUCCESS)
+        if count := queued.left_out:
+            words = ngettext(
+                "%(count)d number gets none: it has opted out of notices or is on the block list.",
+                "%(count)d numbers get none: they have opted out of notices or are on the block list.",
+                count,
+            )
+            self.message_user(request, words % {"count": count}, messages.WARNING)
+        return HttpResponseRedirect(batch_url(batch, self.admin_site.name))
+
+    def _batches(self, request: HttpRequest, template: Template) -> list[dict[str, Any]]:
+        """Those that were sent lately, with links for those who may follow them."""
+        site = self.admin_site.name if may_see(request, "message") else ""
+        return [{"told": one, "url": site and batch_url(one.name, site)} for one in sent_lately(template)]
 
     def _url(self, name: str, *args: int) -> str:
         return reverse(f"admin:{name}", args=args, current_app=self.admin_site.name)
+
+
+def _why_not(template: Template) -> str:
+    """Why a template cannot be sent to many numbers now, the first thing that is in the way; blank when it can."""
+    words = {
+        gettext("“%s” has a code, which each number asks for itself: it is not sent to many."): template.carries_code,
+        gettext("“%s” is not approved: the vendor reviews it first."): template.status != ReviewStatus.APPROVED,
+        gettext("“%s” cannot be sent before its signature is approved."): (
+            template.signature is not None and template.signature.status != ReviewStatus.APPROVED
+        ),
+        gettext("“%s” is not active: switch it on first."): not template.is_active,
+        gettext("“%s” cannot be sent, as its provider is switched off."): not template.provider.is_active,
+    }
+    return next((why % template for why, is_so in words.items() if is_so), "")
+
+
+def _told(problem: Problem) -> Problem:
+    """The same in the operator's language: gateways speak English."""
+    return problem._replace(words=translated(problem.words) or problem.words)
 
 
 def _preview(template: Template, form: ListForm) -> dict[str, Any]:
@@ -143,8 +190,9 @@ def _preview(template: Template, form: ListForm) -> dict[str, Any]:
     return {
         "batch": batch,
         "expected": expected,
+        "left_out": [(count, translated(why)) for why, count in expected.left_out.items()],
         "lately": expected.lately.most_common(5),
-        "sealed": _sealed(template, numbers, batch) if numbers else "",
+        "sealed": _sealed(template, numbers, batch) if expected.numbers else "",
     }
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify.limits.budget import current_budget
@@ -14,12 +15,13 @@ from django_smsverify.limits.budget_alarms import owner_of
 from django_smsverify.models import Provider, Spending
 from django_smsverify.models.amounts import plain
 
-from .masking import NOTHING
+from .columns import NOTHING
+from .looks import ModelAdmin
 from .records import ReadOnly
 
 
 @admin.register(Spending)
-class SpendingAdmin(ReadOnly, admin.ModelAdmin):
+class SpendingAdmin(ReadOnly, ModelAdmin):
     """Newest first; the package writes the rows."""
 
     list_display = ("starts_on", "period", "owner", "in_yuan", "budget", "share", "alarm")
@@ -28,6 +30,15 @@ class SpendingAdmin(ReadOnly, admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     fields = list_display
     readonly_fields = fields
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """An empty list says where budgets are set."""
+        words = gettext(
+            "Nothing was spent of a budget yet. Those of providers are set on the page of each, those of the site and "
+            "of purposes in the settings: %s."
+        )
+        own = {} if Spending.objects.exists() else {"subtitle": words % 'SMSVERIFY["BUDGET"]'}
+        return super().changelist_view(request, {**own, **(extra_context or {})})
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         found = super().get_changelist_instance(request)

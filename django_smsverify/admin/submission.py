@@ -12,34 +12,39 @@ from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, Per
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify.enums import Reason
+from django_smsverify.enums import Reason, ReviewStatus
 from django_smsverify.exceptions import (
     GatewayError,
     GatewayRejected,
     GatewayUncertain,
     SubmissionRefused,
 )
+from django_smsverify.journal.own_words import translated
+from django_smsverify.phones import masked
 from django_smsverify.reviews import actions
 from django_smsverify.reviews.verdicts import Text, rows_of, submission_of
 
-from .linting import LintedAdmin
+from .looks import dress, render, state_badge
 from .lookups import SearchesWhatIsStored
-from .masking import masked
+from .next_steps import BUTTONS, ShowsNextStep
 from .submission_forms import FiledForm, ImportForm, kind_of
 
+NOT_ASKED = ("bug", "configuration", "draft")
+"""The codes of our own refusals, before the vendor is called."""
 
-class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
+
+class SubmissionAdmin(ShowsNextStep, SearchesWhatIsStored):
     """Rows that vendors review. The vendor sets the status if it can be queried, else the operator does."""
 
     form = FiledForm
     import_form: type[ImportForm] = ImportForm
-    change_list_template = "admin/smsverify/submission_change_list.html"
+    list_tools = "admin/smsverify/submission_tools.html"
     actions: tuple[str, ...] = ("submit", "resubmit", "fetch", "delete_at_vendor", "copy_as_draft", "make_draft")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Text | None = None) -> Any:
@@ -47,12 +52,21 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
         lost = ("lost",) if obj is not None and actions.what_was_lost(obj) else ()
         return (*super().get_readonly_fields(request, obj), *lost, *(("status", "reason") if asked else ()))
 
+    def get_exclude(self, request: HttpRequest, obj: Text | None = None) -> Any:
+        """A new text was not rejected yet, so it has no reason."""
+        return super().get_exclude(request, obj) if obj is not None else ("reason",)
+
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """The row of a page, with a masked reason; `save_model` saves only fields that the operator changed."""
         text = super().get_object(request, object_id, from_field)
         if text is not None:
             text.reason = masked(text.reason)
         return text
+
+    @admin.display(description=_("review"), ordering="status")
+    def review(self, text: Text) -> SafeString:
+        """The state of the vendor's review, in its colour; its reason is told under the pointer."""
+        return state_badge(ReviewStatus(text.status), masked(text.reason))
 
     @admin.display(description=_("what to do"))
     def lost(self, text: Text) -> str:
@@ -67,7 +81,7 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
             and submission_of(obj) in kind_of(obj.provider).answers_review
         ):
             # After the commit: no transaction may be open while a vendor is called.
-            asks = partial(self._for_each, request, [obj], actions.fetch, _("fetched"))
+            asks = partial(self._for_each, request, [obj], actions.fetch, _("fetched (%(status)s)"))
             transaction.on_commit(asks, using=rows_of(obj).db, robust=True)
 
     # With ATOMIC_REQUESTS a later error would undo the record of what was submitted.
@@ -85,45 +99,40 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = self.import_form(request.POST or None)
-        if form.is_valid():
-            self._for_each(request, form.texts(), partial(self._import_existing, request), _("imported"))
+        imports = partial(self._import_existing, request)
+        # After a failure the form stays, with what was entered.
+        if form.is_valid() and self._for_each(request, form.texts(), imports, _("imported (%(status)s)")):
             changelist = f"admin:smsverify_{self.opts.model_name}_changelist"
             return HttpResponseRedirect(reverse(changelist, current_app=self.admin_site.name))
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Import what the vendor has already"),
-            "form": form,
-        }
-        request.current_app = self.admin_site.name  # a site may have several admins
-        return TemplateResponse(request, "admin/smsverify/import.html", context)
+        dress(form.fields, self, request)
+        return render(self, request, "import.html", _("Import what the vendor has already"), form=form)
 
     def _import_existing(self, request: HttpRequest, text: Text) -> None:
         if text.pk and not self.has_change_permission(request, text):
             raise SubmissionRefused(gettext("It is here already, and you may not change it."))
         actions.fetch(text)
 
-    @admin.action(description=_("Submit to the vendor for review"), permissions=["change"])
+    @admin.action(description=BUTTONS["submit"], permissions=["change"])
     def submit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Submits drafts for review."""
         self._for_each(request, rows, actions.submit, _("submitted; the vendor reviews it now"))
 
-    @admin.action(description=_("Submit again after a rejection"), permissions=["change"])
+    @admin.action(description=BUTTONS["resubmit"], permissions=["change"])
     def resubmit(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Submits rejected texts again."""
         self._for_each(request, rows, actions.resubmit, _("submitted again; the vendor reviews it now"))
 
-    @admin.action(description=_("Fetch state and text from the vendor"), permissions=["change"])
+    @admin.action(description=BUTTONS["fetch"], permissions=["change"])
     def fetch(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Fetches state and fields from the vendor."""
-        self._for_each(request, rows, actions.fetch, _("fetched"))
+        self._for_each(request, rows, actions.fetch, _("fetched (%(status)s)"))
 
-    @admin.action(description=_("Copy as a new draft"), permissions=["add"])
+    @admin.action(description=BUTTONS["copy_as_draft"], permissions=["add"])
     def copy_as_draft(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Copies texts as new drafts."""
         self._for_each(request, rows, actions.copy_as_draft, _("copied"))
 
-    @admin.action(description=_("Make a draft again: the vendor does not have it"), permissions=["change"])
+    @admin.action(description=BUTTONS["make_draft"], permissions=["change"])
     def make_draft(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Makes texts whose id was lost drafts again."""
         self._for_each(request, rows, actions.make_draft, _("a draft again"))
@@ -134,32 +143,30 @@ class SubmissionAdmin(LintedAdmin, SearchesWhatIsStored):
         if "confirmed" in request.POST:
             self._for_each(request, rows, actions.delete, _("deleted at the vendor; it is a draft here"))
             return None
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Delete at the vendor"),
-            "texts": rows,
-            "checkbox": ACTION_CHECKBOX_NAME,
-        }
-        request.current_app = self.admin_site.name  # a site may have several admins
-        return TemplateResponse(request, "admin/smsverify/delete_at_vendor.html", context)
+        context = {"texts": rows, "checkbox": ACTION_CHECKBOX_NAME}
+        return render(self, request, "delete_at_vendor.html", _("Delete at the vendor"), **context)
 
-    def _for_each(self, request: HttpRequest, texts: Iterable[Any], action: Callable[[Any], Any], done: Any) -> None:
-        """Runs an action for each text separately, and shows each result to the user."""
+    def _for_each(self, request: HttpRequest, texts: Iterable[Any], action: Callable[[Any], Any], done: Any) -> bool:
+        """Runs an action for each text separately, and shows each result to the user; returns whether all went well."""
+        has_failed = False
         for text in texts:
             try:
                 action(text)
             except ObjectDoesNotExist:
+                level = messages.WARNING
                 words = gettext("%s was deleted here meanwhile; the vendor may have it all the same.")
-                self.message_user(request, words % _label(text), messages.WARNING)
+                self.message_user(request, words % _label(text), level)
             except (SubmissionRefused, GatewayError, ImproperlyConfigured) as error:
                 level = messages.WARNING if isinstance(error, GatewayUncertain) else messages.ERROR
                 words = " — ".join(filter(None, [_error_text(error), _advice(error, text)]))
                 self.message_user(request, f"{_label(text)}: {masked(words)}", level)
             else:
-                self.log_change(request, text, str(done))
                 level = messages.SUCCESS
-                self.message_user(request, f"{text}: {done} ({text.get_status_display()})", level)
+                words = str(done) % {"status": text.get_status_display()}
+                self.log_change(request, text, words)
+                self.message_user(request, f"{text}: {words}", level)
+            has_failed = has_failed or level != messages.SUCCESS
+        return not has_failed
 
 
 def _label(text: Text) -> str:
@@ -169,6 +176,8 @@ def _label(text: Text) -> str:
 
 def _error_text(error: Exception) -> str:
     if isinstance(error, GatewayError):
+        if ours := translated(" ".join(str(error.detail).split())):
+            return ours
         code = f"{error.error_code} " if error.error_code else ""
         return gettext("the vendor says: %s") % f"{code}{error}"
     return str(error)
@@ -180,6 +189,8 @@ def _advice(error: Exception, text: Text) -> str:
         return actions.what_was_lost(text) or gettext("It may be done or not: fetch its state in a minute.")
     if not isinstance(error, GatewayError):
         return ""
+    if isinstance(error, GatewayRejected) and error.error_code in NOT_ASKED:
+        return gettext("The vendor was not asked, and nothing was changed.")
     by_reason = {
         Reason.ACCOUNT: gettext("Check the provider's credentials and its account there. Nothing was changed."),
         Reason.RATE: gettext("Try again later. Nothing was changed."),

@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -25,12 +24,13 @@ from django_smsverify.models.test_numbers import new_codes
 from django_smsverify.numbers.known import KNOWN_FOR
 from django_smsverify.numbers.test_numbers import are_allowed
 
-from .lookups import filtered_by
-from .masking import masked_column
+from .columns import masked_column, time_column
+from .looks import ModelAdmin, render
 
 MOST_DAYS = 90
 """How far ahead a test number may expire."""
 NOTE = masked_column(TestNumber, "note")
+SINCE = time_column(TestNumber, "created_at")
 
 
 class TestNumberForm(forms.ModelForm):
@@ -72,27 +72,23 @@ class NewTestNumberForm(TestNumberForm):
         if KnownNumber.objects.find(number, timezone.now() - KNOWN_FOR):
             raise ValidationError(
                 _(
-                    "This number was verified here, so it is somebody's. If it is yours, run smsverify_forget with it "
-                    "first."
+                    "This number was verified here, so it is somebody's. If it is yours, forget it first: “Export or "
+                    "forget a number” above the list of recipients."
                 )
             )
         return number
 
 
 @admin.register(TestNumber)
-class TestNumberAdmin(admin.ModelAdmin):
+class TestNumberAdmin(ModelAdmin):
     """A number is entered once, and masked from then on; its end can be changed."""
 
-    list_display = ("masked_phone", "state", "expires_at", NOTE, "added_by", "created_at")
+    list_display = ("masked_phone", "state", time_column(TestNumber, "expires_at"), NOTE, "added_by")
     list_filter = ("expires_at",)
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("phone__exact",)
     search_help_text = _("A whole number, as people write it")
     actions = ("make_new_code",)
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Allows the list's own filters only."""
-        return filtered_by(self, lookup)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         try:
@@ -108,11 +104,11 @@ class TestNumberAdmin(admin.ModelAdmin):
         return super().get_form(request, obj, change, **{"form": form, **kwargs})
 
     def get_fields(self, request: HttpRequest, obj: TestNumber | None = None) -> Any:
-        shown = ("masked_phone", "state", "expires_at", NOTE, "added_by", "created_at")
+        shown = ("masked_phone", "state", "expires_at", NOTE, "added_by", SINCE)
         return NewTestNumberForm.Meta.fields if obj is None else shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: TestNumber | None = None) -> Any:
-        return () if obj is None else ("masked_phone", "state", NOTE, "added_by", "created_at")
+        return () if obj is None else ("masked_phone", "state", NOTE, "added_by", SINCE)
 
     def save_model(self, request: HttpRequest, obj: TestNumber, form: Any, change: bool) -> None:
         if not change:
@@ -138,15 +134,11 @@ class TestNumberAdmin(admin.ModelAdmin):
         return self._show_codes(request, numbers)
 
     def _show_codes(self, request: HttpRequest, numbers: list[TestNumber]) -> HttpResponse:
-        request.current_app = self.admin_site.name  # a site may have several admins
         context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("The code is shown only now"),
-            "opts": self.opts,
             "numbers": [(phones.mask(number.phone), shown_codes(number)) for number in numbers],
             "are_allowed": are_allowed(),
         }
-        page = TemplateResponse(request, "admin/smsverify/testnumber/codes.html", context)
+        page = render(self, request, "testnumber/codes.html", gettext("The code is shown only now"), **context)
         page["Cache-Control"] = "no-store"
         return page
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Tags, register
 from django.db import DatabaseError
 from django.utils import timezone
 
+from django_smsverify.diagnosis.findings import Finding
+from django_smsverify.diagnosis.money import unpriced
 from django_smsverify.limits.budget import ceilings
 from django_smsverify.models import Provider, Template
+
+from .findings import as_checks
 
 
 @register(Tags.database)
@@ -19,19 +23,15 @@ def check_prices(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
     if Provider.objects.db not in (databases or ()):
         return []
     try:
-        return list(_without_price())
+        return as_checks(_without_price, wrong="smsverify.E014")
     except DatabaseError:  # the tables are not there yet
         return []
 
 
-def _without_price() -> Iterator[CheckMessage]:
+def _without_price() -> Iterator[Finding]:
     now = timezone.now()
     for provider in Provider.objects.filter(is_active=True, price__isnull=True):
         templates = Template.objects.filter(provider=provider, is_active=True).order_by("purpose")
         purposes = templates.values_list("purpose", flat=True).distinct()
         if limited := [purpose for purpose in purposes if ceilings(provider, purpose, now)]:
-            yield Error(
-                f"{provider.slug} has no price, and a budget is set: it sends nothing for {', '.join(limited)}.",
-                hint="Enter the price of a segment in the admin, or take the budget away.",
-                id="smsverify.E014",
-            )
+            yield unpriced(provider, limited)

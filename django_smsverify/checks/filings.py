@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Tags, register
 from django.db import DatabaseError
 
 from django_smsverify.models import CarrierFiling, Signature
+from django_smsverify.models.days import date_of
 from django_smsverify.reviews.carrier_filing import stopped_filings, unused_since
 
 
@@ -32,4 +33,4 @@ def _messages() -> Iterator[CheckMessage]:
             yield checks.Warning(f"{name} is approved and not filed ({stopped}).", hint=hint, id="smsverify.W013")
         if since := unused_since(signature):
             hint = "Carriers clear what nobody uses: send by it now and then, or deactivate the provider."
-            yield checks.Warning(f"{name} was not used since {since:%Y-%m-%d}.", hint=hint, id="smsverify.W014")
+            yield checks.Warning(f"{name} was not used since {date_of(since)}.", hint=hint, id="smsverify.W014")

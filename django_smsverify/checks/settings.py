@@ -12,29 +12,20 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.cache import BaseCache, InvalidCacheBackendError, caches
-from django.core.cache.backends.db import DatabaseCache
-from django.core.cache.backends.dummy import DummyCache
-from django.core.cache.backends.filebased import FileBasedCache
-from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections, router
 
 from django_smsverify.carriers.delivery_codes import PUBLISHED, DeliveryCodes
-from django_smsverify.conf import KEYS, Key, conf, written
+from django_smsverify.conf import KEYS, Key, conf
+from django_smsverify.diagnosis import surroundings
 from django_smsverify.exceptions import InvalidGateway
-from django_smsverify.limits.cache import cache_alias
 from django_smsverify.models import Provider
 from django_smsverify.models.charsets import REPLACEMENT, narrow_columns
 from django_smsverify.models.gateway_classes import gateway_class, gateway_class_or_missing
 
-GOOD_CACHES = "Use one that all processes share and that counts atomically: Redis or Memcached."
+from .findings import as_checks
+
 LONGEST_LIFETIME = 600
-PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
-"""Django's settings that only a site behind a proxy uses."""
-LEGAL_RETENTION_DAYS = 190
-"""The Cybersecurity Law, art. 23, requires six months of logs, which are up to 184 days; the other days allow a late
-cleanup."""
 
 
 @register(Tags.security)
@@ -60,7 +51,7 @@ def _check_keys(own: Mapping[Any, Any], known: Mapping[str, Key[Any]], where: st
         try:
             known[name].read(value)
         except ValueError as error:
-            shown = "a value" if name == "ENCRYPTION_KEYS" else f"{value!r:.80}"
+            shown = "a value" if known[name].is_secret else f"{value!r:.80}"
             yield Error(f'{where}["{name}"] is {shown}; it must be {error}.', id="smsverify.E003")
 
 
@@ -126,38 +117,17 @@ def check_delivery_codes(**kwargs: Any) -> list[CheckMessage]:
 @register(Tags.caches)
 def check_cache(**kwargs: Any) -> list[CheckMessage]:
     """The cache of the limits exists and can count."""
-    alias = cache_alias()
-    try:
-        cache = caches[alias]
-    except InvalidCacheBackendError as error:
-        hint = "Set RATELIMIT_USE_CACHE to one of CACHES."
-        return [Error(f'The throttle\'s cache "{alias}" cannot be used: {error}', hint=hint, id="smsverify.E005")]
-    if isinstance(cache, DummyCache):
-        return [Error(f'The throttle\'s cache "{alias}" keeps nothing.', hint=GOOD_CACHES, id="smsverify.E006")]
-    why = _why_it_miscounts(alias, cache)
-    return [checks.Warning(why, hint=GOOD_CACHES, id="smsverify.W005")] if why else []
+    return [
+        *as_checks(lambda: [surroundings.missing_cache()], wrong="smsverify.E005"),
+        *as_checks(lambda: [surroundings.forgetful_cache()], wrong="smsverify.E006"),
+        *as_checks(lambda: [surroundings.miscounting_cache()], wrong="smsverify.W005"),
+    ]
 
 
 @register(Tags.caches, deploy=True)
 def check_counting_cache(**kwargs: Any) -> list[CheckMessage]:
     """In production W005 is an error; in development it must not block commands such as `migrate`."""
-    alias = cache_alias()
-    try:
-        why = _why_it_miscounts(alias, caches[alias])
-    except InvalidCacheBackendError:  # that is E005
-        return []
-    return [Error(why, hint=GOOD_CACHES, id="smsverify.E007")] if why else []
-
-
-def _why_it_miscounts(alias: str, cache: BaseCache) -> str:
-    """Why the cache cannot count according to the settings, without a query; empty if it may count."""
-    if isinstance(cache, (DatabaseCache, FileBasedCache)):
-        return f'The throttle\'s cache "{alias}" ({type(cache).__name__}) does not count atomically.'
-    own: Mapping[str, Any] = settings.CACHES[alias]
-    client = str(own.get("OPTIONS", {}).get("CLIENT_CLASS", ""))
-    if client.rpartition(".")[2] == "HerdClient":
-        return f'The throttle\'s cache "{alias}" (HerdClient) cannot count: after the first SMS none would be sent.'
-    return ""
+    return as_checks(lambda: [surroundings.miscounting_cache()], wrong="smsverify.E007")
 
 
 @register(Tags.async_support)
@@ -200,42 +170,13 @@ def _no_celery() -> tuple[str, str] | None:
 @register(Tags.caches, deploy=True)
 def check_shared_cache(**kwargs: Any) -> list[CheckMessage]:
     """In production all processes count in one cache."""
-    alias = cache_alias()
-    if alias not in settings.CACHES or not isinstance(caches[alias], LocMemCache):
-        return []
-    why = f'The throttle\'s cache "{alias}" is local memory: each process counts for itself.'
-    return [checks.Warning(why, hint=GOOD_CACHES, id="smsverify.W002")]
+    return as_checks(lambda: [surroundings.local_cache()], unknown="smsverify.W002")
 
 
 @register(Tags.security, deploy=True)
 def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
     """TRUSTED_PROXIES is set, and does not contradict other settings that name a proxy."""
-    signs = [name for name in PROXY_SETTINGS if getattr(settings, name, None)]
-    signs += ['SMSVERIFY["CLIENT_IP_HEADER"]'] if "CLIENT_IP_HEADER" in written() else []
-    hint = "Set how many proxies of your own stand in front: 1 for nginx alone, 0 for none."
-    if "TRUSTED_PROXIES" not in written():
-        why = "is not set: behind a proxy all clients would have the proxy's address and share one limit."
-    elif signs and conf.TRUSTED_PROXIES == 0:
-        why = f"is 0, but {signs[0]} speaks of a proxy: all clients have the proxy's address and share one limit."
-        hint += " Silence this check if the server itself puts the client's address into REMOTE_ADDR."
-    else:
-        return []
-    return [checks.Warning(f'SMSVERIFY["TRUSTED_PROXIES"] {why}', hint=hint, id="smsverify.W003")]
-
-
-@register(Tags.security, deploy=True)
-def check_retention(**kwargs: Any) -> list[CheckMessage]:
-    """A site for mainland China keeps records for as long as the law requires."""
-    if "CN" not in conf.REGIONS or conf.RETENTION_DAYS >= LEGAL_RETENTION_DAYS:
-        return []
-    return [
-        checks.Warning(
-            f'SMSVERIFY["RETENTION_DAYS"] is {conf.RETENTION_DAYS}: the Cybersecurity Law of China, art. 23, asks for '
-            "six months of logs, which are up to 184 days.",
-            hint=f"Set it to {LEGAL_RETENTION_DAYS} or more, or leave it out.",
-            id="smsverify.W010",
-        )
-    ]
+    return as_checks(lambda: [surroundings.unknown_proxies()], unknown="smsverify.W003")
 
 
 @register(Tags.database, deploy=True)

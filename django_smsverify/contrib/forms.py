@@ -11,8 +11,8 @@ from django.forms.boundfield import BoundField
 
 from django_smsverify import phones
 from django_smsverify.exceptions import SMSVerifyError
+from django_smsverify.http.widget import element
 from django_smsverify.models import Verification
-from django_smsverify.templatetags.smsverify import element
 from django_smsverify.verifying import read_proof, redeem_proof
 
 from .accounts import spellings, together

@@ -17,7 +17,10 @@ class State(TextChoices):
     """What is known of one thing."""
 
     OK = "ok", _("ok")
+    NOTABLE = "notable", _("look at it")
     WRONG = "wrong", _("wrong")
+    MISSING = "missing", _("missing")
+    """It was not entered, which need not be a mistake."""
     UNKNOWN = "unknown", _("not known")
 
 
@@ -33,6 +36,10 @@ class Finding:
     state: State
     words: StrOrPromise
     advice: StrOrPromise = ""
+    lets_codes_out: bool = False
+    """Whether codes go out all the same, at least to most people."""
+    command: str = ""
+    """The command that does or tells the same, for who reads this in a terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +59,8 @@ class Diagnosis:
 def has_wrong(findings: Sequence[Finding]) -> bool:
     """Whether one of these is wrong."""
     return any(finding.state == State.WRONG for finding in findings)
+
+
+def stop_codes(findings: Sequence[Finding]) -> bool:
+    """Whether no code goes out because of one of these."""
+    return any(finding.state == State.WRONG and not finding.lets_codes_out for finding in findings)

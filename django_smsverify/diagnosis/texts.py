@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from django_smsverify.characters import listed
 from django_smsverify.enums import Reason, ReviewStatus
 from django_smsverify.exceptions import GatewayError, GatewayRejected
 from django_smsverify.gateways.base import Gateway
-from django_smsverify.models import Provider, Signature, Template
+from django_smsverify.models import CarrierFiling, Provider, Signature, Template
+from django_smsverify.models.days import date_of
 from django_smsverify.phones import masked
 from django_smsverify.reviews.carrier_filing import stopped_filings, unused_since
 from django_smsverify.reviews.verdicts import Text, submission_of
@@ -26,6 +29,7 @@ STATES = {
     ReviewStatus.DRAFT: State.UNKNOWN,
     ReviewStatus.REJECTED: State.WRONG,
 }
+FILING_ADVICE = gettext_lazy("Have the vendor file it with this carrier.")
 
 
 class TextExaminer:
@@ -40,11 +44,11 @@ class TextExaminer:
     def findings(self, texts: Iterable[Text]) -> Iterator[Finding]:
         """One finding for each text."""
         for text in texts:
-            yield Finding(f"{text._meta.verbose_name} {text}", *self._judged(text))
+            yield Finding(name_of(text), *self._judged(text))
 
     def _judged(self, text: Text) -> Judgement:
         if not (text.remote_id and submission_of(text) in self._gateway.answers_review and self._left):
-            return _as_stored(text)
+            return as_stored(text)
         self._left -= 1
         try:
             event = self._gateway.ask_review(submission_of(text), text.remote_id)
@@ -60,7 +64,8 @@ class TextExaminer:
         return _compared(text, event)
 
 
-def _as_stored(text: Text) -> Judgement:
+def as_stored(text: Text) -> Judgement:
+    """Judges a text by the state that is stored here."""
     words = _("As stored here: %(status)s. %(reason)s")
     facts = {"status": text.get_status_display(), "reason": masked(text.reason)}
     return STATES[ReviewStatus(text.status)], (words % facts).strip(), ""
@@ -75,7 +80,7 @@ def _compared(text: Text, event: ReviewEvent) -> Judgement:
         advice = _("Fetch it from the vendor in the admin.")
         return State.WRONG, _("The vendor has another text: %s") % masked(event.text), advice
     if theirs != text.status:
-        advice = _("Stored here: %s. Fetch it from the vendor in the admin, or run smsverify_poll.")
+        advice = _("Stored here: %s. Fetch it from the vendor in the admin, or wait for the poll.")
         state = State.UNKNOWN if theirs == ReviewStatus.APPROVED else STATES[theirs]
         return state, said, advice % text.get_status_display()
     return STATES[theirs], said, ""
@@ -84,14 +89,23 @@ def _compared(text: Text, event: ReviewEvent) -> Judgement:
 def filings(provider: Provider) -> Iterator[Finding]:
     """One finding for each approved text that a carrier holds back, or that carriers may clear because it is unused."""
     for text in texts_of(provider):
-        subject = f"{text._meta.verbose_name} {text}"
-        for filing in stopped_filings(text):
-            words = _("%(filing)s (%(source)s, %(day)s)")
-            facts = {"filing": filing, "source": filing.get_source_display(), "day": f"{filing.changed_at:%Y-%m-%d}"}
-            yield Finding(subject, State.WRONG, words % facts, _("Have the vendor file it with this carrier."))
+        yield from held_back(text, stopped_filings(text))
         if isinstance(text, Signature) and (since := unused_since(text)):
-            words = _("It was not used since %s: carriers clear what nobody uses.") % f"{since:%Y-%m-%d}"
-            yield Finding(subject, State.UNKNOWN, words, _("Ask the vendor whether it is still filed."))
+            words = _("It was not used since %s: carriers clear what nobody uses.") % date_of(since)
+            yield Finding(name_of(text), State.UNKNOWN, words, _("Ask the vendor whether it is still filed."))
+
+
+def held_back(text: Text, filings: Iterable[CarrierFiling]) -> Iterator[Finding]:
+    """One finding for each of these filings, by which a carrier holds back an approved text."""
+    for filing in filings:
+        words = _("%(filing)s (%(source)s, %(day)s)")
+        facts = {"filing": filing, "source": filing.get_source_display(), "day": date_of(filing.changed_at)}
+        yield Finding(name_of(text), State.WRONG, words % facts, FILING_ADVICE, lets_codes_out=True)
+
+
+def name_of(text: Text) -> str:
+    """What a finding about a text is about."""
+    return f"{text._meta.verbose_name} {text}"
 
 
 def texts_of(provider: Provider) -> Iterator[Text]:
@@ -100,15 +114,18 @@ def texts_of(provider: Provider) -> Iterator[Text]:
     yield from provider.templates.filter(is_active=True).select_related("provider", "signature")
 
 
-def route(provider: Provider) -> Finding:
-    """For which purposes the provider can be used."""
+def route(provider: Provider, *, is_stopped: bool = False) -> Finding:
+    """For which purposes the provider can be used; `is_stopped` where its account lets nothing out."""
     subject = _("routes")
     if not provider.is_active:
         return Finding(subject, State.WRONG, _("The provider is not active."), _("Activate it in the admin."))
     usable = list(Template.objects.routable().filter(provider=provider))
     codes = sorted({template.purpose for template in usable if template.carries_code})
+    if codes and is_stopped:
+        words = _("There are templates for: %s. No code goes out by them before what is wrong above is corrected.")
+        return Finding(subject, State.UNKNOWN, words % listed(codes))
     if codes:
-        return Finding(subject, State.OK, _("Codes can be sent for: %s") % ", ".join(codes))
+        return Finding(subject, State.OK, _("Codes can be sent for: %s") % listed(codes))
     if usable:
         return Finding(subject, State.UNKNOWN, _("No template with {code} can be used, only texts without one."))
     advice = _("A template must be approved and active, and so must its signature.")

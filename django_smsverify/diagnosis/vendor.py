@@ -146,7 +146,8 @@ def clock(reply: Reply) -> Finding:
     if abs(off) <= MOST_OFF:
         return Finding(subject, State.OK, _("It differs from the vendor's by %(seconds)d s.") % facts)
     words = _("It is %(seconds)d seconds fast.") if off > timedelta() else _("It is %(seconds)d seconds slow.")
-    return Finding(subject, State.WRONG, words % facts, _("Let NTP set it: vendors refuse signatures of another time."))
+    advice = _("Let NTP set it: vendors refuse signatures of another time.")
+    return Finding(subject, State.WRONG, words % facts, advice, lets_codes_out=not reply.is_refused)
 
 
 def keys(reply: Reply, *, is_reached: bool, is_late: bool, is_proved: bool) -> Finding:
@@ -164,5 +165,7 @@ def keys(reply: Reply, *, is_reached: bool, is_late: bool, is_proved: bool) -> F
         return Finding(subject, State.WRONG, refusal, advice)
     if isinstance(error, GatewayRejected) and error.reason in PROOFS:
         return Finding(subject, State.OK, _("The vendor takes them; it refuses only the question: %(words)s") % facts)
-    advice = _("This does not tell whether the keys are right. A real SMS does: smsverify_check with --send.")
+    advice = _(
+        "This does not tell whether the keys are right. A real SMS does: “Send a test SMS” on the page of the provider."
+    )
     return Finding(subject, State.UNKNOWN, _("The vendor says: %(words)s") % facts, advice)

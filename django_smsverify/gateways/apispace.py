@@ -40,7 +40,11 @@ class APISpaceGateway(Gateway):
 
     label = "APISpace (Eolink)"
     base_url = "https://eolink.o.apispace.com"
-    credentials = (Credential(name="token", label="X-APISpace-Token"),)
+    credentials = (
+        Credential(
+            name="token", label="X-APISpace-Token", help_text=_("The key of the account, from www.apispace.com.")
+        ),
+    )
     options = (
         Option(
             name="success_codes",

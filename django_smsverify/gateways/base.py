@@ -40,6 +40,7 @@ from .dialect import PACE as PACE
 from .dialect import PROXY as PROXY
 from .dialect import PUBLIC_URL as PUBLIC_URL
 from .dialect import Outcome as Outcome
+from .hosts import host_of
 from .parsing import SHAPE_ERRORS, UNREADABLE, amount, amount_if_any, as_text, excerpt, ordered_values
 from .redaction import (
     LONGEST_DETAIL,
@@ -221,6 +222,15 @@ class Gateway(Dialect):
 
         return self.exchange(partial(self.build_submit, draft), parse)
 
+    def refusal_of_draft(self, draft: Draft) -> GatewayRejected | None:
+        """Returns why the vendor would not be called for this draft; None if it would be. Calls nobody."""
+        try:
+            with self._safe_errors():
+                self._before_call(partial(self.build_resubmit if draft.remote_id else self.build_submit, draft))
+        except GatewayError as error:
+            return error if isinstance(error, GatewayRejected) else None
+        return None
+
     def resubmit(self, draft: Draft) -> None:
         """Submits a changed signature or template again; raises a GatewayError."""
         self.exchange(partial(self.build_resubmit, draft), self.parse_done)
@@ -279,7 +289,7 @@ class Gateway(Dialect):
             failure = error
         else:
             return
-        failure.detail = loggable(str(failure.detail), self._keys())
+        failure.detail = loggable(str(failure.detail), self._keys(), hosts=self._hosts())
         failure.args = (failure.detail,)
         failure.error_code = loggable(failure.error_code, self._keys(), LONGEST_WORD, digits=7)
         raise failure
@@ -327,6 +337,11 @@ class Gateway(Dialect):
     def _keys(self) -> list[str]:
         return [secret for secret in self.account.credentials.values() if len(secret) > 1]
 
+    def _hosts(self) -> list[str]:
+        """Where the account's requests go: not secret, and the first thing to know when a host cannot be reached."""
+        urls = [self.account.base_url, *(self.option(option.name) for option in self.options if option.is_address)]
+        return [host for url in urls if (host := host_of(url))]
+
     def call(self, request: requests.Request) -> Answer:
         """Sends one request; all network access of all gateways goes through here.
 
@@ -362,7 +377,7 @@ class Gateway(Dialect):
             return replace(outcome, remote_id=remote_id, balance=amount_if_any(outcome.balance))
         secrets = [secret for secret in self._secrets(sms) if len(secret) > 1]
         # Cut after scrubbing: a secret that was cut in half would not be found.
-        outcome.detail = storable(scrub(str(outcome.detail), secrets), LONGEST_DETAIL)
+        outcome.detail = storable(scrub(str(outcome.detail), secrets, self._hosts()), LONGEST_DETAIL)
         outcome.args = (outcome.detail,)
         # A short value such as "10" (minutes) may equal an error code: scrub long values only.
         code = scrub(as_text(outcome.error_code), [secret for secret in secrets if len(secret) > 3])

@@ -122,6 +122,8 @@ class Dialect:
     """For development only: sends nothing over the network."""
     pushes: ClassVar[bool] = False
     """Whether the vendor calls our webhook. This and the other `bool`s of CAPABILITIES follow from the methods."""
+    webhook_place: ClassVar[StrOrPromise] = ""
+    """Where in the vendor's console the webhook's address is registered, as far as that is known."""
     acknowledgement: ClassVar[str] = "success"
     """The response body that the vendor expects after a push was accepted."""
     acknowledgement_type: ClassVar[str] = "text/plain; charset=utf-8"
@@ -146,6 +148,12 @@ class Dialect:
     """The kinds that can be deleted at the vendor."""
     balance_unit: ClassVar[StrOrPromise] = _("SMS credits")
     """The unit of a balance, as the admin shows it."""
+    needs_signatures: ClassVar[bool] = False
+    """Whether the vendor takes no template, or no SMS to the mainland, that names no signature."""
+    reviews_texts: ClassVar[bool] = True
+    """Whether the vendor approves each text before it may be sent, also where this site is not told."""
+    sends_ids: ClassVar[frozenset[Submission]] = frozenset()
+    """The kinds of submission that an SMS names by the vendor's id: without it the vendor does not know the text."""
     text_rules: ClassVar[TextRules] = TextRules()
     """The vendor's rules for signatures, contents and values; they are checked before the vendor is called."""
 
@@ -158,6 +166,11 @@ class Dialect:
     def rules_for(cls, options: Mapping[str, str]) -> TextRules:
         """The text rules of an account with these options."""
         return cls.text_rules
+
+    @classmethod
+    def sends_ids_with(cls, options: Mapping[str, str]) -> frozenset[Submission]:
+        """What `sends_ids` is for an account with these options."""
+        return cls.sends_ids
 
     def check_recipient(self, sms: OutgoingSMS, phone: str) -> None:
         """Raises GatewayRejected for a number that the vendor would refuse; the other numbers are still sent.
@@ -304,8 +317,12 @@ class Dialect:
 
     def lacking(self) -> list[str]:
         """What the account has not, and without which nothing can be sent: names of credentials and of options."""
-        credentials = [one.name for one in self.credentials if not self.account.credentials.get(one.name)]
+        credentials = [one.name for one in self.lacking_credentials()]
         return [*credentials, *map(" or ".join, self.lacking_options(self.account.options))]
+
+    def lacking_credentials(self) -> list[Credential]:
+        """The credentials that the account has not."""
+        return [one for one in self.credentials if not self.account.credentials.get(one.name)]
 
     @staticmethod
     def mobile(phone: str) -> Secret:

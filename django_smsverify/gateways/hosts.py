@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from django_smsverify.addresses import IPAddress, unwrapped
 from django_smsverify.types import PrivateHosts
@@ -61,6 +61,14 @@ def spelled_address(host: str) -> IPAddress | None:
     with suppress(OSError, ValueError):
         return IPv4Address(socket.inet_aton(host))
     return None
+
+
+def host_of(url: str) -> str:
+    """The host of a URL; empty for what is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def bare(host: str) -> str:

@@ -55,9 +55,10 @@ class IhuyiGateway(Gateway):
     label = "ihuyi 互亿无线"
     base_url = "https://106.ihuyi.com"
     credentials = (
-        Credential(name="account", label="APIID"),
-        Credential(name="api_key", label="APIKEY"),
+        Credential(name="account", label="APIID", help_text=_("At 用户中心 → 验证码短信 → 产品总览.")),
+        Credential(name="api_key", label="APIKEY", help_text=_("Beside the APIID.")),
     )
+    webhook_place = _("The push addresses in the console: this address for reports, replies and templates.")
     options = (
         Option(
             name="password",
@@ -102,6 +103,10 @@ class IhuyiGateway(Gateway):
         safe_length=300,
         refuses_emoji=True,  # code 4074
     )
+
+    @classmethod
+    def sends_ids_with(cls, options: Mapping[str, str]) -> frozenset[Submission]:
+        return frozenset({Submission.TEMPLATE} if options.get("mode") == "template" else ())
 
     @classmethod
     def rules_for(cls, options: Mapping[str, str]) -> TextRules:

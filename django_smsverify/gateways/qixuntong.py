@@ -13,6 +13,7 @@ from email.utils import formatdate
 from typing import Any
 
 import requests
+from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
 from django_smsverify.enums import Billing, Reason
@@ -36,8 +37,12 @@ class QixuntongGateway(Gateway):
     label = "Qixuntong 企讯通"
     base_url = "https://service-4lwag7c4-1253285064.gz.apigw.tencentcs.com/release/qxt_yzm_sms/"
     credentials = (
-        Credential(name="secret_id", label="SecretID"),
-        Credential(name="secret_key", label="SecretKey"),
+        Credential(
+            name="secret_id",
+            label="SecretID",
+            help_text=_("Of the pair that Tencent's 云市场 gave you for this product; those of 访问管理 are others."),
+        ),
+        Credential(name="secret_key", label="SecretKey", help_text=_("Of the same pair.")),
     )
     # 1, 4 and 102 are Qixuntong's own; the others belong to the platform whose answer format it uses.
     reasons = {

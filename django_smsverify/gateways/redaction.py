@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -35,9 +35,22 @@ def storable(words: str, longest: int) -> str:
     return CONTROL.sub(" ", encodable)[:longest].strip()
 
 
-def scrub(words: str, secrets: Iterable[str]) -> str:
-    """Replaces each secret by `***`, also when it is encoded for a URL, HTML or JSON."""
-    return _hide(words, _all_spellings(secrets))
+def scrub(words: str, secrets: Iterable[str], hosts: Iterable[str] = ()) -> str:
+    """Replaces each secret by `***`, also when it is encoded for a URL, HTML or JSON; these hosts stay whole.
+
+    A value such as 10, for minutes, is also a part of `106.ihuyi.com`.
+    """
+    spellings = _all_spellings(secrets)
+    return _outside(hosts, words, lambda part: _hide(part, spellings))
+
+
+def _outside(hosts: Iterable[str], words: str, change: Callable[[str], str]) -> str:
+    """The words with every part changed that is not one of these hosts."""
+    if not (kept := "|".join(re.escape(host) for host in hosts if host)):
+        return change(words)
+    # Of a text that is split at a group, each second part is what the group has matched.
+    parts = re.split(f"((?<![A-Za-z0-9.-])(?:{kept})(?![A-Za-z0-9.-]))", words)
+    return "".join(part if place % 2 else change(part) for place, part in enumerate(parts))
 
 
 def _all_spellings(secrets: Iterable[str]) -> list[str]:
@@ -99,12 +112,16 @@ def _storable_lines(text: str) -> str:
     return "\n".join(storable(line, LONGEST_TEXT) for line in text.splitlines())[:LONGEST_TEXT].strip()
 
 
-def loggable(words: str, secrets: Iterable[str], longest: int = LONGEST_DETAIL, digits: int = 4) -> str:
+def loggable(
+    words: str, secrets: Iterable[str], longest: int = LONGEST_DETAIL, digits: int = 4, hosts: Iterable[str] = ()
+) -> str:
     """A vendor's text, made safe to log: without secrets and without runs of `digits` or more digits.
 
-    Such a run may be a phone number or a code.
+    Such a run may be a phone number or a code; in one of these hosts, such as `cloud.10658.com.cn`, it is not.
     """
-    return storable(re.sub(f"[0-9]{{{digits},}}", "***", scrub(words, secrets)), longest)
+    spellings = _all_spellings(secrets)
+    hidden = _outside(hosts, words, lambda part: re.sub(f"[0-9]{{{digits},}}", "***", _hide(part, spellings)))
+    return storable(hidden, longest)
 
 
 def loggable_problems(problems: Sequence[str], secrets: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import Billing, DeliveryOutcome, Reason
+from django_smsverify.enums import Billing, DeliveryOutcome, Reason, Submission
 from django_smsverify.exceptions import GatewayRejected, GatewayUncertain
 from django_smsverify.linting import TextRules
 from django_smsverify.types import (
@@ -51,9 +51,18 @@ class VeeSingGateway(Gateway):
     label = "10658 中昱维信 (VeeSing)"
     base_url = "https://cloud.10658.com.cn"
     credentials = (
-        Credential(name="app_id", label="appId"),
-        Credential(name="app_key", label="appKey"),
+        Credential(
+            name="app_id",
+            label="appId",
+            help_text=_("At cloud.10658.com.cn, on the first page after the login, in the column 账号信息."),
+        ),
+        Credential(
+            name="app_key",
+            label="appKey",
+            help_text=_("In the same column 账号信息; it is shown after a check of who you are (校验身份)."),
+        ),
     )
+    webhook_place = _("The account's push address for 回执 and 回复: this address for both.")
     options = (
         Option(
             name="balance_auth",
@@ -81,6 +90,7 @@ class VeeSingGateway(Gateway):
     billing = Billing.SUBMITTED
     cause_field = ""  # its 0 and 1 are no carrier's codes
     mainland_only = True
+    sends_ids = frozenset({Submission.TEMPLATE})
     text_rules = TextRules(
         exact_variables=1,  # the only parameter for a value, "variables", is the code
         value_pattern="[0-9]{2,8}",  # 支持2-8位纯数字

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from django_smsverify.carriers.causes import Advice
+from django_smsverify import phones
+from django_smsverify.carriers.causes import Advice, Side
 from django_smsverify.enums import MessageStatus, Reason, Refused
-from django_smsverify.limits import budget
+from django_smsverify.limits import budget, lists
 from django_smsverify.models import Message, Verification
 from django_smsverify.numbers import opt_outs
 from django_smsverify.reports.causes import meaning_of
@@ -23,16 +24,19 @@ if TYPE_CHECKING:
 SOON = timedelta(minutes=1)
 """A queued message is usually sent within this time, and a report has usually come."""
 REFUSED: dict[str, StrOrPromise] = {
-    Reason.ACCOUNT: _("Look at key, balance and allowed addresses of the account: smsverify_check %(slug)s."),
+    Reason.ACCOUNT: _(
+        "Look at key, balance and allowed addresses of the account: press “Test” on the page of the provider."
+    ),
     Reason.CONTENT: _(
-        "Compare template and signature with the vendor's console: smsverify_check %(slug)s names what differs."
+        "Compare template and signature with the vendor's console: “Test” on the page of the provider names what "
+        "differs."
     ),
     Reason.RECIPIENT: _("Ask the person whether the number is right, and for another one if it is."),
     Reason.FREQUENCY: _("The number's limit at the vendor is used up: wait, or add another provider."),
     Reason.RATE: _("The vendor takes fewer SMS a second than were sent: have it raised, or add another provider."),
     Reason.OTHER: _("Ask the vendor what its words mean; meanwhile another provider helps."),
 }
-NOT_REACHED = _("Look whether this server reaches the vendor: smsverify_check %(slug)s.")
+NOT_REACHED = _("Look whether this server reaches the vendor: press “Test” on the page of the provider.")
 WITHDRAWN = _("Ask the person to ask again; if it happens often, start more workers.")
 WAITING = _("Look whether the worker runs, and smsverify_poll every minute.")
 WAIT = _("Wait for a minute and look again.")
@@ -42,10 +46,13 @@ LOST = _(
 )
 ASK_THE_VENDOR = _("Only the vendor knows whether it was sent: look into its console.")
 NO_REPORT = _(
-    "Ask the person to look at the phone. Look whether the vendor pushes reports to this site: smsverify_webhooks "
-    "shows the address, and smsverify_poll asks for what was not pushed."
+    "Ask the person to look at the phone. Look whether the vendor pushes reports to this site: the page of the "
+    "provider shows the address and has “Send a test push”; the poll asks for what was not pushed."
 )
-OPTED_OUT = _("Leave it so. If the owner wants notices again, delete the number under “numbers without notices”.")
+OPTED_OUT = _("Leave it so. If the owner wants notices again, delete the number under “opt-outs of notices”.")
+LISTED = _(
+    "Leave it so. If the number is to get codes and notices again, delete the entry in the block and allow list."
+)
 ON_THE_PHONE = _(
     "The SMS is on the phone: ask the person to look among the blocked messages, and whether the number is the one of "
     "that phone."
@@ -54,20 +61,33 @@ LATE = _("It came after the code had expired, so the person needs a new one. Fin
 WRONG = _("Ask the person to enter the code of the newest SMS.")
 USED_UP = _("Ask the person to ask for a new code. If somebody else guessed, the limit did its work.")
 EXPIRED = _("By now the code has expired: the person needs a new one.")
+FORGOTTEN = _("Nothing: the number was forgotten, so there is nobody to ask.")
 NOTHING = Advice.NOTHING.label
 
 
 def advice_on(message: Message, records: Records) -> StrOrPromise:
     """Returns what to do; that nothing needs to be done where the number was verified and no provider failed."""
     status = MessageStatus(message.status)
+    if phones.is_forgotten(message.phone) and _is_for_the_person(message):
+        return FORGOTTEN
     if status == MessageStatus.NOT_SENT:
-        return _on_refused(message) % {"slug": message.provider.slug}
+        return _on_refused(message)
     if status == MessageStatus.UNDELIVERED:
         report = deciding_report(message)
         return meaning_of(message.provider, report).advice.label if report else Advice.READ_OUT.label
     verification = asked_by_a_person(message)
     is_done = verification.holder.verified_at if verification else status == MessageStatus.DELIVERED
     return NOTHING if is_done else _on_sent(message, status, verification, records)
+
+
+def _is_for_the_person(message: Message) -> bool:
+    """Whether the advice would speak of the number's owner, and not of the provider."""
+    if message.status == MessageStatus.NOT_SENT:
+        return message.error_reason in ("", Reason.RECIPIENT)
+    if message.status == MessageStatus.UNDELIVERED:
+        report = deciding_report(message)
+        return report is None or meaning_of(message.provider, report).side == Side.PHONE
+    return not (message.verification.holder.verified_at if message.verification else message.settled_at)
 
 
 def _on_refused(message: Message) -> str:
@@ -77,6 +97,8 @@ def _on_refused(message: Message) -> str:
         return str(ADVICE[Refused.BUDGET])
     if message.error_message == opt_outs.WHY:
         return str(OPTED_OUT)
+    if message.error_message == lists.WHY:
+        return str(LISTED)
     return str(WITHDRAWN if message.claimed_at is None else NOT_REACHED)
 
 

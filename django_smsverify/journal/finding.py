@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from django_smsverify import phones
@@ -25,6 +25,8 @@ MOST = 200
 LOOKED_THROUGH = 500_000
 """The newest rows of each kind that are searched for last digits, for which there is no index."""
 LAST_DIGITS = re.compile(r"[0-9]{4}")
+MASKED = re.compile(r"(\+?[0-9]{2,3})\*+([0-9]{2,4})")
+"""A number as it is shown, such as `138****8000`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,16 @@ class Candidate:
 def find(written: str, days: int) -> list[Candidate]:
     """Returns the number that is meant, or those that may be, the last used one first.
 
-    `written` is a number, the last four digits of one that was used within `days`, a message's id at its vendor, or our
-    id of a message, a verification or a refusal. Raises InvalidPhone and PhoneNotSupported where it is none of these.
+    `written` is a number, the last four digits of one that was used within `days`, such a number as it is shown masked,
+    a message's id at its vendor, or our id of a message, a verification or a refusal. Raises InvalidPhone and
+    PhoneNotSupported where it is none of these.
     """
     text = plain(written).strip()
+    since = timezone.now() - timedelta(days=days)
     if LAST_DIGITS.fullmatch(text):
-        return _ending_in(text, timezone.now() - timedelta(days=days))
+        return _like("", text, since)
+    if shown := masked_number(text):
+        return _like(*shown, since)
     try:
         phone = phones.parse(text)
     except (InvalidPhone, PhoneNotSupported):
@@ -61,10 +67,20 @@ def find(written: str, days: int) -> list[Candidate]:
     return of_number or _with_id(text) or [Candidate(phone)]
 
 
-def _ending_in(digits: str, since: datetime) -> list[Candidate]:
+def masked_number(written: str) -> tuple[str, str] | None:
+    """Returns the first and the last characters of a number that is written as it is shown masked; None for others."""
+    if not (shown := MASKED.fullmatch(plain(written).strip())):
+        return None
+    first, last = shown.groups()
+    return (first if first.startswith("+") else f"+86{first}"), last
+
+
+def _like(first: str, last: str, since: datetime) -> list[Candidate]:
+    """Numbers with these first and last characters."""
     messages = Message.objects.filter(created_at__gte=_not_too_far(Message.objects.all(), "created_at", since))
     refusals = Refusal.objects.filter(first_at__gte=_not_too_far(Refusal.objects.all(), "first_at", since))
-    return _used(messages.filter(phone__endswith=digits), refusals.filter(phone__endswith=digits))
+    looks_so = Q(phone__startswith=first, phone__endswith=last)
+    return _used(messages.filter(looks_so), refusals.filter(looks_so))
 
 
 def _not_too_far(rows: QuerySet[Any], name: str, since: datetime) -> datetime:

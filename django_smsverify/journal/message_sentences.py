@@ -8,20 +8,25 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from django_smsverify.carriers.causes import Side
+from django_smsverify.characters import listed
 from django_smsverify.enums import MessageStatus, Reason
 from django_smsverify.models import Message, Verification
 from django_smsverify.reports.causes import meaning_of
 
+from .own_words import said_of
 from .records import Records, asked_by_a_person, deciding_report, delivered_at, has_failed_too
-from .words import counted_wrong, duration, own_words, quoted, sentence
+from .words import counted_wrong, duration, quoted, sentence
+
+ACCEPTED = (MessageStatus.ACCEPTED, MessageStatus.DELIVERED, MessageStatus.UNDELIVERED)
+"""A vendor has taken it."""
 
 
 def message_sentence(message: Message, records: Records) -> str:
     """Returns all that is told of a message."""
     return sentence(
         [
-            _asked(message, records),
-            _vendor_said(message),
+            asked(message, records),
+            vendor_said(message),
             *_carrier_said(message, records),
             _tried_next(message, records),
             _entered_after(message, records),
@@ -29,14 +34,14 @@ def message_sentence(message: Message, records: Records) -> str:
     )
 
 
-def _asked(message: Message, records: Records) -> str:
+def asked(message: Message, records: Records) -> str:
+    """Returns the clause about what a message was sent for."""
     if message.is_probe:
         words = _("A probe was sent")
     elif message.verification is not None and asked_by_a_person(message) is None:
         words = _("An operator tested the provider")
     elif asked_by_a_person(message) is None:
-        in_batch = _("A notice for “%(purpose)s” was sent in the batch “%(batch)s”")
-        words = in_batch if message.batch else _("A notice for “%(purpose)s” was sent")
+        words = _about_notice(message)
     elif message.follows:
         words = _("The code for “%(purpose)s” took another way, because the SMS before it was not delivered")
     elif message.attempt > 1:
@@ -48,17 +53,27 @@ def _asked(message: Message, records: Records) -> str:
     return words % {"purpose": message.purpose, "batch": message.batch}
 
 
-def _vendor_said(message: Message) -> str:
+def _about_notice(message: Message) -> str:
+    """That it was sent is said only where a vendor has accepted it: else the next clause would contradict it."""
+    if message.status in ACCEPTED:
+        in_batch = _("A notice for “%(purpose)s” was sent in the batch “%(batch)s”")
+        return in_batch if message.batch else _("A notice for “%(purpose)s” was sent")
+    in_batch = _("A notice for “%(purpose)s” was to be sent in the batch “%(batch)s”")
+    return in_batch if message.batch else _("A notice for “%(purpose)s” was to be sent")
+
+
+def vendor_said(message: Message) -> str:
+    """Returns the clause about the vendor's answer, or why there is none."""
     facts = {
         "provider": message.provider,
-        "said": quoted(message.error_code, own_words(message.error_message)) or _("no words"),
+        "said": str(said_of(message)) or _("no words"),
         "reason": message.get_error_reason_display(),
     }
     if message.status == MessageStatus.NOT_SENT:
         if message.error_reason:
             return _("“%(provider)s” refused it: %(said)s (%(reason)s)") % facts
         if message.claimed_at is None:
-            return _("it was not sent: %s") % own_words(message.error_message)
+            return _("it was not sent: %s") % said_of(message)
         return _("“%(provider)s” could not be reached (%(said)s)") % facts
     words = {
         MessageStatus.QUEUED: _("it still waits to be sent by “%(provider)s”"),
@@ -95,7 +110,7 @@ def _carrier_said(message: Message, records: Records) -> list[str]:
 def _tried_next(message: Message, records: Records) -> str:
     later = records.tried_next(message)
     if later:
-        names = ", ".join(f"“{one.provider}”" for one in later)
+        names = listed(f"“{one.provider}”" for one in later)
         words = _("then it was tried by %(providers)s: %(status)s")
         return words % {"providers": names, "status": later[-1].get_status_display()}
     verification = asked_by_a_person(message)
@@ -115,7 +130,9 @@ def _tried_next(message: Message, records: Records) -> str:
 
 def _entered_after(message: Message, records: Records) -> str:
     verification = asked_by_a_person(message)
-    return entered(verification, message.created_at, records) if verification else ""
+    if verification is None or not (verification.holder.verified_at or records.was_carried(message)):
+        return ""
+    return entered(verification, message.created_at, records)
 
 
 def entered(verification: Verification, asked_at: datetime, records: Records) -> str:

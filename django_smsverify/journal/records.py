@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 from django_smsverify.models import DeliveryReport, Message, Refusal, Verification
-from django_smsverify.models.history import MAX_CLOCK_SKEW
+from django_smsverify.reports.delays import delivered_at as told_delivery
 from django_smsverify.verifying.context import is_of_test
 
 MOST = 100
 """Messages, and refusals, that are told: the newest."""
 MOST_OF_ALL = 20
 """Refusals of all numbers that are told beside them."""
+
+
+TOLD = ("provider", "verification__root", "reports", "replies")
+"""What is read beside a message whose steps are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,21 @@ class Records:
             starts_at=max(left_out) + timedelta.resolution if left_out else None,
         )
 
+    @classmethod
+    def of_code(cls, code: UUID, now: datetime) -> Records:
+        """Reads the verifications that share a code, given by that which holds it, and the SMS that carried it."""
+        sharing = Q(pk=code) | Q(root=code)
+        verifications = list(Verification.objects.filter(sharing).order_by("created_at").select_related("root")[:MOST])
+        messages = Message.objects.filter(verification__in=[one.pk for one in verifications])
+        told = messages.order_by("-created_at", "-attempt").prefetch_related(*TOLD)[:MOST]
+        return cls(now, list(told), verifications, refusals=(), refusals_of_all=(), starts_at=None)
+
+    @classmethod
+    def of_notice(cls, message: Message, now: datetime) -> Records:
+        """A message without a code alone."""
+        prefetch_related_objects([message], *TOLD)
+        return cls(now, [message], verifications=(), refusals=(), refusals_of_all=(), starts_at=None)
+
     @property
     def simulated(self) -> list[Verification]:
         """The verifications for which nothing was sent."""
@@ -63,16 +82,16 @@ class Records:
 
     def is_repeated(self, message: Message) -> bool:
         """Whether an earlier SMS had the same code."""
-        return any(one.created_at < message.created_at and was_sent(one) for one in self._with_code_of(message))
+        return any(one.created_at < message.created_at and was_sent(one) for one in self.with_code_of(message))
 
     def is_followed(self, message: Message) -> bool:
         """Whether a later SMS had the same code."""
-        return any(one.created_at > message.created_at for one in self._with_code_of(message))
+        return any(one.created_at > message.created_at for one in self.with_code_of(message))
 
     def tried_next(self, message: Message) -> list[Message]:
         """The later attempts with the same code that the failure of this one caused, in their order."""
         chain, is_same_request = [message], True
-        for one in reversed(self._with_code_of(message)):
+        for one in reversed(self.with_code_of(message)):
             if one.created_at < message.created_at or one == message:
                 continue
             is_same_request = is_same_request and one.attempt > 1
@@ -80,13 +99,17 @@ class Records:
                 chain.append(one)
         return chain[1:]
 
+    def was_carried(self, message: Message) -> bool:
+        """Whether any SMS with the same code may have reached the phone; else nobody can have entered it."""
+        return any(map(was_sent, self.with_code_of(message)))
+
     def wrong_codes(self, verification: Verification) -> int:
         """How many wrong codes were entered for the code of this verification."""
         code = verification.holder
         guesses = sum(one.attempts for one in self.verifications if code.pk in (one.pk, one.root_id))
         return max(0, guesses - (1 if code.verified_at else 0))
 
-    def _with_code_of(self, message: Message) -> list[Message]:
+    def with_code_of(self, message: Message) -> list[Message]:
         """All SMS with the code of this one, newest first, itself among them."""
         code = code_of(message)
         return [one for one in self.messages if code is not None and code_of(one) == code]
@@ -124,10 +147,7 @@ def deciding_report(message: Message) -> DeliveryReport | None:
 def delivered_at(message: Message) -> datetime | None:
     """When an SMS was delivered, as its vendor says; None where it does not: a report may come long afterwards."""
     report = deciding_report(message)
-    at = report.occurred_at if report else None
-    if at is None or report is None or not message.created_at - MAX_CLOCK_SKEW <= at <= report.received_at:
-        return None
-    return max(at, message.created_at)
+    return told_delivery(message, report) if report else None
 
 
 def has_failed_too(message: Message) -> bool:

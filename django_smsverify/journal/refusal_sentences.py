@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from django_smsverify.conf import conf
 from django_smsverify.enums import Refused
 from django_smsverify.models import Refusal
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 WHY: dict[Refused, StrOrPromise] = {
-    Refused.RESEND: _("the pause after the SMS before was not over (RESEND_INTERVAL)"),
+    Refused.RESEND: _("the pause of %(seconds)d seconds after the SMS before was not over"),
     Refused.PHONE: _("the number had got as many SMS as it may (PHONE_LIMITS)"),
     Refused.IP: _("that network address had asked for as many codes as one may (IP_LIMITS)"),
     Refused.PREFIX: _("the numbers with the same first digits had got as many SMS as they may (PREFIX_LIMITS)"),
@@ -76,11 +77,11 @@ ADVICE: dict[str, StrOrPromise] = {
         "again afterwards."
     ),
     Refused.BUDGET: _(
-        "Look at the spending of budgets in the admin: if the money went to real people, raise the budget; if it did "
+        "Look at the budgets in the admin: if the money went to real people, raise the budget; if it did "
         "not, somebody pumps SMS through the site, so switch a captcha on. Nothing is sent until the budget is raised "
         "or the next day or month begins. If a provider has no price, enter it: smsverify.E014 names it."
     ),
-    Refused.LISTED: _("Look at the list entries in the admin, and delete the entry if the person is right."),
+    Refused.LISTED: _("Look at the block and allow list in the admin, and delete the entry if the person is right."),
     **dict.fromkeys((Refused.GUARD_BLOCK, Refused.GUARD_NETWORK, Refused.GUARD_SIGNATURE, Refused.GUARD_SITE), _CLOSED),
     **dict.fromkeys(
         (
@@ -93,7 +94,7 @@ ADVICE: dict[str, StrOrPromise] = {
         "Start the cache server again and look at its log, as nothing is sent without it; the person can ask again "
         "afterwards."
     ),
-    Refused.OTHERS: _("So many numbers are refused in an attack: look at the other refusals of that hour."),
+    Refused.OTHERS: _("So many numbers are refused in an attack: look at the other refused requests of that hour."),
 }
 
 
@@ -120,4 +121,10 @@ def refusal_sentence(refusal: Refusal) -> str:
         )
     else:
         words = gettext("A code for “%(purpose)s” was asked for, and no SMS was sent: %(why)s")
-    return sentence([words % {**facts, "why": WHY.get(reason, "")}])
+    return sentence([words % {**facts, "why": why_refused(reason)}])
+
+
+def why_refused(reason: Refused) -> str:
+    """Returns why, as a clause; blank where that is told otherwise."""
+    words = str(WHY.get(reason, ""))
+    return words % {"seconds": conf.RESEND_INTERVAL} if reason == Refused.RESEND else words

@@ -1,4 +1,4 @@
-"""The story of one number: a sentence for each attempt of the last days, newest first, and what holds now."""
+"""The story of one number: how it ended, a sentence for each attempt of the last days, and what holds now."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from django.utils.translation import ngettext
 
 from django_smsverify import phones
 from django_smsverify.carriers.blocks import carrier_of
+from django_smsverify.characters import listed
 from django_smsverify.enums import Carrier
 from django_smsverify.exceptions import Throttled
 from django_smsverify.limits.budget import seen_over_budget
 from django_smsverify.limits.failures import failures_of
+from django_smsverify.limits.lists import blocked
 from django_smsverify.limits.per_number import LOCKED_AFTER, NumberHistory
 from django_smsverify.models import OptOut, Provider, Recipient, Template
 from django_smsverify.numbers import Requester, requester_of
 
 from .advice import advice_on
+from .conclusion import Conclusion, conclude_number
 from .message_sentences import message_sentence
 from .records import Records
 from .refusal_sentences import ADVICE, refusal_sentence
@@ -56,6 +59,8 @@ class Story:
     phone: str
     """Masked."""
     days: int
+    conclusion: Conclusion
+    """How the last request ended."""
     present: Sequence[str]
     """What holds now, in sentences."""
     entries: Sequence[Entry]
@@ -87,20 +92,15 @@ def tell(phone: str, days: int = DAYS) -> Story:
     of_all = [Entry(one.first_at, refusal_sentence(one), ADVICE[one.reason]) for one in records.refusals_of_all]
     entries = sorted([*of_all, *own], key=lambda entry: entry.at, reverse=True)
     start = records.starts_at
-    present = [*([] if own else [_nothing()]), *_present(phone, now)]
     told = [entry for entry in entries if start is None or entry.at >= start]
-    return Story(phones.mask(phone), days, present, told, is_cut=start is not None)
-
-
-def _nothing() -> str:
-    words = _(
-        "No code was asked for in this time: ask the person which number was entered, and look whether the page "
-        "reaches this site"
-    )
-    return sentence([words])
+    conclusion, present = conclude_number(phone, records), list(_present(phone, now))
+    return Story(phones.mask(phone), days, conclusion, present, told, is_cut=start is not None)
 
 
 def _present(phone: str, now: datetime) -> Iterator[str]:
+    if phones.is_forgotten(phone):
+        yield sentence([_("Its number was forgotten, so that what holds for it now cannot be told")])
+        return
     carrier = carrier_of(phone)
     if carrier:
         words = _("By its first digits it is a number of %s, unless it was ported")
@@ -108,6 +108,9 @@ def _present(phone: str, now: datetime) -> Iterator[str]:
     if out := OptOut.objects.filter(phone=phone).first():
         words = _("It has opted out of notices at %s; it gets codes all the same")
         yield sentence([words % moment(out.created_at)])
+    if entry := blocked([phone]).get(phone):
+        words = _("It has been on the block list since %s: it gets neither codes nor notices")
+        yield sentence([words % moment(entry.created_at)])
     yield from present_sentences(phone, now)
     history, requester = NumberHistory.read(phone, now), requester_of(phone)
     yield from _locked(phone, history, requester)
@@ -123,10 +126,10 @@ def _purposes(phone: str) -> Iterator[str]:
         if template.carries_code and template.provider.serves(phone):
             ways[template.purpose].add(template.provider)
     if missing := sorted(codes - ways.keys()):
-        yield sentence([_("No provider can send it a code for: %s") % ", ".join(missing)])
+        yield sentence([_("No provider can send it a code for: %s") % listed(missing)])
     if spent := sorted(one for one, some in ways.items() if len(seen_over_budget(some, one)) == len(some)):
         words = _("A budget is spent, or a provider has no price, so that no code is sent for: %s")
-        yield sentence([words % ", ".join(spent)])
+        yield sentence([words % listed(spent)])
 
 
 def _locked(phone: str, history: NumberHistory, requester: Requester) -> Iterator[str]:

@@ -47,8 +47,7 @@ def quoted(*words: str) -> str:
     return masked(" ".join(" ".join(filter(None, words)).split()))
 
 
-def own_words(words: str) -> str:
-    """Returns what this package stored of an SMS that it did not send, or whose answer was lost, in the active
-    language; what follows a colon is a detail."""
-    why, colon, detail = quoted(words).partition(": ")
-    return f"{_(why)}{colon}{detail}" if why else ""
+def elapsed(span: timedelta) -> str:
+    """Returns a length of time as a `duration`, but with tenths of a second where it is short."""
+    seconds = span.total_seconds()
+    return _("%.1f s") % seconds if seconds < 9.95 else duration(span)

@@ -97,8 +97,10 @@ def ceilings(provider: Provider, purpose: str, now: datetime) -> list[Ceiling]:
         f"{PURPOSE}{purpose}": _own_budget(purpose),
         f"{PROVIDER}{provider.pk}": provider.budget,
     }
-    if not any(budgets.values()):
-        return []
+    return _in_force(budgets, now) if any(budgets.values()) else []
+
+
+def _in_force(budgets: Mapping[str, Budget], now: datetime) -> list[Ceiling]:
     today = date_of(now)
     starts = {Period.DAY: today, Period.MONTH: today.replace(day=1)}
     return [
@@ -106,6 +108,15 @@ def ceilings(provider: Provider, purpose: str, now: datetime) -> list[Ceiling]:
         for subject, budget in budgets.items()
         for period, amount in budget.items()
     ]
+
+
+def seen_left(providers: Iterable[Provider]) -> dict[Ceiling, Decimal]:
+    """Returns what is left of each budget of the site, of purposes and of these providers, for who only reads: one of
+    which no SMS was counted yet is taken for unspent."""
+    budgets = {SITE: conf.BUDGET, **{f"{PURPOSE}{purpose}": _own_budget(purpose) for purpose in conf.PURPOSES}}
+    found = _in_force({**budgets, **{f"{PROVIDER}{one.pk}": one.budget for one in providers}}, timezone.now())
+    rows = _read(found, locked=False) if found else {}
+    return {one: one.amount - (rows[one.key].spent if one.key in rows else 0) for one in found}
 
 
 def reserve(messages: Sequence[Message]) -> None:

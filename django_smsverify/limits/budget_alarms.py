@@ -14,10 +14,9 @@ from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
-from django_smsverify.alarms import mail_alarm
-from django_smsverify.enums import BudgetAlarm
+from django_smsverify.enums import AlertKind, BudgetAlarm
 from django_smsverify.exceptions import OverBudget
-from django_smsverify.models import Provider, Spending
+from django_smsverify.models import NewAlert, Provider, Spending
 from django_smsverify.models.amounts import plain
 from django_smsverify.signals import budget_spent
 
@@ -77,20 +76,24 @@ def _tell(row: Spending, budget: Decimal) -> None:
     budget_spent.send_robust(Spending, spending=row, budget=budget)
 
 
-def mail_alarms() -> Iterator[str]:
-    """Mails the site's MANAGERS, or else its ADMINS, once about each alarm; yields the word that the poll counts."""
+def new_alerts() -> Iterator[NewAlert]:
+    """Yields an alert, once, about each alarm."""
     # Not about a month that is over, as after the poll did not run.
     lately = timezone.now().date() - timedelta(days=32)
     raised = Spending.objects.filter(starts_on__gte=lately, is_mailed=False)
     for row in raised.exclude(alarm=""):
         about = Spending.objects.filter(pk=row.pk, alarm=row.alarm, alarm_budget=row.alarm_budget)
         if about.filter(is_mailed=False).update(is_mailed=True):
-            undo = partial(about.update, is_mailed=False)
-            yield mail_alarm(f"the budget {row.subject or 'of the site'}", partial(_mail_text, row), undo)
+            yield NewAlert(
+                kind=AlertKind.BUDGET,
+                subject=f"{row.subject or 'site'} {row.period} {row.alarm}",
+                text=partial(_text, row),
+                page=("spending_changelist",),
+                postpone=partial(about.update, is_mailed=False),
+            )
 
 
-def _mail_text(row: Spending) -> tuple[str, str]:
-    """Subject and body."""
+def _text(row: Spending) -> tuple[str, str]:
     facts = {
         "whose": owner_of(row.subject),
         "period": row.get_period_display(),
@@ -106,8 +109,8 @@ def _mail_text(row: Spending) -> tuple[str, str]:
         then = gettext("What needs this budget is not sent until the next period begins, or the budget is raised.")
     body = gettext("%(whose)s, %(period)s since %(since)s: %(spent)s of %(budget)s yuan are spent.")
     look = gettext(
-        "If it is more than you expect, look at messages and refusals in the admin: somebody may pump SMS through the "
-        "site."
+        "If it is more than you expect, look at messages and refused requests in the admin: somebody may pump "
+        "SMS through the site."
     )
     return subject % facts, f"{body % facts}\n\n{then}\n\n{look}"
 

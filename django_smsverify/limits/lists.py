@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.db import connections, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from django_smsverify import phones
 from django_smsverify.addresses import unwrapped
@@ -17,6 +18,7 @@ from django_smsverify.carriers.blocks import is_virtual
 from django_smsverify.conf import Limit, conf, is_region
 from django_smsverify.enums import ListAction, ListKind, Refused, Scope
 from django_smsverify.exceptions import PhoneNotSupported, Throttled
+from django_smsverify.masked import PerNumber
 from django_smsverify.models import ListEntry
 from django_smsverify.models.kept import Kept
 from django_smsverify.models.statements import find_listed_kinds
@@ -24,9 +26,11 @@ from django_smsverify.models.statements import find_listed_kinds
 from .cache import digest
 from .refusals import record
 
+WHY = gettext_noop("the number is on the block list")
+"""Stored with a notice that is not sent."""
 HOUR = 3600
 CHUNK_SIZE = 500
-"""Entries in one statement."""
+"""Entries, or numbers, in one statement."""
 LIMITS: dict[ListKind, tuple[Scope, Callable[[], Sequence[Limit]]]] = {
     ListKind.NUMBER: (Scope.PHONE, lambda: conf.PHONE_LIMITS),
     ListKind.BLOCK: (Scope.PREFIX, lambda: conf.PREFIX_LIMITS),
@@ -57,6 +61,21 @@ def find_entry(phone: str, ip: str | None) -> ListEntry | None:
     found = ListEntry.objects.live().filter(subject__in=[subject for _, subject in subjects])
     by_subject = {(entry.kind, entry.subject): entry for entry in found}
     return next((by_subject[one] for one in subjects if one in by_subject), None)
+
+
+def blocked(numbers: Iterable[str]) -> PerNumber[ListEntry]:
+    """Returns those of these numbers that are refused by themselves, each with its entry.
+
+    Without any entry about a number, the database is not asked.
+    """
+    every, found = list(dict.fromkeys(numbers)), PerNumber[ListEntry]()
+    if not every or ListKind.NUMBER not in lengths.get():
+        return found
+    refused = ListEntry.objects.live().filter(kind=ListKind.NUMBER, action=ListAction.BLOCK)
+    for start in range(0, len(every), CHUNK_SIZE):
+        for entry in refused.filter(subject__in=every[start : start + CHUNK_SIZE]):
+            found[entry.subject] = entry
+    return found
 
 
 def _subjects(phone: str, ip: str | None) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,12 @@ LOCKED_AFTER = 100
 """Wrong codes in a row after which each code has one guess."""
 
 
+def counts_for() -> timedelta:
+    """Returns how long what happened to a number counts for its limits: the longest window, and the life of a code."""
+    windows = (conf.RESEND_INTERVAL, conf.GUESS_LIMIT.seconds, *(limit.seconds for limit in conf.PHONE_LIMITS))
+    return timedelta(seconds=max(windows)) + LONGEST_LIFE
+
+
 def lock_number(phone: str) -> None:
     """Locks the number's row for the rest of the transaction.
 
@@ -52,8 +58,7 @@ class NumberHistory:
         If the clock was set back, some SMS lie in the future and their real age is unknown; they are moved back until
         the newest is at the present time. Thus no wait is longer than its window, and no window exceeds its limit.
         """
-        windows = (conf.RESEND_INTERVAL, conf.GUESS_LIMIT.seconds, *(limit.seconds for limit in conf.PHONE_LIMITS))
-        since = now - timedelta(seconds=max(windows)) - LONGEST_LIFE
+        since = now - counts_for()
         history = cls(now, *Verification.objects.history(phone, since))
         if history.sms and history.sms[0].created_at > now + MAX_CLOCK_SKEW:
             Message.objects.move_back(phone, history.sms[0].created_at - now, now)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from django_smsverify import events
 from django_smsverify.conf import conf
 from django_smsverify.enums import Refused, Scope
 from django_smsverify.exceptions import (
@@ -22,6 +23,7 @@ from django_smsverify.exceptions import (
     NoRoute,
     OverBudget,
     PhoneNotSupported,
+    SMSVerifyError,
     Throttled,
     ThrottleUnavailable,
     UnknownPurpose,
@@ -39,6 +41,8 @@ logger = logging.getLogger("django_smsverify")
 
 PATIENCE = 0.2
 """Seconds that the cache may take to count a refusal for which nothing else is asked of it."""
+MOST_DIGITS = 4
+"""Of a purpose that does not exist, so that no number is stored as one."""
 OUTAGE_PAUSE = 60.0
 """Seconds in which a process stores at most once that the cache does not answer."""
 OLD_AT_ONCE = 1000
@@ -63,6 +67,8 @@ def refund_and_record(phone: str, purpose: str, charge: Charge, error: BaseExcep
     tally."""
     reason = error.because if isinstance(error, (CaptchaRequired, Throttled)) else REASONS.get(type(error), "")
     charge.refund(*Scope, because="" if charge.tallied else reason)
+    if charge.tally is not None and isinstance(error, SMSVerifyError):
+        _emit(phone, purpose, reason or error.code)
     if isinstance(error, ThrottleUnavailable):
         _record_outage()
     else:
@@ -71,22 +77,34 @@ def refund_and_record(phone: str, purpose: str, charge: Charge, error: BaseExcep
 
 def record(phone: str, purpose: str, reason: Refused) -> None:
     """Counts and stores a refusal that came before anything was counted."""
+    _emit(phone, purpose, reason)
     charge = Charge(tally_of(phone))
     with time_limit(PATIENCE):
         charge.refund(because=reason)
     _record(phone, purpose, charge)
 
 
+def _emit(phone: str, purpose: str, reason: str) -> None:
+    # Anything may have been posted as a purpose that does not exist, such as a number.
+    known = None if reason == Refused.UNKNOWN_PURPOSE else purpose
+    events.emit("code.asked", result="refused", reason=str(reason), phone=phone, purpose=known)
+
+
 def _record(phone: str, purpose: str, charge: Charge) -> None:
     if charge.tally is None or charge.tallied is None:
         return
     reason, times, subjects = charge.tallied
-    # Anything may have been posted as a purpose.
-    row = Refusal(phone=phone, purpose=purpose if PURPOSE.fullmatch(purpose) else "", reason=reason)
+    row = Refusal(phone=phone, purpose=_stored_purpose(purpose, reason), reason=reason)
     if not times:
         row, times = Refusal(reason=Refused.OTHERS), subjects - MOST_SUBJECTS
     if not times & (times - 1):  # 1, 2, 4, 8 …: thousands of refusals are a dozen statements
         _store(row, times, charge.tally.hour)
+
+
+def _stored_purpose(purpose: str, reason: str) -> str:
+    """The purpose, or nothing: anything may have been posted as one that does not exist, such as a number."""
+    may_be_number = reason == Refused.UNKNOWN_PURPOSE and sum(map(str.isdigit, purpose)) > MOST_DIGITS
+    return purpose if PURPOSE.fullmatch(purpose) and not may_be_number else ""
 
 
 def _record_outage() -> None:

@@ -87,7 +87,7 @@ def value_problem(rules: TextRules, value: str) -> str | None:
         return f"this vendor takes {rules.values_are} as a value"
     found = sorted(set(rules.value_refuses + BRACKETS) & set(value))
     if found:
-        return f"a value may not contain {' or '.join(found)} at this vendor"
+        return f"a value may not contain {' '.join(found)} at this vendor"
     if rules.longest_value is not None and len(value) > rules.longest_value:
         return f"a value may have at most {rules.longest_value} characters at this vendor; this one has {len(value)}"
     if rules.refuses_emoji and EMOJI.search(value):

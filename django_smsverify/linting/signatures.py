@@ -42,7 +42,7 @@ def _length(text: str, rules: TextRules) -> Iterator[Finding]:
 
 
 def _brackets(text: str) -> Iterator[Finding]:
-    for found in BRACKETS.finditer(text):
+    if found := BRACKETS.search(text):
         message = _("Write the name without brackets; they are put around it when an SMS is sent.")
         yield at(found.span(), Level.ERROR, "brackets", message)
 

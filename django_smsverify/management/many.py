@@ -44,7 +44,7 @@ def send_file(out: OutputWrapper, options: Mapping[str, Any]) -> None:
         return
     if not (options["batch"] or options["again"]):
         _refuse_repetition(expected)
-    _report(out, _send(template, found.recipients, batch), expected.numbers)
+    _report(out, _send(template, found.recipients, batch), len(found.recipients))
 
 
 def _template(named: str) -> Template:
@@ -84,6 +84,8 @@ def _write_summary(out: OutputWrapper, template: Template, expected: Estimate, b
     out.write(f"template {template.pk} {template} by {template.provider}; batch {batch}")
     out.write(f"{expected.numbers} numbers, {expected.known} of them in this batch already; ", ending="")
     out.write(f"{expected.segments} segments, {cost}")
+    for why, count in expected.left_out.items():
+        out.write(f"{count} more numbers get none: {why}")
     for line in expected.first:
         out.write(line)
 
@@ -117,6 +119,8 @@ def _report(out: OutputWrapper, result: BulkResult, total: int) -> None:
     out.write(", ".join(f"{status} {count}" for status, count in sorted(counts.items())) or "nothing to send")
     if opted_out := result.opted_out:
         out.write(f"{opted_out} of those not sent have opted out of notices")
+    if listed := result.listed:
+        out.write(f"{listed} of those not sent are on the block list")
     if result.why_over:
         raise CommandError(
             f"Ended early: {result.why_over}. {total - result.reached} numbers were not processed; what is queued is "

@@ -15,6 +15,7 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from django_smsverify import phones
 from django_smsverify.conf import Budget, conf
@@ -25,7 +26,7 @@ from django_smsverify.gateways.hosts import Objection, objection
 from django_smsverify.linting import TextRules
 from django_smsverify.types import Account
 
-from .fields import CheckedCharField, EncryptedDictField, RegionsField
+from .fields import CheckedCharField, Ciphertext, EncryptedDictField, RegionsField, is_current
 from .gateway_classes import gateway_class, gateway_class_or_missing
 from .querysets import PrimaryManager, RowQuerySet
 
@@ -96,7 +97,7 @@ class Provider(models.Model):
         blank=True,
         help_text=_("To which it sends codes, such as CN, HK. Blank: all that its gateway can."),
     )
-    is_active = models.BooleanField(_("active"), default=True)
+    is_active = models.BooleanField(pgettext_lazy("switched on", "active"), default=True)
     priority = models.PositiveSmallIntegerField(
         _("priority"), default=100, help_text=_("Providers with the lowest number are tried first.")
     )
@@ -145,6 +146,7 @@ class Provider(models.Model):
         verbose_name_plural = _("providers")
         ordering = ["priority", "name"]
         permissions = [
+            ("change_credentials", "Can change the credentials of a provider"),
             ("change_destination", "Can change where SMS go: base URL, proxy and gateway"),
             ("test_provider", "Can ask a vendor whether a provider works"),
         ]
@@ -217,7 +219,10 @@ class Provider(models.Model):
                 self._clean_address(name, value)
         for group in gateway.lacking_options(self.options):
             labels = " / ".join(str(known[name].label) for name in group)
-            missing = ValidationError(_("Nothing can be sent without this: %s.") % labels, code=group[0])
+            words = _("Nothing can be sent without this: %s.")
+            if len(group) > 1:
+                words = _("Nothing can be sent without one of these, and one is enough: %s.")
+            missing = ValidationError(words % labels, code=group[0])
             raise ValidationError({"options": missing})
 
     def _clean_address(self, name: str, value: str) -> None:
@@ -238,6 +243,15 @@ class Provider(models.Model):
             return isinstance(self.credentials, dict)
         except UndecryptableValue:
             return False
+
+    @property
+    def is_under_old_key(self) -> bool:
+        """Whether the credentials can be decrypted, but not with the first key.
+
+        Only the column tells, so it is False for a row of which the credentials were read or set already.
+        """
+        token = self.__dict__.get("credentials")
+        return isinstance(token, Ciphertext) and not is_current(token) and self.has_keys
 
     def gateway_client(self, *, with_keys: bool = True) -> Gateway:
         """The gateway with this account; raises InvalidGateway or UndecryptableValue.

@@ -9,6 +9,7 @@ from secrets import token_hex, token_urlsafe
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from django_smsverify.exceptions import UndecryptableValue
 from django_smsverify.masked import Secret
@@ -32,7 +33,7 @@ class ClientKey(models.Model):
     key_id = models.CharField(_("key"), max_length=32, unique=True, default=new_key_id, editable=False)
     secrets = EncryptedDictField(_("secrets"), editable=False)
     """The current one and, after a rotation, the previous one."""
-    is_active = models.BooleanField(_("active"), default=True)
+    is_active = models.BooleanField(pgettext_lazy("switched on", "active"), default=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     rotated_at = models.DateTimeField(_("last rotated"), null=True, blank=True, editable=False)
     previous_until = models.DateTimeField(_("previous secret valid until"), null=True, blank=True, editable=False)
@@ -40,8 +41,8 @@ class ClientKey(models.Model):
     objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
-        verbose_name = _("key of an app")
-        verbose_name_plural = _("keys of apps")
+        verbose_name = _("client key")
+        verbose_name_plural = _("client keys")
         ordering = ["name"]
 
     def __str__(self) -> str:

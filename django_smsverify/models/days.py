@@ -8,11 +8,11 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import timezone
 
-ONE = timedelta(days=1)
+ONE, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 class Day(NamedTuple):
-    """A day: its date, its first moment, and that of the next day."""
+    """A day, or a part of one: its date, its first moment, and that of the next day."""
 
     date: date
     starts_at: datetime
@@ -28,6 +28,14 @@ def days_between(first: date, last: date) -> list[Day]:
     """Every day from the first to the last, both included."""
     midnights = [_midnight(first + ONE * number) for number in range((last - first).days + 2)]
     return [Day(first + ONE * number, *midnights[number : number + 2]) for number in range(len(midnights) - 1)]
+
+
+def hours_of(day: Day) -> list[Day]:
+    """The hours of a day from its first moment on, as parts of it: 24, or one more or less where clocks are changed."""
+    return [
+        Day(day.date, starts_at, min(starts_at + HOUR, day.ends_at))
+        for starts_at in (day.starts_at + HOUR * number for number in range(-((day.starts_at - day.ends_at) // HOUR)))
+    ]
 
 
 def day_of(moment: datetime) -> Day:

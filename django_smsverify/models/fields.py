@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import connections, models, router
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -34,9 +35,10 @@ class Ciphertext(str):
 
 
 @sensitive_variables()
-def _cipher() -> MultiFernet:
+def _cipher(*, newest_only: bool = False) -> MultiFernet:
     of_django: tuple[str | bytes, ...] = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    return _cipher_of(*(conf.ENCRYPTION_KEYS or of_django))
+    secrets = conf.ENCRYPTION_KEYS or of_django
+    return _cipher_of(*(secrets[:1] if newest_only else secrets))
 
 
 @lru_cache(maxsize=4)
@@ -68,12 +70,26 @@ def decrypt(token: Ciphertext) -> dict[str, str]:
     except InvalidToken:
         found = {}
     if not found:
-        raise UndecryptableValue(
+        words = gettext(
             "A stored secret cannot be decrypted: it was encrypted with a key that is no longer configured. "
             'Add that key to SMSVERIFY["ENCRYPTION_KEYS"] (or to SECRET_KEY_FALLBACKS when that setting is None) '
             "and run `manage.py smsverify_reencrypt`, or enter the credentials again in the admin."
         )
+        raise UndecryptableValue(words)
     return found
+
+
+def is_current(token: Ciphertext) -> bool:
+    """Whether it is encrypted with the first key, or empty: then the other keys are not needed for it."""
+    if not token:
+        return True
+    from cryptography.fernet import InvalidToken
+
+    try:
+        _cipher(newest_only=True).decrypt(token.encode())
+    except InvalidToken:
+        return False
+    return True
 
 
 def rotate(token: Ciphertext) -> Ciphertext:

@@ -42,8 +42,9 @@ class ListEntry(models.Model):
     objects = PrimaryManager.from_queryset(ListEntryQuerySet)()
 
     class Meta:
-        verbose_name = _("list entry")
-        verbose_name_plural = _("list entries")
+        verbose_name = _("entry of the block and allow list")
+        verbose_name_plural = _("block and allow list")
+        default_permissions = ("view", "add", "delete")
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["subject", "kind"], name="smsverify_listentry_once")]
 

@@ -91,6 +91,7 @@ class KnownNumber(models.Model):
     class Meta:
         verbose_name = _("known number")
         verbose_name_plural = _("known numbers")
+        default_permissions = ()
 
     def __str__(self) -> str:
         return f"{self.digest[:8]}…"

@@ -28,8 +28,9 @@ class OptOut(models.Model):
     objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
-        verbose_name = _("number without notices")
-        verbose_name_plural = _("numbers without notices")
+        verbose_name = _("opt-out of notices")
+        verbose_name_plural = _("opt-outs of notices")
+        default_permissions = ("view", "add", "delete")
         ordering = ["-created_at"]
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from django_smsverify import phones
 from django_smsverify.enums import Alarm, Carrier, MessageStatus, ProbeState
@@ -20,15 +21,15 @@ class ProbeNumber(models.Model):
 
     phone = PhoneField(_("phone"), unique=True)
     carrier = CarrierField(_("carrier"))
-    is_active = models.BooleanField(_("active"), default=True)
+    is_active = models.BooleanField(pgettext_lazy("switched on", "active"), default=True)
     added_by = models.CharField(_("entered by"), max_length=150, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
-        verbose_name = _("number for probes")
-        verbose_name_plural = _("numbers for probes")
+        verbose_name = _("probe number")
+        verbose_name_plural = _("probe numbers")
         ordering = ["carrier", "pk"]
         default_permissions = ()
         permissions = [("probe_routes", "Can enter the numbers to which probes go")]

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from django_smsverify import codes, phones
 from django_smsverify.enums import Cause, DeliveryOutcome, MessageStatus, Reason, ReportSource
@@ -44,6 +45,11 @@ class Recipient(models.Model):
     class Meta:
         verbose_name = _("recipient")
         verbose_name_plural = _("recipients")
+        default_permissions = ("view", "change")
+        permissions = [
+            ("export_person", "Can export all that is stored about a number"),
+            ("forget_person", "Can have a number forgotten"),
+        ]
 
     def __str__(self) -> str:
         return phones.mask(self.phone)
@@ -114,6 +120,7 @@ class Verification(models.Model):
     class Meta:
         verbose_name = _("verification")
         verbose_name_plural = _("verifications")
+        default_permissions = ("view",)
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["recipient", "created_at"]),
@@ -234,6 +241,8 @@ class Message(Polled):
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("handed over at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+    delivery_seconds = models.PositiveIntegerField(_("seconds to delivery"), null=True, blank=True, editable=False)
+    """From its acceptance until it reached the phone, as its vendor says; None where that is not known."""
 
     is_claimed: bool = False
     """Whether this process stored the row as claimed by itself, and has not sent it yet; no column."""
@@ -243,7 +252,9 @@ class Message(Polled):
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
+        default_permissions = ("view",)
         ordering = ["-created_at"]
+        permissions = [("view_full_phone", "Can see whole phone numbers")]
         indexes = [
             models.Index(fields=["phone", "created_at"]),
             models.Index(fields=["remote_id", "phone"]),
@@ -301,6 +312,7 @@ class DeliveryReport(models.Model):
     class Meta:
         verbose_name = _("delivery report")
         verbose_name_plural = _("delivery reports")
+        default_permissions = ("view",)
         ordering = ["-received_at"]
         indexes = [
             models.Index(fields=["remote_id", "phone"]),
@@ -327,7 +339,7 @@ class Reply(models.Model):
     )
     remote_id = VendorCharField(_("id at the vendor"), max_length=64, blank=True)
     phone = PhoneField(_("phone"))
-    content = VendorTextField(_("content"))
+    content = VendorTextField(pgettext_lazy("of an SMS", "content"))
     occurred_at = models.DateTimeField(_("occurred at"), null=True, blank=True)
     received_at = models.DateTimeField(_("received at"), default=timezone.now)
     payload = models.JSONField(_("payload"), default=dict)
@@ -338,6 +350,7 @@ class Reply(models.Model):
     class Meta:
         verbose_name = _("reply")
         verbose_name_plural = _("replies")
+        default_permissions = ("view",)
         ordering = ["-received_at"]
         indexes = [
             models.Index(fields=["phone", "received_at"]),
@@ -366,6 +379,7 @@ class ReportBatch(models.Model):
     class Meta:
         verbose_name = _("fetched reports")
         verbose_name_plural = _("fetched reports")
+        default_permissions = ("view", "delete")
         ordering = ["-received_at"]
 
     def __str__(self) -> str:

@@ -28,8 +28,8 @@ class Refusal(models.Model):
     objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
-        verbose_name = _("refusal")
-        verbose_name_plural = _("refusals")
+        verbose_name = _("refused request")
+        verbose_name_plural = _("refused requests")
         ordering = ["-first_at"]
         default_permissions = ("view",)
         indexes = [models.Index(fields=["phone", "first_at"]), models.Index(fields=["first_at"])]

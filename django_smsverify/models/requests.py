@@ -49,6 +49,7 @@ class RememberedRequest(models.Model):
     class Meta:
         verbose_name = _("remembered request")
         verbose_name_plural = _("remembered requests")
+        default_permissions = ()
 
     def __str__(self) -> str:
         return str(self.verification)

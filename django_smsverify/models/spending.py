@@ -30,8 +30,8 @@ class Spending(models.Model):
     objects = PrimaryManager.from_queryset(RowQuerySet)()
 
     class Meta:
-        verbose_name = _("spending of a budget")
-        verbose_name_plural = _("spending of budgets")
+        verbose_name = _("budget")
+        verbose_name_plural = _("budgets")
         ordering = ["-starts_on", "subject", "period"]
         default_permissions = ("view",)
         constraints = [

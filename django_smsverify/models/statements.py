@@ -144,8 +144,10 @@ OF_GUARD = ("phone", "network", "created_at", "verified_at", "root__verified_at"
 """What the guard judges by."""
 MOST_GUARDED = 200
 """The newest verifications that it looks at."""
-IN_BRIEF = ("provider", "remote_id", "phone", "status", "price", "segments", "is_trial", "created_at")
+IN_BRIEF = ("provider", "remote_id", "phone", "status", "price", "segments", "is_trial", "created_at", "sent_at")
 """What a report needs of its message."""
+OF_REPORT = ("cost", "cause", "settled_at", "delivery_seconds")
+"""What a report stores of its message."""
 GUESS = {"pk": "id", "attempts": "attempts", "now": "attempted_at"}
 
 find_known_number = SelectObjects("KnownNumber", _known, digest="digest")
@@ -187,9 +189,7 @@ find_messages_in_brief = SelectObjects("Message", _named_in_brief, **NAMED)
 """The same, with no more fields than a report needs."""
 find_report = SelectObjects("DeliveryReport", _identical, phone="phone", fingerprint="fingerprint")
 settle_message = {
-    status: Update(
-        "Message", partial(_settled, status), pk="id", **{name: name for name in ("cost", "cause", "settled_at")}
-    )
+    status: Update("Message", partial(_settled, status), pk="id", **{name: name for name in OF_REPORT})
     for status in map(MessageStatus, DeliveryOutcome.values)
 }
 """Raises a message to the status that a report has; what else follows from it is stored in the same statement."""

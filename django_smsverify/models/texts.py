@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from django_smsverify import texts
 from django_smsverify.conf import conf
@@ -89,7 +90,7 @@ class Template(Polled):
     )
     name = CheckedCharField(_("name"), max_length=100)
     content = CheckedTextField(
-        _("content"),
+        pgettext_lazy("of an SMS", "content"),
         help_text=_(
             "The approved text without the signature, its placeholders in braces: "
             "您的验证码是{code}，{minutes}分钟内有效。"
@@ -105,7 +106,7 @@ class Template(Polled):
     remote_id = VendorCharField(_("id at the vendor"), max_length=64, blank=True)
     status = models.CharField(_("review"), max_length=16, choices=ReviewStatus.choices, default=ReviewStatus.DRAFT)
     reason = VendorTextField(_("reason"), blank=True)
-    is_active = models.BooleanField(_("active"), default=True)
+    is_active = models.BooleanField(pgettext_lazy("switched on", "active"), default=True)
 
     objects = PrimaryManager.from_queryset(TemplateQuerySet)()
 
@@ -113,6 +114,7 @@ class Template(Polled):
         verbose_name = _("template")
         verbose_name_plural = _("templates")
         ordering = ["provider", "purpose", "name"]
+        permissions = [("send_message", "Can send an SMS without a code to many numbers")]
         indexes = [models.Index(fields=["purpose", "status"])]
 
     def __str__(self) -> str:

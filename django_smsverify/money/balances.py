@@ -20,12 +20,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from django_smsverify.alarms import mail_alarm
-from django_smsverify.enums import Alarm, BalanceState
+from django_smsverify.enums import Alarm, AlertKind, BalanceState
 from django_smsverify.exceptions import GatewayError
 from django_smsverify.gateways.base import Gateway, Outcome
 from django_smsverify.limits.cache import call_cache
-from django_smsverify.models import Provider
+from django_smsverify.models import NewAlert, Provider
 from django_smsverify.models.amounts import plain
 from django_smsverify.models.gateway_classes import gateway_class
 from django_smsverify.signals import balance_low
@@ -198,24 +197,10 @@ def _check(provider: Provider) -> BalanceCheck:
     return BalanceCheck(provider=provider, state=BalanceState.LOW if provider.is_low else BalanceState.OK)
 
 
-def check_and_mail(
-    providers: Iterable[Provider] | None = None,
-    *,
-    stopped: Callable[[], bool] = lambda: False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[BalanceCheck]:
-    """Calls `check_balances`, then mails about low balances."""
-    checks = check_balances(providers, stopped=stopped, progress=progress)
-    for _word in mail_alarms():
-        pass
-    return checks
+def new_alerts(providers: Iterable[Provider] | None = None) -> Iterator[NewAlert]:
+    """Yields an alert, once, about each balance that fell below its own.
 
-
-def mail_alarms(providers: Iterable[Provider] | None = None) -> Iterator[str]:
-    """Mails the site's MANAGERS, or else its ADMINS, once about each balance that fell below its alert.
-
-    Yields, for each mail, the word under which the poll counts it. The next run retries a mail that failed. A caller
-    that has just read all `providers` gives them, and those without an alarm are not asked for again.
+    A caller that has just read all `providers` gives them, and those without an alarm are not asked for again.
     """
     if providers is not None and not any(one.is_low and one.balance_alarm == Alarm.RAISED for one in providers):
         return
@@ -223,17 +208,17 @@ def mail_alarms(providers: Iterable[Provider] | None = None) -> Iterator[str]:
     for provider in rows.filter(LOW, balance_alarm=Alarm.RAISED):
         raised = rows.filter(pk=provider.pk, balance_alarm=Alarm.RAISED)
         if raised.update(balance_alarm=Alarm.MAILED):
-            yield _mail(provider)
+            told = rows.filter(pk=provider.pk, balance_alarm=Alarm.MAILED)
+            yield NewAlert(
+                kind=AlertKind.BALANCE,
+                subject=provider.slug,
+                text=partial(_text, provider),
+                page=("provider_change", str(provider.pk)),
+                postpone=partial(told.update, balance_alarm=Alarm.RAISED),
+            )
 
 
-def _mail(provider: Provider) -> str:
-    mailed = Provider.objects.filter(pk=provider.pk, balance_alarm=Alarm.MAILED)
-    undo = partial(mailed.update, balance_alarm=Alarm.RAISED)
-    return mail_alarm(f"the balance of {provider.slug}", partial(_mail_text, provider), undo)
-
-
-def _mail_text(provider: Provider) -> tuple[str, str]:
-    """Subject and body."""
+def _text(provider: Provider) -> tuple[str, str]:
     when = provider.balance_checked_at
     facts = {
         "name": provider.name,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +14,21 @@ from django.utils import timezone
 from django_smsverify.enums import Billing, MessageStatus
 from django_smsverify.models import Provider
 from django_smsverify.models.days import date_of
+from django_smsverify.spreadsheets import BYTE_ORDER_MARK, csv_lines
 from django_smsverify.statistics.counting import Kind, Sums
 from django_smsverify.statistics.questions import count_days
 
 BY = ("provider", "purpose", "day")
 COLUMNS = {"provider": ("provider", "name"), "purpose": ("purpose",), "day": ("day",)}
 """The columns of each grouping; provider has the slug too, because two providers may have one name."""
-FIGURES = ("messages", "segments", "cost", "provisional", "unknown", "unpriced", "probes")
-Figures = tuple[int, int, Decimal, Decimal, int, int, Decimal]
+PARTS = {"purpose": "purpose", "day": "part"}
+"""How `statistics` names them."""
+_SHOWN = ("messages", "segments", "cost", "provisional", "unknown", "unpriced", "probes")
+SUMMED = (*_SHOWN, "codes", "verified")
+"""What is added."""
+FIGURES = (*_SHOWN, "per_verified")
+"""The numeric columns of a report."""
+Figures = tuple[int, int, Decimal, Decimal, int, int, Decimal, Decimal, int]
 NOTHING = Decimal("0.0000")
 CHARGED = frozenset(status for status in MessageStatus if status.is_taken)
 OPEN = frozenset({MessageStatus.SENDING, MessageStatus.UNKNOWN})
@@ -32,7 +36,6 @@ OPEN = frozenset({MessageStatus.SENDING, MessageStatus.UNKNOWN})
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 LONGEST = timedelta(days=3660)
 """The longest period; by day, each day that is not summed is one database query."""
-BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +61,19 @@ class CostRow:
     """Accepted messages whose provider had no price: their cost is unknown."""
     probes: Decimal = Decimal("0.0000")
     """The part of the cost that is of probes to the operator's own numbers."""
+    codes: Decimal = Decimal("0.0000")
+    """The part of the cost that is of codes: without notices, and without probes."""
+    verified: int = 0
+    """Messages whose code was entered; of a code with two SMS, both are."""
+
+    @property
+    def per_verified(self) -> Decimal | None:
+        """What codes cost for each message whose code was entered, to four decimals; None without any."""
+        return (self.codes / self.verified).quantize(NOTHING, ROUND_HALF_UP) if self.verified else None
 
     def figures(self) -> dict[str, Any]:
-        """The numeric columns by name."""
-        return {name: getattr(self, name) for name in FIGURES}
+        """What is added, by name."""
+        return {name: getattr(self, name) for name in SUMMED}
 
 
 def costs(start: date, end: date, by: Sequence[str] = ("provider",)) -> list[CostRow]:
@@ -74,22 +86,22 @@ def costs(start: date, end: date, by: Sequence[str] = ("provider",)) -> list[Cos
     Raises ValueError for any other `by`, and for a period that ends before it starts or is out of range.
     """
     _require_valid(start, end, by)
-    counted = count_days(start, end, by_purpose="purpose" in by, by_day="day" in by)
+    counted = count_days(start, end, {"has_code", *(PARTS[word] for word in by if word in PARTS)})
     providers = {provider.pk: provider for provider in Provider.objects.only("slug", "name", "gateway")}
     billing = {pk: providers[pk].billing for pk in {kind.provider for kind in counted}}
     found: dict[tuple[Any, ...], list[Figures]] = defaultdict(list)
     for kind, sums in counted.items():
         if kind.status in CHARGED or kind.status in OPEN:
-            key = kind.provider if "provider" in by else None, kind.purpose, kind.day
+            key = kind.provider if "provider" in by else None, kind.purpose, kind.part and kind.part.date
             found[key].append(_figures(kind, sums, billing[kind.provider]))
     rows = [_row(key, figures, providers) for key, figures in found.items()]
     return sorted(rows, key=lambda row: tuple(getattr(row, word) for word in by))
 
 
 def total(rows: Iterable[CostRow]) -> CostRow:
-    """The sum of each numeric column."""
+    """The sum of all rows."""
     figures = [row.figures() for row in [CostRow(), *rows]]
-    return CostRow(**{name: sum(one[name] for one in figures) for name in FIGURES})
+    return CostRow(**{name: sum(one[name] for one in figures) for name in SUMMED})
 
 
 def in_fen(amount: Decimal) -> Decimal:
@@ -108,32 +120,22 @@ def columns(by: Iterable[str]) -> list[str]:
 
 
 def record_of(row: CostRow, names: Iterable[str]) -> dict[str, str | int]:
-    """A row for JSON and CSV: counts as numbers, money and days as text."""
+    """A row for JSON and CSV: counts as numbers, money and days as text, blank for what is not known."""
     values = {name: getattr(row, name) for name in names}
-    return {name: value if isinstance(value, int) else str(value) for name, value in values.items()}
+    return {
+        name: value if isinstance(value, int) else "" if value is None else str(value) for name, value in values.items()
+    }
 
 
-def as_csv(rows: Iterable[CostRow], by: Sequence[str]) -> str:
-    """The rows as CSV for a spreadsheet, without totals.
+def as_csv(rows: Iterable[CostRow], by: Sequence[str], heads: Mapping[str, str] | None = None) -> str:
+    """The rows as CSV for a spreadsheet, without totals; the first line has the names of the columns, or their `heads`.
 
     Starts with a byte order mark, because Excel in China reads the file as GBK without it; no cell can be read as a
     formula.
     """
-    names, text = columns(by), io.StringIO()
-    text.write(BYTE_ORDER_MARK)
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow(_without_formula(value) for value in record_of(row, names).values())
-    return text.getvalue()
-
-
-def _without_formula(value: str | int) -> str | int:
-    if isinstance(value, int):
-        return value
-    line = " ".join(value.split())
-    # NFKC: Chinese and Japanese editions of Excel accept full-width signs.
-    return f"'{line}" if unicodedata.normalize("NFKC", line[:1]) in {"=", "+", "-", "@"} else line
+    names = columns(by)
+    first = names if heads is None else [heads[name] for name in names]
+    return BYTE_ORDER_MARK + csv_lines([first, *(record_of(row, names).values() for row in rows)])
 
 
 def _require_valid(start: date, end: date, by: Iterable[str]) -> None:
@@ -150,16 +152,17 @@ def _require_valid(start: date, end: date, by: Iterable[str]) -> None:
 
 
 def _figures(kind: Kind, sums: Sums, billing: Billing) -> Figures:
-    """What the messages of one kind add to their row, in the order of FIGURES."""
+    """What the messages of one kind add to their row, in the order of SUMMED."""
     if kind.status in OPEN:
-        return 0, 0, NOTHING, NOTHING, sums.messages, 0, NOTHING
+        return 0, 0, NOTHING, NOTHING, sums.messages, 0, NOTHING, NOTHING, 0
     provisional = sums.cost if billing.may_still_waive(MessageStatus(kind.status)) else NOTHING
     probes = sums.cost if kind.is_probe else NOTHING
-    return sums.messages, sums.segments, sums.cost, provisional, 0, sums.unpriced, probes
+    codes, verified = (sums.cost, sums.converted) if kind.has_code and not kind.is_probe else (NOTHING, 0)
+    return sums.messages, sums.segments, sums.cost, provisional, 0, sums.unpriced, probes, codes, verified
 
 
 def _row(key: tuple[Any, ...], figures: list[Figures], providers: Mapping[int, Provider]) -> CostRow:
     pk, purpose, day = key
     name: dict[str, Any] = {"provider": providers[pk].slug, "name": providers[pk].name} if pk is not None else {}
-    sums: dict[str, Any] = dict(zip(FIGURES, map(sum, zip(*figures, strict=True)), strict=True))
+    sums: dict[str, Any] = dict(zip(SUMMED, map(sum, zip(*figures, strict=True)), strict=True))
     return CostRow(purpose=purpose, day=day, **name, **sums)

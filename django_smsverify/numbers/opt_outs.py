@@ -21,9 +21,14 @@ CHUNK_SIZE = 1000
 """Numbers in one statement."""
 
 
+def says_so(content: str) -> bool:
+    """Whether a reply is nothing but one of these words."""
+    return AROUND.sub("", plain(content)).upper() in WORDS
+
+
 def note_reply(reply: Reply) -> None:
     """Opts the number of a reply out, once, if it says so."""
-    if AROUND.sub("", plain(reply.content)).upper() in WORDS:
+    if says_so(reply.content):
         OptOut.objects.get_or_create(phone=reply.phone, defaults={"reply": reply})
 
 

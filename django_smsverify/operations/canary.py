@@ -18,7 +18,8 @@ from django_smsverify.models import Message, Probe, ProbeNumber, Provider, Templ
 from django_smsverify.sending.by_hand import code_templates, send_code_by
 from django_smsverify.transactions import require_autocommit
 
-from .route_alarms import judge, watch_probes
+from .route_alarms import judge
+from .watching import watch
 
 logger = logging.getLogger("django_smsverify")
 
@@ -50,7 +51,7 @@ def probe(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[ProbedRoute]:
-    """Judges earlier probes, sends those that are due, the longest not probed first, and mails alarms.
+    """Judges earlier probes, sends those that are due, the longest not probed first, and tells operators.
 
     Returns all routes: each active provider with each carrier at which a number is active. A provider sends at most
     `a_day` probes in any 24 hours. Those to one carrier are spread over the day, and none is sent while one is under
@@ -72,7 +73,7 @@ def probe(
 
 
 def _watch() -> None:
-    for _word in watch_probes():
+    for _word in watch():
         pass
 
 

@@ -1,4 +1,4 @@
-"""What became of probes, and the alarm of a route whose probes do not arrive: one signal and one mail."""
+"""What became of probes, and the alarm of a route whose probes do not arrive: one signal and one alert."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from django_smsverify import phones
-from django_smsverify.alarms import mail_alarm
-from django_smsverify.enums import Alarm, MessageStatus, ProbeState
-from django_smsverify.models import Probe, Provider
+from django_smsverify.enums import Alarm, AlertKind, MessageStatus, ProbeState
+from django_smsverify.journal.own_words import said_of
+from django_smsverify.models import NewAlert, Probe, Provider
 from django_smsverify.models.gateway_classes import gateway_class_or_missing
 from django_smsverify.reports.matching import REPORTS_EXPIRE_AFTER
 from django_smsverify.signals import route_silent
@@ -29,19 +29,18 @@ BAD = [state for state in ProbeState if state.is_bad]
 REFUSED = (MessageStatus.NOT_SENT, MessageStatus.UNDELIVERED, MessageStatus.UNKNOWN)
 
 
-def watch_probes() -> Iterator[str]:
-    """Judges the probes that may have news, and raises and mails the alarms; yields the words to count.
+def watch_probes() -> Iterator[NewAlert]:
+    """Judges the probes that may have news, and raises the alarms; yields an alert about each that has none yet.
 
-    A probe that failed may arrive later. An alarm whose mail failed, or whose process died before it, is mailed now.
+    A probe that failed may arrive later.
     """
     lately = Q(state__in=BAD, created_at__gt=timezone.now() - REPORTS_EXPIRE_AFTER)
     to_mail = Q(state__in=BAD, alarm=Alarm.RAISED)
     open_probes = Probe.objects.filter(Q(state=ProbeState.UNDER_WAY) | lately | to_mail)
     for probe in open_probes.select_related("message", "provider").order_by("pk"):
-        if judge(probe) and probe.alarm == Alarm.RAISED:
-            yield "route silent"
-        if probe.is_bad and probe.alarm == Alarm.RAISED and _take_mail(probe):
-            yield _mail(probe)
+        judge(probe)
+        if probe.is_bad and probe.alarm == Alarm.RAISED and _take_alert(probe):
+            yield _alert(probe)
 
 
 def judge(probe: Probe) -> bool:
@@ -104,26 +103,29 @@ def why_of(probe: Probe) -> str:
     message = probe.message
     if probe.state == ProbeState.SILENT:
         return gettext("no report came in %d minutes") % (SILENT_AFTER.total_seconds() // 60)
-    words = [message.get_status_display(), message.error_code, message.error_message]
-    if message.status == MessageStatus.UNDELIVERED:
-        words = [words[0], message.get_cause_display()]
-    return phones.masked(" · ".join(filter(None, words)))
+    said = said_of(message)
+    why = [message.get_cause_display()] if message.status == MessageStatus.UNDELIVERED else [said.code, said.words]
+    return " · ".join(filter(None, (message.get_status_display(), *why)))
 
 
-def _take_mail(probe: Probe) -> bool:
-    """Whether this caller, and no other, is to mail the alarm."""
+def _take_alert(probe: Probe) -> bool:
+    """Whether this caller, and no other, is to tell of the alarm."""
     raised = Probe.objects.filter(pk=probe.pk, alarm=Alarm.RAISED, state__in=BAD)
     return bool(raised.update(alarm=Alarm.MAILED))
 
 
-def _mail(probe: Probe) -> str:
-    mailed = Probe.objects.filter(pk=probe.pk, alarm=Alarm.MAILED)
-    name = f"the probes of {probe.provider.slug} to {probe.carrier}"
-    return mail_alarm(name, partial(_mail_text, probe), partial(mailed.update, alarm=Alarm.RAISED))
+def _alert(probe: Probe) -> NewAlert:
+    told = Probe.objects.filter(pk=probe.pk, alarm=Alarm.MAILED)
+    return NewAlert(
+        kind=AlertKind.ROUTE,
+        subject=f"{probe.provider.slug} {probe.carrier}",
+        text=partial(_text, probe),
+        page=("provider_change", str(probe.provider_id)),
+        postpone=partial(told.update, alarm=Alarm.RAISED),
+    )
 
 
-def _mail_text(probe: Probe) -> tuple[str, str]:
-    """Subject and body."""
+def _text(probe: Probe) -> tuple[str, str]:
     facts = {
         "name": probe.provider.name,
         "slug": probe.provider.slug,
@@ -135,7 +137,8 @@ def _mail_text(probe: Probe) -> tuple[str, str]:
     subject = gettext("SMS of %(slug)s do not arrive at %(carrier)s")
     body = gettext(
         "The probe of %(name)s (%(slug)s) to %(phone)s of %(carrier)s at %(when)s did not arrive: %(why)s.\n\n"
-        "Send an SMS to another number of this carrier by `manage.py smsverify_check %(slug)s --send PHONE`. If it "
+        "Send an SMS to another number of this carrier: “Send a test SMS” on the provider's page in the admin, or "
+        "`manage.py smsverify_check %(slug)s --send PHONE`. If it "
         "does not arrive either, ask the vendor, and deactivate the provider meanwhile, where there are others.\n\n"
         "You are told once, and again only after a probe of this provider to this carrier has arrived."
     )

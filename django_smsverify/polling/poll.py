@@ -14,14 +14,17 @@ from django_smsverify.challenges import captchas
 from django_smsverify.enums import Reason
 from django_smsverify.exceptions import GatewayError, GatewayRejected, UndecryptableValue, describe
 from django_smsverify.gateways.base import Gateway
-from django_smsverify.limits import budget_alarms, refusals
-from django_smsverify.limits.budget import forget_unused, is_any_set
+from django_smsverify.limits import refusals
+from django_smsverify.limits.budget import forget_unused
 from django_smsverify.limits.failures import add_up_failures
 from django_smsverify.limits.guard import alarms as guard_alarms
 from django_smsverify.models import Message, Provider, ReportBatch
 from django_smsverify.money import balances
 from django_smsverify.numbers import known
-from django_smsverify.operations.route_alarms import watch_probes
+from django_smsverify.operations import alerts
+from django_smsverify.operations.job_runs import POLL, noted
+from django_smsverify.operations.watching import watch
+from django_smsverify.privacy.forgetting import finish_due
 from django_smsverify.reviews.verdicts import due_reviews
 from django_smsverify.statistics.sums import sum_days
 from django_smsverify.transactions import require_autocommit
@@ -43,8 +46,8 @@ def poll(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Counter[str]:
-    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages, judges probes, mails
-    alarms and sums days that are over.
+    """Asks vendors for missing reports, pending reviews and balances, settles stuck messages, judges probes, tells
+    operators what they must hear of and sums days that are over.
 
     Returns how often each result occurred.
 
@@ -54,34 +57,32 @@ def poll(
     Raises InsideTransaction, because a rollback would lose reports that the vendor no longer keeps.
     """
     require_autocommit(Message)
+    with noted(POLL):
+        return _run(limit, stopped, progress)
+
+
+def _run(limit: int, stopped: Callable[[], bool], progress: Callable[[int, int], None]) -> Counter[str]:
     tally: Counter[str] = Counter()
     _recover(send_forgotten(limit), tally, stopped)  # first, because codes expire soon
     providers = list(Provider.objects.all())  # only now: sending may take long, and meanwhile an account may be changed
     _ask_all(deque(islice(_questions(limit, providers), limit)), limit, tally, stopped, progress)
     ended = chain(give_up_stuck(limit), match_orphans(limit), settle_silent(limit, providers))
-    _recover(chain(ended, _alarms(providers), _old(providers)), tally, stopped)
+    _recover(chain(ended, watch(providers), _old(providers)), tally, stopped)
     days = sum_days()
     while not stopped() and next(days, None):
         pass
     return tally
 
 
-def _alarms(providers: Sequence[Provider]) -> Iterator[str]:
-    """Mails what has to be told."""
-    yield from balances.mail_alarms(providers)
-    yield from watch_probes()
-    if is_any_set(providers):
-        yield from budget_alarms.mail_alarms()
-    yield from guard_alarms.mail_alarms()
-
-
 def _old(providers: Sequence[Provider]) -> Iterator[str]:
     """Deletes what is not needed any more, and adds up what would be forgotten."""
     yield from forget_unused(providers)
     yield from known.forget_old()
+    yield from finish_due()
     yield from refusals.forget_old()
     yield from guard_alarms.forget_old()
     yield from captchas.forget_old()
+    yield from alerts.forget_old()
     yield from add_up_failures()
 
 

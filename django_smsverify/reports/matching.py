@@ -13,21 +13,23 @@ from decimal import Decimal
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, PositiveIntegerField, Q, Value, When
 from django.utils import timezone
 
 from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.enums import DeliveryOutcome, MessageStatus
 from django_smsverify.limits.budget import count_after_all
 from django_smsverify.limits.cache import time_limit
-from django_smsverify.messages import cost_of, refresh
+from django_smsverify.messages import cost_of, refresh, tell_settled
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.models.statements import find_unmatched_reports
-from django_smsverify.signals import delivery_reported, message_settled
+from django_smsverify.signals import delivery_reported
 from django_smsverify.transactions import retry_on_conflict
 
+from .delays import delivery_seconds
 from .follow_up import Second, note_report, queue_second, second_of
 
 REPORTS_EXPIRE_AFTER = timedelta(hours=72)
@@ -48,6 +50,8 @@ Key = tuple[str, str]
 """The vendor's id and the number; one id may stand for a batch."""
 Settled = tuple[MessageStatus, Decimal | None, str]
 """Status, cost and cause."""
+Seconds = Mapping[Key, int | None]
+"""How long each message took to the phone; None where that is not known."""
 
 
 def match_reports(provider: Provider, reports: Iterable[DeliveryReport]) -> list[DeliveryReport]:
@@ -59,6 +63,8 @@ def match_reports(provider: Provider, reports: Iterable[DeliveryReport]) -> list
         for report in _maybe_lost_id(provider, rest):
             if message := _match_lost_id(provider, report):
                 messages[_key(report)] = message
+        for message in messages.values():
+            message.provider = provider
         match_messages(messages.values())
         unknown += [report for report in rest if _key(report) not in messages]
     return unknown
@@ -100,7 +106,7 @@ def _match_some(some: Sequence[Message]) -> None:
     for report in linked:
         delivery_reported.send_robust(DeliveryReport, report=report)
     for message in settled:
-        message_settled.send_robust(Message, message=message)
+        tell_settled(message)
     for report in _last_of_each_kind(linked):
         note_report(report, by_key[_key(report)])
 
@@ -189,21 +195,22 @@ def _maybe_reported(messages: Sequence[Message]) -> Sequence[Message]:
 def _settle(by_key: Mapping[Key, Message], reports: Sequence[DeliveryReport]) -> list[Message]:
     """Raises each message to the highest status of its reports; returns the messages that this changed."""
     highest: dict[Key, MessageStatus] = {}
-    causes: dict[Key, str] = {}
+    deciding: dict[Key, DeliveryReport] = {}
     for report in reports:
         reported = MessageStatus(report.outcome)
         if reported not in highest.get(_key(report), MessageStatus.QUEUED).below():
-            highest[_key(report)], causes[_key(report)] = reported, report.cause
+            highest[_key(report)], deciding[_key(report)] = reported, report
     _share_provider([by_key[key] for key in highest if by_key[key].price is not None])
     identical: dict[Settled, list[Message]] = {}
     for key, status in highest.items():
         if by_key[key].status in status.below():
-            identical.setdefault((status, cost_of(by_key[key], status), causes[key]), []).append(by_key[key])
-    now = timezone.now()
+            settled_as = status, cost_of(by_key[key], status), deciding[key].cause
+            identical.setdefault(settled_as, []).append(by_key[key])
+    now, seconds = timezone.now(), {key: delivery_seconds(by_key[key], one) for key, one in deciding.items()}
     settled = [
         message
         for settled_as, messages in identical.items()
-        for message in _changed(messages, _status_update(settled_as, now))
+        for message in _changed(messages, _status_update(settled_as, now, seconds))
     ]
     if reports:
         refresh(list(by_key.values()))
@@ -230,7 +237,7 @@ def _settle_with_second(by_key: Mapping[Key, Message], reports: Sequence[Deliver
 def _settle_and_queue(report: DeliveryReport, message: Message, second: Second) -> bool:
     """Stores the failure of a message and the SMS that follows, both or neither; returns whether this caller did."""
     status = MessageStatus(report.outcome)
-    change = _status_update((status, cost_of(message, status), report.cause), timezone.now())
+    change = _status_update((status, cost_of(message, status), report.cause), timezone.now(), {})
     with transaction.atomic(using=Message.objects.db):
         second.lock()
         is_settled = change([message]) == 1
@@ -245,7 +252,7 @@ def _share_provider(messages: Sequence[Message]) -> None:
         message.provider = messages[0].provider
 
 
-def _status_update(settled_as: Settled, now: datetime) -> Callable[[Sequence[Message]], int]:
+def _status_update(settled_as: Settled, now: datetime, seconds: Seconds) -> Callable[[Sequence[Message]], int]:
     """The statement that raises messages to a higher status; it also stores cost and cause, so that none is stored
     alone."""
     status, cost, cause = settled_as
@@ -253,12 +260,24 @@ def _status_update(settled_as: Settled, now: datetime) -> Callable[[Sequence[Mes
     def change(messages: Sequence[Message]) -> int:
         rows = Message.objects.of(*messages).filter(status__in=status.below())
         given_back = [message for message in messages if message.status == MessageStatus.NOT_SENT]
-        changes = {"status": status, "cost": cost, "cause": cause, "settled_at": now}
+        taken = _by_message(messages, seconds)
+        changes = {"status": status, "cost": cost, "cause": cause, "settled_at": now, "delivery_seconds": taken}
         if not given_back:
             return rows.update(**changes)
         return retry_on_conflict(partial(_update_and_count, rows, changes, given_back), rows.db)
 
     return change
+
+
+def _by_message(messages: Sequence[Message], seconds: Seconds) -> Case | int | None:
+    """The seconds of each of these messages, in one expression."""
+    by_seconds: dict[int | None, list[UUID]] = {}
+    for message in messages:
+        by_seconds.setdefault(seconds.get(_key(message)), []).append(message.pk)
+    if len(by_seconds) == 1:
+        return next(iter(by_seconds))
+    known = [When(pk__in=ids, then=Value(some)) for some, ids in by_seconds.items() if some is not None]
+    return Case(*known, default=Value(None), output_field=PositiveIntegerField())
 
 
 def _update_and_count(rows: Any, changes: Mapping[str, Any], given_back: Sequence[Message]) -> int:

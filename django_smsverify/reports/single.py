@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from django_smsverify.enums import MessageStatus
 from django_smsverify.limits.budget import count_after_all
-from django_smsverify.messages import cost_of, refresh
+from django_smsverify.messages import cost_of, refresh, tell_settled
 from django_smsverify.models import DeliveryReport, Message, Provider
 from django_smsverify.models.inserts import insert
 from django_smsverify.models.late_changes import late_moments, mark_late
@@ -22,6 +22,7 @@ from django_smsverify.models.statements import find_messages, find_messages_in_b
 from django_smsverify.signals import delivery_reported, message_settled
 from django_smsverify.transactions import retry_on_conflict
 
+from .delays import delivery_seconds
 from .follow_up import Second, note_report, queue_second, second_of
 from .matching import log_unknown, match_reports
 
@@ -101,12 +102,14 @@ def _store(report: DeliveryReport, second: Second | None) -> bool:
 
 def _store_and_settle(report: DeliveryReport, message: Message, second: Second | None) -> bool:
     status, now = MessageStatus(report.outcome), timezone.now()
-    cost, using = cost_of(message, status), router.db_for_write(Message)
+    using = router.db_for_write(Message)
+    taken = delivery_seconds(message, report)
+    known = {"cost": cost_of(message, status), "cause": report.cause, "settled_at": now, "delivery_seconds": taken}
     with transaction.atomic(using=using):
         if second:
             second.lock()
         # The message first: two reports that had both been added to it would each wait for its row.
-        is_settled = settle_message[status](pk=message.pk, cost=cost, cause=report.cause, settled_at=now) == 1
+        is_settled = settle_message[status](pk=message.pk, **known) == 1
         if is_settled and (late := late_moments([message.created_at])):
             mark_late(late, using)
         if is_settled and message.status == MessageStatus.NOT_SENT:
@@ -115,7 +118,9 @@ def _store_and_settle(report: DeliveryReport, message: Message, second: Second |
         if second and is_settled:
             queue_second(second, report)
     if is_settled:  # and committed: else it may be tried again
-        message.status, message.cost, message.cause, message.settled_at = status, cost, report.cause, now
+        message.status = status
+        for name, value in known.items():
+            setattr(message, name, value)
     return is_settled
 
 
@@ -129,5 +134,5 @@ def _tell(report: DeliveryReport, message: Message, *, is_settled: bool) -> None
         refresh([message])
     delivery_reported.send_robust(DeliveryReport, report=report)
     if is_settled:
-        message_settled.send_robust(Message, message=message)
+        tell_settled(message)
     note_report(report, message)

@@ -18,12 +18,12 @@ from django_smsverify import texts
 from django_smsverify.enums import Reason, ReviewStatus
 from django_smsverify.exceptions import GatewayError, GatewayRejected, GatewayUncertain, SubmissionRefused
 from django_smsverify.gateways.base import Gateway
-from django_smsverify.linting import Level, marked
 from django_smsverify.models import Provider, Signature, Template
 from django_smsverify.models.querysets import FIRST_PAUSE
 from django_smsverify.transactions import require_autocommit
 from django_smsverify.types import ReviewEvent
 
+from .lacking import refused_for
 from .verdicts import Text, ask_review, draft_of, rows_of, store_answer, submission_of
 
 T = TypeVar("T")
@@ -213,7 +213,14 @@ def _import_text(text: Text, event: ReviewEvent) -> None:
         text.full_clean(exclude={"reason"})
     except ValidationError as error:
         words = gettext("The vendor's text cannot be stored: %(text)s — %(why)s")
-        raise SubmissionRefused(words % {"text": event.text, "why": " ".join(error.messages)}) from None
+        raise SubmissionRefused(words % {"text": event.text, "why": _by_field(text, error)}) from None
+
+
+def _by_field(text: Text, error: ValidationError) -> str:
+    """What is wrong, behind the name of the field: an empty one shows nothing that would tell which it is."""
+    names = {field.name: str(field.verbose_name) for field in text._meta.fields}
+    found = error.message_dict.items()
+    return " ".join(f"{names[name]}: {' '.join(why)}" if name in names else " ".join(why) for name, why in found)
 
 
 def _import_content(text: Template, content: str) -> None:
@@ -225,11 +232,8 @@ def _import_content(text: Template, content: str) -> None:
 
 def _require_clean(text: Text) -> None:
     """Refuses a text that the vendor would certainly refuse, because a review takes hours."""
-    errors = [finding for finding in text.lint() if finding.level is Level.ERROR]
-    if errors:
-        content = text.text if isinstance(text, Signature) else text.content
-        shown = (f"{marked(content, finding)} — {finding.message}".removeprefix(" — ") for finding in errors)
-        raise SubmissionRefused(gettext("The vendor would refuse this: %s") % " ".join(shown))
+    if why := refused_for(text):
+        raise SubmissionRefused(why)
 
 
 def _require_unique_id(text: Text) -> None:

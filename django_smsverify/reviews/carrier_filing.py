@@ -14,6 +14,8 @@ from django_smsverify.enums import Carrier, Cause, FilingSource, FilingStatus, R
 from django_smsverify.models import CarrierFiling, DeliveryReport, Message, Signature, Template
 
 Text = Signature | Template
+STOPPING = [status for status in FilingStatus if status.stops_sms]
+"""The states in which a carrier holds back, or may hold back, what is sent."""
 UNUSED_FOR = timedelta(days=120)
 """Carriers clear what is not used: Baidu refuses a signature after five months, at Aliyun it expires after six."""
 ASK_AGAIN_AFTER = timedelta(days=7)
@@ -81,7 +83,7 @@ def unused_since(signature: Signature) -> datetime | None:
 
 
 def _stopped(text: Text) -> Any:
-    return text.filings.filter(status__in=[status for status in FilingStatus if status.stops_sms])
+    return text.filings.filter(status__in=STOPPING)
 
 
 def _template_of(message: Message) -> Template:

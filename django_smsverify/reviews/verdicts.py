@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from django_smsverify import events
 from django_smsverify.enums import ReviewStatus, Submission
 from django_smsverify.exceptions import GatewayError, TooEarly
 from django_smsverify.gateways.base import Gateway
@@ -36,9 +37,11 @@ def store_review_result(provider: Provider, event: ReviewEvent) -> None:
         if not texts and without_id(provider, event.submission).filter(poll_at__gt=timezone.now()).exists():
             raise TooEarly
         for text in texts:
+            text.provider = provider
             _apply(text, event)
         return
     for text in texts:
+        text.provider = provider
         rows_of(text).update(poll_at=timezone.now())
         try:
             if provider.has_keys:
@@ -79,7 +82,9 @@ def due_reviews(provider: Provider, gateway: Gateway) -> Iterator[Text]:
     now = timezone.now()
     for submission in sorted(gateway.answers_review):
         rows = _rows(submission).filter(provider=provider).named().due(now)
-        yield from rows.filter(Q(status=ReviewStatus.PENDING) | Q(poll_at__isnull=False))
+        for text in rows.filter(Q(status=ReviewStatus.PENDING) | Q(poll_at__isnull=False)):
+            text.provider = provider
+            yield text
 
 
 def take_review_turn(text: Text) -> bool:
@@ -135,6 +140,7 @@ def _assign_id(gateway: Gateway, provider: Provider, event: ReviewEvent) -> None
         return
     if _is_about(event, text) and store_answer(rows, remote_id=event.remote_id):
         text.refresh_from_db(using=rows.db)
+        text.provider = provider
         _apply(text, event)
 
 
@@ -154,8 +160,11 @@ def _apply(text: Text, event: ReviewEvent) -> None:
     changed = rows.exclude(**changes).update(**changes, **finished)
     if finished and not changed:
         rows.update(**finished)
+    provider = text.provider
     text.refresh_from_db(using=rows.db)
+    text.provider = provider
     if changed:
+        events.emit("review.changed", status=text.status, provider=provider.slug, kind=submission_of(text).value)
         review_changed.send_robust(type(text), text=text)
     if is_current:
         note_told(text, event.filings)

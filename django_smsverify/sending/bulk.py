@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sized
 from itertools import islice
+from typing import NamedTuple
 
 from django_smsverify import texts
 from django_smsverify.conf import conf
@@ -21,10 +22,20 @@ from .bulk_result import BulkResult
 from .bulk_rows import CHUNK, Values, get_or_create_messages
 from .bulk_run import Run
 from .dispatch import enqueue_many
+from .left_out import WHYS
 
 LONGEST_NAME = 64
 
 Stopped = Callable[[], bool]
+
+
+class Queued(NamedTuple):
+    """What became of the numbers of a batch that was queued."""
+
+    waiting: int
+    """Those whose message waits to be sent."""
+    left_out: int
+    """Those that get no notices."""
 
 
 def send_message(
@@ -112,19 +123,23 @@ def _begin(template: Template, batch: str | None, stopped: Stopped | None, progr
     return run
 
 
-def queue_up(template: Template, recipients: Recipients, batch: str) -> None:
+def queue_up(template: Template, recipients: Recipients, batch: str) -> Queued:
     """Creates the messages of a batch and enqueues them for the workers; without workers the poll sends them.
 
-    Raises what `send_message` raises.
+    Returns how many wait, and how many get none. Raises what `send_message` raises.
     """
     _check_template(template)
     _check_batch(batch, template, None)
+    waiting = left_out = 0
     if refused := over_budget([template.provider], template.purpose).get(template.provider_id):
         raise refused
     for chunk in split(check_all(template, recipients), CHUNK):
         messages = get_or_create_messages(template, chunk.values, batch)
+        queued = [message for message in messages if message.status == MessageStatus.QUEUED]
+        waiting, left_out = waiting + len(queued), left_out + sum(one.error_message in WHYS for one in messages)
         if conf.DISPATCH != "inline":
-            enqueue_many([message for message in messages if message.status == MessageStatus.QUEUED], keep=True)
+            enqueue_many(queued, keep=True)
+    return Queued(waiting, left_out)
 
 
 def _check_template(template: Template) -> None:

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from django_smsverify.enums import MessageStatus
+from django_smsverify.limits import lists
 from django_smsverify.models import Message
 from django_smsverify.models.querysets import MessageQuerySet
 from django_smsverify.numbers import opt_outs
+
+from .left_out import WHYS
 
 DOUBTFUL = (MessageStatus.UNKNOWN, MessageStatus.NOT_SENT, MessageStatus.UNDELIVERED)
 PORTION = 1000
@@ -21,7 +24,7 @@ PORTION = 1000
 class Troubles:
     """The messages of a batch that were not sent or not delivered, or whose result is unknown, by their numbers.
 
-    Without those whose owners have opted out.
+    Without those whose owners have opted out, and those on the block list.
 
     Each use asks the database: `len()` and `bool()` for a count, iteration for some messages at a time.
     """
@@ -45,7 +48,7 @@ class Troubles:
 
     def _after(self, phone: str) -> MessageQuerySet:
         rows = Message.objects.filter(batch=self._batch, status__in=DOUBTFUL, phone__gt=phone)
-        rows = rows.exclude(error_message=opt_outs.WHY)
+        rows = rows.exclude(error_message__in=WHYS)
         return rows.select_related("provider", "template").order_by("phone")
 
 
@@ -70,6 +73,11 @@ class BulkResult:
     def opted_out(self) -> int:
         """How many messages of the batch are not sent because their owners want no notices."""
         return Message.objects.filter(batch=self.name, error_message=opt_outs.WHY).count()
+
+    @property
+    def listed(self) -> int:
+        """How many messages of the batch are not sent because their numbers are on the block list."""
+        return Message.objects.filter(batch=self.name, error_message=lists.WHY).count()
 
     @property
     def troubles(self) -> Troubles:

@@ -7,17 +7,16 @@ from functools import partial
 from typing import Any
 
 from django.db import IntegrityError
-from django.utils import timezone
 
 from django_smsverify.enums import MessageStatus
 from django_smsverify.masked import PerNumber
 from django_smsverify.models import Message, Template
 from django_smsverify.models.fields import encrypt
-from django_smsverify.numbers.opt_outs import WHY, opted_out
 from django_smsverify.signals import message_settled
 from django_smsverify.transactions import run_committed
 
 from .content import segments
+from .left_out import left_out
 
 CHUNK = 1000
 """Numbers whose rows are created at once."""
@@ -29,7 +28,7 @@ def get_or_create_messages(template: Template, values: PerNumber[Values], batch:
     """One message per number, created if it does not exist yet; the caller must send the queued ones."""
     known = _existing_messages(template, batch, values)
     fresh = PerNumber((phone, own) for phone, own in values.items() if phone not in known)
-    refused = opted_out(fresh)
+    refused = left_out(fresh)
     created = list(_new_messages(template, fresh, batch, refused))
     try:
         _create(created)
@@ -52,27 +51,31 @@ def _tell_refused(messages: Iterable[Message]) -> None:
 
 
 def _new_messages(
-    template: Template, values: PerNumber[Values], batch: str | None, refused: PerNumber[bool]
+    template: Template, values: PerNumber[Values], batch: str | None, refused: PerNumber[str]
 ) -> Iterator[Message]:
     """Messages whose values are encrypted; for numbers one after another with the same values, once.
 
-    Those to a number that has opted out are stored as not sent.
+    Those to a number that gets no notices are stored as not sent.
     """
-    not_sent = {"status": MessageStatus.NOT_SENT, "error_message": WHY, "settled_at": timezone.now()}
     last: Values | None = None
     for phone, own in values.items():
         if own != last:
             encrypted: Any = encrypt(own)
             last, billed = own, segments(template, own)
-        yield Message(
+        message = Message(
             provider=template.provider,
             template=template,
             phone=phone,
             purpose=template.purpose,
             batch=batch,
             segments=billed,
-            **(not_sent if phone in refused else {"values": encrypted}),
         )
+        if phone in refused:
+            message.status, message.error_message = MessageStatus.NOT_SENT, refused[phone]
+            message.settled_at = message.created_at
+        else:
+            message.values = encrypted
+        yield message
 
 
 def _create(messages: list[Message], *, ignore_conflicts: bool = False) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.core.cache import BaseCache
 
+from django_smsverify import events
 from django_smsverify.carriers.blocks import carrier_of
 from django_smsverify.enums import Carrier, Reason
 from django_smsverify.exceptions import GatewayRejected, GatewayUnavailable, GatewayUncertain
@@ -89,11 +90,6 @@ def open_circuits(providers: Iterable[int]) -> dict[int, Circuit]:
     return {way.provider: circuit for way, circuit in find_open(map(Way, providers)).items()}
 
 
-def open_by_carrier(provider: int) -> dict[str, Circuit]:
-    """Returns a provider's open circuits by carrier; an empty dict when the cache fails."""
-    return {way.carrier: circuit for way, circuit in find_open(_by_carrier(provider)).items()}
-
-
 def find_open(ways: Iterable[Way]) -> dict[Way, Circuit]:
     """Returns the open circuits of these ways; an empty dict when the cache fails."""
     keys = {way.key(): way for way in ways}
@@ -162,12 +158,8 @@ def extend_by_report(provider: Provider, way: Way, why: str) -> None:
     _tell(provider, way, _change(way, extend, None))
 
 
-def _by_carrier(provider: int) -> list[Way]:
-    return [Way(provider, carrier) for carrier in Carrier.values]
-
-
 def _all_ways(provider: int) -> list[Way]:
-    return [Way(provider), *_by_carrier(provider)]
+    return [Way(provider, carrier) for carrier in ("", *Carrier.values)]
 
 
 def _mark_of(provider: int) -> str:
@@ -191,6 +183,7 @@ def _close(provider: Provider, ways: Sequence[Way], *, even_by_reports: bool = F
     none: list[Way] = []
     for way in _ask_cache(lambda cache: _forget(cache, provider.pk, ways, even_by_reports), none):
         logger.warning("The circuit of %s is closed.", _name(provider, way))
+        events.emit("circuit.changed", state="closed", provider=provider.slug, carrier=way.carrier or None)
         circuit_changed.send_robust(Provider, provider=provider, circuit=None, carrier=way.carrier)
 
 
@@ -224,6 +217,8 @@ def _tell(provider: Provider, way: Way, circuit: Circuit | None) -> None:
     if circuit is None:
         return
     name, why = _name(provider, way), circuit.why
+    state, cause = "extended" if circuit.trips > 1 else "open", circuit.cause or None
+    events.emit("circuit.changed", state=state, provider=provider.slug, carrier=way.carrier or None, cause=cause)
     if circuit.trips > 1:
         logger.error("The circuit of %s stays open for %d s: %s", name, _pause(circuit.trips), why)
         return

@@ -36,6 +36,19 @@ def dispatch_code(verification: Verification, message: Message, without_failures
     return message
 
 
+def reach_queue() -> None:
+    """Raises what the task queue's client raises when it cannot be reached; does nothing where none is used."""
+    # Imported here: neither library must be installed where it is not used.
+    if conf.DISPATCH == "celery":
+        from .queues import celery
+
+        celery.ping()
+    elif conf.DISPATCH == "tasks":
+        from .queues import django_tasks
+
+        django_tasks.deliver.get_backend()
+
+
 def dispatch_later(message: Message) -> None:
     """Has a queued code sent by a thread or a worker; it stays queued for the poll if none can be told.
 

@@ -23,11 +23,13 @@ from django_smsverify.exceptions import GatewayError, InvalidPhone, PhoneNotSupp
 from django_smsverify.gateways.base import Gateway
 from django_smsverify.masked import PerNumber, Secret
 from django_smsverify.models import Message, Template
-from django_smsverify.numbers import opt_outs
 
 from .content import outgoing, segments
+from .left_out import WHYS, left_out
 
 PHONE = "phone"
+ALSO_PHONE = frozenset({"mobile", "手机号", "手机号码", "号码"})
+"""What else the column of numbers may be called, unless a placeholder is called so."""
 SEPARATORS = ",;\t"
 LATELY = timedelta(days=1)
 """A number that got the same template within this time is probably not meant to get it again."""
@@ -41,14 +43,25 @@ class UnreadableList(ValueError):
     """The whole list cannot be read; the text explains what to do."""
 
 
+class BadValue(ValueError):
+    """What a gateway says against the number or a value of a line, in English, as it says it of an SMS."""
+
+    def __init__(self, words: str, phone: str) -> None:
+        super().__init__(words)
+        self.phone = phones.mask(phone)
+
+
 class Problem(NamedTuple):
     """Why nothing can be sent to the number of one line; it does not contain the number."""
 
     line: int
     words: str
+    phone: str = ""
+    """Masked; blank where the words name it, or it cannot be read."""
 
     def __str__(self) -> str:
-        return _("line %(line)d: %(words)s") % {"line": self.line, "words": self.words}
+        words = f"{self.phone}: {self.words}" if self.phone else self.words
+        return _("line %(line)d: %(words)s") % {"line": self.line, "words": words}
 
 
 @dataclass(slots=True)
@@ -64,13 +77,16 @@ class Estimate(NamedTuple):
     """The size and cost of a batch."""
 
     numbers: int
+    """Those that get it."""
+    left_out: Counter[str]
+    """How many of the list get none, by the reason as it is stored."""
     segments: int
     cost: Decimal | None
     """In yuan; None where the provider has no price."""
     first: list[str]
-    """The first SMS as the phone shows it, with a masked number; empty when there is no number."""
+    """The first SMS as the phone shows it, with a masked number; empty when nobody gets one."""
     known: int
-    """Messages that the batch already has."""
+    """Messages that the batch already has, without those of numbers that get none."""
     lately: Counter[str]
     """How many of the numbers got this template within a day in another batch, by that batch's name."""
 
@@ -78,8 +94,8 @@ class Estimate(NamedTuple):
 def read(text: Secret, template: Template) -> NumberList:
     """Reads a list; returns the numbers to send a template to, with their values, and the problems of the other lines.
 
-    The first line names the columns: `phone` and each placeholder of the template. A list of numbers alone needs no
-    such line.
+    The first line names the columns: `phone`, or what it may be called besides, and each placeholder of the template.
+    A list of numbers alone needs no such line.
 
     Raises UnreadableList, and InvalidGateway or UndecryptableValue for a provider that is not set up.
     """
@@ -91,7 +107,7 @@ def read(text: Secret, template: Template) -> NumberList:
                 details = {"phone": phones.mask(phone), "line": lines[phone]}
                 raise ValueError(_("%(phone)s stands in line %(line)d already") % details)
         except ValueError as error:
-            found.problems.append(Problem(line, str(error)))
+            found.problems.append(Problem(line, str(error), error.phone if isinstance(error, BadValue) else ""))
         else:
             lines[phone], found.recipients[phone] = line, values
     return found
@@ -105,25 +121,28 @@ def batch_name(template: Template, recipients: Recipients, *, again: bool = Fals
 
 
 def estimate(template: Template, recipients: Recipients, batch: str) -> Estimate:
-    """Calculates the size and cost of a batch before anything is sent."""
+    """Calculates the size and cost of a batch before anything is sent; numbers that get no notices cost nothing."""
+    refused = left_out(recipients)
+    recipients = PerNumber((phone, values) for phone, values in recipients.items() if phone not in refused)
     signature = template.signature.text if template.signature else ""
     billed, price = sum(segments(template, values) for values in recipients.values()), template.provider.price
     return Estimate(
         numbers=len(recipients),
+        left_out=Counter(refused.values()),
         segments=billed,
         cost=None if price is None else price * billed,
         first=[
             Secret(f"{phones.mask(phone)}: {texts.signed(signature, texts.render(template.content, values))}")
             for phone, values in islice(recipients.items(), 1)
         ],
-        known=Message.objects.filter(batch=batch).count(),
+        known=Message.objects.filter(batch=batch).exclude(error_message__in=WHYS).count(),
         lately=_count_recent(template, recipients, batch),
     )
 
 
 def unsent(recipients: Recipients, batch: str) -> PerNumber[Mapping[str, str]]:
     """Returns the recipients whose message in this batch was certainly not sent."""
-    refused = Message.objects.filter(batch=batch, status=MessageStatus.NOT_SENT).exclude(error_message=opt_outs.WHY)
+    refused = Message.objects.filter(batch=batch, status=MessageStatus.NOT_SENT).exclude(error_message__in=WHYS)
     phones_of = set(refused.values_list("phone", flat=True))
     return PerNumber((phone, values) for phone, values in recipients.items() if phone in phones_of)
 
@@ -162,12 +181,14 @@ def _rows(text: Secret, names: set[str]) -> Iterator[tuple[int, dict[str, str] |
             if not any(row):
                 continue
             if not columns:
+                row = [PHONE if cell in ALSO_PHONE - names else cell for cell in row]
                 columns = _columns(row, names)
                 if PHONE in row:
                     continue
             yield reader.line_num, dict(zip(columns, row, strict=True)) if len(row) == len(columns) else None
     except csv.Error as error:
-        raise UnreadableList(str(Problem(reader.line_num, str(error)))) from None
+        words = _("this cannot be read as CSV: perhaps a quotation mark is not closed (%s)") % error
+        raise UnreadableList(str(Problem(reader.line_num, words))) from None
     if not columns:
         raise UnreadableList(_("There is no number in it."))
 
@@ -194,7 +215,7 @@ def _recipient(row: Mapping[str, str] | None, template: Template, gateway: Gatew
     try:
         gateway.require_sendable(outgoing(template, PerNumber({phone: values})), phone)
     except GatewayError as error:
-        raise ValueError(f"{phones.mask(phone)}: {error}") from None
+        raise BadValue(str(error), phone) from None
     return phone, values
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from django_smsverify import phones
+from django_smsverify import events, phones
 from django_smsverify.conf import conf
 from django_smsverify.enums import MessageStatus, Reason, Refused, Scope
 from django_smsverify.exceptions import CaptchaRequired, NoRoute, PhoneRejected, Throttled, UnknownPurpose
@@ -26,6 +26,7 @@ from django_smsverify.models import PURPOSE, Message, Recipient, RememberedReque
 from django_smsverify.models.history import PastSMS
 from django_smsverify.numbers import Requester, requester_of
 from django_smsverify.numbers.test_numbers import is_test_number
+from django_smsverify.tracing import span
 from django_smsverify.transactions import run_committed
 from django_smsverify.verifying.context import canonical
 
@@ -91,8 +92,15 @@ def require_purpose(phone: str, purpose: str) -> None:
 def send_code_to(request: CodeRequest, *, is_simulated: bool = False) -> Verification:
     """Does what `send_code` does, for a purpose that exists; `is_simulated` where it is a test number, to which nothing
     is sent."""
-    if is_simulated:
-        return simulate_code(request)
+    with span("send_code", purpose=request.purpose):
+        if not is_simulated:
+            return _send_code(request)
+        verification = simulate_code(request)
+        _emit(verification, "simulated")
+        return verification
+
+
+def _send_code(request: CodeRequest) -> Verification:
     choice = RouteChoice(request.purpose, request.phone)
     with time_limit():
         try:
@@ -131,6 +139,7 @@ def _join(request: CodeRequest) -> Verification | None:
         verification = run_committed(Verification, partial(join_without_sms, request))
     if verification is not None:
         verification.sms_sent = False
+        _emit(verification, "joined")
     return verification
 
 
@@ -162,8 +171,17 @@ def resend_to(
 ) -> Verification:
     """Does what `resend_code` does, and remembers the request."""
     verification.require_live(timezone.now())
-    if verification.is_simulated:
-        return simulate_resend(verification, ip, keyed)
+    with span("resend_code", purpose=verification.purpose):
+        if not verification.is_simulated:
+            return _resend(verification, requester, ip, keyed)
+        simulate_resend(verification, ip, keyed)
+        _emit(verification, "simulated")
+        return verification
+
+
+def _resend(
+    verification: Verification, requester: Requester, ip: str | None, keyed: KeyedRequest | None
+) -> Verification:
     choice = RouteChoice(verification.purpose, verification.phone)
     with time_limit():
         with _admission(verification.phone, ip, requester, choice) as charge:
@@ -186,6 +204,7 @@ def _dispatch_or_raise(verification: Verification, message: Message, charge: Cha
     """Dispatches a code; raises PhoneRejected when the number is the cause of a refusal, NoRoute when no provider took
     it."""
     last = dispatch_code(verification, message, choice.without_failures)
+    _emit(verification, "not_sent" if last.status == MessageStatus.NOT_SENT else "sent", last)
     if last.status != MessageStatus.NOT_SENT:
         verification.last_sent_at = last.created_at
         return
@@ -193,6 +212,19 @@ def _dispatch_or_raise(verification: Verification, message: Message, charge: Cha
         raise PhoneRejected
     charge.refund(*SHARED, Scope.TICKET)
     raise NoRoute
+
+
+def _emit(verification: Verification, result: str, last: Message | None = None) -> None:
+    if events.is_wanted():
+        events.emit(
+            "code.asked",
+            result=result,
+            purpose=verification.purpose,
+            phone=verification.phone,
+            verification=verification.pk,
+            provider=last and last.provider.slug,
+            status=last and last.status,
+        )
 
 
 def in_turn(phone: str, requester: Requester, create: Callable[[Recipient, NumberHistory], T]) -> T:

@@ -20,6 +20,7 @@ from django_smsverify.messages import claim, claim_all, record_all, record_one_a
 from django_smsverify.models import Message, Provider, Template
 from django_smsverify.money import balances
 from django_smsverify.reports.matching import match_after_commit
+from django_smsverify.tracing import span
 from django_smsverify.types import Acceptance
 
 from . import circuits
@@ -70,7 +71,15 @@ def call_gateway(template: Template, values: Mapping[str, Mapping[str, str]], ow
     sms = outgoing(template, values, own_id)
     if not gateway.local:
         release_connection()
-    return gateway.send(sms)
+    provider = template.provider
+    with span("vendor_call", provider=provider.slug, gateway=provider.gateway, sms=len(values)) as current:
+        outcomes = gateway.send(sms)
+        current.set_attribute("smsverify.accepted", _accepted(outcomes))
+    return outcomes
+
+
+def _accepted(outcomes: Mapping[str, Outcome]) -> int:
+    return sum(isinstance(outcome, Acceptance) for outcome in outcomes.values())
 
 
 def _gateway(provider: Provider) -> Gateway:

@@ -30,8 +30,7 @@ from django_smsverify.messages import mark_claimed, withdraw
 from django_smsverify.models import Message, Template, Verification
 from django_smsverify.models.late_changes import late_moments, mark_late
 from django_smsverify.models.statements import OF_ROUTE, claim_message, find_queued_code
-from django_smsverify.numbers import opt_outs, requester_of
-from django_smsverify.numbers.opt_outs import opted_out
+from django_smsverify.numbers import requester_of
 from django_smsverify.transactions import run_committed
 
 from . import circuits, route_cache, routing
@@ -41,6 +40,7 @@ from .choosing import Chosen, choose, whatever_is_open
 from .connection import in_worker
 from .content import least_life, segments_of_code
 from .earlier_tries import other_ways, why_not_to_follow
+from .left_out import left_out
 
 logger = logging.getLogger("django_smsverify")
 
@@ -92,9 +92,9 @@ def _queued(ids: Sequence[UUID | str]) -> Sequence[Message]:
 
 def without_void(notices: Sequence[Message]) -> list[Message]:
     """Returns the notices that can and should still be sent; the others are withdrawn."""
-    refused, left = opted_out(message.phone for message in notices), []
+    refused, left = left_out(message.phone for message in notices), []
     for message in notices:
-        if why := opt_outs.WHY if message.phone in refused else _why_void(message):
+        if why := refused.get(message.phone) or _why_void(message):
             cancel(message, why)
         else:
             left.append(message)

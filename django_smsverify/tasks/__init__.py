@@ -15,3 +15,4 @@ with suppress(Exception):
     from .for_django import balance as balance
     from .for_django import poll as poll
     from .for_django import probe as probe
+    from .for_django import prune as prune

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import django
 
-from django_smsverify.money import balances
-from django_smsverify.operations import canary
+from django_smsverify.operations import canary, watching
+from django_smsverify.operations.job_runs import PRUNE, noted
 from django_smsverify.polling import poll as polling
+from django_smsverify.privacy import pruning
 
 if TYPE_CHECKING or django.VERSION < (6, 0):
     from django_tasks import task
@@ -25,7 +26,7 @@ def poll(limit: int = polling.LIMIT) -> dict[str, int]:
 @task()
 def balance() -> dict[str, str]:
     """Does the same as `manage.py smsverify_balance`; returns the state of the balance by provider slug."""
-    return {check.provider.slug: check.state.value for check in balances.check_and_mail()}
+    return {check.provider.slug: check.state.value for check in watching.check_balances_and_tell()}
 
 
 @task()
@@ -33,3 +34,10 @@ def probe(a_day: int = canary.A_DAY) -> dict[str, str]:
     """Does the same as `manage.py smsverify_probe`; returns the state of each route by provider slug and carrier."""
     found = canary.probe(a_day=a_day)
     return {f"{route.provider.slug} {route.carrier}": route.probe.state for route in found if route.probe}
+
+
+@task()
+def prune() -> dict[str, int]:
+    """Does the same as `manage.py smsverify_prune`; returns how many rows of each kind were changed."""
+    with noted(PRUNE):
+        return dict(pruning.prune())

@@ -11,8 +11,16 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.utils import timezone
 
-from django_smsverify import codes
-from django_smsverify.exceptions import AlreadyUsed, CodeExpired, ContextMismatch, TooManyAttempts, WrongCode
+from django_smsverify import codes, events
+from django_smsverify.exceptions import (
+    AlreadyUsed,
+    CodeExpired,
+    ContextMismatch,
+    SMSVerifyError,
+    TooManyAttempts,
+    VerificationNotFound,
+    WrongCode,
+)
 from django_smsverify.idempotency import KeyedRequest
 from django_smsverify.limits.per_number import NumberHistory, lock_number
 from django_smsverify.masked import Secret
@@ -20,6 +28,7 @@ from django_smsverify.models import KnownNumber, RememberedRequest, Verification
 from django_smsverify.models.statements import count_guess, count_guess_while_live, verify, verify_by_guess
 from django_smsverify.numbers.test_numbers import right_code
 from django_smsverify.signals import phone_verified
+from django_smsverify.tracing import span
 from django_smsverify.transactions import require_autocommit, run_committed
 
 from .context import canonical, has_context
@@ -46,6 +55,21 @@ def check_guess(
     A `request` that succeeded may be repeated with the same code as long as its proof lives. Raises IdempotencyMismatch
     where its key was used for another verification.
     """
+    with span("verify_code"):
+        try:
+            verification = _check(verification_id, code, context, request)
+        except SMSVerifyError as error:
+            left = getattr(error, "attempts_left", None)
+            # Anything may have been given as an id that does not exist, such as a number.
+            known = None if isinstance(error, VerificationNotFound) else verification_id
+            events.emit("code.checked", result=error.code, verification=known, attempts_left=left)
+            raise
+    if events.is_wanted():
+        events.emit("code.checked", result="verified", verification=verification_id)
+    return verification
+
+
+def _check(verification_id: UUID, code: Secret, context: Secret, request: KeyedRequest | None) -> Verification:
     if request is not None and RememberedRequest.objects.recall(request):
         return check_repeated(verification_id, code, context)
     try:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from demo import phone as visitor
 from demo.vendors import Mood, moods, set_mood
+from demo.words import took
 from django_smsverify import phones
 from django_smsverify.enums import DeliveryOutcome
 from django_smsverify.exceptions import SMSVerifyError
@@ -68,7 +69,7 @@ def _on_wire(message: Message) -> dict[str, Any]:
         "outcome": message.get_status_display(),
         "segments": message.segments,
         "cost": message.cost,
-        "milliseconds": answered_at and round((answered_at - message.created_at).total_seconds() * 1000),
+        "took": took(answered_at - message.created_at) if answered_at else "",
         "error": " ".join(filter(None, texts)),
     }
 

@@ -160,11 +160,6 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield started
 
 
-@pytest.fixture(scope="session")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return browser.install_packages(tmp_path_factory.mktemp("node"))
-
-
 @pytest.fixture
 def page(driver: Any, demo: Demo) -> Iterator[Page]:
     """A page of a browser that remembers nothing, with vendors that work; it loads nothing from elsewhere."""

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from typing import Any
 import polib
 import pytest
 import requests
+from demo.words import took
+from django.utils import translation
 from sandbox.catalogue import SIGNED
+
+from tests.folding import folded
 
 from .conftest import MANAGE, VENDORS, Demo, run, running, until
 
@@ -35,8 +40,14 @@ def test_a_code_goes_through_each_vendor_and_verifies(demo: Demo, vendor: str) -
     row = next(row for row in demo.wire() if row["phone"] == verified.json()["phone"])
     assert row["status"] in ("accepted", "delivered")
     assert (row["segments"], row["error"]) == (1, "")
-    assert row["milliseconds"] >= 0
+    assert re.fullmatch(r"\d+ 毫秒|\d\.\d 秒", row["took"])
     assert float(row["cost"]) > 0
+
+
+@folded("seconds, shown", [(0.0414, "41 ms"), (0.9994, "999 ms"), (1, "1.0 s"), (62.089, "62 s"), (600, "10 min")])
+def test_a_long_time_is_told_in_seconds(seconds: float, shown: str) -> None:
+    with translation.override("en"):
+        assert took(timedelta(seconds=seconds)) == shown
 
 
 def test_a_refusal_is_shown_and_another_vendor_takes_over(demo: Demo) -> None:
@@ -63,7 +74,7 @@ def test_a_lost_answer_does_not_cause_a_second_send(demo: Demo) -> None:
     assert sent.status_code == 202
     assert len(demo.inbox("13900003333")) == 1
     row = next(row for row in demo.wire() if row["phone"] == "139****3333")
-    assert (row["status"], row["milliseconds"]) == ("unknown", None)
+    assert (row["status"], row["took"]) == ("unknown", "")
 
 
 def test_a_vendor_that_is_dead_for_one_carrier_loses_no_code(demo: Demo) -> None:

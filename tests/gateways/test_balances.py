@@ -71,7 +71,7 @@ def test_only_vendors_that_document_a_balance_query_have_one() -> None:
 
 @pytest.mark.parametrize("vendor", GATEWAYS)
 def test_a_balance_is_counted_in_sms_unless_the_vendor_tells_money(vendor: str) -> None:
-    money = {"twilio": "money, in the account's currency"}
+    money = {"twilio": "in the account's currency"}
     assert str(GATEWAYS[vendor].balance_unit) == money.get(vendor, "SMS credits")
 
 

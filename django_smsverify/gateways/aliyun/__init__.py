@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import requests
+from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import Billing
+from django_smsverify.enums import Billing, Submission
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.parsing import CHINA, as_text, compact_json, json_rows, named_values, parse_rows
 from django_smsverify.types import Acceptance, Answer, DeliveryEvent, News, OutgoingSMS, Push, SentSMS
@@ -34,6 +35,9 @@ class AliyunGateway(AliyunSubmissions):
     billing = Billing.DELIVERED
     max_recipients = 100
     finds_own_ids = True
+    needs_signatures = True
+    sends_ids = frozenset({Submission.TEMPLATE})
+    webhook_place = _("系统设置 → 接收短信回执, HTTP 批量推送 in the console: this address for all four kinds.")
     acknowledgement = '{"code":0,"msg":"接收成功"}'
     acknowledgement_type = "application/json; charset=utf-8"
     text_rules = replace(

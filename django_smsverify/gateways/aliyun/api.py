@@ -29,7 +29,11 @@ class AliyunAPI(Gateway):
     """Builds a request for any action; refusals have HTTP 200 or, from the gateway before the product, 4xx."""
 
     credentials = (
-        Credential(name="access_key_id", label="AccessKey ID"),
+        Credential(
+            name="access_key_id",
+            label="AccessKey ID",
+            help_text=_("Made at 访问控制 (RAM) for a user there, not for the main account."),
+        ),
         Credential(
             name="access_key_secret",
             label="AccessKey Secret",

@@ -6,7 +6,7 @@ import requests
 from django.utils.translation import gettext_lazy as _
 
 from django_smsverify import texts
-from django_smsverify.enums import Billing, Reason
+from django_smsverify.enums import Billing, Reason, Submission
 from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.parsing import as_text, compact_json, named_values
 from django_smsverify.types import Acceptance, Answer, Option, OutgoingSMS
@@ -33,6 +33,8 @@ class AliyunPnvsGateway(AliyunAPI):
     )
     billing = Billing.DELIVERED  # by the carrier's report: help.aliyun.com, api-dypnsapi-2017-05-25-sendsmsverifycode
     mainland_only = True
+    needs_signatures = True
+    sends_ids = frozenset({Submission.TEMPLATE})
 
     def build_one(self, sms: OutgoingSMS, phone: str) -> requests.Request:
         if "code" not in texts.placeholders(sms.content):

@@ -26,7 +26,10 @@ class AliyunSubmissions(AliyunAPI):
         Option(
             name="qualification_id",
             label=_("Qualification ID"),
-            help_text=_("资质ID; needed only to submit signatures from here."),
+            help_text=_(
+                "资质ID; needed only to submit signatures from here. The vendor's console lists it under 资质管理, "
+                "once the company's papers are approved there."
+            ),
         ),
         Option(
             name="sign_source",
@@ -66,7 +69,8 @@ class AliyunSubmissions(AliyunAPI):
         if draft.submission == Submission.TEMPLATE:
             return _template_fields(draft)
         if not (qualification := self.option("qualification_id")):
-            raise GatewayRejected.of_draft("enter the option Qualification ID (资质ID), or submit it in the console")
+            why = "enter the option Qualification ID (资质ID), or submit it in the console"
+            raise GatewayRejected.of_draft(why, option="qualification_id")
         fields = {"SignName": draft.text, "SignSource": self.option("sign_source"), "SignType": "1"}
         return fields | {"QualificationId": qualification, "Remark": draft.remark}
 

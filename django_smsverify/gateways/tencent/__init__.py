@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import requests
 
 from django_smsverify import texts
-from django_smsverify.enums import Billing
+from django_smsverify.enums import Billing, Submission
 from django_smsverify.exceptions import GatewayRejected
 from django_smsverify.gateways.base import Outcome
 from django_smsverify.gateways.parsing import as_text, json_rows, parse_rows
@@ -40,6 +40,8 @@ class TencentGateway(TencentSubmissions, TencentPackages):
     billing = Billing.SUBMITTED
     max_recipients = 200
     same_text = True
+    needs_signatures = True
+    sends_ids = frozenset({Submission.TEMPLATE})
     finds_own_ids = True
     acknowledgement = '{"result":0,"errmsg":"OK"}'
     acknowledgement_type = "application/json"

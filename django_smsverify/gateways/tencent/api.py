@@ -27,7 +27,11 @@ class TencentAPI(Gateway):
     """Builds a request for any action; refusals have HTTP 200, too."""
 
     credentials = (
-        Credential(name="secret_id", label="SecretId"),
+        Credential(
+            name="secret_id",
+            label="SecretId",
+            help_text=_("Made at 访问管理 (CAM) for a sub-user, not for the main account."),
+        ),
         Credential(
             name="secret_key",
             label="SecretKey",
@@ -45,6 +49,9 @@ class TencentAPI(Gateway):
             label=_("Region"),
             choices=("ap-guangzhou", "ap-beijing", "ap-nanjing", "ap-singapore"),
         ),
+    )
+    webhook_place = _(
+        "应用管理 → 基础配置 → 事件回调配置 for reports, and 通用管理 → 回复回调 for replies: this address at both."
     )
     required_options = (("sdk_app_id",),)
     delivery_codes = ("tencent",)

@@ -49,6 +49,7 @@ class TopThinkGateway(TopThinkSubmissions):
     billing = Billing.DELIVERED
     cause_field = "detail"  # the code says only whether it arrived
     mainland_only = True
+    sends_ids = frozenset(Submission)
     text_rules = TextRules(
         refuses_neutral=True,  # 签名提交注意事项: 过于宽泛的名称
         unwelcome=("测试",),  # 不要使用带有测试字样的签名; 调用步骤 has the same rule for contents

@@ -18,7 +18,17 @@ class TopThinkAPI(Gateway):
 
     label = "TopThink 顶想云"
     base_url = "https://api.topthink.com"
-    credentials = (Credential(name="app_code", label=_("AppCode"), help_text=_("From the console's 安全信息.")),)
+    credentials = (
+        Credential(
+            name="app_code",
+            label=_("AppCode"),
+            help_text=_(
+                "The authorization code of the account (用户授权码), at 安全信息 in the console of topthink.com; the "
+                "vendor explains it at docs.topthink.com/think-api/1835086."
+            ),
+        ),
+    )
+    webhook_place = _("我的服务 → 短信服务 → 发信设置 in the console.")
     options = (
         Option(
             name="http_method",

@@ -7,7 +7,6 @@ import logging
 import os
 import ssl
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -15,7 +14,9 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from django_smsverify.exceptions import GatewayError, GatewayUncertain, describe
+from django_smsverify.gateways.hosts import host_of
 from django_smsverify.gateways.recording import record
+from django_smsverify.tracing import span
 from django_smsverify.types import Account, Answer
 
 from .connections import Adapter
@@ -42,6 +43,12 @@ class HTTPTransport:
 
         Raises GatewayUnavailable when nothing was sent, GatewayUncertain when no answer could be read.
         """
+        with span("vendor_request", host=host_of(request.url)) as current:
+            answer = self._send(request, account)
+            current.set_attribute("http.response.status_code", answer.status)
+            return answer
+
+    def _send(self, request: requests.Request, account: Account) -> Answer:
         connect, read, _total = account.timeout
         session = _session(account)
         exchange, bug = Exchange(account), ""
@@ -50,9 +57,9 @@ class HTTPTransport:
         except GatewayError:
             raise
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            failure = exchange.failure(_host(request.url), type(error).__name__)
+            failure = exchange.failure(host_of(request.url), type(error).__name__)
         except Exception as error:
-            failure, bug = exchange.failure(_host(request.url), type(error).__name__), describe(error)
+            failure, bug = exchange.failure(host_of(request.url), type(error).__name__), describe(error)
         finally:
             exchange.close()
         if bug:
@@ -94,13 +101,6 @@ def _read(response: requests.Response) -> Answer:
     if may_be_success and len(content) > MAX_ANSWER:
         raise GatewayUncertain(f"the answer is larger than {MAX_ANSWER // 1024} KiB")
     return Answer(response.status_code, content[:MAX_ANSWER], response.headers.get("Content-Type", ""))
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 class _PreparedRequest(requests.PreparedRequest):

@@ -51,7 +51,8 @@ class TwilioGateway(TwilioAPI):
     """Sends the full text to one number of any country; statuses and replies are pushed, and signed."""
 
     billing = Billing.SUBMITTED  # each segment that is handed to the carrier
-    balance_unit = _("money, in the account's currency")
+    reviews_texts = False
+    balance_unit = _("in the account's currency")
     acknowledgement = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
     acknowledgement_type = "text/xml; charset=utf-8"
     text_rules = TextRules(longest=1600, counts_signature=True, counts_gsm7=True, for_mainland=False)

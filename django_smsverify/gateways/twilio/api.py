@@ -22,7 +22,11 @@ class TwilioAPI(Gateway):
     label = "Twilio"
     base_url = "https://api.twilio.com"
     credentials = (
-        Credential(name="account_sid", label="Account SID", help_text=_("AC and 32 digits and letters.")),
+        Credential(
+            name="account_sid",
+            label="Account SID",
+            help_text=_("From the first page of the console: AC and 32 digits and letters."),
+        ),
         Credential(
             name="auth_token",
             label="Auth Token",
@@ -41,6 +45,10 @@ class TwilioAPI(Gateway):
             help_text=_("MG and 32 digits and letters. It chooses the sender: the option above is not used then."),
         ),
         PUBLIC_URL,
+    )
+    webhook_place = _(
+        "Reports need none where “Public address of this site” is entered: each SMS names the address. For replies: at "
+        "the number or the Messaging Service, “A message comes in”, by HTTP POST."
     )
     required_options = (("from", "messaging_service_sid"),)
     delivery_codes = ("twilio",)

@@ -1,4 +1,4 @@
-"""The mail about what the guard has closed: at most one an hour of each kind."""
+"""The alert about what the guard has closed: at most one an hour of each kind."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from functools import partial
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from django_smsverify.alarms import mail_alarm
 from django_smsverify.conf import conf
-from django_smsverify.enums import Guarded
-from django_smsverify.models import Closure
+from django_smsverify.enums import AlertKind, Guarded
+from django_smsverify.models import Closure, NewAlert
 
 PAUSE = timedelta(hours=1)
-"""Between two mails of a kind."""
+"""Between two alerts of a kind."""
 OLD_AT_ONCE = 1000
 """Rows that one run of the poll deletes."""
 MOST = 20
-"""Closures that a mail lists."""
+"""Closures that an alert lists."""
 
 
-def mail_alarms() -> Iterator[str]:
-    """Mails the site's MANAGERS, or else its ADMINS, about new closures; yields the word that the poll counts."""
+def new_alerts() -> Iterator[NewAlert]:
+    """Yields an alert, once, about the new closures of each kind."""
     now = timezone.now()
     lately = Closure.objects.filter(since__gt=now - timedelta(days=1))
     found = list(lately.order_by("since", "pk"))
@@ -34,12 +33,16 @@ def mail_alarms() -> Iterator[str]:
             continue
         about = Closure.objects.filter(pk__in=[closure.pk for closure in new])
         if about.filter(mailed_at=None).update(mailed_at=now):
-            undo = partial(about.update, mailed_at=None)
-            yield mail_alarm(f"what the guard has closed ({kind})", partial(_mail_text, kind, new), undo)
+            yield NewAlert(
+                kind=AlertKind.GUARD,
+                subject=kind,
+                text=partial(_text, kind, new),
+                page=("closure_changelist",),
+                postpone=partial(about.update, mailed_at=None),
+            )
 
 
-def _mail_text(kind: Guarded, closures: Sequence[Closure]) -> tuple[str, str]:
-    """Subject and body."""
+def _text(kind: Guarded, closures: Sequence[Closure]) -> tuple[str, str]:
     is_watched = all(closure.is_watched for closure in closures)
     subject = gettext("SMS guard: too few codes come back (%(kind)s)") % {"kind": kind.label}
     first = gettext(

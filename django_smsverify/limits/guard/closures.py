@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from django_smsverify import events
 from django_smsverify.conf import conf
 from django_smsverify.enums import Guarded
 from django_smsverify.models import Closure
@@ -125,4 +126,13 @@ def _tell(closure: Closure) -> None:
     then = "The guard would close" if closure.is_watched else "The guard closes"
     facts = then, what, closure.until - closure.since, closure.verified, closure.sent
     logger.warning("%s the %s to new numbers for %s: %d of %d were verified.", *facts)
+    events.emit(
+        "guard.closed",
+        kind=closure.kind,
+        subject=closure.subject or None,
+        sent=closure.sent,
+        verified=closure.verified,
+        seconds=round((closure.until - closure.since).total_seconds()),
+        is_watched=closure.is_watched,
+    )
     abuse_detected.send_robust(Closure, closure=closure)

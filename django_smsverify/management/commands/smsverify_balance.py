@@ -13,13 +13,14 @@ from django_smsverify.enums import BalanceState
 from django_smsverify.management.naming import providers_named
 from django_smsverify.management.terminal import TerminalCommand, progress_bar, stoppable
 from django_smsverify.models.amounts import plain
-from django_smsverify.money.balances import BalanceCheck, check_and_mail, local, unit_of
+from django_smsverify.money.balances import BalanceCheck, local, unit_of
+from django_smsverify.operations.watching import check_balances_and_tell
 
 
 class Command(TerminalCommand):
     help = (
-        "Asks vendors what is left on the accounts, stores and prints it, and mails what is below its alert. The exit "
-        "status is 1 when one does not tell. smsverify_poll asks as well: this is for a person, or for a monitor."
+        "Asks vendors what is left on the accounts, stores and prints it, and tells operators what is below its alert. "
+        "The exit status is 1 when one does not tell. smsverify_poll asks too: this is for a person, or for a monitor."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,7 +30,7 @@ class Command(TerminalCommand):
     def handle(self, *args: Any, slugs: list[str], **options: Any) -> None:
         providers = providers_named(slugs) or None
         with stoppable() as stopped, progress_bar("provider") as progress:
-            checks = check_and_mail(providers, stopped=stopped, progress=progress)
+            checks = check_balances_and_tell(providers, stopped=stopped, progress=progress)
         with translation.override("en"):
             rows = [row_of(check) for check in checks]
         if options["json"]:

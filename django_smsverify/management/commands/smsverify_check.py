@@ -95,6 +95,7 @@ def finding_of(message: Message) -> Finding:
 
 
 def line_of(finding: Finding) -> str:
-    """A finding as a line of text, and what to do in a second one."""
+    """A finding as a line of text, and what to do in further ones."""
     line = f"[{finding.state.label}] {finding.subject}: {finding.words}"
-    return f"{line}\n    -> {finding.advice}" if finding.advice else line
+    further = [f"    -> {finding.advice}"] if finding.advice else []
+    return "\n".join([line, *further, *([f"    $ {finding.command}"] if finding.command else [])])

@@ -16,7 +16,6 @@ from django_smsverify.characters import as_shown
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.money.costs import (
     BY,
-    BYTE_ORDER_MARK,
     FIGURES,
     CostRow,
     as_csv,
@@ -27,6 +26,7 @@ from django_smsverify.money.costs import (
     today,
     total,
 )
+from django_smsverify.spreadsheets import BYTE_ORDER_MARK
 
 
 def a_day(written: str) -> date:

@@ -20,9 +20,9 @@ from django_smsverify.management.terminal import TerminalCommand
 
 class Command(TerminalCommand):
     help = (
-        "Says in a sentence for each attempt, newest first, what happened to a number: who refused it, what vendor and "
-        "carrier said, what was tried next, whether the code was entered, and what to do. Never prints a code or a "
-        "whole number."
+        "Says how it ended, and in a sentence for each attempt, newest first, what happened to a number: who refused "
+        "it, what vendor and carrier said, what was tried next, whether the code was entered, and what to do. Never "
+        "prints a code or a whole number."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -58,6 +58,10 @@ def _lines(whom: str, days: int) -> Iterator[str]:
 
 def _told(story: Story) -> Iterator[str]:
     yield story.title
+    yield f"  {story.conclusion.words}"
+    for step in story.conclusion.steps:
+        yield f"    -> {step.words}"
+    yield ""
     for words in story.present:
         yield f"  {words}"
     for entry in story.entries:

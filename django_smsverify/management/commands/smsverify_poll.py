@@ -19,8 +19,8 @@ MANY = 1000
 class Command(TerminalCommand):
     help = (
         "Asks vendors for delivery reports and verdicts that did not come by webhook, and for balances; judges "
-        "probes; mails what is an alarm; sends what a process that died had queued, and settles messages of which no "
-        "more news can come. Run it every minute: each message is asked about at growing intervals."
+        "probes; tells operators what they must hear of; sends what a process that died had queued, and settles "
+        "messages of which no more news can come. Run it every minute: each message is asked about ever more rarely."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

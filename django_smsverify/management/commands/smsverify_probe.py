@@ -19,7 +19,7 @@ from django_smsverify.operations.route_alarms import why_of
 class Command(TerminalCommand):
     help = (
         "Sends a code to one of your own numbers at each carrier through each provider, and says how long each took "
-        "to arrive; raises and mails an alarm when one fails or gets no report. Numbers are entered in the admin. Run "
+        "to arrive; tells operators when one fails or gets no report. Numbers are entered in the admin. Run "
         "it every ten minutes: it sends only what is due, and judges what it sent before. The exit status is 1 when a "
         "route is silent."
     )

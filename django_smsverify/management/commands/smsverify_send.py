@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from django_smsverify.exceptions import SMSVerifyError, words_for_operators
+from django_smsverify.exceptions import NoRoute, SMSVerifyError, words_for_operators
+from django_smsverify.management.examined import lines_on
 from django_smsverify.management.many import send_file
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.phones import mask
@@ -16,9 +17,9 @@ from django_smsverify.sending import send_code
 
 class Command(TerminalCommand):
     help = (
-        "Sends a code to a number, as the endpoint would, to see that providers and templates work. Or, with --file "
-        "and --template, an approved text without a code to the numbers in a file, to each of them once: the same "
-        "command again goes on where the last one was killed or stopped."
+        "Sends a code to a number, as the endpoint would, to see that providers and templates work; if none sends it, "
+        "says what each lacks. Or, with --file and --template, an approved text without a code to the numbers in a "
+        "file, to each of them once: the same command again goes on where the last one was killed or stopped."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,6 +47,8 @@ class Command(TerminalCommand):
         try:
             verification = send_code(phone, purpose)
         except SMSVerifyError as error:
+            for line in lines_on(purpose) if isinstance(error, NoRoute) else ():
+                self.stdout.write(line)
             raise CommandError(f"{words_for_operators(error)} ({error.code})") from None
         for message in verification.messages.select_related("provider").order_by("created_at"):
             words = f" {message.error_code} {message.error_message}".rstrip()

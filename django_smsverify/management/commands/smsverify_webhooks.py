@@ -5,24 +5,18 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-import requests
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.urls import NoReverseMatch
 from django.utils import timezone
 
-from django_smsverify.conf import conf
 from django_smsverify.enums import ReportSource
-from django_smsverify.exceptions import GatewayError
-from django_smsverify.gateways.transport import HTTPTransport
 from django_smsverify.management.naming import providers_named
 from django_smsverify.management.terminal import TerminalCommand
 from django_smsverify.models import DeliveryReport, Provider
-from django_smsverify.models.accounts import LOOPBACK
 from django_smsverify.models.gateway_classes import gateway_class
-from django_smsverify.types import Account
-from django_smsverify.webhooks import TEST
+from django_smsverify.operations.webhook_calls import public_site, what_is_in_the_way
 
 NEWEST = 1000
 """The number of newest reports that are examined."""
@@ -45,7 +39,7 @@ class Command(TerminalCommand):
         providers = self._providers(slugs)
         if (options["rotate"] or options["retire"]) and not slugs:
             raise CommandError("Name the providers whose secrets are to change.")
-        base = site_of(site, settings.ALLOWED_HOSTS)
+        base = site_of(site)
         failed = []
         for provider in providers:
             path_of(provider)  # raises before anything changes if there is no URL
@@ -53,7 +47,7 @@ class Command(TerminalCommand):
             url = base + path_of(provider)
             self.stdout.write(f"{provider.slug:<16} {url}\n{'':<16} {last_report(provider)}")
             if options["test"]:
-                why = problem(url, provider)
+                why = what_is_in_the_way(url, provider)
                 self.stdout.write(f"{'':<16} {why or 'the test push went through'}")
                 failed += [provider.slug] if why else []
         if failed:
@@ -73,16 +67,15 @@ def is_pushed(provider: Provider) -> bool:
         return False
 
 
-def site_of(given: str | None, hosts: list[str]) -> str:
+def site_of(given: str | None) -> str:
     """The base URL of the site: as given, else from ALLOWED_HOSTS; raises CommandError."""
     if given:
         if not given.startswith(("https://", "http://")):
             raise CommandError(f"Write the site as https://{given}")
         return given.rstrip("/")
-    named = [host.removeprefix(".") for host in hosts if host.strip("*.")]
-    if not named:
-        raise CommandError("ALLOWED_HOSTS names no host: say where the site is with --site https://www.example.com")
-    return f"https://{min(named, key=LOOPBACK.__contains__)}"
+    if site := public_site():
+        return site
+    raise CommandError("ALLOWED_HOSTS names no host: say where the site is with --site https://www.example.com")
 
 
 def change_secret(provider: Provider, *, rotate: bool, retire: bool) -> None:
@@ -116,26 +109,3 @@ def last_report(provider: Provider) -> str:
         moment = timezone.localtime(pushed[0]) if settings.USE_TZ else pushed[0]
         when = f"last report pushed at {moment:%Y-%m-%d %H:%M:%S}"
     return f"{when}; {unknown} of the last {len(reports)} about unknown messages" if unknown else when
-
-
-def problem(url: str, provider: Provider) -> str:
-    """Sends a test push; returns why it failed and what to do, or an empty string."""
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    request = requests.Request("POST", url, data=TEST, headers=headers)
-    try:
-        # Our transport keeps the URL with its secret out of logs. The site may be on a private host.
-        site = Account(base_url=url, credentials={}, private_hosts=True, ca_bundle=conf.CA_BUNDLE)
-        answer = HTTPTransport().send(request, site)
-    except GatewayError as error:
-        return f"{error}: is the site up, and its name public?"
-    if answer.status == 200 and answer.text == gateway_class(provider.gateway).acknowledgement:
-        return ""
-    return f"HTTP {answer.status}: {HINTS.get(answer.status // 100, HINTS[2])}"
-
-
-HINTS = {
-    2: "something else answers there: look which application serves this path",
-    3: "vendors follow no redirect: register the address to which it leads, or let this path through",
-    4: "look at what stands in front (firewall, nginx, a middleware), and whether this is the right site",
-    5: "look into the site's log",
-}

@@ -29,6 +29,12 @@ def publish(ids: list[str]) -> None:
         deliver.apply_async((ids,), producer=producer, timeout=BROKER_SECONDS, retry=True, retry_policy=RETRY_POLICY)
 
 
+def ping() -> None:
+    """Connects to the broker; raises its client's error within seconds."""
+    with _broker() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+
+
 def _broker() -> Any:
     """A connection to the broker. Celery limits its wait for RabbitMQ, but an unresponsive Redis would block it for
     minutes."""

@@ -41,7 +41,7 @@ export class Wire {
       cell(badge),
       cell(message.segments, "figure"),
       cell(message.cost === null ? "" : `¥${message.cost}`, "figure"),
-      cell(message.milliseconds === null ? "" : say("milliseconds", message), "figure"),
+      cell(message.took, "figure"),
       cell(message.error),
     ];
     cells.forEach((element, place) => (element.dataset.label = this.labels[place]));
