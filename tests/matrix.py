@@ -1,5 +1,7 @@
 """Runs the suite on every database, isolation level and cache that can be reached, beyond SQLite with LocMem.
 
+With TEST_OTHER_VERSIONS=1, the lower bounds of the dependencies and the newest Python and Django are tried with it.
+
 `make coverage` and `make slow` run the whole suite on SQLite with LocMem. On the others only the tests that use a
 database are run, and with Redis only those of counters, locks and races. tests/servers.py has the addresses of the
 servers; every test empties a database of Redis, of which each worker of pytest-xdist has its own.
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import TextIO
 
-from tests.selection import OF_CHARSETS, WITHOUT_CONCURRENCY
+from tests.selection import OF_CHARSETS, OF_NO_DATABASE, WITHOUT_CONCURRENCY
 from tests.servers import ASK, WHERE
 
 KILLS = ["tests/crash"]
@@ -31,21 +33,6 @@ SERVERS = [
 ]
 OWN_SERVICES = [*KILLS, *SERVERS]
 """Tests that choose their databases, caches, brokers, web servers and browser themselves; they are run once."""
-OF_NO_DATABASE = [
-    f"tests/test_{name}.py"
-    for name in (
-        "adapters",
-        "admin_check",
-        "arrival_report",
-        "check_command",
-        "check_output",
-        "console",
-        "guard_report",
-        "request_body",
-    )
-]
-"""Tests of adapters in sites of their own, of what an operator is told of a vendor, of simulated vendors and attacks,
-of consoles, and of how a body is read; no database changes that."""
 CACHE_TESTS = [
     f"tests/test_{name}.py"
     for name in (
@@ -82,13 +69,18 @@ class Combination:
         url = WHERE.get(server, "")
         return f"{url}{'&' if '?' in url else '?'}charset={charset}" if charset else url
 
+    def versions(self) -> str:
+        """The environment of tox that runs it; without one, that of this process does."""
+        return OTHER_VERSIONS.get(self, "") if os.environ.get("TEST_OTHER_VERSIONS") == "1" else ""
+
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "worksteal", *self.selection()]
+        own = ["tox", "run", "-e", self.versions(), "--"] if self.versions() else ["pytest"]
+        return [sys.executable, "-m", *own, "-q", "-n", "auto", "--dist", "worksteal", *self.selection()]
 
     def selection(self) -> list[str]:
         if self.cache == "Redis":
             return CACHE_TESTS
-        ignored = [*OWN_SERVICES, *OF_NO_DATABASE, *REPEATED.get(self, [])]
+        ignored = [*OWN_SERVICES, *([] if self.versions() else OF_NO_DATABASE), *REPEATED.get(self, [])]
         return ["-m", self.cases(), *(f"--ignore={path}" for path in ignored)]
 
     def cases(self) -> str:
@@ -100,6 +92,7 @@ class Combination:
     def environment(self) -> dict[str, str]:
         """Sets only the values that are not the default."""
         values = {"DATABASE": self.where(), "ISOLATION": self.isolation, "CACHE": WHERE.get(self.cache)}
+        values["QUICK_ONES"] = "1" if self.versions() else None
         return default_environment() | {f"TEST_{name}": value for name, value in values.items() if value}
 
 
@@ -140,6 +133,12 @@ REPEATED = {
     ],
 }
 """What a combination does not run again, as another one has the same server."""
+OTHER_VERSIONS = {
+    Combination("PostgreSQL", "read committed", "LocMem"): "py313-django61",
+    Combination("MariaDB", "read committed", "LocMem"): "lowest",
+}
+"""Where these are to be tried, too, another database and other versions share a run, which has the quick tests of no
+database as well. A fault that only one pair of them has is not looked for."""
 COMBINATIONS = [
     *(Combination(*database, "LocMem") for database in DATABASES[1:]),
     *(Combination(*database, "Redis") for database in (DATABASES[0], DATABASES[2], DATABASES[3])),

@@ -45,6 +45,11 @@ WITHOUT_CONCURRENCY = [
     *_paths("callbacks evading input outages probing", "tests/attacks"),
 ]
 """Tests without concurrent transactions; they are not run again for another isolation level alone."""
+OF_NO_DATABASE = _paths("""
+    adapters admin_check arrival_report check_command check_output console guard_report request_body
+""")
+"""Tests of adapters in sites of their own, of what an operator is told of a vendor, of simulated vendors and attacks,
+of consoles, and of how a body is read; no database changes that."""
 OF_CHARSETS = [
     *_paths("""
     charsets checks explain fields http known_numbers lists opt_outs reports_of_a_code test_numbers verifying
@@ -92,6 +97,8 @@ def is_in(item: pytest.Item, paths: list[str]) -> bool:
 
 def is_run_elsewhere(item: pytest.Item) -> bool:
     """Whether a run on other services repeats the test."""
+    if services.QUICK_ONES and not item.get_closest_marker("slow"):
+        return True
     if services.DATABASE != "sqlite" and item.get_closest_marker("any_database"):
         return False
     return uses_the_database(item) and LIKE_OTHERS.isdisjoint(parameters(item))

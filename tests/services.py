@@ -8,6 +8,7 @@ TEST_ISOLATION  "read committed" (default) or "repeatable read"; SQLite has neit
 TEST_CACHE      locmem (default)
                 redis://127.0.0.1:6379/15   each test empties this database of the server, or with pytest-xdist that
                                             of its worker: 15, 14, 13 …
+TEST_QUICK_ONES 1: the quick tests that use no database are run elsewhere, too, as the run has other versions
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ ISOLATION = os.environ.get("TEST_ISOLATION", "")
 CACHE = os.environ.get("TEST_CACHE") or "locmem"
 ELSEWHERE = (DATABASE, CACHE) != ("sqlite", "locmem")
 """Whether this run repeats tests on other services than SQLite and LocMem."""
+QUICK_ONES = os.environ.get("TEST_QUICK_ONES") == "1"
 CONNECTIONS = 200 if DATABASE == "sqlite" else 25
 """How many threads may have a connection at the same time. Servers accept about a hundred from all clients together,
 with those that were just closed and have not ended."""
@@ -72,7 +75,11 @@ def postgresql(isolation: str) -> dict[str, Any]:
 
 def mysql(isolation: str) -> dict[str, Any]:
     pose_as_mysqlclient()
-    return {"isolation_level": isolation or "read committed", "charset": "utf8mb4"}
+    driver = import_module("MySQLdb").__name__
+    # Otherwise PyMySQL reads all certificates of the system for each connection, which takes longer than most tests.
+    return {"isolation_level": isolation or "read committed", "charset": "utf8mb4"} | (
+        {"ssl_disabled": True} if driver == "pymysql" else {}
+    )
 
 
 def pose_as_mysqlclient() -> None:

@@ -52,10 +52,10 @@ class TestAttacks:
             (NIGHT, 0.01, 200),
             pytest.param(BOMBER, 0.2, 10, marks=pytest.mark.slow),
             pytest.param(BLOCK_SLOWLY, 0.2, 60, marks=pytest.mark.slow),
-            pytest.param(BLOCK, 0.5, 60, marks=pytest.mark.slow),
-            pytest.param(BLOCK_FAST, 0.2, 60, marks=pytest.mark.slow),
-            pytest.param(NIGHT, 0.1, 200, marks=pytest.mark.slow),
-            pytest.param(NIGHT_FAST, 0.2, 200, marks=pytest.mark.slow),
+            pytest.param(BLOCK, 0.2, 60, marks=pytest.mark.slow),
+            pytest.param(BLOCK_FAST, 0.1, 60, marks=pytest.mark.slow),
+            pytest.param(NIGHT, 0.05, 200, marks=pytest.mark.slow),
+            pytest.param(NIGHT_FAST, 0.1, 200, marks=pytest.mark.slow),
         ],
         ids=lambda value: getattr(value, "name", value),
     )
@@ -85,7 +85,7 @@ class TestAttacks:
 
     @pytest.mark.slow
     def test_a_budget_is_never_exceeded(self) -> None:
-        damage = simulate(replace(BY_BUDGET, settings={"BUDGET": {"day": 12}, "GUARD": "off"}), 0.1)
+        damage = simulate(replace(BY_BUDGET, settings={"BUDGET": {"day": 12}, "GUARD": "off"}), 0.05)
 
         assert damage.spent == 12
 
@@ -112,9 +112,9 @@ class TestSieges:
         ("case", "part"),
         [
             (OTHER_BROWSER_ASKED, 0.03),
-            pytest.param(OLD_BROWSER, 0.4, marks=pytest.mark.slow),
-            pytest.param(OLD_BROWSER_ASKED, 0.4, marks=pytest.mark.slow),
-            pytest.param(OTHER_BROWSER_ASKED, 0.4, marks=pytest.mark.slow),
+            pytest.param(OLD_BROWSER, 0.2, marks=pytest.mark.slow),
+            pytest.param(OLD_BROWSER_ASKED, 0.2, marks=pytest.mark.slow),
+            pytest.param(OTHER_BROWSER_ASKED, 0.2, marks=pytest.mark.slow),
         ],
         ids=lambda value: getattr(value, "name", value),
     )

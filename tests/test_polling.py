@@ -109,15 +109,16 @@ def test_a_message_is_queried_at_growing_intervals_and_settled_in_the_end(
     sandbox.travel(None, Travel(delay=10**6))
     message = send_code(PHONE, "login").messages.get()
     moments: list[int] = []
-    before = calls_to(sandbox)
+    before, step = calls_to(sandbox), 1
 
     with values_sent(message_settled, "message") as settled:
         while not settled:
-            clock.shift(timedelta(minutes=1 if len(moments) < 10 else 40))
+            clock.shift(timedelta(minutes=step))
             poll()
             if calls_to(sandbox) > before:
                 before = calls_to(sandbox)
                 moments.append((timezone.now() - NOW) // timedelta(minutes=1))
+                step = max(1, moments[-1] // 8) if len(moments) < 10 else 40
 
     gaps = [later - earlier for earlier, later in pairwise([0, *moments])]
     assert gaps[:10] == [1, 1, 2, 4, 8, 16, 32, 64, 128, 256]

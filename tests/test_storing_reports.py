@@ -150,17 +150,17 @@ def test_each_message_of_a_push_has_its_own_time_to_delivery(memory: MakeProvide
 
 
 @pytest.mark.slow
-def test_1000_reports_before_the_acceptance_are_matched(memory: MakeProvider) -> None:
+def test_100_reports_before_the_acceptance_are_matched(memory: MakeProvider) -> None:
     provider = memory(price="0.05")
 
-    for _run in range(1000):
+    for _run in range(100):
         message, remote_id = sending(provider), str(next(_ids))
         push(provider, report(remote_id))
         assert DeliveryReport.objects.get(remote_id=remote_id).message is None
         record(message, Acceptance(remote_id=remote_id))
 
     assert not DeliveryReport.objects.filter(message__isnull=True).exists()
-    assert Message.objects.filter(status=MessageStatus.DELIVERED, sent_at__isnull=False, cost="0.05").count() == 1000
+    assert Message.objects.filter(status=MessageStatus.DELIVERED, sent_at__isnull=False, cost="0.05").count() == 100
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import pytest
 from sandbox.catalogue import CREDENTIALS, OPTIONS, TENCENT_LONG
 from sandbox.server import Sandbox
 
-from tests.conftest import PHONE, PLAIN_IDS, REMOTE_IDS, SECRETS, VENDORS, codes_of
+from tests.conftest import PHONE, PLAIN_IDS, QUICK, REMOTE_IDS, SECRETS, VENDORS, codes_of
 from tests.monitoring.child import WEBHOOK_SECRET
 from tests.papers import snippet_of_docs
 
@@ -65,8 +65,8 @@ class Results:
         pytest.param(
             (vendor, traced), id=f"{vendor} {how}", marks=pytest.mark.xdist_group(f"monitoring {vendor} {how}")
         )
-        for traced, how in ((False, "defaults"), (True, "traces and stacks"))
-        for vendor in VENDORS
+        for traced, how, vendors in ((False, "defaults", QUICK), (True, "traces and stacks", VENDORS))
+        for vendor in vendors
     ],
 )
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Results]:
