@@ -35,8 +35,8 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from .enums import Reason, Refused, Scope
 
@@ -371,6 +371,9 @@ class InsideTransaction(RuntimeError):
 
 def words_for_operators(error: Exception) -> str:
     """Returns what an operator needs to know of an error, which may be more than a visitor is told."""
+    if isinstance(error, PhoneNotSupported):
+        where = gettext("The setting REGIONS names the regions; the vendor may serve fewer.")
+        return f"{error} ({where})"
     return f"{error} ({error.why})" if isinstance(error, OverBudget) else str(error)
 
 

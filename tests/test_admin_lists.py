@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import Permission, User
@@ -204,6 +205,12 @@ class TestLook:
         for language in ("en", "zh-hans"):
             html = admin_client.get(page(Message), headers={"accept-language": language}).content.decode()
             assert re.search(r'<th class="field-created_at"><a href="[^"]+">2026-11-29 17:03:12</a></th>', html)
+
+    def test_no_list_or_page_shows_one_without_them(self) -> None:
+        for model in apps.get_app_config("smsverify").get_models():
+            shown = admin.site.get_model_admin(model) if admin.site.is_registered(model) else None
+            times = {field.name for field in model._meta.fields if isinstance(field, models.DateTimeField)}
+            assert times.isdisjoint([*shown.list_display, *shown.readonly_fields] if shown else []), model
 
     def test_a_state_has_a_colour_and_a_word(self, rows: dict[type[models.Model], Any], admin_client: Client) -> None:
         Message.objects.update(status="undelivered")

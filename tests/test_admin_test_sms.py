@@ -67,6 +67,7 @@ def test_what_cannot_be_sent_is_told_with_its_reason(provider: Provider, client:
     client.force_login(staff(*ALL))
 
     assert "No SMS was sent: " in press(client, provider, "12").content.decode()
+    assert "The setting REGIONS names the regions" in press(client, provider, "+85261234567").content.decode()
     press(client, provider)
     assert "No SMS was sent: " in press(client, provider).content.decode(), "in the pause after the one before"
     Template.objects.update(is_active=False)

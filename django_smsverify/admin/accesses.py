@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django_smsverify.enums import Accessed
 from django_smsverify.models import Access
 
+from .columns import time_column
 from .looks import ModelAdmin
 from .records import ReadOnly
 
@@ -18,7 +19,7 @@ from .records import ReadOnly
 class AccessAdmin(ReadOnly, ModelAdmin):
     """Newest first; `smsverify_prune` deletes them after RETENTION_DAYS."""
 
-    list_display = ("at", "who", "what", "concerned", "rows")
+    list_display = (time_column(Access, "at"), "who", "what", "concerned", "rows")
     list_filter = ("what", "at")
     list_per_page = 50
     sortable_by = ()

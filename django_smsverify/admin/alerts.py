@@ -10,19 +10,22 @@ from django_smsverify.characters import listed
 from django_smsverify.models import Alert
 from django_smsverify.operations.channels import MAIL, configured
 
+from .columns import time_column
 from .looks import ModelAdmin
 from .records import ReadOnly
+
+TOLD = time_column(Alert, "told_at")
 
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnly, ModelAdmin):
     """Newest first; one row for each cause."""
 
-    list_display = ("told_at", "kind", "title", "not_told_yet")
+    list_display = (TOLD, "kind", "title", "not_told_yet")
     list_filter = ("kind", "told_at")
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
-    fields = ("told_at", "kind", "subject", "title", "body", "lasts", "not_told_yet")
+    fields = (TOLD, "kind", "subject", "title", "body", "lasts", "not_told_yet")
     readonly_fields = fields
 
     @admin.display(description=_("not told yet"), empty_value="-")

@@ -22,7 +22,7 @@ from django_smsverify.money.balances import local
 from django_smsverify.operations.canary import last_probes
 from django_smsverify.operations.route_alarms import why_of
 
-from .columns import NOTHING
+from .columns import NOTHING, time_column
 from .looks import ModelAdmin
 
 PERMISSION = "smsverify.probe_routes"
@@ -58,7 +58,7 @@ class ProbeNumberForm(forms.ModelForm):
 class ProbeNumberAdmin(ModelAdmin):
     """Only for users with a permission of its own. A number is entered once, and masked from then on."""
 
-    list_display = ("masked_phone", "carrier", "is_active", "added_by", "created_at")
+    list_display = ("masked_phone", "carrier", "is_active", "added_by", time_column(ProbeNumber, "created_at"))
     list_filter = ("carrier", "is_active")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
