@@ -53,7 +53,7 @@ def matters(now: datetime, providers: Sequence[Provider], tests: Mapping[int, La
     if are_allowed() and not settings.DEBUG:
         found.append(_rows(TestNumber.objects.live(now), TEST_NUMBER, moment="expires_at"))
     first, *others = found
-    return [Matter(*row) for row in first.union(*others, all=True)]
+    return [Matter(*row) for row in first.union(*others, all=True).order_by()]
 
 
 def _closures(now: datetime) -> Any:

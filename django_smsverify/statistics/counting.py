@@ -120,7 +120,8 @@ def count_requests(spans: Sequence[Span], using: str) -> Requests:
     found: Counter[tuple[Day | None, str, str]] = Counter()
     for start in range(0, len(spans), SPANS_AT_ONCE):
         some = spans[start : start + SPANS_AT_ONCE]
-        for place, purpose, result, count, done in _begun(some, using).union(_refused(some, using), all=True):
+        both = _begun(some, using).union(_refused(some, using), all=True).order_by()  # Django 6.1 orders by the model
+        for place, purpose, result, count, done in both:
             found[some[place].part, purpose, result] += int(count)
             found[some[place].part, purpose, Requested.VERIFIED.value] += int(done)
     return {key: count for key, count in found.items() if count}
