@@ -23,6 +23,7 @@ from typing import TextIO
 from tests.selection import OF_CHARSETS, OF_NO_DATABASE, WITHOUT_CONCURRENCY
 from tests.servers import ASK, WHERE
 
+OPTIONS = ["-q", "-n", "auto", "--dist", "worksteal", "--durations=15"]
 KILLS = ["tests/crash"]
 """Much of their time is that of starting processes: they run beside the next ones."""
 SERVERS = [
@@ -75,7 +76,7 @@ class Combination:
 
     def command(self) -> list[str]:
         own = ["tox", "run", "-e", self.versions(), "--"] if self.versions() else ["pytest"]
-        return [sys.executable, "-m", *own, "-q", "-n", "auto", "--dist", "worksteal", *self.selection()]
+        return [sys.executable, "-m", *own, *OPTIONS, *self.selection()]
 
     def selection(self) -> list[str]:
         if self.cache == "Redis":
