@@ -80,7 +80,7 @@ class Combination:
 
     def selection(self) -> list[str]:
         if self.cache == "Redis":
-            return CACHE_TESTS
+            return CACHE_TESTS if self.database == "SQLite" else ["-m", "concurrent", *CACHE_TESTS]
         ignored = [*OWN_SERVICES, *([] if self.versions() else OF_NO_DATABASE), *REPEATED.get(self, [])]
         return ["-m", self.cases(), *(f"--ignore={path}" for path in ignored)]
 

@@ -427,6 +427,7 @@ def test_a_bad_number_does_not_stop_the_others(
     assert len(sandbox.inbox.all()) == 5
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 def test_a_named_batch_can_be_continued_after_a_broker_failure(
     memory: MakeProvider, monkeypatch: pytest.MonkeyPatch, log: LogRecorder

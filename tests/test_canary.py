@@ -151,6 +151,7 @@ class TestSchedule:
             (phone, carrier) for carrier, phone in NUMBERS.items()
         }
 
+    @pytest.mark.any_database
     @pytest.mark.slow
     def test_no_provider_sends_more_than_three_in_any_24_hours(
         self, numbers: None, acme: Provider, clock: time_machine.Traveller

@@ -350,6 +350,7 @@ class TestForgetting:
         assert KnownNumber.objects.get().verified_at == NOW
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 def test_a_stranger_who_asks_each_minute_for_26_hours_stops_nobody(device: str, clock: time_machine.Traveller) -> None:
     """The owner logs in with the newest SMS, whichever page it was sent for; at most 25 guesses a day are checked."""

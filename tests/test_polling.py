@@ -75,6 +75,7 @@ def run(*arguments: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 def test_after_an_hour_without_pushes_one_run_stores_every_final_status(
     vendor: MakeProvider, sandbox: Sandbox, clock: time_machine.Traveller

@@ -157,6 +157,7 @@ def test_the_numbers_may_come_from_a_table_of_the_same_database(plain: Template)
     assert result.counts == {"accepted": 2 * CHUNK + 1}
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 @override_settings(SMSVERIFY=SITE)
 def test_memory_does_not_grow_with_the_numbers(plain: Template, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -613,7 +613,13 @@ class TestRaces:
 
     @pytest.mark.parametrize(
         ("others", "age"),
-        [("report", 3), ("run", 6), ("report run", 6), ("run report", 3), ("open", 6), ("open run", 3)],
+        [
+            *(
+                pytest.param(one, age, marks=pytest.mark.further_case)
+                for one, age in [("report", 3), ("run", 6), ("open", 6)]
+            ),
+            *[("report run", 6), ("run report", 3), ("open run", 3)],
+        ],
     )
     def test_another_process_at_any_point_of_a_run(
         self,

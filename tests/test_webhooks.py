@@ -909,6 +909,7 @@ def test_a_rotation_is_refused_while_an_older_secret_works(vendor: MakeProvider)
     assert everything() == before
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 def test_hundreds_of_forged_and_replayed_calls_change_nothing(
     vendor: MakeProvider, caller: Caller, log: LogRecorder
