@@ -38,6 +38,12 @@ from .services import CONNECTIONS
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred threads of one process wait for each other longer than a request waits for the cache."""
+    monkeypatch.setattr("django_smsverify.limits.cache.MAX_SECONDS", 60)
+
+
 def at_once(times: int, act: Callable[[int], Any]) -> Counter[str]:
     """Runs `act` so many times, in threads that start together; counts the results."""
     threads = min(times, CONNECTIONS)
