@@ -371,6 +371,8 @@ class InsideTransaction(RuntimeError):
 
 def words_for_operators(error: Exception) -> str:
     """Returns what an operator needs to know of an error, which may be more than a visitor is told."""
+    if isinstance(error, Throttled) and error.because == Refused.LISTED:
+        return gettext("The number is on the block list: it gets nothing until it is taken off.")
     if isinstance(error, PhoneNotSupported):
         where = gettext("The setting REGIONS names the regions; the vendor may serve fewer.")
         return f"{error} ({where})"

@@ -731,6 +731,13 @@ def template_form(own: Provider, **fields: Any) -> dict[str, Any]:
     }
 
 
+def test_a_slug_that_no_address_may_hold_is_told_what_it_may(browser: Browser) -> None:
+    html = browser.post(page(Provider, "add"), filled_in("ihuyi", secret=SECRET, slug="互亿")).content.decode()
+
+    assert "Only Latin letters, digits, hyphens and underscores" in html
+    assert not Provider.objects.exists()
+
+
 def test_a_template_can_be_added(memory: MakeProvider, browser: Browser) -> None:
     assert browser.post(page(Template, "add"), template_form(memory())).status_code == 302
 

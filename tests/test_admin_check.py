@@ -29,6 +29,9 @@ from .test_doctor import fill
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+CHINESE = {"accept-language": "zh-hans"}
+
+
 def url_of(provider: Provider) -> str:
     return reverse("admin:smsverify_provider_test", args=[provider.pk])
 
@@ -55,6 +58,19 @@ def csrf(db: None) -> Client:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.create_superuser("chief"))
     return client
+
+
+def test_what_it_says_of_a_dead_host_is_in_the_language_of_the_page(
+    vendor: MakeProvider, closed_port: int, admin_client: Client
+) -> None:
+    provider = vendor("topthink", base_url=f"http://127.0.0.1:{closed_port}")
+
+    pages = [press(admin_client, provider, "zh-hans"), admin_client.get(page(provider, "change"), headers=CHINESE)]
+    pages.append(admin_client.get(reverse("admin:smsverify_overview"), headers=CHINESE))
+
+    for response in pages:
+        assert "could not be reached" not in response.content.decode()
+        assert "无法连接 127.0.0.1" in html.unescape(response.content.decode())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

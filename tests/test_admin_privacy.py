@@ -158,6 +158,15 @@ class TestForgetting:
         forget_person(PHONE, deletes_records=True)
         assert "Records stay" not in html_of(client.post(reverse(PERSON), {"phone": PHONE}))
 
+    def test_what_is_to_go_is_shown_masked_only(self, number: Recipient, admin_client: Client) -> None:
+        assert page(number, "number") in html_of(admin_client.get(page(number, "change")))
+        assert admin_client.post(page(number, "number")).status_code == 200
+
+        forget_person(PHONE)
+
+        assert page(number, "number") not in html_of(admin_client.get(page(number, "change")))
+        assert admin_client.post(page(number, "number")).status_code == 404
+
     def test_a_number_of_which_a_digest_is_left(self, sms: Any) -> None:
         client = client_with("forget_person")
         sms(20)

@@ -8,7 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from django_smsverify.models import Message, Provider, Template, Verification
+from django_smsverify.enums import ListAction, ListKind
+from django_smsverify.limits.lists import entry_of
+from django_smsverify.models import ListEntry, Message, Provider, Template, Verification
 from django_smsverify.verifying.context import is_of_test
 
 from .conftest import PHONE, MakeProvider, last_code
@@ -73,6 +75,17 @@ def test_what_cannot_be_sent_is_told_with_its_reason(provider: Provider, client:
     Template.objects.update(is_active=False)
     assert "no template of acme can send a code now" in press(client, provider, "13900139000").content.decode()
     assert Message.objects.count() == 1
+
+
+def test_a_blocked_number_gets_no_test_either(provider: Provider, client: Client) -> None:
+    client.force_login(staff(*ALL))
+    entry_of(ListKind.NUMBER, PHONE, action=ListAction.BLOCK).save()
+
+    assert "The number is on the block list" in press(client, provider).content.decode()
+    assert not Message.objects.exists()
+
+    ListEntry.objects.all().delete()
+    assert "Test SMS by acme to 138****8000: accepted" in press(client, provider).content.decode()
 
 
 def test_an_address_alone_sends_nothing(provider: Provider, client: Client) -> None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from django_smsverify.enums import ReviewStatus
-from django_smsverify.journal.own_words import translated
+from django_smsverify.journal.own_words import in_own_language
 from django_smsverify.models import Signature
 from django_smsverify.reviews.lacking import Lack, what_lacks
 from django_smsverify.reviews.next_step import next_step
@@ -101,7 +101,7 @@ class ShowsNextStep(StaysAfterAdding, LintedAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _shown_lack(self, request: HttpRequest, lack: Lack, text: Text) -> ShownLack:
-        words = capfirst(translated(" ".join(lack.words.split())) or lack.words)
+        words = capfirst(in_own_language(" ".join(str(lack.words).split())))
         if lack.entered_as is None or not may_see(request, "provider"):
             return ShownLack(words, lack.advice)
         site, prefix = self.admin_site.name, CREDENTIAL if isinstance(lack.entered_as, Credential) else OPTION

@@ -68,6 +68,10 @@ class ProviderForm(forms.ModelForm):
             )
         }
 
+        error_messages: ClassVar = {
+            "slug": {"invalid": _("Only Latin letters, digits, hyphens and underscores, such as acme-2.")}
+        }
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.before = destination_of(self.instance) if self.instance.pk else {}

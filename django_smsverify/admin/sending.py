@@ -22,7 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django_smsverify.conf import conf
 from django_smsverify.enums import ReviewStatus
 from django_smsverify.exceptions import SMSVerifyError, UndecryptableValue, words_for_operators
-from django_smsverify.journal.own_words import translated
+from django_smsverify.journal.own_words import in_own_language
 from django_smsverify.masked import PerNumber, Secret
 from django_smsverify.models import Template
 from django_smsverify.models.fields import Ciphertext, decrypt, encrypt
@@ -69,7 +69,7 @@ class ListForm(forms.Form):
         try:
             self.found = number_list.read(self._text(), self.template)
         except (UnreadableList, ImproperlyConfigured) as error:
-            raise ValidationError(translated(str(error)) or str(error)) from None
+            raise ValidationError(in_own_language(error)) from None
         if self.found.problems and not self.cleaned_data["skip_bad"]:
             raise ValidationError(_("Nothing is sent: correct the lines that are named here, or leave them out."))
         return self.cleaned_data
@@ -180,7 +180,7 @@ def _why_not(template: Template) -> str:
 
 def _told(problem: Problem) -> Problem:
     """The same in the operator's language: gateways speak English."""
-    return problem._replace(words=translated(problem.words) or problem.words)
+    return problem._replace(words=in_own_language(problem.words))
 
 
 def _preview(template: Template, form: ListForm) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _preview(template: Template, form: ListForm) -> dict[str, Any]:
     return {
         "batch": batch,
         "expected": expected,
-        "left_out": [(count, translated(why)) for why, count in expected.left_out.items()],
+        "left_out": [(count, in_own_language(why)) for why, count in expected.left_out.items()],
         "lately": expected.lately.most_common(5),
         "sealed": _sealed(template, numbers, batch) if expected.numbers else "",
     }

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from django_smsverify import phones
 from django_smsverify.enums import Accessed
+from django_smsverify.models import Forgetting
 from django_smsverify.privacy.access_log import log_access
 
 from .looks import ModelAdmin, render
@@ -42,11 +43,13 @@ class ShowsNumber(ModelAdmin):
         return page
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        may = _has_number(kwargs.get("obj")) and request.user.has_perm(PERMISSION)
+        may = request.user.has_perm(PERMISSION) and _has_number(kwargs.get("obj"))
         return super().render_change_form(request, {**context, "may_show_number": may}, *args, **kwargs)
 
 
 def _has_number(row: Any) -> bool:
-    """Whether a row is of one number, and that was not forgotten."""
+    """Whether a row is of one number, and that was not forgotten, nor is to be."""
     phone = getattr(row, "phone", "")
-    return bool(phone) and not phones.is_forgotten(phone)
+    if not phone or phones.is_forgotten(phone):
+        return False
+    return not Forgetting.objects.filter(phone=phone).exists()

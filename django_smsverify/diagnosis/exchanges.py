@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from django.utils.translation import gettext
+
 from django_smsverify.exceptions import UndecryptableValue
 from django_smsverify.gateways.parsing import excerpt
 from django_smsverify.gateways.recording import Recorded
@@ -47,14 +49,14 @@ def shown(recorded: Recorded, secrets: Iterable[str]) -> str:
 
 def _answer(recorded: Recorded, secrets: list[str]) -> list[str]:
     if recorded.answered_at is None:
-        return ["< no answer"]
+        return ["< " + gettext("no answer")]
     lines = [
         f"< {name}: {_header(name, recorded.answer_headers[name], secrets)}"
         for name in SHOWN_HEADERS
         if name in recorded.answer_headers
     ]
     # The excerpt tells only the type and the length of what is no vendor's answer.
-    words = "not read" if recorded.answer is None else _hidden(excerpt(recorded.answer), secrets)
+    words = gettext("not read") if recorded.answer is None else _hidden(excerpt(recorded.answer), secrets)
     return [f"< {words}", *lines]
 
 

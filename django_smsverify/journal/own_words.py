@@ -121,6 +121,11 @@ def translated(words: str) -> str | None:
     return None
 
 
+def in_own_language(words: object) -> str:
+    """Returns a sentence of ours in the active language, and other words as they are."""
+    return translated(str(words)) or str(words)
+
+
 @cache
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     # What follows a colon is a detail.

@@ -103,12 +103,22 @@ def judge(phone: str, purpose: str, ip: str | None) -> ListAction | Throttled | 
     if entry is not None and entry.action != ListAction.BLOCK:
         return ListAction(entry.action)
     if entry is not None and entry.kind != ListKind.REGION:
-        scope, limits = LIMITS[ListKind(entry.kind)]
-        return Throttled(scope, plausible_wait(entry.subject, limits()), because=Refused.LISTED)
+        return _refusal(entry)
     if entry is not None or _action_of_kind(phone) == "refuse":
         record(phone, purpose, Refused.NOT_SUPPORTED)
         raise PhoneNotSupported
     return ListAction.CHALLENGE if _action_of_kind(phone) == "challenge" else None
+
+
+def refuse_blocked(phone: str) -> None:
+    """Raises Throttled for a number that is refused by itself."""
+    for entry in blocked([phone]).values():
+        raise _refusal(entry)
+
+
+def _refusal(entry: ListEntry) -> Throttled:
+    scope, limits = LIMITS[ListKind(entry.kind)]
+    return Throttled(scope, plausible_wait(entry.subject, limits()), because=Refused.LISTED)
 
 
 def _action_of_kind(phone: str) -> str:

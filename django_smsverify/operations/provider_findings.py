@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django_smsverify.diagnosis.findings import Finding, State
 from django_smsverify.diagnosis.last_tests import LastTest
 from django_smsverify.diagnosis.provider import test_push_command, usable_gateway
+from django_smsverify.journal.own_words import in_own_language
 from django_smsverify.journal.words import moment
 from django_smsverify.models import Provider
 
@@ -91,5 +92,8 @@ def of_last_test(test: LastTest | None) -> Iterator[Finding]:
         advice = _("Press “Test” on the page of the provider: it sends no SMS.")
         yield Finding(_("test"), State.MISSING, words, advice)
     for one in test.wrong:
-        words = _("The last test, at %(when)s: %(words)s") % {"when": moment(test.at), "words": one.words}
+        words = _("The last test, at %(when)s: %(words)s") % {
+            "when": moment(test.at),
+            "words": in_own_language(one.words),
+        }
         yield replace(one, words=words)

@@ -10,6 +10,7 @@ from django_smsverify.enums import MessageStatus
 from django_smsverify.exceptions import PhoneNotSupported
 from django_smsverify.limits.admission import admission
 from django_smsverify.limits.cache import time_limit
+from django_smsverify.limits.lists import refuse_blocked
 from django_smsverify.limits.per_number import NumberHistory
 from django_smsverify.limits.shared import SHARED
 from django_smsverify.models import Message, Provider, Recipient, Template, Verification
@@ -40,17 +41,18 @@ def send_code_by(
     no other is. The code is bound to the provider's name, so that it opens nothing on the site. `store` is called with
     the new message, in the transaction that stores it.
 
-    Raises InvalidPhone, PhoneNotSupported, Throttled, ThrottleUnavailable, OverBudget and InsideTransaction.
+    Raises InvalidPhone, PhoneNotSupported, Throttled, ThrottleUnavailable, OverBudget and InsideTransaction. A number
+    that is blocked gets nothing from operators either.
     """
     number = phone = phones.parse(phone)
     if not template.provider.serves(number):
         raise PhoneNotSupported
+    refuse_blocked(number)
     request = _request(template, number)
-    requester = request.requester
-    admitted = admission(number, "", None, requester, by_operator=True)
+    admitted = admission(number, "", None, request.requester, by_operator=True)
     with time_limit(), admitted as charge:
         create = partial(_create, request, whatever_is_open(template, number), store, is_probe)
-        verification, message = in_turn(number, requester, create)
+        verification, message = in_turn(number, request.requester, create)
     last = send_queued(verification, message, fails_over=False)
     last.refresh_from_db()
     if last.status == MessageStatus.NOT_SENT:

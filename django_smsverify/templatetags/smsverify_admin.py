@@ -1,4 +1,4 @@
-"""A tag for the pages of the admin that are not ours: what happened lately, above the list of our models."""
+"""Tags and filters for pages of the admin: what happened lately, above the list of our models, and our own words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 from django import template
 
+from django_smsverify.journal.own_words import in_own_language
+
 register = template.Library()
+register.filter("smsverify_words", in_own_language)
 
 
 @register.inclusion_tag("admin/smsverify/overview_above_list.html", takes_context=True)

@@ -122,7 +122,12 @@ def _provider(slug: str, base_url: str, priority: int) -> Provider:
         Template.objects.create(
             purpose=purpose, name=f"{slug} {purpose}", content=content, remote_id=ids[slug], **common
         )
-    Template.objects.create(purpose="register", name=f"{slug} 注册", content=CODE, **{**common, "status": "draft"})
+    Template.objects.create(
+        purpose="register",
+        name=f"{slug} Cloud 短信服务 register-by-phone",
+        content=CODE,
+        **{**common, "status": "draft"},
+    )
     return provider
 
 
