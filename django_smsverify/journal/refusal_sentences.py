@@ -81,7 +81,10 @@ ADVICE: dict[str, StrOrPromise] = {
         "not, somebody pumps SMS through the site, so switch a captcha on. Nothing is sent until the budget is raised "
         "or the next day or month begins. If a provider has no price, enter it: smsverify.E014 names it."
     ),
-    Refused.LISTED: _("Look at the block and allow list in the admin, and delete the entry if the person is right."),
+    Refused.LISTED: _(
+        "Look at the block and allow list in the admin: if the entry still stands there and the person is right, "
+        "delete it."
+    ),
     **dict.fromkeys((Refused.GUARD_BLOCK, Refused.GUARD_NETWORK, Refused.GUARD_SIGNATURE, Refused.GUARD_SITE), _CLOSED),
     **dict.fromkeys(
         (
