@@ -85,8 +85,8 @@ class Combination:
         return ["-m", self.cases(), *(f"--ignore={path}" for path in ignored)]
 
     def cases(self) -> str:
-        """Scale says something new of a database only where transactions meet, and so do further cases, which the first
-        combination has; of characters, all do."""
+        """Scale and further cases say something new of a database only where transactions meet, further cases on the
+        first combination alone. MariaDB runs all about characters."""
         if self in REPEATED:
             kinds = ["not further_case"]
         else:

@@ -26,6 +26,7 @@ from django_smsverify.enums import Accessed
 from django_smsverify.models import (
     Access,
     DeliveryReport,
+    Forgetting,
     Message,
     Recipient,
     Refusal,
@@ -331,6 +332,14 @@ class TestExport:
         logged = Access.objects.order_by("pk").values_list("what", "about", "rows")
         name = model._meta.model_name
         assert list(logged) == [(Accessed.EXPORTED_LIST, name, 2), (Accessed.EXPORTED_NUMBERS, name, 2)]
+
+    def test_a_number_that_is_to_be_forgotten_is_exported_masked(self, another: None, client: Client) -> None:
+        Forgetting.objects.create(phone=OTHER, asked_at=timezone.now(), due_at=timezone.now() + timedelta(days=4))
+        client.force_login(viewer(Message, "view_full_phone"))
+
+        full = self.exported(client, Message, "export_full")
+
+        assert [row["Phone"] for row in full] == ["13800138000", "159****8000"]
 
     @pytest.mark.parametrize("model", EXPORTED)
     def test_no_full_numbers_for_others(self, model: type[models.Model], another: None, client: Client) -> None:

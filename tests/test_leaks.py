@@ -86,6 +86,16 @@ def error_of_a_send(purpose: str) -> list[BaseException]:
     return []
 
 
+@pytest.mark.parametrize("text", ["code=123456", "(12345678)", "验证码123456。"])
+def test_a_leaked_code_is_found(text: str) -> None:
+    with pytest.raises(AssertionError):
+        assert_clean(text, {"123456", "12345678"})
+
+
+def test_digits_of_something_longer_are_no_code() -> None:
+    assert_clean("1234567 012345678 a123456 123456-7890 654321", {"123456", "12345678"})
+
+
 def test_nothing_leaks(site: Site, vendor: MakeProvider, sandbox: Sandbox, log: LogRecorder) -> None:
     with override_settings(SMSVERIFY=ROOMY):
         errors = send_with_all_faults(site, vendor, sandbox)

@@ -25,11 +25,12 @@ from django_smsverify.privacy.access_log import log_access
 from django_smsverify.spreadsheets import BYTE_ORDER_MARK, csv_lines
 
 from .looks import ModelAdmin
+from .whole_numbers import PERMISSION as WHOLE_NUMBERS
+from .whole_numbers import shown_whole
 
 MOST_ROWS = 100_000
 CHUNK = 1000
 """Rows that are read and written at once."""
-WHOLE_NUMBERS = "smsverify.view_full_phone"
 VENDORS_WORDS = frozenset({"error_code", "code", "detail"})
 """In which a number may stand."""
 IDS = {"id": _("id on this site"), "verification_id": _("id of the verification"), "message_id": _("id of the message")}
@@ -86,7 +87,8 @@ class Exports(ModelAdmin):
         heads = [capfirst(str(IDS.get(name) or label_for_field(name, self.model, self))) for name in self.exported]
         yield BYTE_ORDER_MARK + csv_lines([heads])
         for part in self._parts(rows):
-            yield csv_lines([self._cell(row, name, is_full) for name in self.exported] for row in part)
+            whole = shown_whole(row.phone for row in part) if is_full else set()
+            yield csv_lines([self._cell(row, name, whole) for name in self.exported] for row in part)
 
     def _parts(self, rows: QuerySet[Any]) -> Iterator[list[Any]]:
         """The newest rows in parts, each found by the index from the last row of the one before.
@@ -101,14 +103,13 @@ class Exports(ModelAdmin):
             after = Q(**{f"{name}__lt": at}) | Q(**{name: at, "pk__lt": pk})
             older = rows.filter(after, **{f"{name}__lte": at})
 
-    def _cell(self, row: Any, name: str, is_full: bool) -> str | int:
+    def _cell(self, row: Any, name: str, whole: set[str]) -> str | int:
         """A value as a person reads it."""
         if own := getattr(self, name, None):
             return str(own(row))
         value = getattr(row, name)
         if name == "phone":
-            is_shown = is_full and not phones.is_forgotten(value)
-            return value.removeprefix("+86") if is_shown else phones.mask(value) if value else ""
+            return value.removeprefix("+86") if value in whole else phones.mask(value) if value else ""
         if shown := getattr(row, f"get_{name}_display", None):
             return str(shown())
         if isinstance(value, datetime):

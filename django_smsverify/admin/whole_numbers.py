@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -48,8 +49,11 @@ class ShowsNumber(ModelAdmin):
 
 
 def _has_number(row: Any) -> bool:
-    """Whether a row is of one number, and that was not forgotten, nor is to be."""
-    phone = getattr(row, "phone", "")
-    if not phone or phones.is_forgotten(phone):
-        return False
-    return not Forgetting.objects.filter(phone=phone).exists()
+    """Whether a row is of one number, which may be shown."""
+    return bool(shown_whole([getattr(row, "phone", "")]))
+
+
+def shown_whole(numbers: Iterable[str]) -> set[str]:
+    """Those of these numbers that were not forgotten, nor are to be."""
+    left = {number for number in numbers if number and not phones.is_forgotten(number)}
+    return left.difference(Forgetting.objects.filter(phone__in=left).values_list("phone", flat=True))

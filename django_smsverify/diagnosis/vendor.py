@@ -154,8 +154,8 @@ def keys(reply: Reply, *, is_reached: bool, is_late: bool, is_proved: bool) -> F
     """Whether the vendor takes the keys; `is_proved` by another answer."""
     error, subject, facts = reply.error, _("keys"), {"words": reply.words}
     if not is_reached:
-        tried = _("The vendor did not judge them.") if reply.status else _("Without an answer they were not tried.")
-        return Finding(subject, State.UNKNOWN, tried)
+        unanswered = _("Without an answer nothing is known of them.")
+        return Finding(subject, State.UNKNOWN, _("The vendor did not judge them.") if reply.status else unanswered)
     if error is None or is_proved:
         return Finding(subject, State.OK, _("The vendor takes them."))
     if reply.is_refused:

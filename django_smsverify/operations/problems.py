@@ -21,7 +21,6 @@ from django_smsverify.diagnosis.open_doors import working_test_numbers
 from django_smsverify.diagnosis.provider import lost_keys
 from django_smsverify.diagnosis.texts import FILING_ADVICE
 from django_smsverify.enums import Carrier, FilingStatus, Guarded, ReviewStatus
-from django_smsverify.journal.own_words import in_own_language
 from django_smsverify.journal.words import moment
 from django_smsverify.models import Probe, Provider, Signature, Spending, Template
 
@@ -129,7 +128,7 @@ def _told(provider: Provider, kind: Kind, action: Action, findings: Iterable[Fin
     for finding in findings:
         tone: Tone = "bad" if finding.state == State.WRONG else "warn"
         words = _("%(name)s, %(subject)s: %(words)s")
-        facts = {"name": provider.name, "subject": finding.subject, "words": in_own_language(finding.words)}
+        facts = {"name": provider.name, "subject": finding.subject, "words": finding.words}
         yield _problem(kind, tone, words % facts, finding.advice, _row(provider), action)
 
 
